@@ -1,0 +1,61 @@
+# make demo    the tiny scale, end to end: a quarter of an hour on two CPU cores
+# make test    the tests
+# make lint    formatting and linting
+# make zoo     retrain the base models of the tiny scale from nothing (one to two hours)
+# make docs    rewrite the config's schema and reference from the typed sections
+# make lock    pin the newest versions that envs/requirements.in allows
+# make clean   remove the results, but not the environment
+
+PYTHON ?= python3.11
+VENV ?= .venv
+CORES ?= 2
+SCALE ?= tiny
+
+BIN := $(VENV)/bin
+ENV := $(VENV)/.installed
+# Content decides what reruns: the digest of a rule's code is one of its params, so the times of its
+# files, which a fresh checkout changes, need not count.
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-triggers mtime params input software-env
+
+.PHONY: demo test lint zoo docs lock clean env
+.DELETE_ON_ERROR:
+
+env: $(ENV)
+
+$(ENV): envs/requirements.txt pyproject.toml
+	@echo "making $(VENV): a few minutes, once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: export TOFFEE_PROGRESS := lines
+demo: $(ENV)
+	@$(SNAKEMAKE) --quiet rules host --configfile config/$(if $(filter tiny,$(SCALE)),config,$(SCALE)).yaml
+	@$(BIN)/python -m toffee.report.show results/$(SCALE)
+
+test: $(ENV)
+	@$(BIN)/python -m pytest
+
+lint: $(ENV)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check Snakefile rules
+	@$(BIN)/snakemake --lint
+
+zoo: $(ENV)
+	@$(SNAKEMAKE) zoo
+	@$(BIN)/python -m toffee.zoo.assemble results/zoo workflow/zoo
+
+docs: $(ENV)
+	@$(BIN)/python -m toffee.config
+
+lock:
+	@$(PYTHON) -m venv --clear .venv-lock
+	@.venv-lock/bin/pip install --quiet -r envs/requirements.in
+	@.venv-lock/bin/pip freeze --all | .venv-lock/bin/python envs/lock.py
+	@rm -rf .venv-lock
+
+clean:
+	@find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	@rm -rf .snakemake/metadata .snakemake/incomplete

@@ -1,0 +1,36 @@
+"""Toffee: subject-driven text-to-image generation without per-subject tuning (arXiv 2406.09305).
+
+Configuration and its checks, the rules in the order of the DAG, and the targets.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# Jobs find the package in every environment, also where it is not installed.
+PACKAGE_ROOT = os.path.join(workflow.basedir, "workflow")
+sys.path.insert(0, PACKAGE_ROOT)
+os.environ.update(PYTHONPATH=PACKAGE_ROOT)
+
+
+configfile: os.path.join(workflow.basedir, "config", "config.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/download.smk"
+include: "rules/pretrain.smk"
+include: "rules/synthesize.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+include: "rules/zoo.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.input,

@@ -1,0 +1,68 @@
+"""The two generators that the paper pretrains on photographs without labels.
+
+Needs: base models, multi-view sequences for training.
+Gives: models/refiner/ and models/view_generator/, safetensors in hub layout. Each takes one thread,
+because two processes side by side use two cores better than one process with two threads.
+"""
+
+
+rule pretrain_refiner:
+    """The Refiner: draws an image from the patch tokens of the subject encoder."""
+    input:
+        multiview=data_root("multiview"),
+        text_to_image=model("text_to_image"),
+        subject_encoder=model("subject_encoder"),
+    output:
+        model=directory(model("refiner")),
+    log:
+        log_of("pretrain_refiner"),
+    benchmark:
+        benchmark_of("pretrain_refiner")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        resolution=CONFIG.data.resolution,
+        steps=CONFIG.refiner.steps,
+        batch=CONFIG.refiner.batch,
+        learning_rate=CONFIG.refiner.learning_rate,
+        ema=CONFIG.refiner.ema,
+        token_grid=CONFIG.refiner.token_grid,
+        token_dropout=CONFIG.refiner.token_dropout,
+        seed=CONFIG.seed,
+        code=code_digest("pretrain_refiner"),
+    script:
+        "../workflow/scripts/pretrain_refiner.py"
+
+
+rule pretrain_view_generator:
+    """The View Generator: draws another view of a subject from the patch tokens of one view."""
+    input:
+        multiview=data_root("multiview"),
+        text_to_image=model("text_to_image"),
+        subject_encoder=model("subject_encoder"),
+        depth_estimator=model("depth"),
+    output:
+        model=directory(model("view_generator")),
+    log:
+        log_of("pretrain_view_generator"),
+    benchmark:
+        benchmark_of("pretrain_view_generator")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        resolution=CONFIG.data.resolution,
+        steps=CONFIG.view_generator.steps,
+        batch=CONFIG.view_generator.batch,
+        learning_rate=CONFIG.view_generator.learning_rate,
+        ema=CONFIG.view_generator.ema,
+        depth=CONFIG.view_generator.depth,
+        seed=CONFIG.seed,
+        code=code_digest("pretrain_view_generator"),
+    script:
+        "../workflow/scripts/pretrain_view_generator.py"

@@ -1,0 +1,312 @@
+"""Tables, figures, and the page that holds them.
+
+Needs: scores, the filter's yield, published numbers, shards.
+Gives: tables/<name>.csv and .md, figures/<name>.png, report.html; each table and figure is a target by
+its name. The rows' `source` says what was measured and what was published.
+"""
+
+
+rule tabulate_base:
+    """What a reader sees in the base model's images, and in real ones."""
+    input:
+        scores=f"{RESULTS}/evaluation/base/scores.parquet",
+    output:
+        csv=item(f"{RESULTS}/tables/base.csv", "table"),
+        markdown=f"{RESULTS}/tables/base.md",
+    log:
+        log_of("tabulate_base"),
+    benchmark:
+        benchmark_of("tabulate_base")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_digest("tabulate_base"),
+    script:
+        "../workflow/scripts/tabulate_base.py"
+
+
+rule tabulate_refiner:
+    """Refiner: initial image, control, matching rules, wrong subject, ceiling."""
+    input:
+        scores=f"{RESULTS}/evaluation/refiner/scores.parquet",
+    output:
+        csv=item(f"{RESULTS}/tables/refiner.csv", "table"),
+        markdown=f"{RESULTS}/tables/refiner.md",
+    log:
+        log_of("tabulate_refiner"),
+    benchmark:
+        benchmark_of("tabulate_refiner")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        default=CONFIG.refiner.matching,
+        code=code_digest("tabulate_refiner"),
+    script:
+        "../workflow/scripts/tabulate_refiner.py"
+
+
+rule tabulate_views:
+    """View Generator: own against other subject, target against source pose."""
+    input:
+        scores=f"{RESULTS}/evaluation/views/scores.parquet",
+    output:
+        csv=item(f"{RESULTS}/tables/views.csv", "table"),
+        markdown=f"{RESULTS}/tables/views.md",
+    log:
+        log_of("tabulate_views"),
+    benchmark:
+        benchmark_of("tabulate_views")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_digest("tabulate_views"),
+    script:
+        "../workflow/scripts/tabulate_views.py"
+
+
+rule tabulate_dreambench:
+    """DreamBench: measured methods, the real-photo oracle and published rows."""
+    input:
+        scores=f"{RESULTS}/evaluation/dreambench/scores.parquet",
+        published=f"{PUBLISHED}/dreambench.csv",
+    output:
+        csv=item(f"{RESULTS}/tables/dreambench.csv", "table"),
+        markdown=f"{RESULTS}/tables/dreambench.md",
+    log:
+        log_of("tabulate_dreambench"),
+    benchmark:
+        benchmark_of("tabulate_dreambench")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        source=CONFIG.data.source,
+        resolution=CONFIG.data.resolution,
+        code=code_digest("tabulate_dreambench"),
+    script:
+        "../workflow/scripts/tabulate_dreambench.py"
+
+
+rule tabulate_dataset:
+    """Dataset: counts by kind, yield of each filter, accepted against rejected."""
+    input:
+        funnel=f"{RESULTS}/dataset/funnel.csv",
+        quarantine=f"{RESULTS}/dataset/quarantine.csv",
+        scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
+    output:
+        csv=item(f"{RESULTS}/tables/dataset.csv", "table"),
+        markdown=f"{RESULTS}/tables/dataset.md",
+    log:
+        log_of("tabulate_dataset"),
+    benchmark:
+        benchmark_of("tabulate_dataset")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_digest("tabulate_dataset"),
+    script:
+        "../workflow/scripts/tabulate_dataset.py"
+
+
+rule plot_pipeline:
+    """Subject, initial, refined and view, one row a subject."""
+    input:
+        plan=f"{RESULTS}/dataset/plan.parquet",
+        subjects=data_root("subjects"),
+        initial=f"{RESULTS}/dataset/stages/initial/{SHARDS[0]}.h5",
+        refined=f"{RESULTS}/dataset/stages/refined/{SHARDS[0]}.h5",
+        views=f"{RESULTS}/dataset/stages/views/{SHARDS[0]}.h5",
+    output:
+        figure=item(f"{RESULTS}/figures/pipeline.png", "figure"),
+    log:
+        log_of("plot_pipeline"),
+    benchmark:
+        benchmark_of("plot_pipeline")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("plot_pipeline"),
+    script:
+        "../workflow/scripts/plot_pipeline.py"
+
+
+rule plot_editing:
+    """Editing pairs of the four kinds: input, mask, target."""
+    input:
+        index=f"{RESULTS}/dataset/index.parquet",
+        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+    output:
+        figure=item(f"{RESULTS}/figures/editing.png", "figure"),
+    log:
+        log_of("plot_editing"),
+    benchmark:
+        benchmark_of("plot_editing")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("plot_editing"),
+    script:
+        "../workflow/scripts/plot_editing.py"
+
+
+rule plot_toffeenet:
+    """Held-out subjects by prompts, ToffeeNet beside the text-only model."""
+    input:
+        images=expand(f"{RESULTS}/evaluation/dreambench/{{method}}.h5", method=METHODS),
+        benchmark=data_root("benchmark"),
+    output:
+        figure=item(f"{RESULTS}/figures/toffeenet.png", "figure"),
+    log:
+        log_of("plot_toffeenet"),
+    benchmark:
+        benchmark_of("plot_toffeenet")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        methods=METHODS,
+        code=code_digest("plot_toffeenet"),
+    script:
+        "../workflow/scripts/plot_toffeenet.py"
+
+
+rule plot_dataset:
+    """A wall of accepted and rejected pairs with their scores."""
+    input:
+        index=f"{RESULTS}/dataset/index.parquet",
+        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        subjects=data_root("subjects"),
+    output:
+        figure=item(f"{RESULTS}/figures/dataset.png", "figure"),
+    log:
+        log_of("plot_dataset"),
+    benchmark:
+        benchmark_of("plot_dataset")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("plot_dataset"),
+    script:
+        "../workflow/scripts/plot_dataset.py"
+
+
+rule plot_refiner:
+    """Held-out subjects by matching rules, with initial image, control and ceiling."""
+    input:
+        images=f"{RESULTS}/evaluation/refiner/images.h5",
+    output:
+        figure=item(f"{RESULTS}/figures/refiner.png", "figure"),
+    log:
+        log_of("plot_refiner"),
+    benchmark:
+        benchmark_of("plot_refiner")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("plot_refiner"),
+    script:
+        "../workflow/scripts/plot_refiner.py"
+
+
+rule plot_views:
+    """Held-out subjects: source view, target view, generated view."""
+    input:
+        images=f"{RESULTS}/evaluation/views/images.h5",
+    output:
+        figure=item(f"{RESULTS}/figures/views.png", "figure"),
+    log:
+        log_of("plot_views"),
+    benchmark:
+        benchmark_of("plot_views")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("plot_views"),
+    script:
+        "../workflow/scripts/plot_views.py"
+
+
+rule write_report:
+    """One page with every table and figure, without remote addresses."""
+    input:
+        tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
+        figures=expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
+    output:
+        page=f"{RESULTS}/report.html",
+    log:
+        log_of("write_report"),
+    benchmark:
+        benchmark_of("write_report")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        scale=CONFIG.scale,
+        code=code_digest("write_report"),
+    script:
+        "../workflow/scripts/write_report.py"
+
+
+rule tables:
+    """Every table, as csv and as Markdown."""
+    input:
+        expand(f"{RESULTS}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=["csv", "md"]),
+
+
+rule figures:
+    """Every figure."""
+    input:
+        expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
+
+
+rule report:
+    """The page, with all that it shows."""
+    input:
+        rules.tables.input,
+        rules.figures.input,
+        rules.write_report.output.page,
+
+
+# A table and a figure may share a name, and one shares that of the dataset: a target is all of them.
+for target in sorted({*TABLES, *FIGURES}):
+
+    rule:
+        name:
+            target
+        input:
+            [f"{RESULTS}/tables/{target}.{suffix}" for suffix in ("csv", "md") if target in TABLES],
+            [f"{RESULTS}/figures/{target}.png"] if target in FIGURES else [],
+            rules.filter_dataset.output.index if target == "dataset" else [],

@@ -1,0 +1,74 @@
+"""The zoo: base models of the tiny scale, trained from nothing on the procedural world.
+
+Needs: nothing. Gives: results/zoo/<part>/ and results/zoo/assembled/, a zoo that config `models.zoo` may
+name. Nobody needs to run this to use the models: they are in workflow/zoo, where `make zoo` puts new
+ones. Steps, rates and seeds are in toffee/zoo/recipes.py.
+"""
+
+
+rule draw_zoo_renders:
+    """Renders of the training split that every part of the zoo learns from."""
+    output:
+        renders=directory("results/zoo/renders"),
+    log:
+        "results/zoo/logs/draw_zoo_renders.log",
+    benchmark:
+        "results/zoo/benchmarks/draw_zoo_renders.tsv"
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        code=code_digest("draw_zoo_renders"),
+    script:
+        "../workflow/scripts/draw_zoo_renders.py"
+
+
+rule train_zoo_part:
+    """One model of the zoo, with the record of its training."""
+    input:
+        renders=rules.draw_zoo_renders.output.renders,
+        needs=lambda wildcards: expand("results/zoo/{part}", part=ZOO_PARTS[wildcards.part]),
+    output:
+        model=directory("results/zoo/{part}"),
+    log:
+        "results/zoo/logs/train_zoo_part/{part}.log",
+    benchmark:
+        "results/zoo/benchmarks/train_zoo_part/{part}.tsv"
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        code=code_digest("train_zoo_part"),
+    script:
+        "../workflow/scripts/train_zoo_part.py"
+
+
+rule assemble_zoo:
+    """A zoo: a folder a role, and the manifest with every digest and how it was trained."""
+    input:
+        parts=expand("results/zoo/{part}", part=ROLES),
+    output:
+        zoo=directory("results/zoo/assembled"),
+    log:
+        "results/zoo/logs/assemble_zoo.log",
+    benchmark:
+        "results/zoo/benchmarks/assemble_zoo.tsv"
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_digest("assemble_zoo"),
+    script:
+        "../workflow/scripts/assemble_zoo.py"
+
+
+rule zoo:
+    """The tiny scale's base models, trained from nothing."""
+    input:
+        rules.assemble_zoo.output.zoo,

@@ -1,0 +1,178 @@
+"""A configuration is right, or one line names the key and what was expected."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from toffee.config import load_catalogue, load_config
+from toffee.config.reference import README, SCHEMA, readme_text, schema_text
+from toffee.errors import ToffeeError
+
+CONFIG = Path(__file__).resolve().parents[3] / "config"
+
+
+def merged(*layers):
+    """Layers laid over each other, as Snakemake does it."""
+    result = {}
+    for layer in layers:
+        for key, value in layer.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merged(result[key], value) if both else copy.deepcopy(value)
+    return result
+
+
+def read(name):
+    return yaml.safe_load((CONFIG / name).read_text())
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "small.yaml", "paper.yaml"])
+def test_the_scales_are_valid(name):
+    config = load_config(merged(read("config.yaml"), read(name)))
+    load_catalogue(CONFIG.parent / config.models.catalogue, config.models.set)
+    assert (CONFIG.parent / config.synthesis.prompts).is_file()
+
+
+@pytest.mark.parametrize("name", ["small.yaml", "paper.yaml"])
+def test_the_larger_scales_hold_only_what_differs(name):
+    def same(base, layer, prefix=""):
+        for key, value in layer.items():
+            if isinstance(value, dict):
+                yield from same(base[key], value, f"{prefix}{key}.")
+            elif base[key] == value:
+                yield prefix + key
+
+    repeated = set(same(read("config.yaml"), read(name)))
+    assert repeated <= {"refiner.batch", "view_generator.batch", "toffeenet.batch"}
+
+
+def test_the_papers_dataset_has_its_size_and_shares():
+    config = load_config(merged(read("config.yaml"), read("paper.yaml")))
+    pairs = config.synthesis.shards * config.synthesis.samples_per_shard
+    assert pairs == 4_800_000
+    assert (1 - config.synthesis.kinds.generation) * pairs == pytest.approx(1_600_000, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"refiner": {"step": 3}}, "unknown config key refiner.step, did you mean refiner.steps?"),
+        ({"sead": 3}, "unknown config key sead, did you mean seed?"),
+        (
+            {"matching": "cosine"},
+            "unknown config key matching, did you mean refiner.matching?",
+        ),
+        (
+            {"refiner": {"steps": 0}},
+            "config key refiner.steps: expected a number greater than or equal to 1, got 0",
+        ),
+        (
+            {"refiner": {"steps": "many"}},
+            "config key refiner.steps: expected a valid integer, got 'many'",
+        ),
+        (
+            {"refiner": {"matching": "best"}},
+            "config key refiner.matching: expected 'cosine', 'silhouette' or "
+            "'silhouette+position', got 'best'",
+        ),
+        (
+            {"refiner": {"token_grid": "maybe"}},
+            "config key refiner.token_grid: expected a valid boolean, got 'maybe'",
+        ),
+        ({"refiner": None}, "config key refiner: expected a section of keys, got None"),
+        (
+            {"data": {"source": "folders"}},
+            "config key data: expected a path in folders.subjects, because source is folders",
+        ),
+        (
+            {"synthesis": {"kinds": {"style": 0.5}}},
+            "config key synthesis.kinds: expected shares that add up to 1, got 1.42 in all",
+        ),
+        (
+            {"filter": {"min_mask_area": 0.9}},
+            "config key filter: expected min_mask_area to be at most max_mask_area",
+        ),
+    ],
+)
+def test_one_line_names_the_key(change, line):
+    values = merged(read("config.yaml"), change)
+    for key, value in change.items():
+        if value is None:
+            values[key] = None
+    with pytest.raises(ToffeeError) as raised:
+        load_config(values)
+    assert str(raised.value) == line
+
+
+def test_values_from_the_command_line_come_as_text():
+    change = {"refiner": {"steps": "500", "learning_rate": "1e-3", "token_grid": "false"}}
+    refiner = load_config(merged(read("config.yaml"), change)).refiner
+    assert (refiner.steps, refiner.learning_rate, refiner.token_grid) == (500, 1e-3, False)
+
+
+def test_a_missing_key_is_named():
+    values = read("config.yaml")
+    del values["refiner"]["steps"]
+    with pytest.raises(ToffeeError, match="^config key refiner.steps is missing$"):
+        load_config(values)
+
+
+def test_every_key_is_described_with_its_unit():
+    from toffee.config.reference import leaves
+
+    schema = yaml.safe_load(schema_text())
+    for key, entry, _ in leaves(schema, schema):
+        assert entry.get("description"), key
+        if entry.get("type") in ("integer", "number"):
+            assert "(" in entry["description"], f"{key} has no unit"
+
+
+def test_every_value_of_the_default_has_a_comment():
+    for line in (CONFIG / "config.yaml").read_text().splitlines():
+        value = line.split("#")[0].partition(":")[2].strip()
+        assert not value or "#" in line, line
+
+
+def test_schema_and_reference_are_in_step():
+    assert SCHEMA.read_text() == schema_text(), "run `make docs`"
+    assert README.read_text() == readme_text(), "run `make docs`"
+
+
+CATALOGUE = {"tiny": {"text_to_image": {"zoo": "text_to_image"}}}
+HUB = {"repo": "a/b", "revision": "0" * 40, "licence": "mit", "files": ["model.safetensors"]}
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        ({"zoo": "../x"}, "zoo: expected text to match pattern"),
+        (HUB | {"files": ["model.bin"]}, "a relative pattern that ends in .json, .txt, .safetens"),
+        (HUB | {"files": ["../model.safetensors"]}, "a relative pattern"),
+        (HUB | {"revision": "main"}, "revision: expected text to match pattern"),
+        (HUB | {"tag": "x"}, "unknown config key tiny.text_to_image.tag"),
+    ],
+)
+def test_a_source_that_is_not_pinned_or_not_safe_is_refused(tmp_path, entry, line):
+    path = tmp_path / "models.yaml"
+    path.write_text(yaml.safe_dump({"tiny": {"text_to_image": entry}}))
+    with pytest.raises(ToffeeError) as raised:
+        load_catalogue(path, "tiny")
+    assert line in str(raised.value)
+    assert str(path) in str(raised.value)
+
+
+def test_every_role_needs_a_source(tmp_path):
+    path = tmp_path / "models.yaml"
+    path.write_text(yaml.safe_dump(CATALOGUE))
+    with pytest.raises(ToffeeError, match="expected a source for role controlnet_depth"):
+        load_catalogue(path, "tiny")
+    with pytest.raises(ToffeeError, match="has no set huge .*expected one of: tiny"):
+        load_catalogue(path, "huge")
+
+
+def test_metric_encoders_are_no_conditioning_encoders():
+    for name, sources in read("models.yaml").items():
+        for metric in ("metric_dino", "metric_clip"):
+            others = [source for role, source in sources.items() if role != metric]
+            assert sources[metric] not in others, f"{name}.{metric}"

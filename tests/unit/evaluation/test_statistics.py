@@ -1,0 +1,147 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ttest_ind, ttest_rel
+from toffee.errors import ToffeeError
+from toffee.evaluation.statistics import difference, gap_closed, paired_difference, summarise
+
+
+def scores(values: dict[str, np.ndarray], metric: str = "dino") -> pd.DataFrame:
+    """Long form of method → values [subjects, prompts]."""
+    return pd.DataFrame(
+        [
+            (method, "", f"s{s}", f"p{p}", metric, value)
+            for method, table in values.items()
+            for (s, p), value in np.ndenumerate(table)
+        ],
+        columns=["method", "setting", "subject", "prompt", "metric", "value"],
+    )
+
+
+@pytest.fixture
+def values() -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    base = random.normal(size=(12, 3)) + random.normal(size=(12, 1))
+    return {
+        "base": base,
+        "better": base + 0.5 + 0.1 * random.normal(size=(12, 3)),
+        "ceiling": base + 2 + 0.1 * random.normal(size=(12, 3)),
+    }
+
+
+def test_standard_error_is_over_subjects(values):
+    row = summarise(scores({"a": values["base"]})).iloc[0]
+    means = values["base"].mean(1)
+    assert row.value == pytest.approx(means.mean())
+    assert row.stderr == pytest.approx(means.std(ddof=1) / np.sqrt(12))
+    assert row.n == 12
+
+
+def test_more_images_of_a_subject_are_no_more_evidence(values):
+    once = scores({"a": values["base"]})
+    pd.testing.assert_frame_equal(summarise(pd.concat([once] * 4)), summarise(once))
+
+
+def test_subjects_weigh_the_same_whatever_their_number_of_images():
+    frame = scores({"a": np.array([[0.0], [1.0]])})
+    frame = pd.concat([frame, *[frame[frame["subject"] == "s1"]] * 9])
+    assert summarise(frame).iloc[0].value == 0.5
+
+
+def test_settings_are_separate_rows(values):
+    frame = scores({"a": values["base"]})
+    table = summarise(pd.concat([frame, frame.assign(setting="lambda = 2", value=frame.value + 1)]))
+    assert list(table["setting"]) == ["", "lambda = 2"]
+    assert table["value"].diff().iloc[1] == pytest.approx(1)
+
+
+def test_paired_difference_is_the_paired_t_test(values):
+    row = paired_difference(scores(values), "better", "base").iloc[0]
+    t = ttest_rel(values["better"].mean(1), values["base"].mean(1)).statistic
+    assert row.value == pytest.approx((values["better"] - values["base"]).mean())
+    assert row.value / row.stderr == pytest.approx(t)
+    assert row.method == "better − base"
+
+
+def test_paired_difference_does_not_depend_on_row_order(values):
+    frame = scores(values)
+    pd.testing.assert_frame_equal(
+        paired_difference(frame.sample(frac=1, random_state=1), "better", "base"),
+        paired_difference(frame, "better", "base"),
+    )
+
+
+def test_difference_to_photos_pairs_subject_means(values):
+    photos = scores({"oracle": values["ceiling"][:, :2]}).assign(prompt="")
+    row = paired_difference(
+        pd.concat([scores({"base": values["base"]}), photos]), "oracle", "base"
+    ).iloc[0]
+    expected = values["ceiling"][:, :2].mean(1) - values["base"].mean(1)
+    assert row.value == pytest.approx(expected.mean())
+    assert row.stderr == pytest.approx(expected.std(ddof=1) / np.sqrt(12))
+
+
+def test_nothing_is_dropped_to_make_pairs(values):
+    frame = scores(values)
+    missing_subject = frame[(frame["method"] != "base") | (frame["subject"] != "s3")]
+    with pytest.raises(ToffeeError, match="'s3'"):
+        paired_difference(missing_subject, "better", "base")
+    missing_cell = frame[
+        (frame["method"] != "base") | (frame["subject"] != "s3") | (frame["prompt"] != "p1")
+    ]
+    with pytest.raises(ToffeeError, match="s3.*p1"):
+        paired_difference(missing_cell, "better", "base")
+
+
+def test_difference_of_independent_groups_is_welchs(values):
+    groups = {"a": values["base"], "b": values["better"][:7]}
+    row = difference(scores(groups), "a", "b").iloc[0]
+    t = ttest_ind(groups["a"].mean(1), groups["b"].mean(1), equal_var=False).statistic
+    assert row.value / row.stderr == pytest.approx(t)
+    assert (row.method, row.n) == ("a − b", 7)
+    with pytest.raises(ToffeeError, match="'c'"):
+        difference(scores(groups), "a", "c")
+
+
+def test_gap_closed_of_base_and_ceiling_themselves(values):
+    frame = scores(values)
+    nothing = gap_closed(frame, "base", "base", "ceiling").iloc[0]
+    everything = gap_closed(frame, "base", "ceiling", "ceiling").iloc[0]
+    assert (nothing.value, nothing.stderr) == (0, 0)
+    assert (everything.value, everything.stderr) == (pytest.approx(1), pytest.approx(0))
+
+
+def test_gap_closed_with_a_constant_gap_has_the_usual_error(values):
+    values["ceiling"] = values["base"] + 2
+    row = gap_closed(scores(values), "base", "better", "ceiling").iloc[0]
+    gain = (values["better"] - values["base"]).mean(1)
+    assert row.value == pytest.approx(gain.mean() / 2)
+    assert row.stderr == pytest.approx(gain.std(ddof=1) / np.sqrt(12) / 2)
+    assert row.method == "gap_closed(better)"
+
+
+def test_gap_closed_error_is_the_delta_methods():
+    random = np.random.default_rng(1)
+    base = random.normal(size=(2000, 1))
+    gap = 2 + 0.5 * random.normal(size=(2000, 1))
+    gain = 0.4 * gap + 0.3 * random.normal(size=(2000, 1))
+    values = {"base": base, "better": base + gain, "ceiling": base + gap}
+    row = gap_closed(scores(values), "base", "better", "ceiling").iloc[0]
+    residual = gain - row.value * gap
+    delta = residual.std(ddof=1) / np.sqrt(2000) / gap.mean()
+    assert row.stderr == pytest.approx(delta, rel=0.01)
+
+
+def test_gap_that_is_none_is_not_a_number(values):
+    values["ceiling"] = values["base"] - 1
+    row = gap_closed(scores(values), "base", "better", "ceiling").iloc[0]
+    assert np.isnan(row.value) and np.isnan(row.stderr)
+
+
+def test_values_that_are_not_finite_are_named(values):
+    frame = scores(values)
+    frame.loc[3, "value"] = np.nan
+    with pytest.raises(ToffeeError, match="s1.*not finite"):
+        summarise(frame)
+    with pytest.raises(ToffeeError, match="missing column 'prompt'"):
+        summarise(frame.drop(columns="prompt"))

@@ -1,0 +1,65 @@
+"""Small finished shards with scores."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from toffee.storage import ShardWriter
+from toffee.synthesis import KINDS
+from toffee.synthesis.filter import SCORES
+
+IMAGES = {"input": "jpeg", "target": "jpeg", "mask": "mask"}
+COLUMNS = {"sample_id": "str", "subject": "str", "kind": "str", "prompt": "str"}
+COLUMNS |= dict.fromkeys(SCORES, "float")
+
+LIMITS = {
+    "min_subject_similarity": 0.3,
+    "min_text_alignment": 0.2,
+    "max_copy_rate": 0.8,
+    "min_mask_area": 0.1,
+    "max_mask_area": 0.9,
+    "min_mask_connectedness": 0.2,
+}
+
+
+def write_shard(path: Path, rows: Sequence[dict], first: int = 0) -> Path:
+    """A shard of 8 x 8 pixels; `rows` give scores and kind, everything else is filled in."""
+    columns: dict[str, list] = {name: [] for name in COLUMNS}
+    images: dict[str, list] = {name: [] for name in IMAGES}
+    for number, row in enumerate(rows, start=first):
+        values = {"sample_id": f"{number:016x}", "subject": f"s{number % 5}", "prompt": f"p{number}"}
+        values |= {"kind": "generation"} | dict.fromkeys(SCORES, 0.5) | row
+        for name in COLUMNS:
+            columns[name].append(values[name])
+        pixels = np.full((8, 8, 3), number % 256, np.uint8)
+        mask = np.zeros((8, 8), bool)
+        mask.flat[: 1 + number % 63] = True
+        lacking = values["kind"] == "generation" and number % 4 == 0
+        images["input"].append(None if lacking else pixels)
+        images["target"].append(255 - pixels)
+        images["mask"].append(mask)
+    with ShardWriter(path, len(rows), "test", IMAGES, COLUMNS) as shard:
+        shard.append(columns, images)
+    return path
+
+
+def random_rows(count: int, seed: int) -> list[dict]:
+    """Rows of all kinds with uniform scores, some of them missing."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for number in range(count):
+        row = {name: float(value) for name, value in zip(SCORES, generator.random(6), strict=True)}
+        if number % 10 == 0:
+            row[SCORES[number // 10 % 6]] = float("nan")
+        rows.append(row | {"kind": KINDS[int(generator.integers(5))]})
+    return rows
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> list[Path]:
+    return [
+        write_shard(tmp_path / f"{number:05d}.h5", random_rows(100, number), 100 * number)
+        for number in range(3)
+    ]

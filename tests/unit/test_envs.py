@@ -1,0 +1,37 @@
+"""The environment's three files hold the same pins."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ENVS = Path(__file__).resolve().parents[2] / "envs"
+
+
+def pins():
+    lines = (ENVS / "requirements.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_every_requirement_is_exact_and_has_no_address():
+    for line in pins():
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][\w.]*", line), line
+
+
+def test_conda_has_the_same_pins():
+    conda = yaml.safe_load((ENVS / "toffee.yaml").read_text())
+    (pip,) = [entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict)]
+    assert pip == pins()
+
+
+def test_direct_requirements_are_locked():
+    def key(name):
+        return re.sub(r"[-_.]+", "-", name).lower()
+
+    locked = dict(line.split("==") for line in pins())
+    locked = {key(name): version for name, version in locked.items()}
+    for line in (ENVS / "requirements.in").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, _, version = line.partition("==")
+            assert key(name) in locked, name
+            assert not version or locked[key(name)] == version, name

@@ -1,0 +1,46 @@
+"""What is wrong with the configuration is one line, before anything runs."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["--config", "refiner={step: 3}"],
+            "error: unknown config key refiner.step, did you mean refiner.steps?",
+        ),
+        (
+            ["--config", "models={set: huge}"],
+            "error: config/models.yaml has no set huge (models.set), expected one of: tiny, small, "
+            "paper",
+        ),
+        (
+            ["--config", "models={zoo: elsewhere}"],
+            "error: cannot read elsewhere/manifest.json: No such file or directory; see target zoo",
+        ),
+    ],
+)
+def test_one_line_and_nothing_made(fresh, arguments, line):
+    done = fresh.run("all", *arguments, check=False)
+    assert done.returncode == 1
+    assert line in done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    assert not (fresh.folder / "results").exists()
+
+
+def test_an_edited_file_gives_nothing_but_the_line(fresh):
+    path = fresh.folder / "config" / "config.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("scale: tiny", "scale: tiny\ncolour: red"))
+    done = fresh.run("all", "--quiet", "all", check=False)
+    path.write_text(text)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: unknown config key colour, did you mean synthesis.kinds.colour?"
+    ]
+
+
+def test_lint_is_clean(fresh):
+    done = fresh.run("--lint")
+    assert "Congratulations" in done.stdout + done.stderr

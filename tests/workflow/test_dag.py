@@ -1,0 +1,130 @@
+"""The shape of the DAG: which jobs stand between which files."""
+
+import re
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def graph(finished):
+    """Job → the jobs that it needs; a job is its rule's name and its wildcards."""
+    dot = finished.run("--dag", "dot", "--forceall", "all").stdout
+    names = {
+        number: label.replace("\\n", " ").replace(": ", "=")
+        for number, label in re.findall(r'(\d+)\[label = "([^"]*)"', dot)
+    }
+    needs = defaultdict(set)
+    for first, then in re.findall(r"(\d+) -> (\d+)", dot):
+        needs[names[then]].add(names[first])
+    return needs
+
+
+def ancestors(graph, job):
+    @cache
+    def above(name):
+        return frozenset(graph[name]).union(*(above(other) for other in graph[name]))
+
+    return above(job)
+
+
+def test_metric_encoders_condition_and_filter_nothing(graph):
+    for role in ("metric_dino", "metric_clip"):
+        users = {job.split()[0] for job in graph if f"download_model role={role}" in graph[job]}
+        assert users and all(user.startswith("score_") for user in users - {"all"}), users
+        assert f"download_model role={role}" not in ancestors(graph, "train_toffeenet")
+
+
+def test_held_out_data_and_evaluation_reach_no_training(graph):
+    for trained in ("pretrain_refiner", "pretrain_view_generator", "train_toffeenet"):
+        rules = {job.split()[0] for job in ancestors(graph, trained)}
+        assert not [rule for rule in rules if rule.startswith(("generate_", "tabulate_"))]
+        assert "score_dataset" not in rules
+
+
+def test_the_text_only_model_does_not_wait_for_toffeenet(graph):
+    assert "train_toffeenet" not in ancestors(graph, "generate_benchmark method=text_only")
+    assert "train_toffeenet" in ancestors(graph, "generate_benchmark method=wrong_subject")
+
+
+def test_the_two_generators_are_pretrained_side_by_side(graph):
+    assert "pretrain_refiner" not in ancestors(graph, "pretrain_view_generator")
+    assert "pretrain_view_generator" not in ancestors(graph, "pretrain_refiner")
+
+
+def test_shards_do_not_wait_for_each_other(graph):
+    for job in ("refine_shard", "score_shard"):
+        above = ancestors(graph, f"{job} shard=00000")
+        assert not [name for name in above if "shard=00001" in name]
+
+
+def test_every_target_has_its_files(finished):
+    tables = ["base", "refiner", "views", "dreambench", "dataset"]
+    figures = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
+    results = finished.folder / "results" / "tiny"
+    for name in tables:
+        assert (results / "tables" / f"{name}.csv").is_file()
+        assert (results / "tables" / f"{name}.md").is_file()
+    for name in figures:
+        assert (results / "figures" / f"{name}.png").is_file()
+    shown = finished.run("--list-target-rules").stdout.split()
+    steps = ["all", "models", "world", "train", "evaluate", "tables", "figures", "report", "zoo"]
+    assert set(shown) >= {*tables, *figures, *steps}
+
+
+def test_rules_and_scripts_have_the_same_names():
+    text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    for name, script in re.findall(
+        r"^rule (\w+):(?:(?!^rule ).)*?scripts/(\w+)\.py", text, re.M | re.S
+    ):
+        assert name == script
+    used = set(re.findall(r"scripts/(\w+)\.py", text))
+    assert used == {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
+    for script in used:
+        assert f'code=code_digest("{script}")' in text
+
+
+def test_adapters_call_functions_that_take_what_they_give():
+    """Every keyword of an adapter's call is a parameter of the function, and none is missing."""
+    import ast
+    import importlib
+    import inspect
+
+    for path in sorted((ROOT / "workflow" / "scripts").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        origin = {
+            alias.name: node.module
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        (call,) = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in origin
+            and node.func.id != "job"
+        ]
+        function = getattr(importlib.import_module(origin[call.func.id]), call.func.id)
+        assert not call.args, path.name
+        given = {word.arg: None for word in call.keywords if word.arg}
+        if all(word.arg for word in call.keywords):
+            inspect.signature(function).bind(**given)
+
+
+def test_an_adapter_uses_every_param_and_nothing_undeclared():
+    """What a rule depends on and what its script reads are the same leaves."""
+    text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    for body in re.split(r"^rule ", text, flags=re.M)[1:]:
+        script = re.search(r"scripts/(\w+)\.py", body)
+        if not script:
+            continue
+        params = re.search(r"^    params:\n(.*?)^    script:", body, re.M | re.S)[1]
+        declared = set(re.findall(r"^        (\w+)=", params, re.M)) - {"code", "digests"}
+        source = (ROOT / "workflow" / "scripts" / f"{script[1]}.py").read_text()
+        assert set(re.findall(r"snakemake\.params\.(\w+)", source)) == declared, script[1]

@@ -1,0 +1,11 @@
+"""Adapter of rule `draw_zoo_renders`."""
+
+from pathlib import Path
+
+from toffee.job import job
+from toffee.zoo.recipes import RENDERS
+from toffee.zoo.renders import draw_renders
+
+if __name__ == "__main__":
+    with job(snakemake):
+        draw_renders(out=Path(snakemake.output.renders), **RENDERS)

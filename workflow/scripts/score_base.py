@@ -1,0 +1,13 @@
+"""Adapter of rule `score_base`."""
+
+from toffee.evaluation.score_base import score_base
+from toffee.job import job
+
+if __name__ == "__main__":
+    with job(snakemake):
+        score_base(
+            images=snakemake.input.images,
+            metric_clip=snakemake.input.metric_clip,
+            out=snakemake.output.scores,
+            batch=snakemake.params.batch,
+        )

@@ -1,0 +1,23 @@
+"""Adapter of rule `score_shard`."""
+
+from toffee.job import job
+from toffee.synthesis.scores import score_shard
+
+if __name__ == "__main__":
+    with job(snakemake):
+        score_shard(
+            shard=snakemake.wildcards.shard,
+            plan=snakemake.input.plan,
+            subjects=snakemake.input.subjects,
+            initial=snakemake.input.initial,
+            refined=snakemake.input.refined,
+            views=snakemake.input.views,
+            edits=snakemake.input.edits,
+            subject_encoder=snakemake.input.subject_encoder,
+            clip=snakemake.input.clip,
+            segmenter=snakemake.input.segmenter,
+            out=snakemake.output.shard,
+            resolution=snakemake.params.resolution,
+            batch=snakemake.params.batch,
+            quality=snakemake.params.quality,
+        )

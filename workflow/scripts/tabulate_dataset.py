@@ -1,0 +1,14 @@
+"""Adapter of rule `tabulate_dataset`."""
+
+from toffee.job import job
+from toffee.report.tabulate import tabulate_dataset
+
+if __name__ == "__main__":
+    with job(snakemake):
+        tabulate_dataset(
+            funnel=snakemake.input.funnel,
+            quarantine=snakemake.input.quarantine,
+            scores=snakemake.input.scores,
+            csv_out=snakemake.output.csv,
+            markdown_out=snakemake.output.markdown,
+        )

@@ -1,0 +1,15 @@
+"""Adapter of rule `tabulate_dreambench`."""
+
+from toffee.job import job
+from toffee.report.tabulate import tabulate_dreambench
+
+if __name__ == "__main__":
+    with job(snakemake):
+        tabulate_dreambench(
+            scores=snakemake.input.scores,
+            published=snakemake.input.published,
+            csv_out=snakemake.output.csv,
+            markdown_out=snakemake.output.markdown,
+            source=snakemake.params.source,
+            resolution=snakemake.params.resolution,
+        )

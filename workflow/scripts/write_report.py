@@ -1,0 +1,13 @@
+"""Adapter of rule `write_report`."""
+
+from toffee.job import job
+from toffee.report.page import write_page
+
+if __name__ == "__main__":
+    with job(snakemake):
+        write_page(
+            scale=snakemake.params.scale,
+            tables=snakemake.input.tables,
+            figures=snakemake.input.figures,
+            out=snakemake.output.page,
+        )

@@ -1,0 +1,127 @@
+"""Reading the configuration: whatever is wrong becomes one line that names the key."""
+
+import difflib
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from toffee.config.models import HubSource, ModelSet, ZooSource
+from toffee.config.sections import Config
+from toffee.errors import ToffeeError
+
+
+def load_config(values: dict[str, Any]) -> Config:
+    """Check a configuration.
+
+    Args:
+        values: the merged YAML files, as Snakemake's `config`.
+
+    Raises:
+        ToffeeError: a key is unknown, missing or out of range. The line names the dotted key and
+            says what was expected.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ToffeeError(one_line(error)) from None
+
+
+def load_catalogue(path: str | Path, name: str) -> dict[str, ZooSource | HubSource]:
+    """Read one set of the catalogue of base models.
+
+    Args:
+        path: the catalogue, a YAML file: set → role → source.
+        name: the set.
+
+    Returns:
+        The source of each role.
+
+    Raises:
+        ToffeeError: the file, the set, a role or an entry of a source is missing or wrong.
+    """
+    try:
+        sets = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ToffeeError(f"cannot read {path} (models.catalogue): {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ToffeeError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(sets, dict) or name not in sets:
+        known = ", ".join(sets) if isinstance(sets, dict) else "none"
+        raise ToffeeError(f"{path} has no set {name} (models.set), expected one of: {known}")
+    if not isinstance(sets[name], dict):
+        raise ToffeeError(f"{path}: {name} should map roles to sources")
+    sources = {}
+    for role, entry in sets[name].items():
+        kind = ZooSource if isinstance(entry, dict) and "zoo" in entry else HubSource
+        try:
+            sources[role] = kind.model_validate(entry)
+        except ValidationError as error:
+            raise ToffeeError(f"{path}: {one_line(error, f'{name}.{role}', kind)}") from None
+    try:
+        return ModelSet.model_validate(sources).root
+    except ValidationError as error:
+        raise ToffeeError(f"{path}: {one_line(error, name, ModelSet)}") from None
+
+
+def one_line(error: ValidationError, prefix: str = "", model: type[BaseModel] = Config) -> str:
+    """Say the first thing that is wrong in one line.
+
+    An unknown key goes first, because a misspelt key is often reported as a missing one too.
+
+    Args:
+        error: pydantic's findings.
+        prefix: dotted key of what was validated.
+        model: the model that was validated, for suggestions.
+    """
+    findings = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    first = findings[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join([*([prefix] if prefix else []), *location]) or "(top level)"
+    if first["type"] == "extra_forbidden":
+        return f"unknown config key {key}{_suggestion(location, model)}"
+    if first["type"] == "missing":
+        return f"config key {key} is missing"
+    got = first["input"]
+    shown = f", got {got!r}" if not isinstance(got, dict | BaseModel) else ""
+    return f"config key {key}: expected {_expectation(first)}{shown}"
+
+
+def _expectation(found: dict[str, Any]) -> str:
+    """What was expected, from pydantic's sentence about what should be."""
+    if found["type"] in ("model_type", "dict_type"):
+        return "a section of keys"
+    message = found["msg"]
+    for start in ("Input should be ", "Value error, expected ", "Value error, ", "String should "):
+        message = message.removeprefix(start)
+    if message.startswith(("greater", "less")):
+        message = f"a number {message}"
+    if message.startswith(("match", "have")):
+        message = f"text to {message}"
+    return message.partition(", unable to")[0]
+
+
+def _suggestion(location: list[str], model: type[BaseModel]) -> str:
+    """A close name in the same section, else the same name in another one."""
+    name, siblings = location[-1], _keys(model)
+    parent = ".".join(location[:-1])
+    here = [key.split(".")[-1] for key in siblings if key.rpartition(".")[0] == parent]
+    close = difflib.get_close_matches(name, here, n=1)
+    if close:
+        return f", did you mean {'.'.join([*location[:-1], close[0]])}?"
+    elsewhere = [key for key in siblings if key.split(".")[-1] == name]
+    if elsewhere:
+        return f", did you mean {elsewhere[0]}?"
+    return f", expected one of: {', '.join(here)}" if here else ""
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted names of all keys of a model, sections included."""
+    keys = []
+    for name, field in model.model_fields.items():
+        keys.append(prefix + name)
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel) and name != "root":
+                keys += _keys(kind, f"{prefix}{name}.")
+    return keys

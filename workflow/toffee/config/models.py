@@ -1,0 +1,85 @@
+"""The catalogue of base models: for each set (a scale's choice) the source of each role."""
+
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, RootModel, model_validator
+
+from toffee.config.sections import Section
+
+ROLES = (
+    "text_to_image",
+    "controlnet_depth",
+    "subject_encoder",
+    "clip",
+    "segmenter",
+    "depth",
+    "metric_dino",
+    "metric_clip",
+)
+"""Roles that every set fills. `metric_*` condition and filter nothing."""
+
+OPTIONAL_ROLES = ("detector",)
+"""Roles that only some segmenters need (one that is prompted with boxes)."""
+
+ALLOWED_SUFFIXES = (".json", ".txt", ".safetensors")
+"""Files that are ever fetched: no format here can run code when it is read."""
+
+
+def _check_pattern(pattern: object) -> object:
+    if isinstance(pattern, str):
+        suffix = PurePosixPath(pattern).suffix
+        if suffix not in ALLOWED_SUFFIXES or ".." in pattern or pattern.startswith("/"):
+            raise ValueError(f"a relative pattern that ends in {', '.join(ALLOWED_SUFFIXES)}")
+    return pattern
+
+
+FilePattern = Annotated[str, BeforeValidator(_check_pattern)]
+
+
+class ZooSource(Section):
+    """A model in the zoo folder (config `models.zoo`)."""
+
+    zoo: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(
+        description="folder of the model below the zoo (name)"
+    )
+
+
+class HubSource(Section):
+    """A model on the Hugging Face hub, at one commit."""
+
+    repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = Field(
+        description="repository on the hub (owner/name)"
+    )
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{7,40}$")] = Field(
+        description="commit of the repository (hexadecimal digits)"
+    )
+    licence: str = Field(description="licence as the hub prints it (identifier)")
+    files: list[FilePattern] = Field(
+        description="patterns of the files to fetch (json, txt and safetensors only)", min_length=1
+    )
+    subfolder: str | None = Field(
+        default=None, description="folder of the repository that holds the model, if not its root"
+    )
+    note: str | None = Field(default=None, description="what a user should know before using it")
+    digests: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
+        default_factory=dict, description="SHA-256 of files that are known, by path"
+    )
+
+
+Source = ZooSource | HubSource
+
+
+class ModelSet(RootModel[dict[str, Source]]):
+    """Sources of one set: every role once."""
+
+    @model_validator(mode="after")
+    def _roles_are_filled(self) -> "ModelSet":
+        known = (*ROLES, *OPTIONAL_ROLES)
+        for role in self.root:
+            if role not in known:
+                raise ValueError(f"unknown role {role}, expected one of {', '.join(known)}")
+        for role in ROLES:
+            if role not in self.root:
+                raise ValueError(f"expected a source for role {role}")
+        return self

@@ -1,0 +1,127 @@
+"""The configuration's JSON schema and its reference for readers, both from the typed sections.
+
+python -m toffee.config        writes workflow/schemas/config.schema.json and config/README.md
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from toffee.config.sections import Config
+from toffee.files import write_text
+
+PROJECT = Path(__file__).resolve().parents[3]
+SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.json"
+README = PROJECT / "config" / "README.md"
+SCALES = {"tiny": "config.yaml", "small": "small.yaml", "paper": "paper.yaml"}
+
+INTRODUCTION = """# Configuration
+`config.yaml` is the tiny scale and holds every key. `small.yaml` and `paper.yaml` hold what differs
+and are laid over it: `snakemake --cores 8 --configfile config/small.yaml`. A single value can be
+changed on the command line: `snakemake --cores 2 --config 'refiner={steps: 500}'`. An unknown key
+or a value out of range stops with one line that names it, before any rule runs. A changed value
+reruns the rules that take it and what follows from them, and nothing else.
+
+| file | holds |
+|---|---|
+| `config.yaml`, `small.yaml`, `paper.yaml` | the three scales |
+| `models.yaml` | sources of the base models: set → role → zoo folder or hub commit |
+| `prompts/*.yaml` | contexts, colours, textures and styles that the prompts are made of |
+| `published/` | published numbers with their sources |
+
+Numbers are this project's choices unless a comment in the file says that they are the paper's. "="
+stands for the value of the tiny scale. This page and `workflow/schemas/config.schema.json` are
+written by `make docs`.
+"""
+
+
+def schema_text() -> str:
+    """The JSON schema of the configuration."""
+    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def readme_text() -> str:
+    """The reference: a table a section, a line a key."""
+    schema = Config.model_json_schema()
+    tiny = scale_values("tiny")
+    others = {name: scale_values(name) for name in SCALES if name != "tiny"}
+    lines = [INTRODUCTION]
+    section = None
+    for key, entry, parent in leaves(schema, schema):
+        if parent != section:
+            section = parent
+            title = section or "run"
+            lines.append(f"\n## {title}\n| key | meaning | takes | tiny | small | paper |")
+            lines.append("|---|---|---|---|---|---|")
+        base = lookup(tiny, key)
+        shown = [cell(base)]
+        for values in others.values():
+            value = lookup(values, key, base)
+            shown.append("=" if value == base else cell(value))
+        lines.append(f"| `{key}` | {entry['description']} | {takes(entry)} | {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"
+
+
+def scale_values(name: str) -> dict[str, Any]:
+    """What stands in a scale's own file."""
+    path = PROJECT / "config" / SCALES[name]
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def leaves(
+    schema: dict[str, Any], node: dict[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Every key that holds a value: its dotted name, its schema and its section."""
+    nested = []
+    for name, entry in node["properties"].items():
+        if "$ref" in entry:
+            nested.append((name, schema["$defs"][entry["$ref"].rpartition("/")[2]]))
+        else:
+            yield prefix + name, entry, prefix.rstrip(".")
+    for name, section in nested:
+        yield from leaves(schema, section, f"{prefix}{name}.")
+
+
+def lookup(values: dict[str, Any], key: str, default: Any = None) -> Any:
+    """The value of a dotted key, or the default."""
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return default
+        values = values[part]
+    return values
+
+
+def cell(value: Any) -> str:
+    """A value as YAML prints it."""
+    return "none" if value is None else f"`{json.dumps(value)}`".replace('"', "")
+
+
+def takes(entry: dict[str, Any]) -> str:
+    """Type and range of a key."""
+    if "anyOf" in entry:
+        return " or ".join(
+            "none" if one["type"] == "null" else takes(one) for one in entry["anyOf"]
+        )
+    if "enum" in entry:
+        return ", ".join(f"`{value}`" for value in entry["enum"])
+    kind = {"integer": "whole number", "number": "number", "boolean": "true or false"}.get(
+        entry["type"], "text"
+    )
+    words = {
+        "minimum": "from {}",
+        "exclusiveMinimum": "above {}",
+        "maximum": "to {}",
+        "exclusiveMaximum": "below {}",
+        "multipleOf": "multiple of {}",
+    }
+    limits = [text.format(entry[name]) for name, text in words.items() if name in entry]
+    return ", ".join([kind, " ".join(limits)] if limits else [kind])
+
+
+def write_reference() -> None:
+    """Write both files."""
+    write_text(SCHEMA, schema_text())
+    write_text(README, readme_text())

@@ -1,0 +1,305 @@
+"""One small model a section of the configuration.
+
+No field has a default: the values of the tiny scale stand in `config/config.yaml`, in one place,
+and the files of other scales are laid over it. A number may come as text, because Snakemake hands on
+`--config 'refiner={steps: 500}'` so.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+KINDS = ("generation", "background", "colour", "texture", "style")
+MATCHING_RULES = ("cosine", "silhouette", "silhouette+position")
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Guidance = Annotated[float, Field(ge=1, le=50)]
+SamplerSteps = Annotated[int, Field(ge=1, le=1000)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Path = Annotated[str, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A closed section: a key that is not described here is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Models(Section):
+    """Where the base models come from."""
+
+    catalogue: Path = Field(
+        description="YAML file that lists the sources of every set of base models (path, relative "
+        "to the repository)"
+    )
+    set: Path = Field(description="set of the catalogue that this run uses (name)")
+    zoo: Path = Field(
+        description="folder of models that are fetched from disk, with manifest.json (path, "
+        "relative to the repository)"
+    )
+
+
+class Folders(Section):
+    """Folders of real data, used where `data.source` is `folders`."""
+
+    subjects: Path | None = Field(
+        description="image folder of training subjects: images/, optional masks/, metadata.csv "
+        "(path)"
+    )
+    multiview: Path | None = Field(
+        description="multi-view sequences for training: <class word>/<sequence>/images, masks "
+        "(path)"
+    )
+    multiview_heldout: Path | None = Field(
+        description="multi-view sequences of subjects that no training sees (path)"
+    )
+    benchmark: Path | None = Field(
+        description="benchmark in DreamBench's layout: dataset/<subject>/*.jpg and a prompt file "
+        "(path)"
+    )
+
+
+class Data(Section):
+    """Photographs to train on, to synthesize from and to evaluate with."""
+
+    source: Literal["world", "folders"] = Field(
+        description="world: write the procedural world; folders: read the folders below"
+    )
+    resolution: Annotated[int, Field(ge=32, le=1024, multiple_of=8)] = Field(
+        description="side of every square image (pixels)"
+    )
+    subjects: Count = Field(description="training subjects that the world writes (subjects)")
+    sequences: Count = Field(
+        description="multi-view sequences for training that the world writes, one subject each "
+        "(sequences)"
+    )
+    views: Annotated[int, Field(ge=2, le=1000)] = Field(
+        description="frames of each multi-view sequence (images)"
+    )
+    heldout_sequences: Count = Field(
+        description="multi-view sequences of held-out subjects that the world writes (sequences)"
+    )
+    benchmark_subjects: Count = Field(
+        description="held-out benchmark subjects that the world writes (subjects)"
+    )
+    folders: Folders = Field(description="folders of real data")
+
+    @model_validator(mode="after")
+    def _folders_are_given(self) -> "Data":
+        missing = [name for name, path in self.folders.model_dump().items() if path is None]
+        if self.source == "folders" and missing:
+            raise ValueError(f"expected a path in folders.{missing[0]}, because source is folders")
+        return self
+
+
+class Sampler(Section):
+    """Sampling with the base text-to-image model; the batch is everybody's."""
+
+    steps: SamplerSteps = Field(description="denoising steps of the base model (steps)")
+    guidance: Guidance = Field(
+        description="weight of classifier-free guidance of the base model (1 = off)"
+    )
+    batch: Count = Field(
+        description="samples that are drawn or scored at once (images); memory grows with it"
+    )
+
+
+class Refiner(Section):
+    """The Refiner: reconstructs an image from its patch tokens; at inference from mixed tokens."""
+
+    steps: Count = Field(description="optimizer steps of its training (steps)")
+    batch: Count = Field(description="images in a training step (images)")
+    learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    ema: Decay = Field(description="decay of the moving average of the weights (per step)")
+    token_grid: bool = Field(
+        description="whether the grid of patch tokens is also concatenated to the latents; ours, "
+        "off is cross-attention alone"
+    )
+    token_dropout: Share = Field(
+        description="share of patch tokens that a training step hides (fraction)"
+    )
+    matching: Literal["cosine", "silhouette", "silhouette+position"] = Field(
+        description="rule that picks the subject token for each token of the initial image"
+    )
+    match_threshold: Annotated[float, Field(ge=-1, le=1)] = Field(
+        description="least score of a best match that is replaced (cosine similarity)"
+    )
+    position_weight: Annotated[float, Field(ge=0, le=10)] = Field(
+        description="weight of the distance within the silhouette, rule silhouette+position "
+        "(cosine similarity per silhouette size)"
+    )
+    strength: Share = Field(
+        description="how far the initial image is noised before it is denoised again (fraction of "
+        "the schedule)"
+    )
+    sampler_steps: SamplerSteps = Field(
+        description="denoising steps of a whole schedule, of which `strength` is run (steps)"
+    )
+    guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+
+
+class ViewGenerator(Section):
+    """The View Generator: draws another view of a subject from the patch tokens of one view."""
+
+    steps: Count = Field(description="optimizer steps of its training (steps)")
+    batch: Count = Field(description="pairs of views in a training step (pairs)")
+    learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    ema: Decay = Field(description="decay of the moving average of the weights (per step)")
+    depth: bool = Field(
+        description="whether the depth of the target view is concatenated to the latents; ours, "
+        "off leaves the pose to chance"
+    )
+    sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
+    guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+
+
+class Kinds(Section):
+    """Shares of the kinds of pairs in the plan."""
+
+    generation: Share = Field(description="pairs that put the subject in a new picture (fraction)")
+    background: Share = Field(description="editing pairs that change the background (fraction)")
+    colour: Share = Field(description="editing pairs that change the subject's colour (fraction)")
+    texture: Share = Field(description="editing pairs that change the subject's texture (fraction)")
+    style: Share = Field(description="editing pairs that change the picture's style (fraction)")
+
+    @model_validator(mode="after")
+    def _add_up(self) -> "Kinds":
+        total = sum(self.model_dump().values())
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"expected shares that add up to 1, got {total:g} in all")
+        return self
+
+
+class Synthesis(Section):
+    """The dataset of pairs."""
+
+    shards: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="shards of the dataset (files); more shards only append samples"
+    )
+    samples_per_shard: Count = Field(description="candidates that a shard holds (pairs)")
+    prompts: Path = Field(
+        description="YAML file of contexts, colours, textures and styles that prompts are made of "
+        "(path, relative to the repository)"
+    )
+    kinds: Kinds = Field(description="shares of the kinds of pairs, adding up to 1")
+    control_scale: Annotated[float, Field(ge=0, le=2)] = Field(
+        description="weight of the depth ControlNet when an initial image is drawn (1 = as trained)"
+    )
+    edit_strength: Share = Field(
+        description="how far an editing pair's masked region is noised before it is drawn anew "
+        "(fraction of the schedule)"
+    )
+    quality: Annotated[int, Field(ge=95, le=100)] = Field(
+        description="JPEG quality of stored images (1 to 100, at least 95)"
+    )
+
+
+class Filter(Section):
+    """Thresholds that a candidate must meet; synthesis never looks at them."""
+
+    min_subject_similarity: Annotated[float, Field(ge=-1, le=1)] = Field(
+        description="least similarity of target and subject, subject encoder inside the masks "
+        "(cosine)"
+    )
+    min_text_alignment: Annotated[float, Field(ge=-1, le=1)] = Field(
+        description="least alignment of target and prompt, filter CLIP (cosine)"
+    )
+    max_copy_rate: Share = Field(
+        description="largest share of the subject's pixels that the target repeats in place "
+        "(fraction)"
+    )
+    min_mask_area: Share = Field(
+        description="least area of the subject's mask (fraction of the image)"
+    )
+    max_mask_area: Share = Field(
+        description="largest area of the subject's mask (fraction of the image)"
+    )
+    min_mask_connectedness: Share = Field(
+        description="least share of the mask in its largest connected part (fraction)"
+    )
+
+    @model_validator(mode="after")
+    def _areas_are_ordered(self) -> "Filter":
+        if self.min_mask_area > self.max_mask_area:
+            raise ValueError("expected min_mask_area to be at most max_mask_area")
+        return self
+
+
+class ToffeeNet(Section):
+    """ToffeeNet: one model for subject-driven generation and editing."""
+
+    steps: Count = Field(description="optimizer steps of its training (steps)")
+    batch: Count = Field(description="pairs in a training step (pairs)")
+    learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    ema: Decay = Field(description="decay of the moving average of the weights (per step)")
+    kinds: Literal["both", "editing", "generation"] = Field(
+        description="pairs that it is trained on; editing and generation are the paper's -E and -G"
+    )
+    reconstruction: Share = Field(
+        description="probability p that a training target is the input itself (fraction)"
+    )
+    drop_text: Share = Field(description="probability of training without the text (fraction)")
+    drop_subject: Share = Field(
+        description="probability of training without the subject tokens (fraction)"
+    )
+    drop_both: Share = Field(description="probability of training without either (fraction)")
+    segmented: bool = Field(
+        description="whether the subject is cut out before it is encoded; off shows the whole photo"
+    )
+    depth: bool = Field(description="whether the target's depth is a further condition")
+    subject_scale: Annotated[float, Field(ge=0, le=10)] = Field(
+        description="the paper's λ: weight of the subject tokens at inference (1 = as trained)"
+    )
+    sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
+    guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+
+    @model_validator(mode="after")
+    def _drops_leave_something(self) -> "ToffeeNet":
+        total = self.drop_text + self.drop_subject + self.drop_both
+        if total > 1:
+            raise ValueError(
+                f"expected drop_text + drop_subject + drop_both to be at most 1, got {total:g}"
+            )
+        return self
+
+
+class Evaluation(Section):
+    """How much is generated and scored."""
+
+    seed: Annotated[int, Field(ge=0)] = Field(description="seed of evaluation's draws (number)")
+    refiner_subjects: Count = Field(
+        description="held-out subjects in table refiner, at most the held-out sequences (subjects)"
+    )
+    views_subjects: Count = Field(
+        description="held-out subjects in table views, at most the held-out sequences (subjects)"
+    )
+    base_prompts: Count = Field(description="held-out prompts in table base (prompts)")
+    images_per_prompt: Count = Field(
+        description="images for each subject and prompt of the benchmark (images); DreamBench "
+        "draws 4"
+    )
+    dataset_pairs: Count = Field(
+        description="accepted and as many rejected pairs that the yardsticks score (pairs)"
+    )
+
+
+class Config(Section):
+    """Configuration of one run of the workflow."""
+
+    scale: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = Field(
+        description="name of the run's folder below results/ (lower-case letters, digits, - and _)"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(
+        description="seed that every random draw outside the evaluation is derived from (number)"
+    )
+    models: Models = Field(description="where the base models come from")
+    data: Data = Field(description="photographs to train on and to evaluate with")
+    sampler: Sampler = Field(description="sampling with the base model, and the batch of sampling")
+    refiner: Refiner = Field(description="training and use of the Refiner")
+    view_generator: ViewGenerator = Field(description="training and use of the View Generator")
+    synthesis: Synthesis = Field(description="the dataset of pairs")
+    filter: Filter = Field(description="thresholds between candidates and the dataset")
+    toffeenet: ToffeeNet = Field(description="training and use of ToffeeNet")
+    evaluation: Evaluation = Field(description="how much is generated and scored")

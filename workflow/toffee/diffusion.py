@@ -1,0 +1,137 @@
+"""Diffusion on latents: the autoencoder's codes, the training loss, sampling with guidance."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoModel, DDIMScheduler
+
+from toffee.errors import ToffeeError
+
+
+class Autoencoder:
+    """A frozen autoencoder that codes pictures as latents of unit scale.
+
+    Attributes:
+        factor: how many pixels a side one latent stands for.
+        channels: channels of a latent.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.model = AutoModel.from_pretrained(str(folder), torch_dtype=torch.float32).eval()
+        config = self.model.config
+        self.scale = config.scaling_factor
+        self.channels = config.latent_channels
+        blocks = config.get("encoder_block_out_channels") or config.block_out_channels
+        self.factor = 2 ** (len(blocks) - 1)
+
+    @torch.no_grad()
+    def encode(self, images: torch.Tensor, batch: int = 64) -> torch.Tensor:
+        """Pictures [B,3,H,W] in [0,1] to latents [B,C,H/f,W/f]."""
+        parts = []
+        for part in images.split(batch):
+            coded = self.model.encode(part * 2 - 1)
+            # A KL autoencoder gives a distribution, of which the mode is taken: no random draw.
+            latent = coded.latent if hasattr(coded, "latent") else coded.latent_dist.mode()
+            parts.append(latent * self.scale)
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def decode(self, latents: torch.Tensor, batch: int = 64) -> torch.Tensor:
+        """Latents to pictures in [0,1]."""
+        parts = [self.model.decode(part / self.scale).sample for part in latents.split(batch)]
+        return (torch.cat(parts) / 2 + 0.5).clamp(0, 1)
+
+
+def load_scheduler(folder: Path) -> DDIMScheduler:
+    """The noise schedule of a text-to-image folder, sampled by deterministic DDIM."""
+    return DDIMScheduler.from_pretrained(folder)
+
+
+def draw_times(count: int, scheduler: DDIMScheduler, generator: torch.Generator) -> torch.Tensor:
+    """Training times, logit-normal over the schedule: middle noise levels teach the most.
+
+    Source: Esser et al., arXiv 2403.03206, section 3.1.
+    """
+    share = torch.sigmoid(torch.randn(count, generator=generator))
+    last = scheduler.config.num_train_timesteps - 1
+    return (share * last).round().long()
+
+
+def diffusion_loss(
+    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    latents: torch.Tensor,
+    scheduler: DDIMScheduler,
+    generator: torch.Generator,
+    weight: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Mean squared error of the model's prediction (noise or velocity, as the schedule says).
+
+    Args:
+        predict: (noisy latents, times) to the model's output.
+        latents: clean latents [B,C,h,w].
+        scheduler: the noise schedule.
+        generator: source of times and noise.
+        weight: optional weight of each place, broadcastable to the latents.
+    """
+    times = draw_times(len(latents), scheduler, generator)
+    noise = torch.randn(latents.shape, generator=generator)
+    noisy = scheduler.add_noise(latents, noise, times)
+    kind = scheduler.config.prediction_type
+    if kind == "v_prediction":
+        target = scheduler.get_velocity(latents, noise, times)
+    elif kind == "epsilon":
+        target = noise
+    else:
+        raise ToffeeError(f"scheduler: prediction_type {kind!r}; expected v_prediction or epsilon")
+    error = F.mse_loss(predict(noisy, times), target, reduction="none")
+    return (error if weight is None else error * weight).mean()
+
+
+@torch.no_grad()
+def sample(
+    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    scheduler: DDIMScheduler,
+    noise: torch.Tensor,
+    steps: int,
+    start: torch.Tensor | None = None,
+    strength: float = 1.0,
+    keep: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """Denoise from noise, or from `start` noised to `strength`.
+
+    Args:
+        predict: (latents, time) to the model's output, guidance included.
+        scheduler: the noise schedule.
+        noise: [B,C,h,w], one draw a sample.
+        steps: denoising steps of a full run; a smaller strength takes its share of them.
+        start: latents to begin from (image to image), or None.
+        strength: share of the schedule that is run, in (0,1]; 1 ignores what `start` shows.
+        keep: (latents, time) to latents, applied before each step: holds parts of a picture.
+
+    Returns:
+        Clean latents [B,C,h,w].
+    """
+    scheduler.set_timesteps(steps)
+    times = scheduler.timesteps
+    latents = noise * scheduler.init_noise_sigma
+    if start is not None and strength < 1:
+        times = times[len(times) - max(1, round(strength * len(times))) :]
+        latents = scheduler.add_noise(start, noise, times[:1].expand(len(start)))
+    for time in times:
+        if keep is not None:
+            latents = keep(latents, time)
+        batch_time = time.expand(len(latents))
+        latents = scheduler.step(predict(latents, batch_time), time, latents).prev_sample
+    return latents
+
+
+def guided(with_condition: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
+    """Classifier-free guidance (Ho and Salimans, arXiv 2207.12598)."""
+    return without + scale * (with_condition - without)
+
+
+def batches(count: int, size: int) -> Sequence[slice]:
+    """Slices of at most `size` that cover range(count)."""
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]

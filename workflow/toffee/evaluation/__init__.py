@@ -1,0 +1,1 @@
+"""Metrics, statistics, scores and tables of the evaluation."""

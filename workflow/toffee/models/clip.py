@@ -1,0 +1,39 @@
+"""The CLIP that filters candidates. (The metric CLIP is another one, and filters nothing.)"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from transformers import AutoTokenizer, CLIPModel
+
+from toffee.models.preprocess import Preprocessing
+
+
+class Clip:
+    """A frozen CLIPModel with its tokenizer; all features are of unit length."""
+
+    def __init__(self, folder: Path, batch: int = 64) -> None:
+        self.model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.preprocessing = Preprocessing.read(folder)
+        self.batch = batch
+
+    @torch.no_grad()
+    def images(self, images: torch.Tensor) -> torch.Tensor:
+        """Features [B,d] of pictures [B,3,H,W] in [0,1]."""
+        parts = [
+            self.model.visual_projection(
+                self.model.vision_model(self.preprocessing.whole(part)).pooler_output
+            )
+            for part in images.split(self.batch)
+        ]
+        return F.normalize(torch.cat(parts), dim=-1)
+
+    @torch.no_grad()
+    def texts(self, texts: list[str]) -> torch.Tensor:
+        """Features [B,d] of texts."""
+        tokens = self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+        pooled = self.model.text_model(
+            input_ids=tokens.input_ids, attention_mask=tokens.attention_mask
+        ).pooler_output
+        return F.normalize(self.model.text_projection(pooled), dim=-1)

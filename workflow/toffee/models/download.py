@@ -1,0 +1,208 @@
+"""Fetching base models: one way for the zoo's folders and for the hub's repositories.
+
+Whatever the source, only JSON, text and safetensors files are taken, each is compared with its
+known SHA-256, and the model appears under its final name only when all of it is there and right.
+"""
+
+import fnmatch
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from toffee.config.models import ALLOWED_SUFFIXES, HubSource, ZooSource
+from toffee.errors import ToffeeError
+from toffee.files import atomic_path, file_digest, write_text
+from toffee.progress import progress
+
+MANIFEST = "manifest.json"
+SPARE_BYTES = 64 * 2**20  # left free on the disk after a download
+
+
+def download_model(role: str, source: Mapping[str, Any], zoo: str | Path, out: str | Path) -> None:
+    """Fetch the base model of one role and check every byte of it.
+
+    Args:
+        role: what the model is for; used in messages.
+        source: leaves of a `ZooSource` or a `HubSource`.
+        zoo: folder of the zoo, with its manifest.
+        out: the model's folder, in hub layout; it appears when everything is there.
+
+    Raises:
+        ToffeeError: a file is missing, has another digest than recorded, is of a format that is not
+            allowed, or the disk has no room.
+    """
+    with atomic_path(out) as temporary:
+        temporary.mkdir()
+        if "zoo" in source:
+            expected = fetch_from_zoo(ZooSource.model_validate(dict(source)), Path(zoo), temporary)
+        else:
+            expected = fetch_from_hub(HubSource.model_validate(dict(source)), temporary)
+        verify(role, temporary, expected)
+
+
+def fetch_from_zoo(source: ZooSource, zoo: Path, folder: Path) -> dict[str, str]:
+    """Copy a model out of the zoo.
+
+    Returns:
+        SHA-256 of every file, by its path inside the model.
+
+    Raises:
+        ToffeeError: the manifest or a file is missing, or the disk has no room.
+    """
+    files = manifest_files(zoo, source.zoo)
+    require_space(folder, sum(entry["size"] for entry in files.values()))
+    for name in progress(sorted(files), desc=f"copy {source.zoo}", unit="file"):
+        origin, target = zoo / source.zoo / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # copyfile, not copy: a read-only checkout must not make a read-only model.
+            shutil.copyfile(origin, target)
+        except FileNotFoundError as error:
+            raise ToffeeError(f"{origin} is listed in {zoo / MANIFEST} but missing") from error
+    return {name: entry["sha256"] for name, entry in files.items()}
+
+
+def fetch_from_hub(source: HubSource, folder: Path) -> dict[str, str]:
+    """Fetch a model from the Hugging Face hub at its pinned commit.
+
+    Returns:
+        SHA-256 of the files whose digest is recorded in the catalogue or given by the hub itself
+        (for large files), by their path inside the model.
+
+    Raises:
+        ToffeeError: the hub cannot be reached, the commit does not hold safetensors, or the disk
+            has no room.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    prefix = f"{source.subfolder}/" if source.subfolder else ""
+    patterns = [prefix + pattern for pattern in source.files]
+    where = f"{source.repo} at {source.revision}"
+    try:
+        info = HfApi().model_info(source.repo, revision=source.revision, files_metadata=True)
+        wanted = {
+            item.rfilename: item
+            for item in info.siblings or []
+            if any(fnmatch.fnmatch(item.rfilename, pattern) for pattern in patterns)
+        }
+        if not any(name.endswith(".safetensors") for name in wanted):
+            raise ToffeeError(f"{where} holds no safetensors file among {', '.join(patterns)}")
+        require_space(folder, sum(item.size or 0 for item in wanted.values()))
+        snapshot_download(
+            source.repo, revision=info.sha, allow_patterns=sorted(wanted), local_dir=folder
+        )
+    except (HfHubHTTPError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        first = str(error).strip().splitlines()[0]
+        raise ToffeeError(f"cannot fetch {where} from the hub: {first}") from error
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    if source.subfolder:
+        hoist(folder, source.subfolder)
+    known = {
+        name.removeprefix(prefix): item.lfs.sha256 for name, item in wanted.items() if item.lfs
+    }
+    return known | source.digests
+
+
+def hoist(folder: Path, subfolder: str) -> None:
+    """Make the content of `folder/subfolder` the whole content of `folder`."""
+    inner = folder.with_name(f"{folder.name}.inner")
+    os.replace(folder / subfolder, inner)
+    shutil.rmtree(folder)
+    os.replace(inner, folder)
+
+
+def verify(role: str, folder: Path, expected: Mapping[str, str]) -> None:
+    """Compare a fetched model with the digests that are known for it.
+
+    Args:
+        role: used in messages.
+        folder: the fetched model.
+        expected: SHA-256 by path inside the model.
+
+    Raises:
+        ToffeeError: a file is missing, of a format that is not allowed, or has another digest.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix not in ALLOWED_SUFFIXES:
+            name = path.relative_to(folder)
+            raise ToffeeError(f"{role}: {name} is none of {', '.join(ALLOWED_SUFFIXES)}")
+    for name, digest in sorted(expected.items()):
+        if not (folder / name).is_file():
+            raise ToffeeError(f"{role}: {name} is missing from the download")
+        found = file_digest(folder / name)
+        if found != digest:
+            raise ToffeeError(f"{role}: {name} has SHA-256 {found}, expected {digest}")
+
+
+def require_space(folder: Path, size: int) -> None:
+    """Check that `size` bytes fit on the disk of `folder`, with a little to spare.
+
+    Raises:
+        ToffeeError: they do not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < size + SPARE_BYTES:
+        needed = (size + SPARE_BYTES) / 2**20
+        raise ToffeeError(
+            f"{folder.parent} has {free / 2**20:.0f} MiB free, needs {needed:.0f} MiB"
+        )
+
+
+def manifest_files(zoo: Path, part: str) -> dict[str, dict[str, Any]]:
+    """Files of one model of the zoo: path inside the model → {sha256, size}.
+
+    Raises:
+        ToffeeError: the manifest is missing or broken, has no such model, or names a file outside
+        it.
+    """
+    path = zoo / MANIFEST
+    try:
+        parts = json.loads(path.read_text(encoding="utf-8"))["parts"]
+    except OSError as error:
+        raise ToffeeError(f"cannot read {path}: {error.strerror}; see target zoo") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ToffeeError(f"{path} is not a zoo manifest: expected JSON with parts") from error
+    if part not in parts:
+        raise ToffeeError(f"{path} has no model {part}, expected one of: {', '.join(parts)}")
+    files = parts[part].get("files", {})
+    for name, entry in files.items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ToffeeError(f"{path}: {part} lists {name}, expected a path inside the model")
+        if not isinstance(entry, dict) or not {"sha256", "size"} <= entry.keys():
+            raise ToffeeError(f"{path}: {part}/{name} has no sha256 and size")
+    return files
+
+
+def write_manifest(zoo: str | Path, records: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the manifest of a zoo from its folders.
+
+    Args:
+        zoo: folder of the zoo, one model a sub-folder.
+        records: how each model was trained, by sub-folder: command, seed, steps, seconds, losses.
+
+    Raises:
+        ToffeeError: a folder of `records` is missing or holds a format that is not allowed.
+    """
+    zoo = Path(zoo)
+    parts = {}
+    for part, record in sorted(records.items()):
+        folder = zoo / part
+        if not folder.is_dir():
+            raise ToffeeError(f"{folder} is missing")
+        verify(part, folder, {})
+        files = {
+            str(path.relative_to(folder)): {
+                "sha256": file_digest(path),
+                "size": path.stat().st_size,
+            }
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        parts[part] = {"files": files, **record}
+    write_text(zoo / MANIFEST, json.dumps({"parts": parts}, indent=1) + "\n")

@@ -1,0 +1,59 @@
+"""E, the frozen subject encoder (DINO family): pictures to patch tokens."""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from transformers import AutoModel
+
+from toffee.models.preprocess import Preprocessing
+
+GREY = 0.5  # what a segmented picture shows outside of the subject
+COVER = 0.5  # share of a patch inside the mask that makes it a foreground patch
+
+
+class SubjectEncoder:
+    """Patch tokens E(x) and class token of pictures.
+
+    Attributes:
+        width: d, the width of a token.
+        grid: tokens a side; N = grid².
+    """
+
+    def __init__(self, folder: Path, batch: int = 64) -> None:
+        self.model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+        self.preprocessing = Preprocessing.read(folder)
+        config = self.model.config
+        self.width = config.hidden_size
+        self.grid = self.preprocessing.crop[0] // config.patch_size
+        self.registers = getattr(config, "num_register_tokens", 0)
+        self.batch = batch
+
+    @torch.no_grad()
+    def encode(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Class tokens [B,d] and patch tokens [B,N,d] of pictures [B,3,H,W] in [0,1]."""
+        hidden = torch.cat(
+            [
+                self.model(self.preprocessing.whole(part)).last_hidden_state
+                for part in images.split(self.batch)
+            ]
+        )
+        return hidden[:, 0], hidden[:, 1 + self.registers :]
+
+    def tokens(self, images: torch.Tensor) -> torch.Tensor:
+        """Patch tokens [B,N,d], row by row from the top left."""
+        return self.encode(images)[1]
+
+    def foreground(self, masks: torch.Tensor) -> torch.Tensor:
+        """Which patches lie in the mask: bool [B,N] of masks [B,H,W].
+
+        A subject so thin that it fills no patch by half keeps the patch that it fills most.
+        """
+        cover = F.adaptive_avg_pool2d(masks[:, None].float(), self.grid).flatten(1)
+        best = cover.amax(1, keepdim=True)
+        return (cover >= COVER) | ((cover == best) & (best > 0))
+
+
+def segmented(images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Pictures [B,3,H,W] with everything outside of the masks [B,H,W] grey."""
+    return torch.where(masks[:, None], images, torch.tensor(GREY))

@@ -1,0 +1,120 @@
+"""The base text-to-image model, with or without a depth ControlNet."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from toffee.diffusion import Autoencoder, guided, load_scheduler, sample
+
+Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class TextEncoder:
+    """The frozen text encoder of a text-to-image folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tokenizer = CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
+        self.model = CLIPTextModel.from_pretrained(
+            Path(folder) / "text_encoder", dtype=torch.float32
+        ).eval()
+        # The same few prompts return in every batch.
+        self._one = lru_cache(maxsize=4096)(self._encode)
+
+    def __call__(self, prompts: list[str]) -> torch.Tensor:
+        """Token embeddings [B,L,d], padded to the tokenizer's full length."""
+        return torch.stack([self._one(prompt) for prompt in prompts])
+
+    @torch.no_grad()
+    def _encode(self, prompt: str) -> torch.Tensor:
+        tokens = self.tokenizer(
+            prompt, padding="max_length", truncation=True, return_tensors="pt"
+        )
+        return self.model(input_ids=tokens.input_ids).last_hidden_state[0]
+
+
+class TextToImage:
+    """Draws prompts; with a ControlNet, in the outline of a depth map.
+
+    Attributes:
+        autoencoder: pictures to latents and back.
+        scheduler: the noise schedule.
+        text: prompts to token embeddings.
+        unet: the frozen UNet.
+    """
+
+    def __init__(self, folder: Path, controlnet: Path | None = None) -> None:
+        folder = Path(folder)
+        self.autoencoder = Autoencoder(folder / "vae")
+        self.scheduler = load_scheduler(folder / "scheduler")
+        self.text = TextEncoder(folder)
+        self.unet = UNet2DConditionModel.from_pretrained(
+            folder / "unet", torch_dtype=torch.float32
+        ).eval()
+        self.controlnet = None
+        if controlnet is not None:
+            self.controlnet = ControlNetModel.from_pretrained(
+                controlnet, torch_dtype=torch.float32
+            ).eval()
+
+    def latent_shape(self, resolution: int) -> tuple[int, int, int]:
+        """(channels, height, width) of the latents of a square picture."""
+        side = resolution // self.autoencoder.factor
+        return self.autoencoder.channels, side, side
+
+    def predictor(
+        self,
+        prompts: list[str],
+        guidance: float,
+        depth: torch.Tensor | None = None,
+        control_scale: float = 1.0,
+    ) -> Predict:
+        """The model's guided prediction under these prompts.
+
+        Args:
+            prompts: one a sample.
+            guidance: scale of classifier-free guidance.
+            depth: normalised depth [B,H,W] for the ControlNet, or None to go without.
+            control_scale: weight of the ControlNet.
+        """
+        text = torch.cat([self.text(prompts), self.text([""] * len(prompts))])
+        control = None
+        if depth is not None:
+            control = depth[:, None].expand(-1, 3, -1, -1).repeat(2, 1, 1, 1)
+
+        def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+            latents, times = torch.cat([latents, latents]), torch.cat([times, times])
+            extra = {}
+            if control is not None:
+                down, middle = self.controlnet(
+                    latents,
+                    times,
+                    text,
+                    control,
+                    conditioning_scale=control_scale,
+                    return_dict=False,
+                )
+                extra = {
+                    "down_block_additional_residuals": down,
+                    "mid_block_additional_residual": middle,
+                }
+            return guided(*self.unet(latents, times, text, **extra).sample.chunk(2), guidance)
+
+        return predict
+
+    def draw(
+        self,
+        prompts: list[str],
+        noise: torch.Tensor,
+        steps: int,
+        guidance: float,
+        depth: torch.Tensor | None = None,
+        control_scale: float = 1.0,
+    ) -> torch.Tensor:
+        """Pictures [B,3,H,W] in [0,1] of the prompts, from noise [B,C,h,w]."""
+        with torch.no_grad():
+            predict = self.predictor(prompts, guidance, depth, control_scale)
+            return self.autoencoder.decode(sample(predict, self.scheduler, noise, steps))

@@ -1,0 +1,102 @@
+"""How the generators grow out of the base UNet: more input channels, other tokens to attend to."""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
+from torch import nn
+
+
+def load_unet(folder: Path) -> UNet2DConditionModel:
+    """A UNet in float32, frozen in evaluation mode."""
+    unet = UNet2DConditionModel.from_pretrained(str(folder), torch_dtype=torch.float32)
+    return unet.requires_grad_(False).eval()
+
+
+def widen_unet(
+    base: UNet2DConditionModel, extra_channels: int, token_width: int | None = None
+) -> UNet2DConditionModel:
+    """A trainable copy of the base UNet that takes more input channels.
+
+    The weights of the new channels start at zero, so that training starts from the base model.
+
+    Args:
+        base: the text-to-image UNet.
+        extra_channels: channels after those of the latents.
+        token_width: if given, cross-attention reads tokens of this width, through a new linear
+            projection, in place of text tokens.
+    """
+    config = dict(base.config)
+    config["in_channels"] += extra_channels
+    if token_width is not None:
+        config |= {"encoder_hid_dim": token_width, "encoder_hid_dim_type": "text_proj"}
+    unet = UNet2DConditionModel.from_config(config)
+    state = base.state_dict()
+    entry = state["conv_in.weight"]
+    state["conv_in.weight"] = F.pad(entry, (0, 0, 0, 0, 0, extra_channels))
+    missing, unexpected = unet.load_state_dict(state, strict=False)
+    unknown = [name for name in missing if not name.startswith("encoder_hid_proj")]
+    if unknown or unexpected:
+        raise ValueError(f"base UNet does not fit its own config: {unknown + unexpected}")
+    return unet
+
+
+def unshuffle(maps: torch.Tensor, factor: int) -> torch.Tensor:
+    """Pixel maps [B,H,W] as channels at latent size [B,f²,H/f,W/f]; nothing is averaged away."""
+    return F.pixel_unshuffle(maps[:, None].float(), factor)
+
+
+def token_grid(tokens: torch.Tensor, size: int) -> torch.Tensor:
+    """Patch tokens [B,N,d] laid out as channels at latent size [B,d,size,size]."""
+    side = round(tokens.shape[1] ** 0.5)
+    grid = tokens.transpose(1, 2).unflatten(2, (side, side))
+    if side != size:
+        grid = F.interpolate(grid, size=size, mode="bilinear", align_corners=False)
+    return grid
+
+
+class SubjectProjection(nn.Module):
+    """Patch tokens [B,N,d] in the width that cross-attention reads."""
+
+    def __init__(self, token_width: int, attention_width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(token_width)
+        self.linear = nn.Linear(token_width, attention_width)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.norm(tokens))
+
+
+def add_subject_attention(unet: UNet2DConditionModel, token_width: int, count: int) -> None:
+    """Give every cross-attention a second, decoupled one over subject tokens, in place.
+
+    Source: IP-Adapter (arXiv 2308.06721). Its keys and values start as copies of those for text,
+    which are already tuned to the queries.
+
+    Args:
+        unet: the UNet, changed in place.
+        token_width: width of a subject token.
+        count: N, number of subject tokens.
+    """
+    width = unet.config.cross_attention_dim
+    processors = {}
+    for name, processor in unet.attn_processors.items():
+        if not name.endswith("attn2.processor"):
+            processors[name] = processor
+            continue
+        attention = unet.get_submodule(name.removesuffix(".processor"))
+        decoupled = IPAdapterAttnProcessor2_0(attention.inner_dim, width, num_tokens=(count,))
+        decoupled.to_k_ip[0].weight.data.copy_(attention.to_k.weight)
+        decoupled.to_v_ip[0].weight.data.copy_(attention.to_v.weight)
+        processors[name] = decoupled
+    unet.set_attn_processor(processors)
+    unet.subject_projection = SubjectProjection(token_width, width)
+
+
+def set_subject_scale(unet: UNet2DConditionModel, scale: float) -> None:
+    """Set λ, the weight of the subject's cross-attention beside the text's."""
+    for processor in unet.attn_processors.values():
+        if isinstance(processor, IPAdapterAttnProcessor2_0):
+            processor.scale = [scale] * len(processor.scale)

@@ -1,0 +1,1 @@
+"""Where every output came from: code digests now, job records later."""

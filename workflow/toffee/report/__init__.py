@@ -1,0 +1,1 @@
+"""Figures of the report and what the demo prints."""

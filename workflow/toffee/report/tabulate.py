@@ -1,0 +1,167 @@
+"""The tables of the report, one function a table: scores in, tidy CSV and readable Markdown out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from toffee.evaluation.dataset_table import dataset_table
+from toffee.evaluation.metrics import SIMILARITIES
+from toffee.evaluation.scoring import read_scores
+from toffee.evaluation.statistics import difference, gap_closed, paired_difference, summarise
+from toffee.evaluation.tables import (
+    markdown,
+    measured,
+    only,
+    ordered,
+    published_rows,
+    write_table,
+)
+
+MATCHINGS = ("cosine", "silhouette", "silhouette+position")
+MASKED = ("dino_masked", "clip_i_masked", "histogram_masked", "efficientnet_masked")
+REFINER = (*MASKED, "clip_t", "mask_found")
+VIEWS = (*MASKED, "mask_iou", "mask_found")
+DREAMBENCH = ("dino", "clip_i", "clip_t", "dino_masked", "histogram_masked", "efficientnet")
+PAIRED = (
+    "Mean over subjects ± standard error over n subjects; differences are paired by subject and "
+    "prompt."
+)
+MORE = "More metrics are in the CSV."
+NOT_COMPARABLE = (
+    "**Measured and published rows are not comparable here**: the measured ones come from another "
+    "world (procedural renders of {resolution} pixels) and from other, much smaller encoders. "
+    "Compare within the measured rows only."
+)
+
+
+def tabulate_refiner(scores: Path, csv_out: Path, markdown_out: Path, default: str) -> None:
+    """Similarity to the subject by matching rule, differences to the initial image, and the gap
+    closed.
+
+    default: the config's matching rule; its rows carry the setting "default". Raises ToffeeError
+    where the scores lack the methods initial or ceiling.
+    """
+    frame = read_scores(scores)
+    frame["setting"] = ["default" if method == default else "" for method in frame["method"]]
+    order = ("initial", "control", *MATCHINGS, "wrong_subject", "ceiling")
+    frame = ordered(frame, order, needed=("initial", "ceiling", default), path=scores)
+    methods = [method for method in frame["method"].unique() if method != "initial"]
+    images = only(frame, SIMILARITIES)
+    parts = [summarise(frame)]
+    parts += [paired_difference(frame, method, "initial") for method in methods]
+    parts += [
+        gap_closed(images, "initial", method, "ceiling")
+        for method in methods
+        if method in MATCHINGS
+    ]
+    text = (
+        "Similarity to the subject's photo of what the Refiner makes of the initial image. "
+        "`control` replaces no token, `wrong_subject` takes another subject's tokens, `ceiling` "
+        "conditions on all of the subject's own. `gap_closed(A)` = (A − initial) / (ceiling − "
+        "initial)."
+    )
+    table = measured(parts)
+    body = [markdown(table, REFINER), text, PAIRED, MORE]
+    write_table(table, csv_out, markdown_out, "Refiner", body)
+
+
+def tabulate_views(scores: Path, csv_out: Path, markdown_out: Path) -> None:
+    """Generated views against the own subject, another of the same class, and the copy-the-source
+    control."""
+    order = ("own_target", "other_target", "own_source", "other_source", "copy_source")
+    frame = ordered(read_scores(scores), order, needed=order, path=scores)
+    pairs = (
+        ("own_target", "other_target"),
+        ("own_source", "other_source"),
+        ("own_target", "own_source"),
+        ("own_target", "copy_source"),
+    )
+    parts = [summarise(frame), *(paired_difference(frame, a, b) for a, b in pairs)]
+    text = (
+        "The generated view against a real view: of its `own` subject or of an `other` subject of "
+        "the same class, at the `target`'s or the `source`'s pose. `copy_source` puts the source "
+        "view in place of the generated one. `mask_iou`: overlap of the two views' subject masks."
+    )
+    table = measured(parts)
+    body = [markdown(table, VIEWS), text, PAIRED, MORE]
+    write_table(table, csv_out, markdown_out, "View Generator", body)
+
+
+def tabulate_dreambench(
+    scores: Path,
+    published: Path,
+    csv_out: Path,
+    markdown_out: Path,
+    source: str,
+    resolution: int,
+) -> None:
+    """The benchmark: measured methods and the real-photo oracle, beside the published rows.
+
+    published: CSV with the columns method, backbone, reference_images, dino, clip_i, clip_t.
+    source: where the measured photographs come from (config `data.source`); resolution: their side
+    in pixels. They decide about the note that measured and published rows do not compare. Raises
+    ToffeeError where the scores lack text_only or oracle.
+    """
+    order = ("text_only", "wrong_subject", "toffeenet", "oracle")
+    frame = ordered(read_scores(scores), order, needed=("text_only", "oracle"), path=scores)
+    settings = frame.groupby("method", sort=False)["setting"].nunique()
+    methods = [m for m in settings.index[settings == 1] if m not in ("text_only", "oracle")]
+    images = only(frame, SIMILARITIES)
+    parts = [summarise(frame)]
+    parts += [paired_difference(frame, method, "text_only") for method in methods]
+    if {"toffeenet", "wrong_subject"} <= set(methods):
+        parts.append(paired_difference(frame, "toffeenet", "wrong_subject"))
+    parts += [gap_closed(images, "text_only", method, "oracle") for method in methods]
+    table = pd.concat([measured(parts), published_rows(published)], ignore_index=True)
+    text = (
+        "Each generated image against all photos of its subject; `clip_t` with the prompt without "
+        "the unique token. `oracle`: real photos against each other. `gap_closed(A)` = (A − "
+        "text_only) / (oracle − text_only)."
+    )
+    note = NOT_COMPARABLE.format(resolution=resolution) if source == "world" else ""
+    body = [markdown(table, DREAMBENCH), text, note, PAIRED, MORE]
+    write_table(table, csv_out, markdown_out, "DreamBench", body)
+
+
+def tabulate_base(scores: Path, csv_out: Path, markdown_out: Path) -> None:
+    """Share of images whose class, colour and background the metric CLIP reads right."""
+    order = ("real", "text", "depth")
+    frame = ordered(read_scores(scores), order, needed=("real",), path=scores)
+    text = (
+        "Share of images of which the metric CLIP reads the attribute right: `real` held-out "
+        "renders, images drawn from `text` alone and with the `depth` ControlNet, for held-out "
+        "prompts."
+    )
+    error = "Mean ± standard error over n pictures."
+    table = measured([summarise(frame)])
+    write_table(table, csv_out, markdown_out, "Base model", [markdown(table), text, error])
+
+
+def tabulate_dataset(
+    funnel: Path, quarantine: Path, scores: Path, csv_out: Path, markdown_out: Path
+) -> None:
+    """Counts and yields by kind, pictures set aside, and accepted against rejected pairs.
+
+    funnel, quarantine: CSV files as `dataset_table` reads them; scores: of the methods accepted and
+    rejected. Raises ToffeeError where one of them lacks what is expected.
+    """
+    counted = dataset_table(funnel=funnel, quarantine=quarantine)
+    frame = ordered(read_scores(scores), ("accepted", "rejected"), ("accepted", "rejected"), scores)
+    compared = measured([summarise(frame), difference(frame, "accepted", "rejected")])
+    aside = counted["metric"] == "quarantined"
+    yields = [metric for metric in counted["metric"].unique() if metric.startswith("yield_")]
+    body = [
+        markdown(counted[~aside], ["candidates", "pairs", "yield", *yields]),
+        "`yield`: share of the candidates that became pairs; `yield_A`: share of those that "
+        "reached filter A and passed it, ± the binomial standard error.",
+        markdown(counted[aside]),
+        "Pictures that were set aside, by reason.",
+        markdown(compared),
+        "Similarity of the target to its subject's photo, by metrics that the filter never saw; "
+        "equally many accepted and rejected pairs of each kind. Mean over subjects ± standard "
+        "error over n subjects; the difference is that of two independent groups.",
+    ]
+    table = pd.concat([counted, compared], ignore_index=True)
+    write_table(table, csv_out, markdown_out, "Dataset", body)

@@ -1,0 +1,147 @@
+"""Editing pairs: the same composition with one thing changed inside a mask (method step 4)."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from toffee.data.images import to_arrays, to_tensor
+from toffee.diffusion import sample
+from toffee.models.depth import DepthEstimator
+from toffee.models.segmenter import Segmenter
+from toffee.models.text_to_image import TextToImage
+from toffee.storage import Shard
+from toffee.synthesis.stage import draw_stage, sample_noise
+
+MARGIN = 1  # pixels around the subject that belong to its side of the mask, for a clean seam
+
+
+def edit_mask(subject: torch.Tensor, kinds: list[str]) -> torch.Tensor:
+    """What an edit may change, bool [B,H,W]: the surroundings for `background`, else the subject.
+
+    Args:
+        subject: masks of the subject, bool [B,H,W].
+        kinds: kind of each edit.
+    """
+    size = 2 * MARGIN + 1
+    grown = F.max_pool2d(subject[:, None].float(), size, stride=1, padding=MARGIN)[:, 0] > 0
+    background = torch.tensor([kind == "background" for kind in kinds])[:, None, None]
+    return grown ^ background
+
+
+def redraw(
+    model: TextToImage,
+    pictures: torch.Tensor,
+    masks: torch.Tensor,
+    prompts: list[str],
+    depth: torch.Tensor,
+    noise: torch.Tensor,
+    steps: int,
+    guidance: float,
+    control_scale: float,
+    strength: float,
+) -> torch.Tensor:
+    """Redraw the masked part of pictures under prompts, in the outline of their depth.
+
+    The rest is held in place at every step by its own noised latents (blended latent diffusion,
+    arXiv 2206.02779); the caller pastes its pixels back.
+    """
+    latents = model.autoencoder.encode(pictures)
+    size = latents.shape[-1]
+    change = F.adaptive_max_pool2d(masks[:, None].float(), size)
+
+    def keep(current: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        held = model.scheduler.add_noise(latents, noise, time.expand(len(latents)))
+        return change * current + (1 - change) * held
+
+    with torch.no_grad():
+        predict = model.predictor(prompts, guidance, depth, control_scale)
+        drawn = sample(predict, model.scheduler, noise, steps, latents, strength, keep)
+    return model.autoencoder.decode(change * drawn + (1 - change) * latents)
+
+
+def make_edits(
+    *,
+    plan: str | Path,
+    shard: str,
+    refined: str | Path,
+    text_to_image: str | Path,
+    controlnet_depth: str | Path,
+    depth_estimator: str | Path,
+    segmenter: str | Path,
+    out: str | Path,
+    resolution: int,
+    edit_strength: float,
+    sampler_steps: int,
+    guidance: float,
+    control_scale: float,
+    batch: int,
+    quality: int,
+    seed: int,
+) -> None:
+    """Make the targets and masks of a shard's editing pairs; generation pairs have none here.
+
+    The input of an editing pair is the refined image. Its target is the same to the bit outside of
+    the mask, and is therefore stored without loss.
+
+    Args:
+        refined: the shard's refined images.
+        edit_strength: share of the noise schedule that a subject goes through when its colour,
+            texture or style changes; a background is drawn from nothing.
+        out: file to write, with `target` (PNG) and `mask` (PNG).
+        The rest as in `toffee.synthesis.initial.draw_initial`.
+    """
+    model = TextToImage(text_to_image, controlnet_depth)
+    estimate, segment = DepthEstimator(depth_estimator), Segmenter(segmenter)
+    with Shard(refined) as source:
+
+        def draw(rows):
+            arrays = source.arrays("image", rows["row"].to_numpy())
+            pictures, kinds = to_tensor(arrays), list(rows["kind"])
+            masks = edit_mask(segment.segment(pictures, list(rows["class_word"])), kinds)
+            noise = sample_noise(rows, "edits", seed, model.latent_shape(resolution))
+            depth = estimate(pictures)
+            drawn = torch.zeros_like(pictures)
+            for chosen, strength in (
+                ([place for place, kind in enumerate(kinds) if kind == "background"], 1.0),
+                ([place for place, kind in enumerate(kinds) if kind != "background"], edit_strength),
+            ):
+                if chosen:
+                    drawn[chosen] = redraw(
+                        model,
+                        pictures[chosen],
+                        masks[chosen],
+                        [rows["prompt"].iloc[place] for place in chosen],
+                        depth[chosen],
+                        noise[chosen],
+                        sampler_steps,
+                        guidance,
+                        control_scale,
+                        strength,
+                    )
+            targets = [
+                np.where(mask[..., None], new, old)
+                for mask, new, old in zip(masks.numpy(), to_arrays(drawn), arrays, strict=True)
+            ]
+            return {"target": targets, "mask": list(masks.numpy())}
+
+        draw_stage(
+            plan=plan,
+            shard=shard,
+            out=out,
+            inputs=[refined, text_to_image, controlnet_depth, depth_estimator, segmenter],
+            settings={
+                "resolution": resolution,
+                "strength": edit_strength,
+                "steps": sampler_steps,
+                "guidance": guidance,
+                "control_scale": control_scale,
+                "seed": seed,
+            },
+            images={"target": "png", "mask": "mask"},
+            batch=batch,
+            quality=quality,
+            draw=draw,
+            wants=lambda kind: kind != "generation",
+        )

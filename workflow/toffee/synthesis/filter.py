@@ -1,0 +1,169 @@
+"""The filter: scores and thresholds in, an index of accepted samples out. It draws nothing."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from toffee.errors import ToffeeError
+from toffee.files import atomic_path
+from toffee.storage import Shard
+from toffee.synthesis import KINDS
+
+SCORES = (
+    "subject_similarity",
+    "text_alignment",
+    "image_similarity",
+    "copy_rate",
+    "mask_area",
+    "mask_connectedness",
+)
+INDEX_COLUMNS = ("sample_id", "shard", "row", "kind", "accepted", "reason")
+FUNNEL_COLUMNS = ("kind", "filter", "remaining")
+ALL_KINDS = "all"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """One filter: the score must be at least (`min`) or at most (`max`) the value.
+
+    `kinds` are the kinds of pairs that it is for; every kind if empty.
+    """
+
+    name: str
+    score: str
+    value: float
+    kinds: tuple[str, ...] = ()
+
+    def passes(self, frame: pd.DataFrame) -> pd.Series:
+        """Which rows pass; a NaN does not."""
+        score = frame[self.score]
+        good = score >= self.value if self.name.startswith("min_") else score <= self.value
+        if self.kinds:
+            good |= ~frame["kind"].isin(self.kinds)
+        return good
+
+
+def filter_dataset(
+    shards: Sequence[str | os.PathLike],
+    min_subject_similarity: float,
+    min_text_alignment: float,
+    max_copy_rate: float,
+    min_mask_area: float,
+    max_mask_area: float,
+    min_mask_connectedness: float,
+    out: str | os.PathLike,
+    funnel: str | os.PathLike,
+) -> pd.DataFrame:
+    """Write which samples are accepted, and how many are left after each filter.
+
+    The index (Parquet) has a row for each candidate in the order of shard and row: sample_id, shard
+    (the file's name without its suffix), row, kind, accepted, reason ("" if accepted, else
+    `missing <score>` or the name of the first filter that the sample failed). The funnel (CSV) has
+    kind (each one and `all`), filter (`candidates`, `scored`, then the filters in their order),
+    remaining (samples).
+
+    A score that is NaN is a missing one, and its sample is rejected. The copy rate is asked of
+    generation pairs only: an editing pair repeats its input outside the mask on purpose.
+
+    Args:
+        shards: finished shards, in any order.
+        min_subject_similarity: least similarity of target and subject (cosine).
+        min_text_alignment: least alignment of target and prompt (cosine).
+        max_copy_rate: largest share that the target repeats in place (fraction).
+        min_mask_area, max_mask_area: bounds of the mask's area (fraction of the image).
+        min_mask_connectedness: least share of the mask in its largest part (fraction).
+        out: index to write.
+        funnel: table to write.
+
+    Raises:
+        ToffeeError: a shard is missing or lacks a column, a sample stands in two shards, or nothing
+            is accepted; nothing is written then.
+    """
+    thresholds = [
+        Threshold("min_subject_similarity", "subject_similarity", min_subject_similarity),
+        Threshold("min_text_alignment", "text_alignment", min_text_alignment),
+        Threshold("max_copy_rate", "copy_rate", max_copy_rate, ("generation",)),
+        Threshold("min_mask_area", "mask_area", min_mask_area),
+        Threshold("max_mask_area", "mask_area", max_mask_area),
+        Threshold("min_mask_connectedness", "mask_connectedness", min_mask_connectedness),
+    ]
+    candidates = read_scores(shards)
+    index, counts = judge(candidates, thresholds)
+    if not index["accepted"].any():
+        raise ToffeeError(_nothing_left(candidates, thresholds))
+    with atomic_path(out) as temporary:
+        index.to_parquet(temporary, index=False)
+    with atomic_path(funnel) as temporary:
+        counts.to_csv(temporary, index=False)
+    return index
+
+
+def read_scores(shards: Sequence[str | os.PathLike]) -> pd.DataFrame:
+    """All candidates' scores, by shard and row: sample_id, shard, row, kind and `SCORES`.
+
+    Raises:
+        ToffeeError: there is no shard, a column is missing, or a sample stands in two places.
+    """
+    if not shards:
+        raise ToffeeError("no shards to filter, expected at least one")
+    frames = []
+    for path in sorted(map(Path, shards), key=lambda path: path.name):
+        with Shard(path) as shard:
+            columns = {"sample_id": shard.column("sample_id"), "shard": path.stem}
+            columns |= {"row": np.arange(len(shard)), "kind": shard.column("kind")}
+            columns |= {name: shard.column(name) for name in SCORES}
+            frames.append(pd.DataFrame(columns))
+    candidates = pd.concat(frames, ignore_index=True)
+    twice = candidates["sample_id"].duplicated()
+    if twice.any():
+        first = candidates[twice].iloc[0]
+        raise ToffeeError(
+            f"sample {first['sample_id']} (shard {first['shard']}, row {first['row']}) "
+            "stands in two places, expected every sample once"
+        )
+    return candidates
+
+
+def judge(
+    candidates: pd.DataFrame, thresholds: Sequence[Threshold]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The index and the funnel of candidates under thresholds, applied in their order."""
+    reason = pd.Series("", index=candidates.index, dtype=object)
+    stages = [("candidates", pd.Series(True, index=candidates.index))]
+    for name in SCORES:
+        reason[(reason == "") & ~np.isfinite(candidates[name].astype(float))] = f"missing {name}"
+    stages.append(("scored", reason == ""))
+    for threshold in thresholds:
+        reason[(reason == "") & ~threshold.passes(candidates)] = threshold.name
+        stages.append((threshold.name, reason == ""))
+    index = candidates[["sample_id", "shard", "row", "kind"]].assign(
+        accepted=reason == "", reason=reason
+    )
+    kinds = [kind for kind in KINDS if (candidates["kind"] == kind).any()]
+    kinds += sorted(set(candidates["kind"]) - set(kinds))
+    counts = [
+        (kind, name, int((left & (candidates["kind"] == kind)).sum()))
+        for kind in kinds
+        for name, left in stages
+    ]
+    counts += [(ALL_KINDS, name, int(left.sum())) for name, left in stages]
+    return index[list(INDEX_COLUMNS)], pd.DataFrame(counts, columns=list(FUNNEL_COLUMNS))
+
+
+def _nothing_left(candidates: pd.DataFrame, thresholds: Sequence[Threshold]) -> str:
+    total = len(candidates)
+    missing = {name: int((~np.isfinite(candidates[name].astype(float))).sum()) for name in SCORES}
+    worst = max(missing, key=missing.__getitem__)
+    alone = {rule: int((~rule.passes(candidates)).sum()) for rule in thresholds}
+    strictest = max(alone, key=alone.__getitem__)
+    # Failing a threshold because the score is missing is no fault of the threshold.
+    if missing[worst] == total:
+        return f"none of {total} candidates is accepted: score {worst} is missing in all of them"
+    return (
+        f"none of {total} candidates is accepted; the strictest threshold is "
+        f"filter.{strictest.name} = {strictest.value:g}, which alone rejects {alone[strictest]}"
+    )

@@ -1,0 +1,158 @@
+"""Scores of every candidate, and the finished shard (method step 5). Nothing is thrown away."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+
+from toffee.data.images import to_tensor
+from toffee.diffusion import batches
+from toffee.models.clip import Clip
+from toffee.models.segmenter import Segmenter
+from toffee.models.subject_encoder import SubjectEncoder, segmented
+from toffee.progress import progress
+from toffee.storage import Shard, ShardWriter
+from toffee.synthesis.filter import SCORES
+from toffee.synthesis.plan import read_plan
+from toffee.synthesis.stage import identity, subject_images, subject_masks
+
+SAME = 0.04  # mean absolute difference (of [0,1]) below which a patch counts as copied
+TEXTS = ("sample_id", "subject", "class_word", "kind", "prompt", "source_prompt")
+LAYOUT = {
+    "target": "jpeg",  # generation; an editing pair's is its PNG, taken over as it is
+    "input": "jpeg",
+    "mask": "mask",
+    "subject": "jpeg",
+    "subject_mask": "mask",
+}
+
+
+def connectedness(mask: np.ndarray) -> float:
+    """Share of a mask, bool [H,W], that its largest connected part holds; 0 for an empty mask."""
+    labels, count = ndimage.label(mask)
+    if count == 0:
+        return 0.0
+    return float(np.bincount(labels.ravel())[1:].max() / mask.sum())
+
+
+def copy_rate(
+    targets: torch.Tensor, subjects: torch.Tensor, masks: torch.Tensor, grid: int
+) -> torch.Tensor:
+    """Share of the target's foreground patches that repeat the subject's picture in place: [B].
+
+    Args:
+        targets, subjects: pictures [B,3,H,W].
+        masks: the subject in the target, bool [B,H,W].
+        grid: patches a side.
+    """
+    difference = F.adaptive_avg_pool2d((targets - subjects).abs().mean(1, keepdim=True), grid)
+    inside = F.adaptive_avg_pool2d(masks[:, None].float(), grid) >= 0.5
+    same = (difference < SAME) & inside
+    return same.flatten(1).sum(1) / inside.flatten(1).sum(1).clamp(min=1)
+
+
+def cut_out_similarity(
+    encoder: SubjectEncoder,
+    a: torch.Tensor,
+    a_masks: torch.Tensor,
+    b: torch.Tensor,
+    b_masks: torch.Tensor,
+) -> torch.Tensor:
+    """Cosine [B] of the class tokens of two subjects on grey; 0 where one was not found."""
+    features = [
+        F.normalize(encoder.encode(segmented(images, masks))[0], dim=-1)
+        for images, masks in ((a, a_masks), (b, b_masks))
+    ]
+    found = a_masks.flatten(1).any(1) & b_masks.flatten(1).any(1)
+    return (features[0] * features[1]).sum(1) * found
+
+
+def score_shard(
+    *,
+    plan: str | Path,
+    shard: str,
+    subjects: str | Path,
+    initial: str | Path,
+    refined: str | Path,
+    views: str | Path,
+    edits: str | Path,
+    subject_encoder: str | Path,
+    clip: str | Path,
+    segmenter: str | Path,
+    out: str | Path,
+    resolution: int,
+    batch: int,
+    quality: int,
+) -> None:
+    """Put a shard's pairs together and score them.
+
+    Every pair has `subject` (the subject in another pose, from the View Generator, with
+    `subject_mask`), `target` and `prompt`. An editing pair also has `input` and `mask`: outside of
+    the mask input and target are equal. In a generation pair `mask` is the subject in the target.
+
+    Scores (columns): subject_similarity (cosine of the subject encoder's class tokens, target and
+    the subject's own picture, both cut out), text_alignment (filter CLIP, target and prompt),
+    image_similarity (filter CLIP, target and the pair's input picture), copy_rate (share of
+    foreground patches repeated in place), mask_area (share of the target that the subject takes),
+    mask_connectedness.
+    """
+    rows = read_plan(plan, shard)
+    encoder, judge, segment = SubjectEncoder(subject_encoder), Clip(clip), Segmenter(segmenter)
+    inputs = [refined, views, edits, subject_encoder, clip, segmenter]
+    digest = identity(rows, inputs, {"resolution": resolution})
+    columns = dict.fromkeys(TEXTS, "str") | {"attempt": "int"} | dict.fromkeys(SCORES, "float")
+    with (
+        Shard(refined) as drawn,
+        Shard(views) as seen,
+        Shard(edits) as edited,
+        ShardWriter(out, len(rows), digest, LAYOUT, columns, quality) as writer,
+    ):
+        for span in progress(
+            batches(len(rows) - writer.done, batch), desc=f"scores {shard}", unit="batch"
+        ):
+            part = rows.iloc[writer.done : writer.done + span.stop - span.start]
+            places, words = part["row"].to_numpy(), list(part["class_word"])
+            editing = (part["kind"] != "generation").to_numpy()
+            targets = to_tensor(
+                [
+                    (edited if edit else drawn).arrays("target" if edit else "image", [row])[0]
+                    for row, edit in zip(places, editing, strict=True)
+                ]
+            )
+            own = subject_images(part, subjects, resolution)
+            own_masks = subject_masks(part, subjects, own, segment)
+            posed = seen.images("image", places)
+            before = torch.where(
+                torch.from_numpy(editing)[:, None, None, None], drawn.images("image", places), posed
+            )
+            masks = segment.segment(targets, words)
+            posed_masks = segment.segment(posed, words)
+            features = judge.images(targets)
+            scores = {
+                "subject_similarity": cut_out_similarity(encoder, targets, masks, own, own_masks),
+                "text_alignment": (features * judge.texts(list(part["prompt"]))).sum(1),
+                "image_similarity": (features * judge.images(before)).sum(1),
+                "copy_rate": copy_rate(targets, posed, masks, encoder.grid),
+                "mask_area": masks.float().mean((1, 2)),
+                "mask_connectedness": torch.tensor([connectedness(m) for m in masks.numpy()]),
+            }
+            files = {
+                "target": [
+                    edited.encoded("target", row) if edit else drawn.encoded("image", row)
+                    for row, edit in zip(places, editing, strict=True)
+                ],
+                "input": [
+                    drawn.encoded("image", row) if edit else None
+                    for row, edit in zip(places, editing, strict=True)
+                ],
+                "mask": [
+                    edited.encoded("mask", row) if edit else mask
+                    for row, edit, mask in zip(places, editing, masks.numpy(), strict=True)
+                ],
+                "subject": [seen.encoded("image", row) for row in places],
+                "subject_mask": list(posed_masks.numpy()),
+            }
+            values = {name: list(part[name]) for name in (*TEXTS, "attempt")}
+            writer.append(values | {name: score.tolist() for name, score in scores.items()}, files)

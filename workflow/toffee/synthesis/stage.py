@@ -1,0 +1,104 @@
+"""What the stages of a shard share: reading its plan, drawing in batches, resuming."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from toffee.data.images import read_image, read_mask
+from toffee.diffusion import batches
+from toffee.progress import progress
+from toffee.seeds import noise, seed_of
+from toffee.storage import ImageFormat, ShardWriter
+from toffee.synthesis.plan import read_plan
+
+
+def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) -> str:
+    """Digest of what a stage's file depends on, so that a partial one is resumed by its own kind.
+
+    Inputs count by size and time of change, which is cheap: a partial file never leaves its folder.
+    """
+    stamps = []
+    for root in map(Path, inputs):
+        files = sorted(root.rglob("*")) if root.is_dir() else [root]
+        stamps += [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files if p.is_file()]
+    text = json.dumps([list(rows["sample_id"]), stamps, dict(settings)], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def draw_stage(
+    *,
+    plan: str | Path,
+    shard: str,
+    out: str | Path,
+    inputs: list[str | Path],
+    settings: Mapping,
+    images: Mapping[str, ImageFormat],
+    batch: int,
+    quality: int,
+    draw: Callable[[pd.DataFrame], Mapping[str, list]],
+    wants: Callable[[str], bool] = lambda kind: True,
+) -> None:
+    """Write a stage's file of one shard: `draw` gives the pictures of a batch of plan rows.
+
+    Args:
+        plan, shard: the plan and which shard of it.
+        out: the file.
+        inputs, settings: what the pictures depend on, for resuming (see `identity`).
+        images: names and formats of the pictures.
+        batch: samples drawn at once.
+        quality: JPEG quality.
+        draw: plan rows to pictures, name to one value a row.
+        wants: which kinds of pairs have pictures in this stage; the other rows stay empty.
+    """
+    rows = read_plan(plan, shard)
+    stage = Path(out).parent.name
+    with ShardWriter(
+        out, len(rows), identity(rows, inputs, settings), images, {"sample_id": "str"}, quality
+    ) as writer:
+        for span in progress(
+            batches(len(rows) - writer.done, batch), desc=f"{stage} {shard}", unit="batch"
+        ):
+            part = rows.iloc[writer.done : writer.done + span.stop - span.start]
+            wanted = part[part["kind"].map(wants)]
+            drawn = draw(wanted) if len(wanted) else {name: [] for name in images}
+            places = {row: place for place, row in enumerate(wanted["row"])}
+            columns = {"sample_id": list(part["sample_id"])}
+            writer.append(
+                columns,
+                {
+                    name: [
+                        drawn[name][places[row]] if row in places else None for row in part["row"]
+                    ]
+                    for name in images
+                },
+            )
+
+
+def subject_images(rows: pd.DataFrame, root: str | Path, resolution: int) -> torch.Tensor:
+    """The subjects' pictures of plan rows, [B,3,H,W] in [0,1]."""
+    return torch.stack([read_image(Path(root) / name, resolution) for name in rows["image"]])
+
+
+def subject_masks(rows: pd.DataFrame, root, images: torch.Tensor, segmenter) -> torch.Tensor:
+    """The subjects' masks, bool [B,H,W]: the source's own where it has them, else segmented."""
+    masks = segmenter.segment(images, list(rows["class_word"]))
+    for place, name in enumerate(rows["mask"]):
+        if name:
+            masks[place] = read_mask(Path(root) / name, images.shape[-1])
+    return masks
+
+
+def sample_noise(
+    rows: pd.DataFrame, stage: str, run_seed: int, shape: tuple[int, int, int]
+) -> torch.Tensor:
+    """Every sample's own noise [B,C,h,w] for a stage."""
+    columns = zip(rows["subject"], rows["prompt"], rows["kind"], rows["attempt"], strict=True)
+    seeds = [
+        seed_of(run_seed, f"{stage}/{kind}", subject, prompt, attempt)
+        for subject, prompt, kind, attempt in columns
+    ]
+    return noise(seeds, shape)

@@ -1,0 +1,291 @@
+"""ToffeeNet: one diffusion model for subject-driven generation and editing (method step 7)."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+
+from toffee.diffusion import Autoencoder, diffusion_loss, guided, load_scheduler, sample
+from toffee.errors import ToffeeError
+from toffee.files import atomic_path
+from toffee.models.depth import DepthEstimator
+from toffee.models.subject_encoder import SubjectEncoder, segmented
+from toffee.models.text_to_image import TextEncoder
+from toffee.models.unet import (
+    add_subject_attention,
+    load_unet,
+    set_subject_scale,
+    unshuffle,
+    widen_unet,
+)
+from toffee.progress import progress
+from toffee.seeds import seed_of
+from toffee.storage import Shard
+from toffee.training import Schedule, fit
+
+WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "toffeenet.json"
+GREY = 0.5  # what the masked image shows inside of the mask
+EDITING = ("background", "colour", "texture", "style")
+KINDS = {"both": ("generation", *EDITING), "generation": ("generation",), "editing": EDITING}
+
+
+@dataclass
+class Pairs:
+    """Accepted pairs, encoded once for the whole training. One row a pair.
+
+    Attributes:
+        target: latents of the picture to draw [P,C,h,w].
+        masked: latents of the picture to edit with its mask grey; all grey for generation.
+        mask: bool [P,H,W], what is to be drawn; all of it for generation.
+        tokens: patch tokens of the subject's picture [P,N,d].
+        own: latents of the subject's picture itself, for reconstruction.
+        depth: normalised depth of the target [P,H,W], or None.
+        text, class_text: embeddings of the prompt and of the bare class word, by row [P,L,d].
+    """
+
+    target: torch.Tensor
+    masked: torch.Tensor
+    mask: torch.Tensor
+    tokens: torch.Tensor
+    own: torch.Tensor
+    depth: torch.Tensor | None
+    text: torch.Tensor
+    class_text: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def train_toffeenet(
+    *,
+    index: str | Path,
+    shards: list[str],
+    text_to_image: str | Path,
+    subject_encoder: str | Path,
+    depth_estimator: str | Path,
+    out: str | Path,
+    resolution: int,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    ema: float,
+    kinds: str,
+    reconstruction: float,
+    drop_text: float,
+    drop_subject: float,
+    drop_both: float,
+    segmented: bool,
+    depth: bool,
+    seed: int,
+) -> None:
+    """Train on the accepted pairs of the index.
+
+    Args:
+        index: `dataset/index.parquet` of the filter.
+        shards: the shard files that it points to.
+        kinds: `both`, `generation` (ToffeeNet-G) or `editing` (ToffeeNet-E).
+        reconstruction: share p of the samples whose target is the subject's own picture.
+        drop_text, drop_subject, drop_both: shares of the samples without that condition.
+        segmented: show the subject cut out on grey, not its whole picture.
+        depth: condition on the target's depth as well.
+        The rest as in `toffee.refiner.pretrain_refiner`.
+
+    Raises:
+        ToffeeError: the index accepts no pair of these kinds.
+    """
+    torch.manual_seed(seed_of(seed, "toffeenet"))
+    generator = torch.Generator().manual_seed(seed_of(seed, "toffeenet batches"))
+    base = Path(text_to_image)
+    encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
+    scheduler, text = load_scheduler(base / "scheduler"), TextEncoder(base)
+    estimate = DepthEstimator(depth_estimator) if depth else None
+    pairs = encode_pairs(
+        index, shards, KINDS[kinds], segmented, encoder, autoencoder, text, estimate
+    )
+    factor = autoencoder.factor
+    extra = factor**2 + autoencoder.channels + (factor**2 if depth else 0)
+    unet = widen_unet(load_unet(base / "unet"), extra)
+    add_subject_attention(unet, encoder.width, pairs.tokens.shape[1])
+    empty = text([""])
+
+    def loss(step: int) -> torch.Tensor:
+        rows = torch.randint(len(pairs), (batch,), generator=generator)
+        chance = torch.rand(2, batch, 1, 1, generator=generator)
+        no_text = chance[0] < drop_text + drop_both
+        no_subject = (chance[0] >= drop_text) & (chance[0] < drop_text + drop_both + drop_subject)
+        whole = pairs.mask[rows].flatten(1).all(1)[:, None, None]
+        own = (chance[1] < reconstruction) & whole
+        prompt = torch.where(own, pairs.class_text[rows], pairs.text[rows])
+        prompt = torch.where(no_text, empty, prompt)
+        tokens = pairs.tokens[rows].float().masked_fill(no_subject, 0)
+        target = torch.where(own[..., None], pairs.own[rows], pairs.target[rows]).float()
+        entry = [unshuffle(pairs.mask[rows], factor), pairs.masked[rows].float()]
+        if pairs.depth is not None:
+            maps = pairs.depth[rows].float().masked_fill(own, 0)
+            entry.append(unshuffle(maps, factor))
+
+        def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+            states = (prompt, [unet.subject_projection(tokens)])
+            return unet(torch.cat([noisy, *entry], 1), times, states).sample
+
+        return diffusion_loss(predict, target, scheduler, generator)
+
+    fit([unet], loss, Schedule(steps, batch, learning_rate, ema), "ToffeeNet")
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        unet.save_config(folder)
+        save_file(unet.state_dict(), folder / WEIGHTS, metadata={"format": "pt"})
+        settings = {
+            "token_width": encoder.width,
+            "tokens": pairs.tokens.shape[1],
+            "depth": depth,
+            "segmented": segmented,
+            "kinds": kinds,
+            "pairs": len(pairs),
+        }
+        (folder / CONFIG).write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def encode_pairs(
+    index: str | Path,
+    shards: list[str],
+    kinds: tuple[str, ...],
+    cut_out: bool,
+    encoder: SubjectEncoder,
+    autoencoder: Autoencoder,
+    text: TextEncoder,
+    estimate: DepthEstimator | None,
+    batch: int = 64,
+) -> Pairs:
+    """Read the accepted pairs of these kinds and encode what the training needs of them."""
+    table = pd.read_parquet(index)
+    table = table[table["accepted"] & table["kind"].isin(kinds)]
+    if table.empty:
+        raise ToffeeError(f"{index}: no accepted pair of the kinds {', '.join(kinds)}")
+    parts: dict[str, list[torch.Tensor]] = {
+        key: [] for key in ("target", "masked", "mask", "tokens", "own", "depth")
+    }
+    prompts: list[str] = []
+    words: list[str] = []
+    files = {Path(path).stem: path for path in shards}
+    work = [
+        (shard, rows["row"].to_numpy()[first : first + batch])
+        for shard, rows in table.groupby("shard", sort=True)
+        for first in range(0, len(rows), batch)
+    ]
+    for name, rows in progress(work, desc="encode pairs", unit="batch"):
+        with Shard(files[name]) as shard:
+            kind = shard.column("kind")[rows]
+            prompts += list(shard.column("prompt")[rows])
+            words += list(shard.column("class_word")[rows])
+            target, subject = shard.images("target", rows), shard.images("subject", rows)
+            mask = torch.ones(len(rows), *target.shape[2:], dtype=torch.bool)
+            masked = torch.full_like(target, GREY)
+            edits = [place for place, value in enumerate(kind) if value != "generation"]
+            if edits:
+                mask[edits] = shard.masks("mask", rows[edits])
+                pictures = shard.images("input", rows[edits])
+                masked[edits] = torch.where(mask[edits][:, None], masked[edits], pictures)
+            shown = subject
+            if cut_out:
+                shown = segmented(subject, shard.masks("subject_mask", rows))
+        parts["target"].append(autoencoder.encode(target).half())
+        parts["masked"].append(autoencoder.encode(masked).half())
+        parts["own"].append(autoencoder.encode(subject).half())
+        parts["tokens"].append(encoder.tokens(shown).half())
+        parts["mask"].append(mask)
+        if estimate is not None:
+            parts["depth"].append(estimate(target).half())
+    whole = {key: torch.cat(value) if value else None for key, value in parts.items()}
+    return Pairs(
+        text=text(prompts), class_text=text([f"a {word}" for word in words]), **whole
+    )
+
+
+class ToffeeNet:
+    """The trained model with the parts of the base model around it.
+
+    Attributes:
+        segmented: whether it was trained on subjects cut out on grey, and wants them so.
+    """
+
+    def __init__(self, folder: Path, text_to_image: Path, subject_encoder: Path) -> None:
+        folder, base = Path(folder), Path(text_to_image)
+        settings = json.loads((folder / CONFIG).read_text())
+        self.segmented, self.depth = settings["segmented"], settings["depth"]
+        unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder))
+        add_subject_attention(unet, settings["token_width"], settings["tokens"])
+        unet.load_state_dict(load_file(folder / WEIGHTS))
+        self.unet = unet.requires_grad_(False).eval()
+        self.encoder = SubjectEncoder(subject_encoder)
+        self.autoencoder = Autoencoder(base / "vae")
+        self.scheduler, self.text = load_scheduler(base / "scheduler"), TextEncoder(base)
+
+    def tokens(self, subjects: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        """Patch tokens [B,N,d] of the subjects' pictures [B,3,H,W] with masks [B,H,W].
+
+        A subject that was not found (empty mask) is shown with its whole picture.
+        """
+        if self.segmented:
+            found = masks.flatten(1).any(1)[:, None, None]
+            subjects = segmented(subjects, masks | ~found)
+        return self.encoder.tokens(subjects)
+
+    def draw(
+        self,
+        prompts: list[str],
+        tokens: torch.Tensor,
+        noise: torch.Tensor,
+        steps: int,
+        guidance: float,
+        subject_scale: float = 1.0,
+        picture: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+        depth: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Draw the subject under the prompts, or edit pictures.
+
+        Args:
+            prompts: one a sample.
+            tokens: patch tokens of the subjects [B,N,d].
+            noise: [B,C,h,w].
+            steps, guidance: denoising steps and guidance scale over no text and no subject.
+            subject_scale: λ, the weight of the subject's attention.
+            picture, mask: a picture to edit [B,3,H,W] and what of it may change, bool [B,H,W].
+                Outside of the mask the result is the picture, to the bit.
+            depth: normalised depth [B,H,W], for a model that was trained with it.
+
+        Returns:
+            Pictures [B,3,H,W] in [0,1].
+        """
+        factor, size = self.autoencoder.factor, noise.shape[-1] * self.autoencoder.factor
+        count = len(prompts)
+        if picture is None:
+            mask = torch.ones(count, size, size, dtype=torch.bool)
+            masked = torch.full((count, 3, size, size), GREY)
+        else:
+            masked = torch.where(mask[:, None], torch.tensor(GREY), picture)
+        entry = [unshuffle(mask, factor), self.autoencoder.encode(masked)]
+        if self.depth:
+            maps = torch.zeros(count, size, size) if depth is None else depth
+            entry.append(unshuffle(maps, factor))
+        entry = torch.cat(entry, 1)
+        text, empty = self.text(prompts), self.text([""] * count)
+        set_subject_scale(self.unet, subject_scale)
+
+        @torch.no_grad()
+        def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+            subject = self.unet.subject_projection(torch.cat([tokens, torch.zeros_like(tokens)]))
+            states = (torch.cat([text, empty]), [subject])
+            both = torch.cat([torch.cat([latents, entry], 1)] * 2)
+            drawn = self.unet(both, torch.cat([times, times]), states).sample
+            return guided(*drawn.chunk(2), guidance)
+
+        drawn = self.autoencoder.decode(sample(predict, self.scheduler, noise, steps))
+        if picture is not None:
+            drawn = torch.where(mask[:, None], drawn, picture)
+        return drawn

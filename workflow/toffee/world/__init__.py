@@ -1,0 +1,1 @@
+"""The procedural world: the tiny scale's photographs, deterministic from a seed."""

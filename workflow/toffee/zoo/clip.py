@@ -1,0 +1,162 @@
+"""The zoo's CLIP-type models: words and pictures in one space."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+
+from toffee.training import Fit, Schedule, fit
+from toffee.world.vocabulary import Attributes, caption
+from toffee.zoo.encoder import MEAN, STD, augment, write_preprocessor
+from toffee.zoo.renders import Renders, sampler
+
+WIDTH, LAYERS, HEADS, PATCH, PROJECTION = 128, 4, 4, 8, 128
+TEXT_LAYERS, LENGTH = 2, 20
+START, END = "<|startoftext|>", "<|endoftext|>"
+FIELDS = ("class_word", "colour", "texture", "background", "light", "style")
+
+
+def build_tokenizer(texts: list[str], out: Path) -> CLIPTokenizer:
+    """Learn CLIP's kind of byte-pair encoding from texts and write `vocab.json`, `merges.txt`.
+
+    Every byte is in the vocabulary, so any text can be read; words of `texts` become one token.
+    """
+    encoder = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    encoder.normalizer = normalizers.Lowercase()
+    encoder.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    encoder.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=2000,
+            min_frequency=1,
+            end_of_word_suffix="</w>",
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        ),
+    )
+    bpe = json.loads(encoder.to_str())["model"]
+    merges = [tuple(merge) for merge in bpe["merges"]]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = [*alphabet, *(letter + "</w>" for letter in alphabet)]
+    words += [left + right for left, right in merges]
+    vocabulary = {word: index for index, word in enumerate(dict.fromkeys([*words, START, END]))}
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=LENGTH)
+    tokenizer.save_pretrained(out)
+    return tokenizer
+
+
+def build_clip(tokenizer: CLIPTokenizer, resolution: int) -> CLIPModel:
+    """A small CLIPModel for the tokenizer's vocabulary."""
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": WIDTH,
+        "intermediate_size": 4 * WIDTH,
+        "num_hidden_layers": TEXT_LAYERS,
+        "num_attention_heads": HEADS,
+        "max_position_embeddings": LENGTH,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    vision = {
+        "hidden_size": WIDTH,
+        "intermediate_size": 4 * WIDTH,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS,
+        "image_size": resolution,
+        "patch_size": PATCH,
+    }
+    return CLIPModel(
+        CLIPConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION)
+    )
+
+
+def vocabulary_texts() -> list[str]:
+    """Captions that hold every word of the world."""
+    from toffee.world import vocabulary as words
+
+    parts = [*words.CLASSES, *words.COLOURS, *words.TEXTURES, "a photo of a painting of the"]
+    phrases = [*words.BACKGROUNDS.values(), *words.LIGHTS.values(), *words.STYLES.values()]
+    return [*parts, *phrases] * 4
+
+
+def draw_caption(values: Attributes, draw: np.random.Generator) -> tuple[dict[str, str], str]:
+    """A caption that says a random part of what is known: the part in words, and the text.
+
+    What has no word of its own (plain texture, daylight, photo) is silence, not a claim; a style
+    is always said, and colours are not told of a sketch, which has none.
+    """
+    said = dict.fromkeys(FIELDS)
+    for field, share in zip(FIELDS, (1.0, 0.5, 0.4, 0.6, 0.5, 1.0), strict=True):
+        if draw.random() < share:
+            said[field] = getattr(values, field)
+    if said["style"] == "sketch":
+        said["colour"] = None
+    if said["background"] is None:
+        said["light"] = None
+    text = caption(Attributes(**said))
+    silent = {"texture": "plain", "light": "day", "style": "photo"}
+    return {k: v for k, v in said.items() if v is not None and silent.get(k) != v}, text
+
+
+def matches(said: list[dict[str, str]], shown: pd.DataFrame) -> torch.Tensor:
+    """Which pictures (columns) each caption (row) is true of: float [B,B]."""
+    facts = {field: shown[field].to_numpy() for field in FIELDS}
+    rows = [
+        np.logical_and.reduce([facts[field] == claim for field, claim in claims.items()])
+        for claims in said
+    ]
+    return torch.from_numpy(np.stack(rows)).float()
+
+
+def train_clip(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
+    """Contrastive training on captions that say part of what a picture shows.
+
+    A caption is often true of several pictures of the batch; the targets spread over all of them
+    (the world knows which), else a caption such as "a crate" would be taught to be wrong.
+    Two heads used in training only read the surface off the patch tokens, which teaches shape.
+    """
+    torch.manual_seed(seed)
+    data, draw = Renders(renders), sampler(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = build_tokenizer(vocabulary_texts(), out)
+    model = build_clip(tokenizer, data.rgb.shape[2])
+    model.logit_scale.data.fill_(np.log(1 / 0.07))
+    surface = torch.nn.Linear(WIDTH, 4)
+    mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
+
+    def loss(step: int) -> torch.Tensor:
+        rows = draw.integers(len(data), size=schedule.batch)
+        images, cropped = augment(data.images(rows), data.array("mask", rows), draw, crop=0.0)
+        captions = [draw_caption(data.caption_attributes(row), draw) for row in rows]
+        said, texts = zip(*captions, strict=True)
+        vision = model.vision_model((images - mean) / std)
+        image = model.visual_projection(vision.pooler_output)
+        tokens = tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt")
+        text = model.text_projection(model.text_model(**tokens).pooler_output)
+        logits = (F.normalize(text, dim=-1) @ F.normalize(image, dim=-1).T) * (
+            model.logit_scale.exp().clamp(max=50)
+        )
+        target = matches(list(said), data.attributes.iloc[rows])
+        by_text = -(target / target.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
+        by_image = -(target / target.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()
+        points = data.array("points", rows).flatten(1, 2)
+        cover = data.array("cover", rows).flatten(1, 2)
+        read = surface(vision.last_hidden_state[:, 1:])
+        inside = (cover > 0.5)[..., None]
+        point = ((read[..., :3] - points).square() * inside).sum() / inside.sum()
+        return by_text + by_image + 0.5 * point + 0.5 * F.binary_cross_entropy_with_logits(
+            read[..., 3], cover
+        )
+
+    result = fit([model, surface], loss, schedule, out.name)
+    model.half().save_pretrained(out)
+    write_preprocessor(out, "CLIPImageProcessor", data.rgb.shape[2], MEAN, STD)
+    return result

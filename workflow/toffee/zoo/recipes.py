@@ -1,0 +1,115 @@
+"""How each part of the zoo is trained: the one place of its steps, rates and seeds.
+
+`python -m toffee.zoo.recipes PART …` trains one part; the rules of `rules/zoo.smk` call the same
+functions. All values are this project's choices.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from toffee.training import Fit, Schedule
+
+RENDERS = {"subjects": 4500, "views": 4, "seed": 1}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A part of the zoo.
+
+    Attributes:
+        train: (renders, out, schedule, seed, *needs) to what the training left behind.
+        schedule: steps and rates.
+        seed: of its weights and of its batches.
+        needs: parts that must be trained before, passed by name.
+    """
+
+    train: Callable[..., Fit]
+    schedule: Schedule
+    seed: int
+    needs: tuple[str, ...] = ()
+
+
+def recipes() -> dict[str, Recipe]:
+    """All parts by name, each after the parts that it needs."""
+    from functools import partial
+
+    from toffee.zoo.autoencoder import train_autoencoder
+    from toffee.zoo.clip import train_clip
+    from toffee.zoo.encoder import train_encoder
+    from toffee.zoo.perception import train_depth, train_segmenter
+    from toffee.zoo.text_to_image import train_controlnet, train_text_to_image
+
+    return {
+        "autoencoder": Recipe(train_autoencoder, Schedule(1900, 16, 2e-3, 0.998), 11),
+        "clip": Recipe(train_clip, Schedule(800, 64, 1e-3), 12),
+        "subject_encoder": Recipe(
+            partial(train_encoder, kind="dinov2"), Schedule(1600, 32, 1e-3, 0.998), 13
+        ),
+        "metric_dino": Recipe(
+            partial(train_encoder, kind="vit"), Schedule(1200, 32, 1e-3, 0.998), 14
+        ),
+        "metric_clip": Recipe(train_clip, Schedule(1200, 64, 1e-3), 15),
+        "segmenter": Recipe(train_segmenter, Schedule(800, 32, 2e-3, 0.995), 16),
+        "depth": Recipe(train_depth, Schedule(700, 32, 2e-3, 0.995), 17),
+        "text_to_image": Recipe(
+            train_text_to_image,
+            Schedule(5500, 32, 2e-3, 0.999),
+            18,
+            ("autoencoder", "clip"),
+        ),
+        "controlnet_depth": Recipe(
+            train_controlnet, Schedule(900, 32, 1e-3, 0.995), 19, ("text_to_image",)
+        ),
+    }
+
+
+def train_part(part: str, renders: Path, out: Path, needs: dict[str, Path]) -> None:
+    """Train a part of the zoo and write its record `training.json` beside its weights."""
+    from toffee.files import atomic_path
+
+    recipe = recipes()[part]
+    start = time.perf_counter()
+    with atomic_path(out) as folder:
+        result = recipe.train(
+            renders=renders, out=folder, schedule=recipe.schedule, seed=recipe.seed, **needs
+        )
+        record = {
+            "command": f"python -m toffee.zoo.recipes {part}",
+            "seed": recipe.seed,
+            "steps": recipe.schedule.steps,
+            "batch": recipe.schedule.batch,
+            "seconds": round(time.perf_counter() - start, 1),
+            "losses": {"training": round(result.final_loss, 4)},
+        }
+        (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def main() -> None:
+    """Train the part that the command line names, on one thread."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=["renders", *recipes()])
+    parser.add_argument("--root", type=Path, default=Path("results/zoo"))
+    arguments = parser.parse_args()
+    if arguments.part == "renders":
+        from toffee.zoo.renders import draw_renders
+
+        draw_renders(arguments.root / "renders", **RENDERS)
+        return
+    needs = {name: arguments.root / name for name in recipes()[arguments.part].needs}
+    train_part(
+        arguments.part, arguments.root / "renders", arguments.root / arguments.part, needs
+    )
+
+
+if __name__ == "__main__":
+    main()
