@@ -41,6 +41,7 @@ FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
 ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder"]} | {
     "text_to_image": ["autoencoder", "clip"],
     "controlnet_depth": ["text_to_image"],
+    "metric_clip": ["metric_dino"],
 }
 
 

@@ -85,6 +85,7 @@ rule generate_refiner:
     params:
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.refiner_subjects,
+        matching=CONFIG.refiner.matching,
         match_threshold=CONFIG.refiner.match_threshold,
         position_weight=CONFIG.refiner.position_weight,
         strength=CONFIG.refiner.strength,

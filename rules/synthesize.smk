@@ -140,7 +140,6 @@ rule make_edits:
     """Editing pairs: one thing changed inside a lossless mask, equal pixels outside it."""
     input:
         plan=f"{RESULTS}/dataset/plan.parquet",
-        subjects=data_root("subjects"),
         refined=stage("refined"),
         text_to_image=model("text_to_image"),
         controlnet_depth=model("controlnet_depth"),

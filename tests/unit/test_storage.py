@@ -103,6 +103,27 @@ def test_jpeg_keeps_the_colours_of_single_pixels() -> None:
     assert error.mean() < 6
 
 
+def test_encoded_files_are_taken_over(tmp_path: Path, finished: Path) -> None:
+    """What an earlier stage encoded is not encoded again: a lossless target stays so."""
+    with Shard(finished) as shard:
+        lossless, lossy = shard.encoded("input", 1), shard.encoded("target", 1)
+        mask = shard.encoded("mask", 1)
+    pixels = sample(1)[1]["target"]
+    layout = {"images": {"target": "jpeg", "mask": "mask"}, "columns": {}}
+    with writer(tmp_path / "next.h5", total=3, **layout) as shard:
+        shard.append({}, {"target": [lossless, lossy, pixels], "mask": [mask, None, None]})
+    with Shard(tmp_path / "next.h5") as shard:
+        assert [shard.encoded("target", row) for row in range(3)] == [lossless, lossy, lossy]
+        assert np.array_equal(shard.arrays("target", [0])[0], pixels)
+        assert np.array_equal(shard.masks("mask", [0])[0].numpy(), sample(1)[1]["mask"])
+    for name, data in (("target", b"text"), ("mask", lossless), ("mask", lossy)):
+        shard = writer(tmp_path / "bad.h5", total=1, **layout)
+        images = {"target": [None], "mask": [None]} | {name: [data]}
+        with pytest.raises(ToffeeError, match=f"bad.h5, row 0, image {name}: the bytes given"):
+            shard.append({}, images)
+        shard._journal.close()
+
+
 @pytest.mark.parametrize("size", [1, 7, TOTAL])
 def test_bytes_do_not_depend_on_the_batch_size(finished: Path, tmp_path: Path, size: int) -> None:
     write(tmp_path / "other.h5", size)

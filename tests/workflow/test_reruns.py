@@ -76,7 +76,7 @@ def test_an_edit_of_a_module_reruns_the_rules_that_import_it(project):
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
     planned = project.planned("all")
     assert "filter_dataset" in planned
-    assert not planned & {"score_shard", "refine_shard", "pretrain_refiner", "write_world"}
+    assert not planned & {"draw_initial", "refine_shard", "pretrain_refiner", "write_world"}
 
 
 def test_a_retrained_zoo_model_is_fetched_again_and_no_other(project):

@@ -18,6 +18,7 @@ if __name__ == "__main__":
             out=snakemake.output.images,
             resolution=snakemake.params.resolution,
             subjects=snakemake.params.subjects,
+            matching=snakemake.params.matching,
             match_threshold=snakemake.params.match_threshold,
             position_weight=snakemake.params.position_weight,
             strength=snakemake.params.strength,

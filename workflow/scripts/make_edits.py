@@ -8,7 +8,6 @@ if __name__ == "__main__":
         make_edits(
             shard=snakemake.wildcards.shard,
             plan=snakemake.input.plan,
-            subjects=snakemake.input.subjects,
             refined=snakemake.input.refined,
             text_to_image=snakemake.input.text_to_image,
             controlnet_depth=snakemake.input.controlnet_depth,

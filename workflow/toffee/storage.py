@@ -101,7 +101,7 @@ class ShardWriter:
         total: its number of rows.
         identity: what the rows depend on (a digest of inputs, parameters and code). A partial file
             of another identity, total or layout is thrown away.
-        images: name → `jpeg`, `png` or `mask`.
+        images: name → `jpeg`, `png` or `mask`: how arrays are encoded.
         columns: name → `str`, `int` or `float`.
         quality: JPEG quality, at least 95.
 
@@ -216,7 +216,8 @@ class ShardWriter:
             columns: every column's values of these rows; a float may be None or NaN for "no value".
             images: every image's arrays of these rows: uint8 [H, W, 3] RGB, or bool [H, W] of a
                 mask; None where a row has no such image; bytes of another shard (`Shard.encoded`)
-                are stored as they are, so that copying loses nothing.
+                are stored as they are, so that copying loses nothing: JPEG or PNG where the format
+                is `jpeg`, PNG where it is `png`, a 1-bit PNG where it is `mask`.
 
         Raises:
             ToffeeError: a name or length does not fit, an array has the wrong type, there are more
@@ -288,9 +289,9 @@ class ShardWriter:
     ) -> bytes:
         if image is None:
             return _EMPTY
-        if isinstance(image, bytes):
-            return image
         try:
+            if isinstance(image, bytes):
+                return _checked(image, format)
             return encode(image, format, self.quality)
         except ToffeeError as error:
             raise ToffeeError(f"{self.path}, row {row}, image {name}: {error}") from error
@@ -564,6 +565,19 @@ def content_digest(path: str | os.PathLike) -> str:
         return digest.hexdigest()
 
 
+def _checked(data: bytes, format: ImageFormat) -> bytes:
+    """An encoded file that may be taken over for this format."""
+    png = data.startswith(b"\x89PNG\r\n\x1a\n")
+    fits = {
+        "jpeg": png or data.startswith(b"\xff\xd8\xff"),
+        "png": png,
+        "mask": png and data[24:26] == b"\x01\x00",  # bit depth 1, grey
+    }
+    if not fits[format]:
+        raise ToffeeError(f"the bytes given are no encoded file that fits the format {format}")
+    return data
+
+
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -574,13 +588,14 @@ def _dataset(group: h5py.Group, name: str, total: int, dtype: Any) -> None:
 
 def _records(journal: io.FileIO) -> Iterator[tuple[bytes, int]]:
     """The journal's whole records and the position behind each, up to the first torn one."""
+    size = os.fstat(journal.fileno()).st_size
     journal.seek(0)
     while True:
         head = journal.read(_RECORD.size)
         if len(head) < _RECORD.size:
             return
         magic, length, digest = _RECORD.unpack(head)
-        if magic != _MAGIC:
+        if magic != _MAGIC or length > size:
             return
         payload = journal.read(length)
         if len(payload) < length or hashlib.sha256(payload).digest() != digest:

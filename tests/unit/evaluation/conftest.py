@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from toffee.evaluation.metrics import Metrics
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast, ViTConfig, ViTModel
+
+from toffee.evaluation.metrics import Metrics
 
 WORDS = [
     *("a", "an", "the", "on", "in", "at", "floor", "wooden", "striped"),

@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers import CLIPImageProcessor, ViTImageProcessor
+
 from toffee.errors import ToffeeError
 from toffee.evaluation.metrics import (
     IMAGE_METRICS,
     MASKED_METRICS,
     SIMILARITIES,
     Metrics,
+    fold_batch_norms,
     histogram,
     load_efficientnet,
 )
 from toffee.evaluation.preprocess import FILL, Preprocessing, crop_to_mask
-from transformers import CLIPImageProcessor, ViTImageProcessor
 
 FAST = tuple(name for name in SIMILARITIES if not name.startswith("efficientnet"))
 
@@ -197,6 +199,26 @@ def test_missing_model_is_named(tmp_path, encoders):
         Metrics(tmp_path / "nowhere", encoders["metric_clip"])
     with pytest.raises(ToffeeError, match="preprocessor_config.json"):
         Preprocessing.read(tmp_path)
+
+
+def test_folding_batch_norms_changes_nothing():
+    from efficientnet_lite_pytorch import EfficientNet
+
+    torch.manual_seed(0)
+    model = EfficientNet.from_name("efficientnet-lite0").eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 2)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, std=0.1)
+    images = torch.rand(2, 3, 224, 224)
+    with torch.no_grad():
+        before = model.extract_features(images)
+        fold_batch_norms(model)
+        after = model.extract_features(images)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+    assert torch.allclose(before, after, atol=1e-4 * float(before.abs().max()))
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+
 from toffee.data.dreambench import load_benchmark
 from toffee.errors import ToffeeError
 from toffee.evaluation.metrics import SIMILARITIES

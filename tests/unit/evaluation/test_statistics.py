@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import ttest_ind, ttest_rel
+
 from toffee.errors import ToffeeError
 from toffee.evaluation.statistics import difference, gap_closed, paired_difference, summarise
 

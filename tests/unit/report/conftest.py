@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
 from toffee.storage import ShardWriter
 from toffee.synthesis.filter import SCORES
 from toffee.synthesis.plan import COLUMNS

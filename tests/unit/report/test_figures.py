@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+
 from toffee.errors import ToffeeError
 from toffee.report import figures
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from toffee.errors import ToffeeError
 from toffee.evaluation.tables import markdown, published_rows
 from toffee.report.page import write_page

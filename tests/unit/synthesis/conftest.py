@@ -10,7 +10,7 @@ from toffee.storage import ShardWriter
 from toffee.synthesis import KINDS
 from toffee.synthesis.filter import SCORES
 
-IMAGES = {"input": "jpeg", "target": "jpeg", "mask": "mask"}
+IMAGES = {"input": "jpeg", "target": "jpeg", "mask": "mask", "subject": "png"}
 COLUMNS = {"sample_id": "str", "subject": "str", "kind": "str", "prompt": "str"}
 COLUMNS |= dict.fromkeys(SCORES, "float")
 
@@ -29,7 +29,11 @@ def write_shard(path: Path, rows: Sequence[dict], first: int = 0) -> Path:
     columns: dict[str, list] = {name: [] for name in COLUMNS}
     images: dict[str, list] = {name: [] for name in IMAGES}
     for number, row in enumerate(rows, start=first):
-        values = {"sample_id": f"{number:016x}", "subject": f"s{number % 5}", "prompt": f"p{number}"}
+        values = {
+            "sample_id": f"{number:016x}",
+            "subject": f"s{number % 5}",
+            "prompt": f"p{number}",
+        }
         values |= {"kind": "generation"} | dict.fromkeys(SCORES, 0.5) | row
         for name in COLUMNS:
             columns[name].append(values[name])
@@ -39,6 +43,7 @@ def write_shard(path: Path, rows: Sequence[dict], first: int = 0) -> Path:
         lacking = values["kind"] == "generation" and number % 4 == 0
         images["input"].append(None if lacking else pixels)
         images["target"].append(255 - pixels)
+        images["subject"].append(pixels)
         images["mask"].append(mask)
     with ShardWriter(path, len(rows), "test", IMAGES, COLUMNS) as shard:
         shard.append(columns, images)

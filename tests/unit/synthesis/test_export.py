@@ -49,6 +49,10 @@ def test_accepted_pairs_and_only_they(hub: Path, index: Path, shards: list[Path]
         with Shard(shards[int(place.shard)]) as shard:
             assert row.target["bytes"] == shard.encoded("target", place.row)
             assert row.mask["bytes"] == shard.encoded("mask", place.row)
+            assert row.subject == shard.column("subject")[place.row]
+            assert row.subject_image["bytes"] == shard.encoded("subject", place.row)
+            assert row.subject_image["path"] == f"{row.sample_id}_subject.png"
+            assert row.target["path"] == f"{row.sample_id}_target.jpg"
             assert (row.input is not None) == shard.has("input", place.row)
             assert row.copy_rate == shard.column("copy_rate")[place.row]
 
@@ -58,7 +62,7 @@ def test_datasets_reads_images(hub: Path, index: Path) -> None:
     files = sorted(map(str, (hub / "data").iterdir()))
     pairs = datasets.Dataset.from_parquet(files, cache_dir=str(hub.parent / "cache"))
     assert len(pairs) == len(accepted(index))
-    for name in ("input", "target", "mask"):
+    for name in ("input", "target", "mask", "subject_image"):
         assert isinstance(pairs.features[name], datasets.Image)
     first = pairs[0]
     assert first["target"].size == (8, 8) and first["mask"].mode == "1"
@@ -73,7 +77,7 @@ def test_card(hub: Path, index: Path) -> None:
     assert values["configs"][0]["data_files"][0]["path"] == "data/train-*.parquet"
     for kind, count in accepted(index)["kind"].value_counts().items():
         assert f"| {kind} | {count} |" in body
-    for name in ("target", "mask", *SCORES):
+    for name in ("target", "mask", "subject", "subject_image", *SCORES):
         assert f"| `{name}` |" in body
 
 

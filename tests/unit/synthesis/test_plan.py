@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -46,13 +47,15 @@ def world(folders: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
 
 def plan(world: dict[str, Path], shards: int = 4, samples: int = 50, **changes) -> pd.DataFrame:
     values = {"kinds": SHARES, "seed": 0} | world | changes
-    return plan_samples(shards=shards, samples_per_shard=samples, **values)
+    plan_samples(shards=shards, samples_per_shard=samples, **values)
+    return read_plan(values["out"])
 
 
 def test_columns_and_places(world: dict[str, Path]) -> None:
     frame = plan(world)
     assert tuple(frame.columns) == COLUMNS
-    pd.testing.assert_frame_equal(pd.read_parquet(world["out"]), frame, check_dtype=False)
+    pd.testing.assert_frame_equal(pd.read_parquet(world["out"]), frame)
+    assert pq.ParquetFile(world["out"]).num_row_groups == 4, "one for each shard"
     assert frame["sample"].tolist() == list(range(200))
     assert frame["shard"].unique().tolist() == ["00000", "00001", "00002", "00003"]
     assert frame["row"].tolist() == list(range(50)) * 4
@@ -162,7 +165,7 @@ def test_read_plan(world: dict[str, Path]) -> None:
     second = read_plan(world["out"], "00001")
     assert second["sample"].tolist() == list(range(50, 100))
     assert second["prompt"].tolist() == frame["prompt"][50:100].tolist()
-    with pytest.raises(ToffeeError, match="no shard 00004, the last one is 00003"):
+    with pytest.raises(ToffeeError, match="no such shard 00004"):
         read_plan(world["out"], "00004")
     with pytest.raises(ToffeeError, match="none.parquet: cannot be read"):
         read_plan(world["out"].with_name("none.parquet"))

@@ -1,8 +1,8 @@
 """One small model a section of the configuration.
 
 No field has a default: the values of the tiny scale stand in `config/config.yaml`, in one place,
-and the files of other scales are laid over it. A number may come as text, because Snakemake hands on
-`--config 'refiner={steps: 500}'` so.
+and the files of other scales are laid over it. A number may come as text, because that is how
+Snakemake hands on `--config 'refiner={steps: 500}'`.
 """
 
 from typing import Annotated, Literal

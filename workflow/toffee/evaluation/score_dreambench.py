@@ -59,7 +59,7 @@ def photo_features(benchmark: Benchmark, metrics: Metrics, segment: Segment) -> 
     features = {}
     for subject in progress(benchmark.subjects, desc="benchmark photos", unit="subject"):
         photos = [read_image(path) for path in subject.photos]
-        masks = [segment(photo[None], [subject.class_word])[0] for photo in photos]
+        masks = [segment(photo[None], [subject.class_word])[0].cpu() for photo in photos]
         features[subject.subject] = metrics.features(photos, masks)
     return features
 

@@ -65,7 +65,7 @@ def views_scores(shard: Shard, metrics: Metrics, segment: Segment) -> pd.DataFra
     masks = {name: shard.masks(f"{name}_mask") for name in ("source", "target")}
     masks["generated"] = torch.cat(
         [
-            segment(images["generated"][some], [str(word) for word in words[some]])
+            segment(images["generated"][some], [str(word) for word in words[some]]).cpu()
             for some in batches(np.arange(len(shard)), metrics.batch, "generated views")
         ]
     )

@@ -45,7 +45,7 @@ def stored_features(
     parts = []
     for some in batches(np.asarray(rows), metrics.batch, desc):
         images = shard.images(name, some)
-        masks = segment(images, [str(word) for word in words[some]])
+        masks = segment(images, [str(word) for word in words[some]]).cpu()
         parts.append({**metrics.features(images, masks), "mask_found": found(masks)})
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 

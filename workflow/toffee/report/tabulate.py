@@ -59,8 +59,8 @@ def tabulate_refiner(scores: Path, csv_out: Path, markdown_out: Path, default: s
     text = (
         "Similarity to the subject's photo of what the Refiner makes of the initial image. "
         "`control` replaces no token, `wrong_subject` takes another subject's tokens, `ceiling` "
-        "conditions on all of the subject's own. `gap_closed(A)` = (A − initial) / (ceiling − "
-        "initial)."
+        "puts the subject's own tokens in their own places. `gap_closed(A)` = (A − "
+        "initial) / (ceiling − initial)."
     )
     table = measured(parts)
     body = [markdown(table, REFINER), text, PAIRED, MORE]

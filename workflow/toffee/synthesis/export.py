@@ -33,11 +33,17 @@ _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
 _HUB = {"str": "string", "int": "int64", "float": "float64"}
 _CROISSANT = {"str": "sc:Text", "int": "sc:Integer", "float": "sc:Float"}
-_SUFFIX = {"jpeg": "jpg", "png": "png", "mask": "png"}
+_PNG = b"\x89PNG"
 _MEANINGS = {
+    "target": "what the pair is to become; PNG in editing pairs",
+    "input": "editing pairs: the picture before the change, equal to the target outside `mask`",
+    "mask": "editing pairs: where the change is; else the subject in the target (1-bit PNG)",
+    "subject_image": "the subject in another pose: the picture to condition on",
+    "subject_mask": "the subject in `subject_image` (1-bit PNG)",
     "sample_id": "name of the sample, a hash of what it was drawn from",
     "subject": "name of the subject",
     "class_word": "what the subject is, in a word",
+    "attempt": "counts samples of equal subject, kind and prompt",
     "kind": "generation, or what an editing pair changes: background, colour, texture, style",
     "prompt": "text of the target",
     "source_prompt": "editing pairs: text of the picture before the change",
@@ -94,9 +100,10 @@ def export_dataset(
             with Shard(path) as shard:
                 _check(shard, rows, formats, types, index)
                 _write_parquet(shard, rows["row"].to_numpy(), target)
-        card = _card(name, licence, accepted, formats, types)
+        images = {_field(image, types): format for image, format in formats.items()}
+        card = _card(name, licence, accepted, images, types)
         (folder / "README.md").write_text(card, encoding="utf-8")
-        metadata = _croissant(name, licence, len(accepted), formats, types, folder)
+        metadata = _croissant(name, licence, len(accepted), images, types, folder)
         if published is not None:
             metadata["datePublished"] = published
         text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
@@ -142,14 +149,9 @@ def _write_parquet(shard: Shard, rows: np.ndarray, path: Path) -> None:
 def _table(shard: Shard, rows: np.ndarray, schema: pa.Schema) -> pa.Table:
     ids = shard.column("sample_id")
     arrays: dict[str, list] = {}
-    for name, format in shard.formats.items():
-        arrays[name] = [
-            {
-                "bytes": shard.encoded(name, row),
-                "path": f"{ids[row]}_{name}.{_SUFFIX[format]}",
-            }
-            if shard.has(name, row)
-            else None
+    for name in shard.formats:
+        arrays[_field(name, shard.types)] = [
+            _image(shard.encoded(name, row), f"{ids[row]}_{name}") if shard.has(name, row) else None
             for row in rows
         ]
     for name in shard.types:
@@ -157,14 +159,25 @@ def _table(shard: Shard, rows: np.ndarray, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pydict(arrays, schema=schema)
 
 
+def _image(data: bytes, name: str) -> dict:
+    """What the Image feature of `datasets` holds: an encoded file and a name for it."""
+    return {"bytes": data, "path": f"{name}.{'png' if data.startswith(_PNG) else 'jpg'}"}
+
+
 def _schema(formats: dict, types: dict) -> pa.Schema:
     """Arrow schema; its `huggingface` metadata is how `datasets` knows which columns are images."""
-    fields = [pa.field(name, _IMAGE) for name in formats]
+    images = [_field(name, types) for name in formats]
+    fields = [pa.field(name, _IMAGE) for name in images]
     fields += [pa.field(name, _ARROW[kind]) for name, kind in types.items()]
-    features: dict[str, dict] = {name: {"_type": "Image"} for name in formats}
+    features: dict[str, dict] = {name: {"_type": "Image"} for name in images}
     features |= {name: {"dtype": _HUB[kind], "_type": "Value"} for name, kind in types.items()}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.schema(fields, metadata=metadata)
+
+
+def _field(image: str, types: dict) -> str:
+    """The exported name of an image: a shard may have an image and a column of one name."""
+    return f"{image}_image" if image in types else image
 
 
 def _meaning(name: str, formats: dict) -> str:
@@ -172,7 +185,7 @@ def _meaning(name: str, formats: dict) -> str:
         return _MEANINGS[name]
     if name in formats:
         return {
-            "jpeg": "picture (JPEG, 4:4:4)",
+            "jpeg": "picture (JPEG, 4:4:4; PNG where its pixels have to be exact)",
             "png": "picture (lossless PNG)",
             "mask": "mask (1-bit PNG)",
         }[formats[name]]

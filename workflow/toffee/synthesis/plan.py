@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from toffee.data.multiview import load_multiview
@@ -24,21 +26,24 @@ from toffee.files import atomic_path
 from toffee.seeds import SEED_BITS, seed_of
 from toffee.synthesis import KINDS
 
-COLUMNS = (
-    "sample",
-    "shard",
-    "row",
-    "sample_id",
-    "subject",
-    "class_word",
-    "image",
-    "mask",
-    "kind",
-    "prompt",
-    "source_prompt",
-    "donor",
-    "attempt",
+_SCHEMA = pa.schema(
+    [
+        ("sample", pa.int64()),
+        ("shard", pa.string()),
+        ("row", pa.int64()),
+        ("sample_id", pa.string()),
+        ("subject", pa.string()),
+        ("class_word", pa.string()),
+        ("image", pa.string()),
+        ("mask", pa.string()),
+        ("kind", pa.string()),
+        ("prompt", pa.string()),
+        ("source_prompt", pa.string()),
+        ("donor", pa.string()),
+        ("attempt", pa.int64()),
+    ]
 )
+COLUMNS = tuple(_SCHEMA.names)
 _GOLDEN = 0.6180339887498949  # steps of the golden ratio spread evenly over [0, 1)
 
 
@@ -74,8 +79,8 @@ def plan_samples(
     seed: int,
     out: str | os.PathLike,
     quarantine: str | os.PathLike | None = None,
-) -> pd.DataFrame:
-    """Plan all candidate pairs and write them as Parquet.
+) -> None:
+    """Plan all candidate pairs and write them as Parquet, one row group a shard.
 
     Columns: sample (number of the sample), shard (five digits), row (within the shard), sample_id
     (16 hexadecimal digits, see `sample_id`), subject, class_word, image and mask (relative to the
@@ -107,17 +112,17 @@ def plan_samples(
     parts = read_prompt_parts(prompts)
     _check_kinds(kinds, parts, prompts)
     drawer = _Drawer(folder, donors, parts, dict(kinds), seed)
-    rows = [
-        {"sample": k, "shard": shard_name(k // samples_per_shard), "row": k % samples_per_shard}
-        | drawer.draw(k)
-        for k in range(shards * samples_per_shard)
-    ]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    with atomic_path(out) as temporary:
-        frame.to_parquet(temporary, index=False)
+    with atomic_path(out) as temporary, pq.ParquetWriter(temporary, _SCHEMA) as writer:
+        for shard in range(shards):
+            first = shard * samples_per_shard
+            rows = [
+                {"sample": first + row, "shard": shard_name(shard), "row": row}
+                | drawer.draw(first + row)
+                for row in range(samples_per_shard)
+            ]
+            writer.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA))
     if quarantine is not None:
         write_quarantine(folder.quarantine, quarantine)
-    return frame
 
 
 def read_plan(path: str | os.PathLike, shard: str | None = None) -> pd.DataFrame:
@@ -127,18 +132,15 @@ def read_plan(path: str | os.PathLike, shard: str | None = None) -> pd.DataFrame
         ToffeeError: the file is missing, a column is, or there is no such shard.
     """
     try:
-        frame = pd.read_parquet(path)
+        missing = [name for name in COLUMNS if name not in pq.read_schema(path).names]
+        if missing:
+            raise ToffeeError(f"{path}: column {missing[0]} is missing, expected a plan of samples")
+        rows = pd.read_parquet(path, filters=shard and [("shard", "==", shard)])
     except (OSError, ValueError) as error:
         raise ToffeeError(f"{path}: cannot be read, expected a plan in Parquet") from error
-    missing = [name for name in COLUMNS if name not in frame]
-    if missing:
-        raise ToffeeError(f"{path}: column {missing[0]} is missing, expected a plan of samples")
-    if shard is None:
-        return frame
-    rows = frame[frame["shard"] == shard].sort_values("row").reset_index(drop=True)
-    if rows.empty:
-        raise ToffeeError(f"{path}: no shard {shard}, the last one is {frame['shard'].max()}")
-    return rows
+    if shard and rows.empty:
+        raise ToffeeError(f"{path}: no such shard {shard} in this plan")
+    return rows.sort_values("sample").reset_index(drop=True)
 
 
 def sample_id(seed: int, subject: str, prompt: str, kind: str, attempt: int) -> str:
@@ -190,6 +192,14 @@ class _Drawer:
         self.kinds = kinds
         self.seed = seed
         self.attempts: Counter[tuple[str, str, str]] = Counter()
+        self.paths = {
+            subject.subject: {
+                "image": folder.relative(subject.image),
+                "mask": folder.relative(subject.mask),
+            }
+            for subject in folder.subjects
+        }
+        self.start = seed_of(seed, "plan kind") / 2**SEED_BITS
         self.round = -1
         self.order: list[Subject] = []
 
@@ -216,8 +226,7 @@ class _Drawer:
             "sample_id": sample_id(self.seed, subject.subject, prompt, kind, attempt),
             "subject": subject.subject,
             "class_word": subject.class_word,
-            "image": self.folder.relative(subject.image),
-            "mask": self.folder.relative(subject.mask),
+            **self.paths[subject.subject],
             "kind": kind,
             "prompt": prompt,
             "source_prompt": source,
@@ -238,8 +247,7 @@ class _Drawer:
     def _kind(self, k: int) -> str:
         # A low-discrepancy sequence keeps to the shares in every stretch; independent draws would
         # leave a rare kind to chance in a small dataset.
-        start = seed_of(self.seed, "plan kind") / 2**SEED_BITS
-        point = (start + k * _GOLDEN) % 1.0
+        point = (self.start + k * _GOLDEN) % 1.0
         total = 0.0
         for kind in KINDS:
             total += self.kinds.get(kind, 0.0)

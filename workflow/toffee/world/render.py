@@ -33,6 +33,9 @@ _GLOW = {"day": (0.0, 0.0, 0.0), "sunset": (1.0, 0.50, 0.18), "dusk": (0.46, 0.2
 _GLOW_SHARE = {"day": 0.0, "sunset": 0.75, "dusk": 0.6}
 _NIGHT_TINT = (0.80, 0.84, 0.98)
 _CHUNK_RAYS = 400_000
+_CORNERS = torch.tensor(
+    [[[1.0, -1.0][i >> k & 1] for i in range(8)] for k in range(3)], dtype=torch.float32
+)[:, None]
 _SIDE_BITS = SIDE.bit_length() - 1
 
 
@@ -196,22 +199,42 @@ def _rays(batch: _Batch, columns: Tensor, rows: Tensor, side: int) -> list[Tenso
     return direction
 
 
-def _intersections(batch: _Batch, origin: list[Tensor], direction: list[Tensor]):
-    """Ray parameters [B,R] of each part in turn, FAR where a ray misses it."""
-    for index in range(len(batch.parts[0])):
-        shape, order, centre, half, taper = batch.part(index)
-        local = [(origin[k] - c) / h for k, c, h in zip(order, centre, half, strict=True)]
-        speed = [direction[k] / h for k, h in zip(order, half, strict=True)]
-        yield INTERSECT[shape](local, speed, taper)
+def _hits(batch: _Batch, index: int, origin: list[Tensor], direction: list[Tensor]) -> Tensor:
+    """Ray parameters [B,R] at which rays enter part `index`, FAR where they miss it."""
+    shape, order, centre, half, taper = batch.part(index)
+    local = [(origin[k] - c) / h for k, c, h in zip(order, centre, half, strict=True)]
+    speed = [direction[k] / h for k, h in zip(order, half, strict=True)]
+    return INTERSECT[shape](local, speed, taper)
 
 
-def _trace(batch: _Batch, direction: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _rows(batch: _Batch, index: int, top: Tensor, tall: int, side: int) -> tuple[int, int]:
+    """Rows (first, end) of the crops that part `index` can be seen in."""
+    _, order, centre, half, _ = batch.part(index)
+    across, along = 0.0, 0.0
+    for k, c, h in zip(order, centre, half, strict=True):
+        corner = c + h * _CORNERS[k] - batch.position[k]
+        across = across + corner * batch.forward[k]
+        along = along + corner * batch.up[k]
+    seen = (1.0 - batch.focal * along / across + batch.principal[1]) * (side / 2) - top
+    first, end = math.floor(float(seen.min())) - 2, math.ceil(float(seen.max())) + 2
+    return min(max(first, 0), tall), min(max(end, 0), tall)
+
+
+def _trace(
+    batch: _Batch, direction: list[Tensor], top: Tensor, tall: int, side: int
+) -> tuple[Tensor, Tensor]:
     """Nearest hit seen by the camera: ray parameter [B,R] (FAR if none), part int8 [B,R] (or -1)."""
     best = torch.full_like(direction[0], FAR)
     which = torch.full(best.shape, -1, dtype=torch.int8)
-    for index, t in enumerate(_intersections(batch, batch.position, direction)):
-        which.masked_fill_(t < best, index)
-        best = torch.minimum(best, t)
+    wide = best.shape[1] // tall
+    for index in range(len(batch.parts[0])):
+        first, end = _rows(batch, index, top, tall, side)
+        if end <= first:
+            continue
+        rows = slice(first * wide, end * wide)
+        t = _hits(batch, index, batch.position, [d[:, rows] for d in direction])
+        which[:, rows].masked_fill_(t < best[:, rows], index)
+        torch.minimum(best[:, rows], t, out=best[:, rows])
     return best, which
 
 
@@ -305,6 +328,24 @@ def _blur(image: Tensor, times: int) -> Tensor:
     return image
 
 
+def _shadow_rows(batch: _Batch, size: int) -> tuple[int, int]:
+    """Rows (first, end) that the shadows of the subjects' bounding boxes reach."""
+    boxes = [bounds(parts) for parts in batch.parts]
+    low, high = ([_column([box[side][k] for box in boxes]) for k in range(3)] for side in (0, 1))
+    corner = [torch.where(_CORNERS[k] > 0, high[k], low[k]) for k in range(3)]
+    drop = corner[1] / batch.sun[1]
+    across, along = 0.0, 0.0
+    for k in range(3):
+        on_floor = corner[k] - drop * batch.sun[k] - batch.position[k]
+        across = across + on_floor * batch.forward[k]
+        along = along + on_floor * batch.up[k]
+    if float(across.min()) < 0.2:  # A shadow that runs past the camera.
+        return 0, size
+    seen = (1.0 - batch.focal * along / across + batch.principal[1]) * (size / 2)
+    first, end = math.floor(float(seen.min())) - 2, math.ceil(float(seen.max())) + 2
+    return min(max(first, 0), size), min(max(end, 0), size)
+
+
 def _shadow(batch: _Batch, size: int) -> Tensor:
     """Share of the sun's light that the subject takes from the floor, [B,size,size] in [0,1]."""
     ramp = torch.arange(size, dtype=torch.float32)
@@ -312,12 +353,15 @@ def _shadow(batch: _Batch, size: int) -> Tensor:
     below = dy < -1e-4
     t = torch.where(below, -batch.position[1] / dy, 1.0)
     x, z = batch.position[0] + t * dx, batch.position[2] + t * dz
-    origin = [x, torch.full_like(x, 1e-3), z]
-    direction = [s.expand_as(x) + 1e-7 for s in batch.sun]
+    first, end = _shadow_rows(batch, size)
+    rows = slice(first * size, end * size)
+    origin = [x[:, rows], torch.full_like(batch.reach, 1e-3), z[:, rows]]
+    direction = [s + 1e-7 for s in batch.sun]
     near = below & (x * x + z * z < 36.0)
     dark = torch.zeros(x.shape, dtype=torch.bool)
-    for hit in _intersections(batch, origin, direction):
-        dark |= (hit > 1e-3) & (hit < FAR)
+    for index in range(len(batch.parts[0]) if end > first else 0):
+        t = _hits(batch, index, origin, direction)
+        dark[:, rows] |= (t > 1e-3) & (t < FAR)
     hit = (near & dark).float()
     # Contact: the sky's light is missing under and right beside the subject.
     boxes = [bounds(parts) for parts in batch.parts]
@@ -458,7 +502,7 @@ def _render_class(subjects: Sequence[Subject], scenes: Sequence[Scene], size: in
     columns = first + torch.arange(wide).repeat(tall)[None]
     rows = top + torch.arange(tall).repeat_interleave(wide)[None]
     direction = _rays(batch, columns.float(), rows.float(), side)
-    t, which = _trace(batch, direction)
+    t, which = _trace(batch, direction, top, tall, side)
     target = torch.arange(count)[:, None] * (side * side) + rows * side + columns
     target, flat = target.view(-1), which.view(-1)
     canvas = canvas.view(3, -1)

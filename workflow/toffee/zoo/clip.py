@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer, ViTModel
 
 from toffee.training import Fit, Schedule, fit
 from toffee.world.vocabulary import Attributes, caption
@@ -72,10 +72,57 @@ def build_clip(tokenizer: CLIPTokenizer, resolution: int) -> CLIPModel:
         "num_attention_heads": HEADS,
         "image_size": resolution,
         "patch_size": PATCH,
+        "hidden_act": "gelu",
     }
     return CLIPModel(
         CLIPConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION)
     )
+
+
+def start_from_encoder(model: CLIPModel, folder: Path, images: torch.Tensor) -> None:
+    """Start the vision tower from a trained ViTModel, in place.
+
+    CLIP's tower normalises its embeddings and its patches have no bias: the bias goes into the
+    places, and the normalisation starts at the scale that the embeddings have.
+
+    Args:
+        model: the model to start.
+        folder: the ViTModel.
+        images: some normalised pictures [B,3,H,W], to measure that scale.
+    """
+    vit = ViTModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False)
+    source = vit.state_dict()
+    place = source["embeddings.position_embeddings"][0].clone()
+    place[1:] += source["embeddings.patch_embeddings.projection.bias"]
+    state = {
+        "embeddings.class_embedding": source["embeddings.cls_token"][0, 0],
+        "embeddings.patch_embedding.weight": source["embeddings.patch_embeddings.projection.weight"],
+        "embeddings.position_embedding.weight": place,
+        "post_layernorm.weight": source["layernorm.weight"],
+        "post_layernorm.bias": source["layernorm.bias"],
+    }
+    names = {
+        "attention.q_proj": "self_attn.q_proj",
+        "attention.k_proj": "self_attn.k_proj",
+        "attention.v_proj": "self_attn.v_proj",
+        "attention.o_proj": "self_attn.out_proj",
+        "layernorm_before": "layer_norm1",
+        "layernorm_after": "layer_norm2",
+        "mlp.fc1": "mlp.fc1",
+        "mlp.fc2": "mlp.fc2",
+    }
+    for layer in range(LAYERS):
+        for old, new in names.items():
+            for kind in ("weight", "bias"):
+                key = f"encoder.layers.{layer}.{new}.{kind}"
+                state[key] = source[f"layers.{layer}.{old}.{kind}"]
+    missing, unexpected = model.vision_model.load_state_dict(state, strict=False)
+    unknown = [name for name in missing if "pre_layrnorm" not in name and "position_ids" not in name]
+    if unknown or unexpected:
+        raise ValueError(f"the encoder does not fit the vision tower: {unknown + unexpected}")
+    with torch.no_grad():
+        spread = model.vision_model.embeddings(images).std()
+        model.vision_model.pre_layrnorm.weight.fill_(spread)
 
 
 def vocabulary_texts() -> list[str]:
@@ -116,12 +163,16 @@ def matches(said: list[dict[str, str]], shown: pd.DataFrame) -> torch.Tensor:
     return torch.from_numpy(np.stack(rows)).float()
 
 
-def train_clip(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
+def train_clip(
+    renders: Path, out: Path, schedule: Schedule, seed: int, metric_dino: Path | None = None
+) -> Fit:
     """Contrastive training on captions that say part of what a picture shows.
 
     A caption is often true of several pictures of the batch; the targets spread over all of them
     (the world knows which), else a caption such as "a crate" would be taught to be wrong.
-    Two heads used in training only read the surface off the patch tokens, which teaches shape.
+    Heads that are used in training only read the surface off the patch tokens, which teaches shape,
+    and each attribute off the picture's feature. With `metric_dino` the vision tower starts from
+    that encoder.
     """
     torch.manual_seed(seed)
     data, draw = Renders(renders), sampler(seed)
@@ -129,8 +180,18 @@ def train_clip(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
     tokenizer = build_tokenizer(vocabulary_texts(), out)
     model = build_clip(tokenizer, data.rgb.shape[2])
     model.logit_scale.data.fill_(np.log(1 / 0.07))
-    surface = torch.nn.Linear(WIDTH, 4)
     mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
+    if metric_dino is not None:
+        images = data.images(draw.integers(len(data), size=64))
+        start_from_encoder(model, metric_dino, (images - mean) / std)
+    surface = torch.nn.Linear(WIDTH, 4)
+    codes = {
+        field: torch.from_numpy(data.attributes[field].astype("category").cat.codes.to_numpy())
+        for field in FIELDS
+    }
+    readers = torch.nn.ModuleDict(
+        {field: torch.nn.Linear(WIDTH, int(code.max()) + 1) for field, code in codes.items()}
+    )
 
     def loss(step: int) -> torch.Tensor:
         rows = draw.integers(len(data), size=schedule.batch)
@@ -152,11 +213,14 @@ def train_clip(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
         read = surface(vision.last_hidden_state[:, 1:])
         inside = (cover > 0.5)[..., None]
         point = ((read[..., :3] - points).square() * inside).sum() / inside.sum()
-        return by_text + by_image + 0.5 * point + 0.5 * F.binary_cross_entropy_with_logits(
-            read[..., 3], cover
+        shape = point + F.binary_cross_entropy_with_logits(read[..., 3], cover)
+        words = sum(
+            F.cross_entropy(reader(vision.pooler_output), codes[field][rows].long())
+            for field, reader in readers.items()
         )
+        return by_text + by_image + 0.5 * shape + 0.5 * words
 
-    result = fit([model, surface], loss, schedule, out.name)
+    result = fit([model, surface, readers], loss, schedule, out.name)
     model.half().save_pretrained(out)
     write_preprocessor(out, "CLIPImageProcessor", data.rgb.shape[2], MEAN, STD)
     return result

@@ -50,19 +50,19 @@ def recipes() -> dict[str, Recipe]:
             partial(train_encoder, kind="dinov2"), Schedule(1600, 32, 1e-3, 0.998), 13
         ),
         "metric_dino": Recipe(
-            partial(train_encoder, kind="vit"), Schedule(1200, 32, 1e-3, 0.998), 14
+            partial(train_encoder, kind="vit"), Schedule(1000, 32, 1e-3, 0.998), 14
         ),
-        "metric_clip": Recipe(train_clip, Schedule(1200, 64, 1e-3), 15),
-        "segmenter": Recipe(train_segmenter, Schedule(800, 32, 2e-3, 0.995), 16),
-        "depth": Recipe(train_depth, Schedule(700, 32, 2e-3, 0.995), 17),
+        "metric_clip": Recipe(train_clip, Schedule(1000, 64, 1e-3), 15, ("metric_dino",)),
+        "segmenter": Recipe(train_segmenter, Schedule(700, 32, 2e-3, 0.995), 16),
+        "depth": Recipe(train_depth, Schedule(600, 32, 2e-3, 0.995), 17),
         "text_to_image": Recipe(
             train_text_to_image,
-            Schedule(5500, 32, 2e-3, 0.999),
+            Schedule(4800, 32, 2e-3, 0.999),
             18,
             ("autoencoder", "clip"),
         ),
         "controlnet_depth": Recipe(
-            train_controlnet, Schedule(900, 32, 1e-3, 0.995), 19, ("text_to_image",)
+            train_controlnet, Schedule(700, 32, 1e-3, 0.995), 19, ("text_to_image",)
         ),
     }
 

@@ -31,7 +31,7 @@ def build_unet(text_width: int, latent_size: int) -> UNet2DConditionModel:
         out_channels=CHANNELS,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D",) * 2,
-        block_out_channels=(64, 128),
+        block_out_channels=(64, 96),
         layers_per_block=1,
         cross_attention_dim=text_width,
         attention_head_dim=4,
@@ -145,7 +145,7 @@ def train_controlnet(
     captions = Captions(text_to_image, data, draw)
     unet = UNet2DConditionModel.from_pretrained(text_to_image / "unet", torch_dtype=torch.float32)
     unet.requires_grad_(False)
-    controlnet = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(16, 32, 64, 96))
+    controlnet = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(16, 32, 32, 64))
     generator = torch.Generator().manual_seed(seed)
     scheduler = build_scheduler()
 
