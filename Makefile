@@ -1,4 +1,5 @@
 # make demo    the tiny scale, end to end: a quarter of an hour on two CPU cores
+#              (SCALE=small takes config/small.yaml, CORES=8 more cores)
 # make test    the tests
 # make lint    formatting and linting
 # make zoo     retrain the base models of the tiny scale from nothing (one to two hours)
@@ -13,6 +14,7 @@ SCALE ?= tiny
 
 BIN := $(VENV)/bin
 ENV := $(VENV)/.installed
+LAYER := $(if $(filter-out tiny,$(SCALE)),--configfile config/$(SCALE).yaml)
 # Content decides what reruns: the digest of a rule's code is one of its params, so the times of its
 # files, which a fresh checkout changes, need not count.
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-triggers mtime params input software-env
@@ -31,7 +33,7 @@ $(ENV): envs/requirements.txt pyproject.toml
 
 demo: export TOFFEE_PROGRESS := lines
 demo: $(ENV)
-	@$(SNAKEMAKE) --quiet rules host --configfile config/$(if $(filter tiny,$(SCALE)),config,$(SCALE)).yaml
+	@$(SNAKEMAKE) --quiet rules host $(LAYER)
 	@$(BIN)/python -m toffee.report.show results/$(SCALE)
 
 test: $(ENV)

@@ -104,6 +104,7 @@ rule tabulate_dataset:
         funnel=f"{RESULTS}/dataset/funnel.csv",
         quarantine=f"{RESULTS}/dataset/quarantine.csv",
         scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
+        published=f"{PUBLISHED}/cost.csv",
     output:
         csv=item(f"{RESULTS}/tables/dataset.csv", "table"),
         markdown=f"{RESULTS}/tables/dataset.md",
@@ -309,4 +310,8 @@ for target in sorted({*TABLES, *FIGURES}):
         input:
             [f"{RESULTS}/tables/{target}.{suffix}" for suffix in ("csv", "md") if target in TABLES],
             [f"{RESULTS}/figures/{target}.png"] if target in FIGURES else [],
-            rules.filter_dataset.output.index if target == "dataset" else [],
+            (
+                [rules.filter_dataset.output.index, rules.export_dataset.output.hub]
+                if target == "dataset"
+                else []
+            ),

@@ -1,8 +1,9 @@
 """The dataset: every candidate pair with all of its scores, then the filter's index.
 
 Needs: base models, the Refiner, the View Generator, training subjects, multi-view sequences.
-Gives: dataset/shards/*.h5 (all candidates) and dataset/index.parquet (the accepted ones). A shard goes
-through the stages on its own, each with one file; a killed job resumes inside its shard.
+Gives: dataset/shards/*.h5 (all candidates), dataset/index.parquet (which are accepted) and dataset/hub/
+(those as a repository of the hub). A shard goes through the stages on its own, each with one file; a
+killed job resumes inside its shard.
 """
 
 
@@ -228,3 +229,26 @@ rule filter_dataset:
         code=code_digest("filter_dataset"),
     script:
         "../workflow/scripts/filter_dataset.py"
+
+
+rule export_dataset:
+    """The accepted pairs as a Hugging Face repository: Parquet, card and Croissant metadata."""
+    input:
+        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        index=f"{RESULTS}/dataset/index.parquet",
+    output:
+        hub=directory(f"{RESULTS}/dataset/hub"),
+    log:
+        log_of("export_dataset"),
+    benchmark:
+        benchmark_of("export_dataset")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        scale=CONFIG.scale,
+        code=code_digest("export_dataset"),
+    script:
+        "../workflow/scripts/export_dataset.py"

@@ -21,7 +21,7 @@ rule train_toffeenet:
         benchmark_of("train_toffeenet")
     conda:
         "../envs/toffee.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
     params:

@@ -128,3 +128,17 @@ def test_an_adapter_uses_every_param_and_nothing_undeclared():
         declared = set(re.findall(r"^        (\w+)=", params, re.M)) - {"code", "digests"}
         source = (ROOT / "workflow" / "scripts" / f"{script[1]}.py").read_text()
         assert set(re.findall(r"snakemake\.params\.(\w+)", source)) == declared, script[1]
+
+
+def test_parts_of_the_zoo_wait_for_what_they_are_trained_on(finished):
+    from toffee.zoo.recipes import recipes
+
+    dot = finished.run("zoo", "--dag", "dot", "--forceall").stdout
+    part = dict(re.findall(r'(\d+)\[label = "train_zoo_part\\npart: (\w+)"', dot))
+    edges = {
+        (part[then], part[first])
+        for first, then in re.findall(r"(\d+) -> (\d+)", dot)
+        if first in part and then in part
+    }
+    assert edges == {(name, need) for name, recipe in recipes().items() for need in recipe.needs}
+    assert set(part.values()) == set(recipes())

@@ -8,6 +8,7 @@ from toffee.files import file_digest
 TABLES = {"base", "refiner", "views", "dreambench", "dataset"}
 AFTER_FILTER = {
     "filter_dataset",
+    "export_dataset",
     "train_toffeenet",
     "generate_benchmark",
     "score_dreambench",

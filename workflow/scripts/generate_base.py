@@ -1,7 +1,6 @@
 """Adapter of rule `generate_base`."""
 
 from toffee.evaluation.generate_base import generate_base
-
 from toffee.job import job
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Adapter of rule `generate_benchmark`."""
 
 from toffee.evaluation.generate_benchmark import generate_benchmark
-
 from toffee.job import job
 
 if __name__ == "__main__":

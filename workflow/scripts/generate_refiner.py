@@ -1,7 +1,6 @@
 """Adapter of rule `generate_refiner`."""
 
 from toffee.evaluation.generate_refiner import generate_refiner
-
 from toffee.job import job
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Adapter of rule `generate_views`."""
 
 from toffee.evaluation.generate_views import generate_views
-
 from toffee.job import job
 
 if __name__ == "__main__":

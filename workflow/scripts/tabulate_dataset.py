@@ -9,6 +9,7 @@ if __name__ == "__main__":
             funnel=snakemake.input.funnel,
             quarantine=snakemake.input.quarantine,
             scores=snakemake.input.scores,
+            published=snakemake.input.published,
             csv_out=snakemake.output.csv,
             markdown_out=snakemake.output.markdown,
         )

@@ -1,8 +1,7 @@
 """Adapter of rule `write_world`."""
 
-from toffee.world.write import write_world
-
 from toffee.job import job
+from toffee.world.write import write_world
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -53,6 +53,7 @@ def job(snakemake: Any) -> Iterator[None]:
     """
     name = " ".join([snakemake.rule, *(str(value) for value in snakemake.wildcards)])
     use_threads(snakemake.threads)
+    quieten_libraries()
     log_path = Path(str(snakemake.log[0])) if len(snakemake.log) else Path(os.devnull)
     log_path.parent.mkdir(parents=True, exist_ok=True)
     streams = sys.stdout, sys.stderr
@@ -87,3 +88,13 @@ def use_threads(threads: int) -> None:
         os.environ[variable] = str(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def quieten_libraries() -> None:
+    """Keep loading bars and reports on expected differences out of the logs; errors stay."""
+    if "transformers" in sys.modules:
+        sys.modules["transformers"].logging.set_verbosity_error()
+        sys.modules["transformers"].logging.disable_progress_bar()
+    if "diffusers" in sys.modules:
+        sys.modules["diffusers"].logging.set_verbosity_error()
+        sys.modules["diffusers"].logging.disable_progress_bar()

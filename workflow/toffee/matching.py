@@ -40,8 +40,8 @@ def match_tokens(
         `cosine`: any token of the initial image may be replaced by any of the subject's, as
             summaries of the paper describe it.
         `silhouette`: only foreground tokens, by foreground tokens.
-        `silhouette+position`: as `silhouette`, and a match loses `position_weight` times the squared
-            distance of the two places, each measured within its own silhouette (in [0,1] across).
+        `silhouette+position`: as `silhouette`, and a match loses `position_weight` times the
+            squared distance of the two places, each within its own silhouette ([0,1] across).
 
     Args:
         initial, subject: patch tokens [B,N,d], row by row.

@@ -1,8 +1,8 @@
 """The Refiner: a diffusion model that draws a picture from its patch tokens (method step 2).
 
-Pretrained without labels to reconstruct x from E(x); at inference the tokens of an initial image are
-mixed with those of the subject, and what it draws has the subject's details in the initial image's
-place.
+Pretrained without labels to reconstruct x from E(x); at inference the tokens of an initial image
+are mixed with those of the subject, and what it draws has the subject's details in the initial
+image's place.
 """
 
 from pathlib import Path
@@ -50,7 +50,7 @@ def pretrain_refiner(
         out: folder of the Refiner's UNet.
         resolution: side of the pictures in pixels.
         steps, batch, learning_rate, ema: see `toffee.training.Schedule`.
-        token_grid: also concatenate the grid of tokens to the UNet's input. This project's deviation.
+        token_grid: also concatenate the grid of tokens to the UNet's input (our deviation).
         token_dropout: share of samples whose tokens are zeroed, which makes guidance possible.
         seed: run seed.
     """
@@ -61,9 +61,7 @@ def pretrain_refiner(
     scheduler = load_scheduler(base / "scheduler")
     frames = [frame for sequence in load_multiview(multiview) for frame in sequence.frames]
     latents, tokens = encode_frames(frames, resolution, autoencoder, encoder)
-    unet = widen_unet(
-        load_unet(base / "unet"), encoder.width if token_grid else 0, encoder.width
-    )
+    unet = widen_unet(load_unet(base / "unet"), encoder.width if token_grid else 0, encoder.width)
 
     def loss(step: int) -> torch.Tensor:
         rows = torch.randint(len(latents), (batch,), generator=generator)
@@ -71,9 +69,9 @@ def pretrain_refiner(
         dropped = torch.rand(batch, 1, 1, generator=generator) < token_dropout
         condition = condition.masked_fill(dropped, 0)
         return diffusion_loss(
-            lambda noisy, times: unet(
-                refiner_input(unet, noisy, condition), times, condition
-            ).sample,
+            lambda noisy, times: (
+                unet(refiner_input(unet, noisy, condition), times, condition).sample
+            ),
             latents[rows].float(),
             scheduler,
             generator,

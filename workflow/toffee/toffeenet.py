@@ -201,9 +201,7 @@ def encode_pairs(
         if estimate is not None:
             parts["depth"].append(estimate(target).half())
     whole = {key: torch.cat(value) if value else None for key, value in parts.items()}
-    return Pairs(
-        text=text(prompts), class_text=text([f"a {word}" for word in words]), **whole
-    )
+    return Pairs(text=text(prompts), class_text=text([f"a {word}" for word in words]), **whole)
 
 
 class ToffeeNet:

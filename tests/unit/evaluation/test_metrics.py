@@ -18,7 +18,7 @@ from toffee.evaluation.metrics import (
     histogram,
     load_efficientnet,
 )
-from toffee.evaluation.preprocess import FILL, Preprocessing, crop_to_mask
+from toffee.models.preprocess import FILL, Preprocessing, crop_to_mask
 
 FAST = tuple(name for name in SIMILARITIES if not name.startswith("efficientnet"))
 

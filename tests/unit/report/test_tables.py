@@ -147,8 +147,10 @@ def test_dataset_holds_counts_and_accepted_against_rejected(tmp_path, out):
     quarantine.write_text("subject,file,reason,detail\nx,images/x.png,broken image,torn\n")
     means = {"accepted": {"efficientnet": 0.7}, "rejected": {"efficientnet": 0.5}}
     scores = write_scores(tmp_path / "s.parquet", means)
-    tabulate_dataset(funnel, quarantine, scores, **out)
+    published = REPOSITORY / "config/published/cost.csv"
+    tabulate_dataset(funnel, quarantine, scores, published, **out)
     table = read(out["csv_out"])
+    assert table.loc["Toffee", "pairs"]["value"].max() == 4_800_000
     row = table.loc["accepted − rejected", "efficientnet"]
     error = table.loc["accepted", "efficientnet"]["stderr"]
     assert row["value"] == pytest.approx(0.2)

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from toffee.data.dreambench import load_benchmark
-from toffee.data.images import read_image, read_mask, to_arrays
+from toffee.data.images import image_size, read_image, read_mask, to_arrays
 from toffee.diffusion import batches
 from toffee.errors import ToffeeError
 from toffee.evaluation.image_set import write_image_set
@@ -79,9 +79,7 @@ def generate_benchmark(
 
         def draw(span: slice, start: torch.Tensor) -> torch.Tensor:
             condition = torch.stack([tokens[shown[subject.subject]] for subject, *_ in rows[span]])
-            return model.draw(
-                texts[span], condition, start, sampler_steps, guidance, subject_scale
-            )
+            return model.draw(texts[span], condition, start, sampler_steps, guidance, subject_scale)
 
         side = resolution // model.autoencoder.factor
         shape = (model.autoencoder.channels, side, side)
@@ -120,6 +118,7 @@ def _subject_tokens(
     masks = segment.segment(photos, [s.class_word for s in subjects])
     for place, subject in enumerate(subjects):
         if subject.masks:
-            masks[place] = read_mask(subject.masks[0], resolution)
+            size = image_size(subject.photos[0])
+            masks[place] = read_mask(subject.masks[0], resolution, size=size)
     tokens = model.tokens(photos, masks)
     return {subject.subject: row for subject, row in zip(subjects, tokens, strict=True)}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from toffee.data.images import read_image, read_mask, to_arrays
+from toffee.data.images import image_size, read_image, read_mask, to_arrays
 from toffee.data.multiview import Sequence, load_multiview
 from toffee.diffusion import batches
 from toffee.errors import ToffeeError
@@ -34,6 +34,16 @@ def choose_sequences(root: str | Path, count: int) -> list[Sequence]:
     # Spread over the classes, whose folders come one after the other.
     step = len(sequences) / count
     return [sequences[int(place * step)] for place in range(count)]
+
+
+def view_mask(sequence: Sequence, view: int, resolution: int) -> torch.Tensor:
+    """The true mask of a sequence's frame, bool [resolution, resolution].
+
+    Raises:
+        ToffeeError: the mask has not the size of its frame.
+    """
+    size = image_size(sequence.frames[view])
+    return read_mask(sequence.masks[view], resolution, size=size)
 
 
 def others_of_class(sequences: list[Sequence]) -> list[int]:
@@ -99,7 +109,7 @@ def generate_refiner(
     sequences = choose_sequences(multiview_heldout, subjects)
     words = [sequence.class_word for sequence in sequences]
     photos = torch.stack([read_image(s.frames[0], resolution) for s in sequences])
-    masks = torch.stack([read_mask(s.masks[0], resolution) for s in sequences])
+    masks = torch.stack([view_mask(sequence, 0, resolution) for sequence in sequences])
     contexts = read_prompt_parts(prompts).contexts
     texts = [
         f"a {s.class_word} {contexts[seed_of(seed, 'refiner prompt', s.sequence) % len(contexts)]}"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
-from toffee.data.images import read_image, read_mask, to_arrays
+from toffee.data.images import read_image, to_arrays
 from toffee.diffusion import batches
-from toffee.evaluation.generate_refiner import choose_sequences, others_of_class
+from toffee.evaluation.generate_refiner import choose_sequences, others_of_class, view_mask
 from toffee.evaluation.image_set import write_image_set
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder
@@ -44,7 +44,7 @@ def generate_views(
     pictures = [
         torch.stack([read_image(s.frames[view], resolution) for s in sequences]) for view in (0, 1)
     ]
-    masks = [[read_mask(s.masks[view], resolution).numpy() for s in sequences] for view in (0, 1)]
+    masks = [[view_mask(s, view, resolution).numpy() for s in sequences] for view in (0, 1)]
     side = resolution // model.autoencoder.factor
     seeds = [seed_of(seed, "evaluate views", name) for name in names]
     noises = noise(seeds, (model.autoencoder.channels, side, side))

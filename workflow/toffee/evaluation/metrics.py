@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from toffee.errors import ToffeeError
-from toffee.evaluation.preprocess import Preprocessing
+from toffee.models.preprocess import Preprocessing
 
 IMAGE_METRICS = ("dino", "clip_i", "histogram", "efficientnet")
 MASKED_METRICS = tuple(f"{name}_masked" for name in IMAGE_METRICS)

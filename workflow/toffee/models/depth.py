@@ -22,9 +22,7 @@ class DepthEstimator:
     """A frozen estimator of relative inverse depth (transformers' depth estimation classes)."""
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.model = AutoModelForDepthEstimation.from_pretrained(
-            folder, dtype=torch.float32
-        ).eval()
+        self.model = AutoModelForDepthEstimation.from_pretrained(folder, dtype=torch.float32).eval()
         self.preprocessing = Preprocessing.read(folder)
         self.batch = batch
 

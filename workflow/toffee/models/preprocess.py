@@ -1,4 +1,4 @@
-"""Image preprocessing of the metric encoders, in torch (no torchvision).
+"""Image preprocessing of the encoders, in torch (no torchvision).
 
 What a model expects is read from the `preprocessor_config.json` in its folder. Resizing is
 antialiased and clamped to [0, 1], so that it follows Pillow's filters, which the hub's checkpoints

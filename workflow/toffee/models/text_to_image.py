@@ -30,9 +30,7 @@ class TextEncoder:
 
     @torch.no_grad()
     def _encode(self, prompt: str) -> torch.Tensor:
-        tokens = self.tokenizer(
-            prompt, padding="max_length", truncation=True, return_tensors="pt"
-        )
+        tokens = self.tokenizer(prompt, padding="max_length", truncation=True, return_tensors="pt")
         return self.model(input_ids=tokens.input_ids).last_hidden_state[0]
 
 

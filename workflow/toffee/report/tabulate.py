@@ -140,14 +140,19 @@ def tabulate_base(scores: Path, csv_out: Path, markdown_out: Path) -> None:
 
 
 def tabulate_dataset(
-    funnel: Path, quarantine: Path, scores: Path, csv_out: Path, markdown_out: Path
+    funnel: Path,
+    quarantine: Path,
+    scores: Path,
+    published: Path,
+    csv_out: Path,
+    markdown_out: Path,
 ) -> None:
     """Counts and yields by kind, pictures set aside, and accepted against rejected pairs.
 
-    funnel, quarantine: CSV files as `dataset_table` reads them; scores: of the methods accepted and
-    rejected. Raises ToffeeError where one of them lacks what is expected.
+    funnel, quarantine, published: CSV files as `dataset_table` reads them; scores: of the methods
+    accepted and rejected. Raises ToffeeError where one of them lacks what is expected.
     """
-    counted = dataset_table(funnel=funnel, quarantine=quarantine)
+    counted = dataset_table(funnel=funnel, quarantine=quarantine, published=published)
     frame = ordered(read_scores(scores), ("accepted", "rejected"), ("accepted", "rejected"), scores)
     compared = measured([summarise(frame), difference(frame, "accepted", "rejected")])
     aside = counted["metric"] == "quarantined"

@@ -105,7 +105,10 @@ def make_edits(
             drawn = torch.zeros_like(pictures)
             for chosen, strength in (
                 ([place for place, kind in enumerate(kinds) if kind == "background"], 1.0),
-                ([place for place, kind in enumerate(kinds) if kind != "background"], edit_strength),
+                (
+                    [place for place, kind in enumerate(kinds) if kind != "background"],
+                    edit_strength,
+                ),
             ):
                 if chosen:
                     drawn[chosen] = redraw(

@@ -70,9 +70,7 @@ def _tree(radius: float, height: float, trunk: float) -> list[Part]:
     parts = [Part("pillar", "trunk", (0, foot * 0.6, 0), (trunk, foot * 0.6, trunk), 0.85)]
     for level, (size, top) in enumerate(((1.0, 0.3), (0.78, 0.25), (0.54, 0.0))):
         centre = (0, foot + step * (1.3 * level + 1.0), 0)
-        parts.append(
-            Part("pillar", "foliage", centre, (radius * size, step, radius * size), top)
-        )
+        parts.append(Part("pillar", "foliage", centre, (radius * size, step, radius * size), top))
     return parts
 
 

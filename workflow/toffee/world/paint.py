@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -49,28 +50,34 @@ def _pattern(subjects: Sequence[Subject], image: Tensor, u: Tensor, v: Tensor, h
     return out
 
 
+class Spots(NamedTuple):
+    """Points on one part that are to be coloured.
+
+    image: int64 [N], which subject each belongs to. local, half: coordinates in the unit shape's
+    frame and half sizes along its axes, each three [N]. world: coordinates in the subject's frame,
+    three [N]. face, u, v, turns: see `shapes.surface`.
+    """
+
+    image: Tensor
+    local: tuple[Tensor, Tensor, Tensor]
+    half: tuple[Tensor, Tensor, Tensor]
+    world: tuple[Tensor, Tensor, Tensor]
+    face: Tensor
+    u: Tensor
+    v: Tensor
+    turns: bool
+
+
 def albedo(
     paint: str,
     shape: str,
     subjects: Sequence[Subject],
     parts: Sequence[Sequence[Part]],
     index: int,
-    image: Tensor,
-    local: list[Tensor],
-    half: list[Tensor],
-    world: list[Tensor],
-    face: Tensor,
-    u: Tensor,
-    v: Tensor,
-    turns: bool,
+    spots: Spots,
 ) -> tuple[Colour, float]:
-    """Colour (three [N] in [0,1]) and gloss of points on part `index`.
-
-    Args:
-        image: [N] which subject each point belongs to.
-        local, half: unit-shape coordinates and half sizes, in the shape's axes.
-        world, face, u, v, turns: see `shapes.surface`.
-    """
+    """Colour (three [N] in [0,1]) and gloss of points on part `index`, painted as `paint` says."""
+    image, local, half, world, face, u, v, turns = spots
     gloss = _GLOSS.get(paint, 0.05)
     if paint in _FIXED:
         return [torch.full_like(u, c) for c in _FIXED[paint]], gloss

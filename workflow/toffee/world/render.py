@@ -15,7 +15,7 @@ from torch import Tensor
 
 from toffee.world.geometry import Part, bounds, canonical_parts, parts_of
 from toffee.world.grounds import LEVELS, SIDE, SKY_HEIGHT, SKY_WIDTH, TILE, grounds
-from toffee.world.paint import albedo
+from toffee.world.paint import Spots, albedo
 from toffee.world.shapes import FAR, INTERSECT, surface
 from toffee.world.subject import Scene, Subject
 from toffee.world.vocabulary import BACKGROUNDS, LIGHTS, STYLES
@@ -102,7 +102,8 @@ def camera_of(subject: Subject, scene: Scene) -> Camera:
 
     away = [reach - (x * back[0] + y * back[1] + z * back[2]) for x, y, z in corners]
     across = [
-        focal * (x * right[0] + z * right[2]) / a for (x, _, z), a in zip(corners, away, strict=True)
+        focal * (x * right[0] + z * right[2]) / a
+        for (x, _, z), a in zip(corners, away, strict=True)
     ]
     along = [
         -focal * (x * up[0] + y * up[1] + z * up[2]) / a
@@ -223,7 +224,7 @@ def _rows(batch: _Batch, index: int, top: Tensor, tall: int, side: int) -> tuple
 def _trace(
     batch: _Batch, direction: list[Tensor], top: Tensor, tall: int, side: int
 ) -> tuple[Tensor, Tensor]:
-    """Nearest hit seen by the camera: ray parameter [B,R] (FAR if none), part int8 [B,R] (or -1)."""
+    """Nearest hit seen by the camera: ray parameter [B,R] (or FAR), part int8 [B,R] (or -1)."""
     best = torch.full_like(direction[0], FAR)
     which = torch.full(best.shape, -1, dtype=torch.int8)
     wide = best.shape[1] // tall
@@ -239,7 +240,7 @@ def _trace(
 
 
 def _crop(batch: _Batch, side: int) -> tuple[Tensor, Tensor, int, int]:
-    """First column and row [B,1], common width and height of crops around the subjects; all even."""
+    """First column and row [B,1] and common width and height of the subjects' crops, all even."""
     starts, sizes = [], []
     for axis in (0, 1):
         spans = [
@@ -298,7 +299,8 @@ def _background(batch: _Batch, side: int) -> tuple[Tensor, Tensor]:
     vi = (v[:, :, None] + dv[:, :, None] * across).floor().int() & (SIDE - 1)
     index = start + ((vi >> level) << (_SIDE_BITS - level)) + (ui >> level)
     # Sky: the panorama turns with the camera.
-    first = _column([s.azimuth / 360.0 + (s.background_seed * 0.8191725134) % 1.0 for s in batch.scenes])
+    starts = [(s.background_seed * 0.8191725134) % 1.0 for s in batch.scenes]
+    first = _column([s.azimuth / 360.0 + a for s, a in zip(batch.scenes, starts, strict=True)])
     turn = ((ramp + 0.5) * (2.0 / side) - 1.0) * (FIELD_OF_VIEW / 720.0) - first
     su = (turn * SKY_WIDTH).floor().int() & (SKY_WIDTH - 1)
     height = dy / (dx * dx + dz * dz).sqrt()
@@ -397,9 +399,7 @@ def _shade(batch: _Batch, hits: Tensor, part: int, rays: int, t: Tensor, directi
     depth = t.view(-1).index_select(0, hits)
     world = [pick(batch.position[k]) + depth * ray[k] for k in range(3)]
     halves = [pick(h) for h in half]
-    local = [
-        (world[k] - pick(c)) / h for k, c, h in zip(order, centre, halves, strict=True)
-    ]
+    local = [(world[k] - pick(c)) / h for k, c, h in zip(order, centre, halves, strict=True)]
     normal, face, u, v, turns = surface(shape, tuple(local), tuple(halves), pick(taper))
     n = [None, None, None]
     for position, k in enumerate(order):
@@ -407,9 +407,8 @@ def _shade(batch: _Batch, hits: Tensor, part: int, rays: int, t: Tensor, directi
     length = (n[0] * n[0] + n[1] * n[1] + n[2] * n[2]).sqrt().clamp(min=1e-9)
     n = [c / length for c in n]
     paint = batch.parts[0][part].paint
-    colour, gloss = albedo(
-        paint, shape, batch.subjects, batch.parts, part, image, local, halves, world, face, u, v, turns
-    )
+    spots = Spots(image, tuple(local), tuple(halves), tuple(world), face, u, v, turns)
+    colour, gloss = albedo(paint, shape, batch.subjects, batch.parts, part, spots)
     sun = [pick(s) for s in batch.sun]
     facing = n[0] * sun[0] + n[1] * sun[1] + n[2] * sun[2]
     # Half-Lambert keeps the dark side readable; the floor gives back a little from below.

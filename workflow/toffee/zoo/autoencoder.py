@@ -51,9 +51,7 @@ def train_autoencoder(renders: Path, out: Path, schedule: Schedule, seed: int) -
         latents = model.encode(images).latent
         noisy = latents + NOISE * torch.randn_like(latents)
         drawn = model.decode(noisy).sample
-        edges = sum(
-            F.l1_loss(drawn.diff(dim=dim), images.diff(dim=dim)) for dim in (2, 3)
-        )
+        edges = sum(F.l1_loss(drawn.diff(dim=dim), images.diff(dim=dim)) for dim in (2, 3))
         return F.l1_loss(drawn, images) + 0.5 * edges + 1e-3 * latents.square().mean()
 
     result = fit([model], loss, schedule, "autoencoder")

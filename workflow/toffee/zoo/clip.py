@@ -74,9 +74,7 @@ def build_clip(tokenizer: CLIPTokenizer, resolution: int) -> CLIPModel:
         "patch_size": PATCH,
         "hidden_act": "gelu",
     }
-    return CLIPModel(
-        CLIPConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION)
-    )
+    return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION))
 
 
 def start_from_encoder(model: CLIPModel, folder: Path, images: torch.Tensor) -> None:
@@ -96,7 +94,9 @@ def start_from_encoder(model: CLIPModel, folder: Path, images: torch.Tensor) -> 
     place[1:] += source["embeddings.patch_embeddings.projection.bias"]
     state = {
         "embeddings.class_embedding": source["embeddings.cls_token"][0, 0],
-        "embeddings.patch_embedding.weight": source["embeddings.patch_embeddings.projection.weight"],
+        "embeddings.patch_embedding.weight": source[
+            "embeddings.patch_embeddings.projection.weight"
+        ],
         "embeddings.position_embedding.weight": place,
         "post_layernorm.weight": source["layernorm.weight"],
         "post_layernorm.bias": source["layernorm.bias"],
@@ -117,7 +117,9 @@ def start_from_encoder(model: CLIPModel, folder: Path, images: torch.Tensor) -> 
                 key = f"encoder.layers.{layer}.{new}.{kind}"
                 state[key] = source[f"layers.{layer}.{old}.{kind}"]
     missing, unexpected = model.vision_model.load_state_dict(state, strict=False)
-    unknown = [name for name in missing if "pre_layrnorm" not in name and "position_ids" not in name]
+    unknown = [
+        name for name in missing if "pre_layrnorm" not in name and "position_ids" not in name
+    ]
     if unknown or unexpected:
         raise ValueError(f"the encoder does not fit the vision tower: {unknown + unexpected}")
     with torch.no_grad():

@@ -130,8 +130,8 @@ class _Heads(nn.Module):
         surface = self.surface(tokens)
         inside = (cover > 0.5)[..., None]
         point = ((surface[..., :3] - points).square() * inside).sum() / inside.sum().clamp(min=1)
-        return pixels + 0.1 * point + 0.1 * F.binary_cross_entropy_with_logits(
-            surface[..., 3], cover
+        return (
+            pixels + 0.1 * point + 0.1 * F.binary_cross_entropy_with_logits(surface[..., 3], cover)
         )
 
 

@@ -87,7 +87,7 @@ def train_segmenter(renders: Path, out: Path, schedule: Schedule, seed: int) -> 
 
 
 def train_depth(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
-    """Train to estimate the world's depth (0 background, 1 nearest) with an L1 loss and its edges."""
+    """Train to estimate the world's depth (0 background, 1 nearest): L1 on it and its edges."""
     torch.manual_seed(seed)
     data, draw = Renders(renders), sampler(seed)
     model = build_depth()

@@ -106,9 +106,7 @@ def main() -> None:
         draw_renders(arguments.root / "renders", **RENDERS)
         return
     needs = {name: arguments.root / name for name in recipes()[arguments.part].needs}
-    train_part(
-        arguments.part, arguments.root / "renders", arguments.root / arguments.part, needs
-    )
+    train_part(arguments.part, arguments.root / "renders", arguments.root / arguments.part, needs)
 
 
 if __name__ == "__main__":

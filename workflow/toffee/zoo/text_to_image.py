@@ -145,7 +145,9 @@ def train_controlnet(
     captions = Captions(text_to_image, data, draw)
     unet = UNet2DConditionModel.from_pretrained(text_to_image / "unet", torch_dtype=torch.float32)
     unet.requires_grad_(False)
-    controlnet = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(16, 32, 32, 64))
+    controlnet = ControlNetModel.from_unet(
+        unet, conditioning_embedding_out_channels=(16, 32, 32, 64)
+    )
     generator = torch.Generator().manual_seed(seed)
     scheduler = build_scheduler()
 
