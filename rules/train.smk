@@ -13,6 +13,7 @@ rule train_toffeenet:
         text_to_image=model("text_to_image"),
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),
+        view_generator=model("view_generator"),
     output:
         model=directory(model("toffeenet")),
     log:

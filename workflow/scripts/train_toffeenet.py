@@ -11,6 +11,7 @@ if __name__ == "__main__":
             text_to_image=snakemake.input.text_to_image,
             subject_encoder=snakemake.input.subject_encoder,
             depth_estimator=snakemake.input.depth_estimator,
+            view_generator=snakemake.input.view_generator,
             out=snakemake.output.model,
             resolution=snakemake.params.resolution,
             steps=snakemake.params.steps,

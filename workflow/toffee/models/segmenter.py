@@ -9,6 +9,8 @@ from transformers import AutoModelForSemanticSegmentation
 from toffee.errors import ToffeeError
 from toffee.models.preprocess import Preprocessing
 
+MIN_CONFIDENCE = 0.05  # least mean probability of the class word over an object's pixels
+
 
 class Segmenter:
     """A frozen semantic segmenter whose labels are class words."""
@@ -26,9 +28,9 @@ class Segmenter:
     def segment(self, images: torch.Tensor, class_words: list[str]) -> torch.Tensor:
         """Masks bool [B,H,W] of the object that each class word names.
 
-        The background is the label with index 0. A pixel belongs to the subject where the class
-        word is likelier than the background; other classes do not compete, since the word says what
-        to look for. A subject that is not found has an empty mask.
+        A pixel belongs to an object where the background (label 0) is less likely than all classes
+        together. The object counts as found if the class word has at least `MIN_CONFIDENCE` of the
+        probability over these pixels; one that is not found has an empty mask.
 
         Raises:
             ToffeeError: the segmenter has no label of that name.
@@ -42,6 +44,10 @@ class Segmenter:
         for part, label in zip(images.split(self.batch), wanted.split(self.batch), strict=True):
             logits = self.model(self.preprocessing.whole(part)).logits
             logits = F.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
-            subject = logits.gather(1, label[:, None, None, None].expand(-1, 1, *logits.shape[2:]))
-            masks.append(subject[:, 0] > logits[:, 0])
+            likely = logits.softmax(1)
+            object_ = likely[:, 0] < 0.5
+            area = object_.sum((1, 2)).clamp(min=1)
+            own = likely[torch.arange(len(part)), label]
+            found = (own * object_).sum((1, 2)) / area >= MIN_CONFIDENCE
+            masks.append(object_ & found[:, None, None])
         return torch.cat(masks)

@@ -57,23 +57,10 @@ def token_grid(tokens: torch.Tensor, size: int) -> torch.Tensor:
     return grid
 
 
-class SubjectProjection(nn.Module):
-    """Patch tokens [B,N,d] in the width that cross-attention reads."""
-
-    def __init__(self, token_width: int, attention_width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(token_width)
-        self.linear = nn.Linear(token_width, attention_width)
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self.linear(self.norm(tokens))
-
-
 def add_subject_attention(unet: UNet2DConditionModel, token_width: int, count: int) -> None:
     """Give every cross-attention a second, decoupled one over subject tokens, in place.
 
-    Source: IP-Adapter (arXiv 2308.06721). Its keys and values start as copies of those for text,
-    which are already tuned to the queries.
+    Source: IP-Adapter (arXiv 2308.06721).
 
     Args:
         unet: the UNet, changed in place.
@@ -83,16 +70,27 @@ def add_subject_attention(unet: UNet2DConditionModel, token_width: int, count: i
     width = unet.config.cross_attention_dim
     processors = {}
     for name, processor in unet.attn_processors.items():
-        if not name.endswith("attn2.processor"):
-            processors[name] = processor
-            continue
-        attention = unet.get_submodule(name.removesuffix(".processor"))
-        decoupled = IPAdapterAttnProcessor2_0(attention.inner_dim, width, num_tokens=(count,))
-        decoupled.to_k_ip[0].weight.data.copy_(attention.to_k.weight)
-        decoupled.to_v_ip[0].weight.data.copy_(attention.to_v.weight)
-        processors[name] = decoupled
+        if name.endswith("attn2.processor"):
+            attention = unet.get_submodule(name.removesuffix(".processor"))
+            processor = IPAdapterAttnProcessor2_0(attention.inner_dim, width, num_tokens=(count,))
+        processors[name] = processor
     unet.set_attn_processor(processors)
-    unet.subject_projection = SubjectProjection(token_width, width)
+    unet.subject_projection = nn.Linear(token_width, width)
+
+
+def start_subject_attention(unet: UNet2DConditionModel, source: UNet2DConditionModel) -> None:
+    """Start the decoupled attention from a UNet that already attends to subject tokens, in place.
+
+    Args:
+        unet: with `add_subject_attention`.
+        source: a UNet of the same base that reads subject tokens in place of text.
+    """
+    unet.subject_projection.load_state_dict(source.encoder_hid_proj.state_dict())
+    for name, processor in unet.attn_processors.items():
+        if isinstance(processor, IPAdapterAttnProcessor2_0):
+            attention = source.get_submodule(name.removesuffix(".processor"))
+            processor.to_k_ip[0].load_state_dict(attention.to_k.state_dict())
+            processor.to_v_ip[0].load_state_dict(attention.to_v.state_dict())
 
 
 def set_subject_scale(unet: UNet2DConditionModel, scale: float) -> None:

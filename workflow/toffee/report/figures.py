@@ -54,7 +54,7 @@ def draw_pipeline(
     columns = ("subject", "initial", "refined", "view")
     caption = (
         "Initial: the prompt drawn over the subject's depth. Refined: the subject's details put "
-        "back. View: the refined subject from another side, the pair's input."
+        "back. View: the subject in another pose, the pair's input."
     )
     save_figure(Grid(cells, columns, labels, "From a subject to a pair", caption), out)
 
@@ -199,10 +199,14 @@ def varied(rows: Sequence[dict], count: int, keys: Sequence[str]) -> list[dict]:
 
 
 def pair_cell(row: dict, shards: Sequence[Path], photos: Mapping[str, Path]) -> Cell:
-    """Subject, input and target of a pair side by side, with its scores."""
+    """A pair with its scores: the subject's photo, the pair's input and the target.
+
+    The input of an editing pair is the picture before the change, else the subject's view.
+    """
     with open_shard(shards, row["shard"]) as shard:
         at = row["row"]
-        pictures = [picture(shard, name, at) for name in ("input", "target")]
+        before = "input" if shard.has("input", at) else "subject"
+        pictures = [picture(shard, name, at) for name in (before, "target")]
         subject = shard.column("subject")[at]
         photo = photo_of(photos[subject], (shard, "target")) if subject in photos else None
         scores = {

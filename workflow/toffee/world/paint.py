@@ -29,8 +29,10 @@ def _wave(x: Tensor) -> Tensor:
 
 def _pattern(subjects: Sequence[Subject], image: Tensor, u: Tensor, v: Tensor, height: Tensor):
     """Share [N] of the second colour at periods u, v and relative height in [0,1]."""
-    kind = torch.tensor([TEXTURES.index(s.texture) for s in subjects]).index_select(0, image)
-    turn = torch.tensor([s.texture_orientation for s in subjects]).index_select(0, image)
+    kinds = torch.tensor([TEXTURES.index(s.texture) for s in subjects], dtype=torch.int8)
+    kind = kinds.index_select(0, image)
+    turns = torch.tensor([s.texture_orientation for s in subjects], dtype=torch.int8)
+    turn = turns.index_select(0, image)
     du = torch.tensor([s.texture_phase[0] for s in subjects]).index_select(0, image)
     dv = torch.tensor([s.texture_phase[1] for s in subjects]).index_select(0, image)
     u, v = u + du, v + dv
@@ -39,15 +41,14 @@ def _pattern(subjects: Sequence[Subject], image: Tensor, u: Tensor, v: Tensor, h
     cu, cv = _wave(u * 1.15) - 0.5, _wave(v * 1.15) - 0.5
     dotted = cu * cu + cv * cv < 0.112
     hu, hv = _wave(u * 2.0) - 0.5, _wave(v * 2.0) - 0.5
-    odd = ((u * 2.0).floor() + (v * 2.0).floor()).long() % 2 == 1
+    odd = ((u * 2.0).floor() + (v * 2.0).floor()).int() & 1 == 1
     checkered = odd & (hu.abs() < 0.44) & (hv.abs() < 0.44)
     zigzag = _wave(v + (_wave(u) - 0.5).abs() * 1.3) < 0.37
     faded = ((0.58 - height) * 2.2).clamp(0, 1)
-    out = torch.zeros_like(u)
-    for index, value in enumerate((None, striped, dotted, checkered, zigzag, faded)):
-        if value is not None:
-            out = torch.where(kind == index, value.float(), out)
-    return out
+    second = torch.zeros(u.shape, dtype=torch.bool)
+    for index, where in enumerate((striped, dotted, checkered, zigzag), start=1):
+        second |= where & (kind == index)
+    return torch.where(kind == TEXTURES.index("faded"), faded, second.float())
 
 
 class Spots(NamedTuple):

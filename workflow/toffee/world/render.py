@@ -23,7 +23,7 @@ from toffee.world.vocabulary import BACKGROUNDS, LIGHTS, STYLES
 FIELD_OF_VIEW = 40.0
 """Degrees across the picture."""
 FILL = 0.93
-"""Share of the picture that the subject's mean extent takes at distance 1, at most."""
+"""Share of the picture that a subject's widest view takes at distance 1, at most."""
 DEPTH_RANGE = 1.5
 """World units before and behind the subject's centre that depth 1 and 0.2 stand for."""
 
@@ -190,14 +190,18 @@ class _Batch:
 
 
 def _rays(batch: _Batch, columns: Tensor, rows: Tensor, side: int) -> list[Tensor]:
-    """World directions [B,R] with forward component 1, of pixel centres on a side x side grid."""
+    """World directions [B,H*W], forward component 1, through pixel centres of a side x side grid.
+
+    columns: [B or 1,W]; rows: [B or 1,H].
+    """
     x = ((columns + 0.5) * (2.0 / side) - 1.0 - batch.principal[0]) / batch.focal
     y = (1.0 - (rows + 0.5) * (2.0 / side) + batch.principal[1]) / batch.focal
-    direction = []
-    for k in range(3):
-        d = batch.forward[k] + x * batch.right[k] + y * batch.up[k]
-        direction.append(torch.where(d.abs() < 1e-7, 1e-7, d))
-    return direction
+    return [
+        ((batch.forward[k] + x * batch.right[k])[:, None] + (y * batch.up[k])[:, :, None]).flatten(
+            1
+        )
+        for k in range(3)
+    ]
 
 
 def _hits(batch: _Batch, index: int, origin: list[Tensor], direction: list[Tensor]) -> Tensor:
@@ -208,34 +212,70 @@ def _hits(batch: _Batch, index: int, origin: list[Tensor], direction: list[Tenso
     return INTERSECT[shape](local, speed, taper)
 
 
-def _rows(batch: _Batch, index: int, top: Tensor, tall: int, side: int) -> tuple[int, int]:
-    """Rows (first, end) of the crops that part `index` can be seen in."""
+def _corners(batch: _Batch, index: int) -> list[Tensor]:
+    """Corners of part `index`'s box, world x, y, z, each [B,8]."""
     _, order, centre, half, _ = batch.part(index)
-    across, along = 0.0, 0.0
+    corners: list = [None, None, None]
     for k, c, h in zip(order, centre, half, strict=True):
-        corner = c + h * _CORNERS[k] - batch.position[k]
-        across = across + corner * batch.forward[k]
-        along = along + corner * batch.up[k]
-    seen = (1.0 - batch.focal * along / across + batch.principal[1]) * (side / 2) - top
-    first, end = math.floor(float(seen.min())) - 2, math.ceil(float(seen.max())) + 2
-    return min(max(first, 0), tall), min(max(end, 0), tall)
+        corners[k] = c + h * _CORNERS[k]
+    return corners
+
+
+def _seen(batch: _Batch, points: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Columns and rows of points in half pictures from the left and top, and their distance."""
+    x, y, ahead = 0.0, 0.0, 0.0
+    for k in range(3):
+        away = points[k] - batch.position[k]
+        x = x + away * batch.right[k]
+        y = y + away * batch.up[k]
+        ahead = ahead + away * batch.forward[k]
+    columns = batch.focal * x / ahead + batch.principal[0] + 1.0
+    return columns, 1.0 - batch.focal * y / ahead + batch.principal[1], ahead
+
+
+def _window(seen: Tensor, start: Tensor, extent: int, side: int) -> tuple[Tensor, int]:
+    """First place [B,1] and common length, within crops, of a window around all of `seen`."""
+    places = seen * (side / 2) - start
+    first = (places.amin(1, keepdim=True).floor() - 2).clamp(0, extent)
+    end = (places.amax(1, keepdim=True).ceil() + 2).clamp(0, extent)
+    length = int((end - first).max())
+    return torch.minimum(first.long(), torch.tensor(extent - length)), length
 
 
 def _trace(
-    batch: _Batch, direction: list[Tensor], top: Tensor, tall: int, side: int
+    batch: _Batch,
+    direction: list[Tensor],
+    left: Tensor,
+    top: Tensor,
+    wide: int,
+    tall: int,
+    side: int,
 ) -> tuple[Tensor, Tensor]:
-    """Nearest hit seen by the camera: ray parameter [B,R] (or FAR), part int8 [B,R] (or -1)."""
+    """Nearest hit seen by the camera: ray parameter [B,R] (or FAR), part int8 [B,R] (or -1).
+
+    A small part is looked for in a window of its own.
+    """
     best = torch.full_like(direction[0], FAR)
     which = torch.full(best.shape, -1, dtype=torch.int8)
-    wide = best.shape[1] // tall
     for index in range(len(batch.parts[0])):
-        first, end = _rows(batch, index, top, tall, side)
-        if end <= first:
+        columns, rows, _ = _seen(batch, _corners(batch, index))
+        column, width = _window(columns, left, wide, side)
+        row, height = _window(rows, top, tall, side)
+        if not width * height:
             continue
-        rows = slice(first * wide, end * wide)
-        t = _hits(batch, index, batch.position, [d[:, rows] for d in direction])
-        which[:, rows].masked_fill_(t < best[:, rows], index)
-        torch.minimum(best[:, rows], t, out=best[:, rows])
+        if width * height > 0.6 * wide * tall:
+            t = _hits(batch, index, batch.position, direction)
+            which.masked_fill_(t < best, index)
+            best = torch.minimum(best, t)
+            continue
+        columns, rows = column + torch.arange(width), row + torch.arange(height)
+        rays = _rays(batch, (left + columns).float(), (top + rows).float(), side)
+        t = _hits(batch, index, batch.position, rays).view(-1)
+        at = _flat_window(column, width, row, height, wide, tall)
+        before = best.view(-1).index_select(0, at)
+        part = which.view(-1).index_select(0, at).masked_fill_(t < before, index)
+        which.view(-1).index_copy_(0, at, part)
+        best.view(-1).index_copy_(0, at, torch.minimum(before, t))
     return best, which
 
 
@@ -330,40 +370,55 @@ def _blur(image: Tensor, times: int) -> Tensor:
     return image
 
 
-def _shadow_rows(batch: _Batch, size: int) -> tuple[int, int]:
-    """Rows (first, end) that the shadows of the subjects' bounding boxes reach."""
-    boxes = [bounds(parts) for parts in batch.parts]
-    low, high = ([_column([box[side][k] for box in boxes]) for k in range(3)] for side in (0, 1))
-    corner = [torch.where(_CORNERS[k] > 0, high[k], low[k]) for k in range(3)]
-    drop = corner[1] / batch.sun[1]
-    across, along = 0.0, 0.0
-    for k in range(3):
-        on_floor = corner[k] - drop * batch.sun[k] - batch.position[k]
-        across = across + on_floor * batch.forward[k]
-        along = along + on_floor * batch.up[k]
-    if float(across.min()) < 0.2:  # A shadow that runs past the camera.
-        return 0, size
-    seen = (1.0 - batch.focal * along / across + batch.principal[1]) * (size / 2)
-    first, end = math.floor(float(seen.min())) - 2, math.ceil(float(seen.max())) + 2
-    return min(max(first, 0), size), min(max(end, 0), size)
+def _shadow_window(batch: _Batch, index: int, size: int) -> Tensor | None:
+    """Flat pixels of [B,size*size] that the shadow of part `index` may reach; None for all."""
+    corners = _corners(batch, index)
+    drop = corners[1] / batch.sun[1]
+    columns, rows, ahead = _seen(batch, [corners[k] - drop * batch.sun[k] for k in range(3)])
+    if float(ahead.min()) < 0.2:  # A shadow that runs past the camera.
+        return None
+    start = torch.zeros(1, 1)
+    column, width = _window(columns, start, size, size)
+    row, height = _window(rows, start, size, size)
+    if width * height > 0.6 * size * size:
+        return None
+    return _flat_window(column, width, row, height, size, size)
+
+
+def _flat_window(
+    column: Tensor, width: int, row: Tensor, height: int, wide: int, tall: int
+) -> Tensor:
+    """Flat indices into [B,tall*wide] of windows that start at column, row [B,1]."""
+    rows = torch.arange(len(row))[:, None] * tall + row + torch.arange(height)
+    columns = column + torch.arange(width)
+    return ((rows * wide)[:, :, None] + columns[:, None]).flatten()
 
 
 def _shadow(batch: _Batch, size: int) -> Tensor:
     """Share of the sun's light that the subject takes from the floor, [B,size,size] in [0,1]."""
     ramp = torch.arange(size, dtype=torch.float32)
-    dx, dy, dz = _rays(batch, ramp.repeat(size)[None], ramp.repeat_interleave(size)[None], size)
-    below = dy < -1e-4
-    t = torch.where(below, -batch.position[1] / dy, 1.0)
-    x, z = batch.position[0] + t * dx, batch.position[2] + t * dz
-    first, end = _shadow_rows(batch, size)
-    rows = slice(first * size, end * size)
-    origin = [x[:, rows], torch.full_like(batch.reach, 1e-3), z[:, rows]]
+    dx, dy, dz = (d.view(-1, size, size) for d in _rays(batch, ramp[None], ramp[None], size))
+    slope = dy[:, :, :1]  # the same all along a row
+    below = slope < -1e-4
+    t = torch.where(below, -batch.position[1][:, :, None] / slope, 1.0)
+    x = (batch.position[0][:, :, None] + t * dx).flatten(1)
+    z = (batch.position[2][:, :, None] + t * dz).flatten(1)
+    below = below.expand(-1, -1, size).flatten(1)
     direction = [s + 1e-7 for s in batch.sun]
+    ground = torch.full_like(batch.reach, 1e-3)
     near = below & (x * x + z * z < 36.0)
     dark = torch.zeros(x.shape, dtype=torch.bool)
-    for index in range(len(batch.parts[0]) if end > first else 0):
-        t = _hits(batch, index, origin, direction)
-        dark[:, rows] |= (t > 1e-3) & (t < FAR)
+    for index in range(len(batch.parts[0])):
+        at = _shadow_window(batch, index, size)
+        here = [x, z] if at is None else [c.view(-1).index_select(0, at) for c in (x, z)]
+        here = [c.view(len(x), -1) for c in here]
+        t = _hits(batch, index, [here[0], ground, here[1]], direction)
+        hit = (t > 1e-3) & (t < FAR)
+        if at is None:
+            dark |= hit
+        elif len(at):
+            hit = hit.view(-1) | dark.view(-1).index_select(0, at)
+            dark.view(-1).index_copy_(0, at, hit)
     hit = (near & dark).float()
     # Contact: the sky's light is missing under and right beside the subject.
     boxes = [bounds(parts) for parts in batch.parts]
@@ -423,12 +478,15 @@ def _shade(batch: _Batch, hits: Tensor, part: int, rays: int, t: Tensor, directi
     shine = shine.clamp(min=0)
     for _ in range(5):
         shine = shine * shine
-    cartoon = torch.tensor([s.style == "cartoon" for s in batch.scenes]).index_select(0, image)
-    light = torch.where(cartoon, torch.where(facing > 0.0, 1.0, 0.72), light)
-    shine = torch.where(cartoon, 0.0, shine * gloss)
-    shaded = [
-        colour[k] * light * pick(batch.tint[k]) + shine * pick(batch.tint[k]) for k in range(3)
-    ]
+    shine = shine * gloss
+    if any(scene.style == "cartoon" for scene in batch.scenes):
+        cartoon = torch.tensor([s.style == "cartoon" for s in batch.scenes]).index_select(0, image)
+        light = torch.where(cartoon, torch.where(facing > 0.0, 1.0, 0.72), light)
+        shine = torch.where(cartoon, 0.0, shine)
+    shaded = []
+    for k in range(3):
+        tint = pick(batch.tint[k])
+        shaded.append(colour[k] * light * tint + shine * tint)
     middles, extents = zip(*canonical_parts(batch.subjects[0].class_word), strict=True)
     place = [None, None, None]
     for position, k in enumerate(order):
@@ -498,11 +556,11 @@ def _render_class(subjects: Sequence[Subject], scenes: Sequence[Scene], size: in
     canvas *= torch.where(below[:, :, None], dark, 1.0)
 
     first, top, wide, tall = _crop(batch, side)
-    columns = first + torch.arange(wide).repeat(tall)[None]
-    rows = top + torch.arange(tall).repeat_interleave(wide)[None]
+    columns, rows = first + torch.arange(wide), top + torch.arange(tall)
     direction = _rays(batch, columns.float(), rows.float(), side)
-    t, which = _trace(batch, direction, top, tall, side)
-    target = torch.arange(count)[:, None] * (side * side) + rows * side + columns
+    t, which = _trace(batch, direction, first, top, wide, tall, side)
+    rows = (torch.arange(count)[:, None] * side + rows) * side
+    target = rows[:, :, None] + columns[:, None]
     target, flat = target.view(-1), which.view(-1)
     canvas = canvas.view(3, -1)
     points = torch.zeros(3, count * wide * tall)

@@ -53,8 +53,8 @@ def recipes() -> dict[str, Recipe]:
             partial(train_encoder, kind="vit"), Schedule(1000, 32, 1e-3, 0.998), 14
         ),
         "metric_clip": Recipe(train_clip, Schedule(1000, 64, 1e-3), 15, ("metric_dino",)),
-        "segmenter": Recipe(train_segmenter, Schedule(700, 32, 2e-3, 0.995), 16),
-        "depth": Recipe(train_depth, Schedule(600, 32, 2e-3, 0.995), 17),
+        "segmenter": Recipe(train_segmenter, Schedule(500, 32, 2e-3, 0.99), 16),
+        "depth": Recipe(train_depth, Schedule(450, 32, 2e-3, 0.99), 17),
         "text_to_image": Recipe(
             train_text_to_image,
             Schedule(4800, 32, 2e-3, 0.999),
@@ -62,7 +62,7 @@ def recipes() -> dict[str, Recipe]:
             ("autoencoder", "clip"),
         ),
         "controlnet_depth": Recipe(
-            train_controlnet, Schedule(700, 32, 1e-3, 0.995), 19, ("text_to_image",)
+            train_controlnet, Schedule(600, 32, 1e-3, 0.99), 19, ("text_to_image",)
         ),
     }
 

@@ -1,0 +1,58 @@
+"""What unit and workflow tests share: a zoo of random weights, and a small procedural world."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def random_zoo(tmp_path_factory) -> Path:
+    """A zoo (manifest included) of every role, of the real classes and sizes, untrained."""
+    import torch
+    from diffusers import ControlNetModel
+
+    from toffee.config import ROLES
+    from toffee.diffusion import Autoencoder
+    from toffee.models.download import write_manifest
+    from toffee.zoo.autoencoder import build_autoencoder
+    from toffee.zoo.clip import build_clip, build_tokenizer, vocabulary_texts
+    from toffee.zoo.encoder import MEAN, STD, build_encoder, write_preprocessor
+    from toffee.zoo.perception import build_depth, build_segmenter
+    from toffee.zoo.text_to_image import assemble_base, build_unet
+
+    zoo, parts = tmp_path_factory.mktemp("zoo"), tmp_path_factory.mktemp("parts")
+    torch.manual_seed(0)
+    for role in ("clip", "metric_clip"):
+        clip = build_clip(build_tokenizer(vocabulary_texts(), zoo / role), 64)
+        clip.half().save_pretrained(zoo / role)
+    models = {
+        "subject_encoder": build_encoder("dinov2", 64),
+        "metric_dino": build_encoder("vit", 64),
+        "segmenter": build_segmenter(),
+        "depth": build_depth(),
+    }
+    for role, model in models.items():
+        model.half().save_pretrained(zoo / role)
+    for role in (*models, "clip", "metric_clip"):
+        write_preprocessor(zoo / role, "ViTImageProcessor", 64, MEAN, STD)
+    build_autoencoder().half().save_pretrained(parts / "autoencoder")
+    (zoo / "text_to_image").mkdir()
+    assemble_base(parts / "autoencoder", zoo / "clip", zoo / "text_to_image")
+    factor = Autoencoder(zoo / "text_to_image" / "vae").factor
+    unet = build_unet(128, 64 // factor)
+    control = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(16, 32, 32, 64))
+    control.half().save_pretrained(zoo / "controlnet_depth")
+    unet.half().save_pretrained(zoo / "text_to_image" / "unet")
+    write_manifest(zoo, {role: {"seed": 0} for role in ROLES})
+    return zoo
+
+
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory) -> Path:
+    """Folders `subjects` (8) and `multiview` (8 sequences of 2 views) of 64 pixels."""
+    from toffee.world.write import write_multiview, write_subjects
+
+    root = tmp_path_factory.mktemp("world")
+    write_subjects(root / "subjects", 8, seed=0)
+    write_multiview(root / "multiview", 8, 2, seed=0)
+    return root

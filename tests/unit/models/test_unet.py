@@ -1,0 +1,110 @@
+"""How generators grow out of the base UNet."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
+
+from toffee.models.unet import (
+    add_subject_attention,
+    load_unet,
+    set_subject_scale,
+    token_grid,
+    unshuffle,
+    widen_unet,
+)
+
+TOKENS, WIDTH = 64, 24
+
+
+@pytest.fixture(scope="module")
+def base(random_zoo):
+    return load_unet(random_zoo / "text_to_image" / "unet")
+
+
+@pytest.fixture(scope="module")
+def given(base):
+    """Latents, times, text and subject tokens."""
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(2, base.config.in_channels, 8, 8, generator=generator)
+    text = torch.randn(2, 20, base.config.cross_attention_dim, generator=generator)
+    return (
+        latents,
+        torch.tensor([10, 800]),
+        text,
+        torch.randn(2, TOKENS, WIDTH, generator=generator),
+    )
+
+
+@torch.no_grad()
+def test_a_widened_unet_starts_as_the_base(base, given):
+    latents, times, text, _ = given
+    wide = widen_unet(base, 5).eval()
+    extra = torch.randn(2, 5, 8, 8, generator=torch.Generator().manual_seed(1))
+    drawn = wide(torch.cat([latents, extra], 1), times, text).sample
+    assert torch.allclose(drawn, base(latents, times, text).sample, atol=1e-5)
+    assert all(p.requires_grad for p in wide.parameters())
+    assert not any(p.requires_grad for p in base.parameters())
+
+
+@torch.no_grad()
+def test_a_unet_for_other_tokens_reads_them_in_place_of_text(base, given):
+    latents, times, _, tokens = given
+    other = widen_unet(base, 0, WIDTH).eval()
+    a, b = (other(latents, times, value).sample for value in (tokens, tokens.flip(0)))
+    assert not torch.allclose(a, b)
+    # Everything but the new projection is the base's.
+    read = other.encoder_hid_proj(tokens)
+    assert torch.allclose(a, base(latents, times, read).sample, atol=1e-5)
+
+
+def test_unshuffle_loses_nothing():
+    maps = torch.rand(2, 16, 24, generator=torch.Generator().manual_seed(0))
+    channels = unshuffle(maps, 8)
+    assert channels.shape == (2, 64, 2, 3)
+    assert torch.equal(F.pixel_shuffle(channels, 8)[:, 0], maps)
+    assert unshuffle(maps > 0.5, 8).dtype == torch.float32
+
+
+def test_the_token_grid_is_laid_out_row_by_row():
+    tokens = torch.arange(16 * 3, dtype=torch.float32).reshape(1, 16, 3)
+    grid = token_grid(tokens, 4)
+    for row in range(4):
+        for column in range(4):
+            assert torch.equal(grid[0, :, row, column], tokens[0, 4 * row + column])
+    larger = token_grid(tokens, 8)
+    assert larger.shape == (1, 3, 8, 8)
+    assert torch.allclose(F.avg_pool2d(larger, 2)[..., 1:3, 1:3], grid[..., 1:3, 1:3], atol=1e-4)
+
+
+@torch.no_grad()
+def test_decoupled_attention_of_weight_zero_is_text_alone(base, given):
+    latents, times, text, tokens = given
+    unet = widen_unet(base, 0).eval()
+    add_subject_attention(unet, WIDTH, TOKENS)
+
+    def draw(scale: float, subject: torch.Tensor) -> torch.Tensor:
+        set_subject_scale(unet, scale)
+        return unet(latents, times, (text, [unet.subject_projection(subject)])).sample
+
+    expected = base(latents, times, text).sample
+    assert torch.equal(draw(0.0, tokens), expected)
+    assert not torch.allclose(draw(1.0, tokens), expected)
+    assert not torch.allclose(draw(1.0, tokens), draw(1.0, -tokens))
+
+
+def test_the_subject_scale_reaches_every_cross_attention(base):
+    unet = widen_unet(base, 0)
+    add_subject_attention(unet, WIDTH, TOKENS)
+    set_subject_scale(unet, 0.3)
+    decoupled = {
+        name: processor
+        for name, processor in unet.attn_processors.items()
+        if isinstance(processor, IPAdapterAttnProcessor2_0)
+    }
+    assert set(decoupled) == {n for n in unet.attn_processors if n.endswith("attn2.processor")}
+    assert decoupled and all(p.scale == [0.3] for p in decoupled.values())
+    for name, processor in decoupled.items():
+        attention = unet.get_submodule(name.removesuffix(".processor"))
+        assert torch.equal(processor.to_k_ip[0].weight, attention.to_k.weight)
+        assert torch.equal(processor.to_v_ip[0].weight, attention.to_v.weight)
