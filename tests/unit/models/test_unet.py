@@ -9,6 +9,7 @@ from toffee.models.unet import (
     add_subject_attention,
     load_unet,
     set_subject_scale,
+    start_subject_attention,
     token_grid,
     unshuffle,
     widen_unet,
@@ -97,14 +98,25 @@ def test_the_subject_scale_reaches_every_cross_attention(base):
     unet = widen_unet(base, 0)
     add_subject_attention(unet, WIDTH, TOKENS)
     set_subject_scale(unet, 0.3)
-    decoupled = {
-        name: processor
-        for name, processor in unet.attn_processors.items()
-        if isinstance(processor, IPAdapterAttnProcessor2_0)
-    }
-    assert set(decoupled) == {n for n in unet.attn_processors if n.endswith("attn2.processor")}
-    assert decoupled and all(p.scale == [0.3] for p in decoupled.values())
-    for name, processor in decoupled.items():
-        attention = unet.get_submodule(name.removesuffix(".processor"))
+    found = decoupled(unet)
+    assert set(found) == {n for n in unet.attn_processors if n.endswith("attn2.processor")}
+    assert found and all(processor.scale == [0.3] for processor in found.values())
+
+
+def test_subject_attention_starts_as_the_generators(base, given):
+    source = widen_unet(base, 3, WIDTH)
+    torch.nn.init.normal_(source.mid_block.attentions[0].transformer_blocks[0].attn2.to_k.weight)
+    unet = widen_unet(base, 0)
+    add_subject_attention(unet, WIDTH, TOKENS)
+    start_subject_attention(unet, source)
+    tokens = given[3]
+    assert torch.equal(unet.subject_projection(tokens), source.encoder_hid_proj(tokens))
+    for name, processor in decoupled(unet).items():
+        attention = source.get_submodule(name.removesuffix(".processor"))
         assert torch.equal(processor.to_k_ip[0].weight, attention.to_k.weight)
         assert torch.equal(processor.to_v_ip[0].weight, attention.to_v.weight)
+
+
+def decoupled(unet) -> dict[str, IPAdapterAttnProcessor2_0]:
+    processors = unet.attn_processors.items()
+    return {name: p for name, p in processors if isinstance(p, IPAdapterAttnProcessor2_0)}

@@ -125,7 +125,7 @@ def score_shard(
             own_masks = subject_masks(part, subjects, own, segment)
             posed = seen.images("image", places)
             before = torch.where(
-                torch.from_numpy(editing)[:, None, None, None], drawn.images("image", places), posed
+                torch.tensor(editing)[:, None, None, None], drawn.images("image", places), posed
             )
             masks = segment.segment(targets, words)
             posed_masks = segment.segment(posed, words)

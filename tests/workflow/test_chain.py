@@ -1,0 +1,170 @@
+"""The whole chain with models of the real classes: untrained, two steps each, but nothing stubbed.
+
+About three minutes of CPU time, nearly all of it for starting the jobs' interpreters.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from toffee.storage import Shard
+
+from .conftest import ROOT, Project
+
+COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
+TABLES = ("base", "refiner", "views", "dreambench", "dataset")
+FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset")
+TRAINING = {"steps": 2, "batch": 4, "sampler_steps": 2}
+CONFIG = {
+    "scale": "chain",
+    "data": {
+        "subjects": 9,
+        "sequences": 8,
+        "views": 2,
+        "heldout_sequences": 16,
+        "benchmark_subjects": 3,
+    },
+    "sampler": {"steps": 2, "batch": 32},
+    "refiner": TRAINING,
+    "view_generator": TRAINING,
+    "synthesis": {
+        "shards": 1,
+        "samples_per_shard": 20,
+        "kinds": {
+            "generation": 0.4,
+            "background": 0.15,
+            "colour": 0.15,
+            "texture": 0.15,
+            "style": 0.15,
+        },
+    },
+    # What untrained encoders say means nothing: the test puts one threshold in the middle.
+    "filter": {
+        "min_subject_similarity": -1,
+        "min_text_alignment": -1,
+        "max_copy_rate": 1,
+        "min_mask_area": 0,
+        "max_mask_area": 1,
+        "min_mask_connectedness": 0,
+    },
+    "toffeenet": TRAINING,
+    "evaluation": {
+        "refiner_subjects": 16,
+        "views_subjects": 16,
+        "base_prompts": 8,
+        "dataset_pairs": 4,
+    },
+}
+
+
+def real_project(folder: Path, zoo: Path) -> Project:
+    """The project as it is, with a zoo of random weights."""
+    for name in ("rules", "envs", "config"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "Snakefile", folder)
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("scripts", "report", "toffee"):
+        shutil.copytree(ROOT / "workflow" / name, folder / "workflow" / name, ignore=ignored)
+    configure(folder, CONFIG | {"models": {"zoo": str(zoo)}})
+    return Project(folder)
+
+
+def configure(folder: Path, values: dict) -> None:
+    (folder / "chain.yaml").write_text(yaml.safe_dump(values))
+
+
+def run(project: Project, *targets: str, check: bool = True):
+    return project.run(*targets, "--configfile", "chain.yaml", check=check)
+
+
+@pytest.fixture(scope="module")
+def chain(random_zoo, tmp_path_factory):
+    """A finished run in which one training subject's picture is broken; (project, results)."""
+    project = real_project(tmp_path_factory.mktemp("chain") / "project", random_zoo)
+    results = project.folder / "results" / "chain"
+    run(project, "world")
+    picture = sorted((results / "world" / "subjects" / "images").iterdir())[0]
+    picture.write_bytes(picture.read_bytes()[:300])
+    run(project, "results/chain/dataset/shards/00000.h5")
+    with Shard(results / "dataset" / "shards" / "00000.h5") as shard:
+        generation = shard.column("kind") == "generation"
+        middle = float(np.median(shard.column("text_alignment")[generation]))
+    thresholds = CONFIG["filter"] | {"min_text_alignment": middle}
+    configure(project.folder, CONFIG | {"models": {"zoo": str(random_zoo)}, "filter": thresholds})
+    run(project, "all")
+    return project, results
+
+
+def test_everything_is_there_and_a_second_run_has_nothing_to_do(chain):
+    project, results = chain
+    for name in TABLES:
+        assert (results / "tables" / f"{name}.md").stat().st_size > 100
+    for name in FIGURES:
+        assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert (results / "dataset" / "hub" / "croissant.json").is_file()
+    again = run(project, "all")
+    assert "Nothing to be done" in again.stdout + again.stderr
+    left = [p for p in results.rglob("*") if ".tmp" in p.name or p.name.endswith(".partial")]
+    assert not left
+
+
+def test_every_stored_picture_has_its_digest(chain):
+    _, results = chain
+    files = sorted(results.rglob("*.h5"))
+    assert len(files) == 5 + 6  # four stages and the shard; the evaluation's pictures
+    for path in files:
+        with Shard(path) as shard:
+            shard.verify()
+
+
+def test_editing_pairs_are_equal_outside_of_their_masks(chain):
+    _, results = chain
+    with Shard(results / "dataset" / "shards" / "00000.h5") as shard:
+        editing = np.flatnonzero(shard.column("kind") != "generation")
+        assert len(editing) > 4
+        for row in editing:
+            before, after, mask = (
+                shard.arrays(name, [row])[0] for name in ("input", "target", "mask")
+            )
+            assert np.array_equal(before[~mask], after[~mask])
+
+
+def test_tables_have_the_contracts_columns(chain):
+    _, results = chain
+    for name in TABLES:
+        table = pd.read_csv(results / "tables" / f"{name}.csv", keep_default_na=False)
+        assert list(table.columns) == COLUMNS
+        assert set(table["source"]) <= {"measured", "published"} and len(table) > 3
+        assert not table.duplicated(["method", "setting", "metric", "source"]).any(), name
+    published = pd.read_csv(results / "tables" / "dataset.csv").query("source == 'published'")
+    assert set(published["setting"]) == {"all", "editing", "generation"}
+
+
+def test_a_broken_picture_is_set_aside_and_counted(chain):
+    _, results = chain
+    table = pd.read_csv(results / "tables" / "dataset.csv")
+    aside = table[table["metric"] == "quarantined"].set_index("setting")["value"]
+    assert aside.to_dict() == {"broken image": 1, "all": 1}
+    rejected = pd.read_parquet(results / "dataset" / "index.parquet")
+    assert 0 < rejected["accepted"].sum() < len(rejected) == 20
+
+
+def test_an_empty_folder_stops_with_one_line(chain, tmp_path):
+    project, results = chain
+    (tmp_path / "empty").mkdir()
+    folders = {name: str(results / "world" / name) for name in ("multiview", "multiview_heldout")}
+    folders |= {"subjects": str(tmp_path / "empty"), "benchmark": str(results / "world/benchmark")}
+    data = CONFIG["data"] | {"source": "folders", "folders": folders}
+    values = CONFIG | {"scale": "empty", "data": data}
+    (project.folder / "empty.yaml").write_text(yaml.safe_dump(values))
+    plan = "results/empty/dataset/plan.parquet"
+    done = project.run(plan, "--configfile", "empty.yaml", check=False)
+    assert done.returncode == 1
+    assert not (project.folder / plan).exists()
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    expected = f"{tmp_path / 'empty'}: empty folder, expected images/ and metadata.csv"
+    assert lines == [f"error: plan_samples: {expected}"]
