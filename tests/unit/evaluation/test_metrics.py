@@ -224,7 +224,7 @@ def test_folding_batch_norms_changes_nothing():
 @pytest.mark.slow
 def test_efficientnet_tells_real_subjects_apart():
     """The yardstick works on photographs, of which it was never trained to tell instances."""
-    from toffee.evaluation.metrics import EFFICIENTNET
+    from toffee.evaluation.metrics import efficientnet_preprocessing
 
     folders = sorted(path for path in dreambench().iterdir() if path.is_dir())
     photos, subjects = [], []
@@ -235,10 +235,10 @@ def test_efficientnet_tells_real_subjects_apart():
                 array = np.asarray(picture.convert("RGB").resize((224, 224), Image.BICUBIC))
             photos.append(torch.from_numpy(array.copy()).permute(2, 0, 1) / 255)
             subjects.append(folder.name)
-    model = load_efficientnet()
+    model, preprocessing = load_efficientnet(), efficientnet_preprocessing(photos)
     with torch.no_grad():
         encoded = [
-            model.extract_features(EFFICIENTNET.whole(photos[i : i + 16])).mean((-2, -1))
+            model.extract_features(preprocessing.whole(photos[i : i + 16])).mean((-2, -1))
             for i in range(0, len(photos), 16)
         ]
     features = torch.nn.functional.normalize(torch.cat(encoded), dim=-1)

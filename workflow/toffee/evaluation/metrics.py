@@ -28,10 +28,8 @@ SIMILARITIES = IMAGE_METRICS + MASKED_METRICS
 HISTOGRAM_BINS = 4
 """Bins a channel of the joint RGB histogram: 64 colours."""
 
-EFFICIENTNET = Preprocessing(
-    resize=(224, 224), crop=(224, 224), mean=(127 / 255,) * 3, std=(128 / 255,) * 3
-)
-"""What EfficientNet-Lite was trained behind: (pixel − 127) / 128 at 224 × 224."""
+EFFICIENTNET_SIDE = 224
+"""Side in pixels of what EfficientNet-Lite0 was trained on."""
 
 BATCH = 64
 
@@ -89,12 +87,23 @@ class ClipMetric:
         return _pooled(self.model.get_image_features(pixel_values=batch))
 
 
+def efficientnet_preprocessing(images: Images) -> Preprocessing:
+    """What EfficientNet-Lite0 was trained behind: (pixel − 127) / 128 at 224 × 224.
+
+    Small pictures are enlarged at most twice: more adds no detail, and the time grows as the area.
+    """
+    side = min(EFFICIENTNET_SIDE, 2 * min(min(image.shape[-2:]) for image in images))
+    return Preprocessing(
+        resize=(side, side), crop=(side, side), mean=(127 / 255,) * 3, std=(128 / 255,) * 3
+    )
+
+
 class Metrics:
     """The metric encoders, loaded once.
 
     metric_dino: folder of a ViTModel or Dinov2Model; metric_clip: as ClipMetric has it. batch:
-    images encoded at once; device: where the encoders run (features come back on the CPU). Raises
-    ToffeeError where a folder does not hold such a model.
+    images encoded at once; names: the metrics wanted; device: where the encoders run (features come
+    back on the CPU). Raises ToffeeError where a folder does not hold such a model.
     """
 
     def __init__(
@@ -102,26 +111,29 @@ class Metrics:
         metric_dino: Path,
         metric_clip: Path,
         batch: int = BATCH,
+        names: Sequence[str] = SIMILARITIES,
         device: str | torch.device | None = None,
     ) -> None:
-        self.batch = batch
+        self.batch, self.names = batch, tuple(names)
         self.device = _device(device)
         self.dino = _pretrained("AutoModel", metric_dino).to(self.device)
         self.clip = ClipMetric(metric_clip, batch, device)
         self.efficientnet = load_efficientnet().to(self.device)
-        self._encoders: dict[str, tuple[Preprocessing, Callable[[Tensor], Tensor], int]] = {
+        self._encoders: dict[
+            str, tuple[Callable[[Images], Preprocessing], Callable[[Tensor], Tensor], int]
+        ] = {
             "dino": (
-                Preprocessing.read(metric_dino).dreambench(),
+                _always(Preprocessing.read(metric_dino).dreambench()),
                 self._encode_dino,
                 self.dino.config.hidden_size,
             ),
             "clip_i": (
-                self.clip.preprocessing,
+                _always(self.clip.preprocessing),
                 self.clip.encode,
                 self.clip.model.config.projection_dim,
             ),
             "efficientnet": (
-                EFFICIENTNET,
+                efficientnet_preprocessing,
                 self._encode_efficientnet,
                 self.efficientnet._fc.in_features,
             ),
@@ -132,17 +144,18 @@ class Metrics:
         self,
         images: Images,
         masks: Images | None = None,
-        names: Sequence[str] = SIMILARITIES,
+        names: Sequence[str] | None = None,
     ) -> dict[str, Tensor]:
         """Features by metric name, float32 [B, D] on the CPU, of images [B, 3, H, W] in [0, 1] RGB
         (or a list of [3, H, W] of any sizes).
 
         masks: bool [B, H, W] (or a list of [H, W]), True on the subject; without them the masked
         metrics are left out. The rows of an empty mask are zero: similarity 0 to everything, itself
-        included, so that a missed detection counts. names: the metrics wanted. Raises ToffeeError
-        on shapes that do not fit each other.
+        included, so that a missed detection counts. names: the metrics wanted, else those that it
+        was made with. Raises ToffeeError on shapes that do not fit each other.
         """
         _check(images, masks)
+        names = self.names if names is None else names
         features: dict[str, Tensor] = {}
         for name in IMAGE_METRICS:
             if name in names:
@@ -177,7 +190,8 @@ class Metrics:
     def _whole(self, name: str, images: Images) -> Tensor:
         if name == "histogram":
             return torch.stack([histogram(image) for image in images])
-        preprocessing, encode, _ = self._encoders[name]
+        prepare, encode, _ = self._encoders[name]
+        preprocessing = prepare(images)
         parts = [
             self._unit(encode, preprocessing.whole(images[i : i + self.batch]))
             for i in range(0, len(images), self.batch)
@@ -187,7 +201,8 @@ class Metrics:
     def _masked(self, name: str, images: Images, masks: Images) -> Tensor:
         if name == "histogram":
             return torch.stack([histogram(x, m) for x, m in zip(images, masks, strict=True)])
-        preprocessing, encode, width = self._encoders[name]
+        prepare, encode, width = self._encoders[name]
+        preprocessing = prepare(images)
         features = torch.zeros(len(images), width)
         found = [row for row, mask in enumerate(masks) if mask.any()]
         for rows in (found[i : i + self.batch] for i in range(0, len(found), self.batch)):
@@ -217,6 +232,11 @@ def histogram(image: Tensor, mask: Tensor | None = None) -> Tensor:
     colours = colours.flatten() if mask is None else colours[mask]
     counts = torch.bincount(colours, minlength=HISTOGRAM_BINS**3).float()
     return counts / counts.sum().clamp(min=1)
+
+
+def _always(preprocessing: Preprocessing) -> Callable[[Images], Preprocessing]:
+    """Preprocessing that is the same whatever the pictures are."""
+    return lambda images: preprocessing
 
 
 def load_efficientnet() -> nn.Module:

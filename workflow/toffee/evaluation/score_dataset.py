@@ -11,7 +11,7 @@ import torch
 from toffee.data.images import read_image
 from toffee.data.subjects import load_subjects
 from toffee.errors import ToffeeError
-from toffee.evaluation.metrics import SIMILARITIES, Metrics
+from toffee.evaluation.metrics import MASKED_METRICS, Metrics
 from toffee.evaluation.scoring import (
     Segment,
     load_segmenter,
@@ -45,7 +45,10 @@ def score_dataset(
     rejected; setting: all.
     """
     chosen = choose(pd.read_parquet(index), pairs, seed)
-    metrics, segment = Metrics(metric_dino, metric_clip, batch=batch), load_segmenter(segmenter)
+    metrics, segment = (
+        Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i")),
+        load_segmenter(segmenter),
+    )
     photos = {subject.subject: subject.image for subject in load_subjects(subjects).subjects}
     frames = []
     for path in sorted(map(Path, shards), key=lambda path: path.name):
@@ -103,7 +106,7 @@ def pair_scores(
     references = metrics.features(pictures, masks)
     values = {
         name: metrics.similarity(name, targets[name], references[name][own])
-        for name in SIMILARITIES
+        for name in metrics.names
     }
     values["clip_t"] = (targets["clip_i"] * metrics.text_features(list(prompt))).sum(-1)
     method = rows["accepted"].map({True: "accepted", False: "rejected"}).to_numpy()

@@ -14,7 +14,7 @@ from torch import Tensor
 from toffee.data.dreambench import Benchmark, load_benchmark
 from toffee.data.images import read_image
 from toffee.errors import ToffeeError
-from toffee.evaluation.metrics import SIMILARITIES, Metrics
+from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.scoring import (
     Segment,
     load_segmenter,
@@ -25,6 +25,17 @@ from toffee.evaluation.scoring import (
 )
 from toffee.progress import progress
 from toffee.storage import Shard
+
+NAMES = (
+    "dino",
+    "clip_i",
+    "histogram",
+    "efficientnet",
+    "dino_masked",
+    "clip_i_masked",
+    "histogram_masked",
+)
+"""The similarities of the benchmark, whole images first: DreamBench's convention."""
 
 Photos = Mapping[str, Mapping[str, Tensor]]
 """Subject → metric → features [photos, D]."""
@@ -45,7 +56,10 @@ def score_dreambench(
     unique token), optionally setting; image `image`. benchmark: root of a benchmark in DreamBench's
     layout. The photos are read at their own size, as the metric's convention has it.
     """
-    metrics, segment = Metrics(metric_dino, metric_clip, batch=batch), load_segmenter(segmenter)
+    metrics, segment = (
+        Metrics(metric_dino, metric_clip, batch=batch, names=NAMES),
+        load_segmenter(segmenter),
+    )
     photos = photo_features(load_benchmark(benchmark), metrics, segment)
     frames = [oracle_scores(photos, metrics)]
     for method, path in images.items():
@@ -81,7 +95,7 @@ def benchmark_scores(
                 for feature, who in zip(drawn[name], subject, strict=True)
             ]
         )
-        for name in SIMILARITIES
+        for name in metrics.names
     }
     values["clip_t"] = (drawn["clip_i"] * metrics.text_features(list(prompt))).sum(-1)
     values["mask_found"] = drawn["mask_found"]
@@ -105,7 +119,7 @@ def oracle_scores(photos: Photos, metrics: Metrics) -> pd.DataFrame:
             name: metrics.similarity(name, features[name][:, None], features[name][None])[others]
             .reshape(count, count - 1)
             .mean(1)
-            for name in SIMILARITIES
+            for name in metrics.names
         }
         frames.append(long_form(values, method="oracle", setting="", subject=subject, prompt=""))
     return pd.concat(frames, ignore_index=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from toffee.errors import ToffeeError
-from toffee.evaluation.metrics import SIMILARITIES, Metrics
+from toffee.evaluation.metrics import MASKED_METRICS, Metrics
 from toffee.evaluation.scoring import (
     Segment,
     load_segmenter,
@@ -30,7 +30,7 @@ def score_refiner(
     in one row a subject). metric_dino, metric_clip, segmenter: model folders. out: Parquet file of
     scores. batch: images encoded at once.
     """
-    metrics = Metrics(metric_dino, metric_clip, batch=batch)
+    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i"))
     with Shard(images) as shard:
         scores = refiner_scores(shard, metrics, load_segmenter(segmenter))
     write_scores(scores, out)
@@ -46,7 +46,7 @@ def refiner_scores(shard: Shard, metrics: Metrics, segment: Segment) -> pd.DataF
 
     drawn = stored_features(shard, "image", np.arange(len(shard)), metrics, segment, "images")
     values = {
-        name: metrics.similarity(name, drawn[name], photos[name][own]) for name in SIMILARITIES
+        name: metrics.similarity(name, drawn[name], photos[name][own]) for name in metrics.names
     }
     values["clip_t"] = (drawn["clip_i"] * metrics.text_features(list(prompt))).sum(-1)
     values["mask_found"] = drawn["mask_found"]

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from toffee.errors import ToffeeError
-from toffee.evaluation.metrics import SIMILARITIES, Metrics
+from toffee.evaluation.metrics import MASKED_METRICS, Metrics
 from toffee.evaluation.scoring import (
     Segment,
     batches,
@@ -44,7 +44,7 @@ def score_views(
     another row, of the same class); images `source`, `target`, `generated`; masks `source_mask`,
     `target_mask` (true masks).
     """
-    metrics = Metrics(metric_dino, metric_clip, batch=batch)
+    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i"))
     with Shard(images) as shard:
         scores = views_scores(shard, metrics, load_segmenter(segmenter))
     write_scores(scores, out)
@@ -76,7 +76,7 @@ def views_scores(shard: Shard, metrics: Metrics, segment: Segment) -> pd.DataFra
         rows = whose[who]
         values = {
             name: metrics.similarity(name, features[a][name], features[b][name][rows])
-            for name in SIMILARITIES
+            for name in metrics.names
         }
         values["mask_iou"] = mask_iou(masks[a], masks[b][rows])
         values["mask_found"] = found(masks[a])
