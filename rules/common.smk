@@ -45,6 +45,10 @@ ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder"]} | {
 }
 
 
+# What the training waits for goes first; evaluations of single parts fill the cores beside it.
+ON_THE_WAY = 1
+
+
 wildcard_constraints:
     role="|".join(MODELS),
     shard=r"\d{5}",

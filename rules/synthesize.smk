@@ -20,6 +20,7 @@ rule plan_samples:
         log_of("plan_samples"),
     benchmark:
         benchmark_of("plan_samples")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -49,6 +50,7 @@ rule draw_initial:
         log_of("draw_initial/{shard}"),
     benchmark:
         benchmark_of("draw_initial/{shard}")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -83,6 +85,7 @@ rule refine_shard:
         log_of("refine_shard/{shard}"),
     benchmark:
         benchmark_of("refine_shard/{shard}")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -120,6 +123,7 @@ rule draw_views:
         log_of("draw_views/{shard}"),
     benchmark:
         benchmark_of("draw_views/{shard}")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -152,6 +156,7 @@ rule make_edits:
         log_of("make_edits/{shard}"),
     benchmark:
         benchmark_of("make_edits/{shard}")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -189,6 +194,7 @@ rule score_shard:
         log_of("score_shard/{shard}"),
     benchmark:
         benchmark_of("score_shard/{shard}")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -214,6 +220,7 @@ rule filter_dataset:
         log_of("filter_dataset"),
     benchmark:
         benchmark_of("filter_dataset")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -242,6 +249,7 @@ rule export_dataset:
         log_of("export_dataset"),
     benchmark:
         benchmark_of("export_dataset")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1

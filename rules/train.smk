@@ -20,6 +20,7 @@ rule train_toffeenet:
         log_of("train_toffeenet"),
     benchmark:
         benchmark_of("train_toffeenet")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1
