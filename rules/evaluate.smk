@@ -233,7 +233,7 @@ rule score_dreambench:
         benchmark_of("score_dreambench")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=4000,
     params:

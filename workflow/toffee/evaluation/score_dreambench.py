@@ -32,7 +32,6 @@ NAMES = (
     "histogram",
     "efficientnet",
     "dino_masked",
-    "clip_i_masked",
     "histogram_masked",
 )
 """The similarities of the benchmark, whole images first: DreamBench's convention."""

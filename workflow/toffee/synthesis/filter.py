@@ -67,7 +67,9 @@ def filter_dataset(
     remaining (samples).
 
     A score that is NaN is a missing one, and its sample is rejected. The copy rate is asked of
-    generation pairs only: an editing pair repeats its input outside the mask on purpose.
+    generation pairs only: an editing pair repeats its input outside the mask on purpose. Similarity
+    to the subject is asked where the subject stays as it is: not of edits of its own colour,
+    texture or style.
 
     Args:
         shards: finished shards, in any order.
@@ -84,7 +86,12 @@ def filter_dataset(
             is accepted; nothing is written then.
     """
     thresholds = [
-        Threshold("min_subject_similarity", "subject_similarity", min_subject_similarity),
+        Threshold(
+            "min_subject_similarity",
+            "subject_similarity",
+            min_subject_similarity,
+            ("generation", "background"),
+        ),
         Threshold("min_text_alignment", "text_alignment", min_text_alignment),
         Threshold("max_copy_rate", "copy_rate", max_copy_rate, ("generation",)),
         Threshold("min_mask_area", "mask_area", min_mask_area),
