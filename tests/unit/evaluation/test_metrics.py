@@ -118,7 +118,7 @@ def test_histogram_closed_forms():
 def test_text_alignment_is_clips_own_cosine(metrics, images):
     prompts = ["a red ball", "a blue house on the grass", "a mug"] * 2
     tokens = metrics.clip.tokenizer(prompts, padding=True, return_tensors="pt")
-    pixels = metrics._encoders["clip_i"][0].whole(images)
+    pixels = metrics._encoders["clip_i"][0](images).whole(images)
     with torch.no_grad():
         output = metrics.clip.model(
             input_ids=tokens.input_ids, attention_mask=tokens.attention_mask, pixel_values=pixels
@@ -129,7 +129,7 @@ def test_text_alignment_is_clips_own_cosine(metrics, images):
 
 def test_dino_is_the_final_cls_after_layernorm(metrics, images):
     with torch.no_grad():
-        pixels = metrics._encoders["dino"][0].whole(images)
+        pixels = metrics._encoders["dino"][0](images).whole(images)
         output = metrics.dino(pixels, output_hidden_states=True)
         cls = metrics.dino.layernorm(output.hidden_states[-1])[:, 0]
     expected = torch.nn.functional.normalize(cls, dim=-1)
