@@ -45,8 +45,9 @@ ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder"]} | {
 }
 
 
-# What the training waits for goes first; evaluations of single parts fill the cores beside it.
-ON_THE_WAY = 1
+# The longest way through the DAG goes first: data and generators, then what ToffeeNet's training waits
+# for. Evaluations of single parts fill the cores beside it.
+FIRST, ON_THE_WAY = 2, 1
 
 
 wildcard_constraints:

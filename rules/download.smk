@@ -43,6 +43,7 @@ rule write_world:
         log_of("write_world"),
     benchmark:
         benchmark_of("write_world")
+    priority: FIRST
     conda:
         "../envs/toffee.yaml"
     threads: 1

@@ -18,7 +18,7 @@ rule pretrain_refiner:
         log_of("pretrain_refiner"),
     benchmark:
         benchmark_of("pretrain_refiner")
-    priority: ON_THE_WAY
+    priority: FIRST
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -51,7 +51,7 @@ rule pretrain_view_generator:
         log_of("pretrain_view_generator"),
     benchmark:
         benchmark_of("pretrain_view_generator")
-    priority: ON_THE_WAY
+    priority: FIRST
     conda:
         "../envs/toffee.yaml"
     threads: 1
