@@ -40,7 +40,7 @@ FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
 # Parts of the zoo, and the parts that each is trained on.
 ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder"]} | {
     "text_to_image": ["autoencoder", "clip"],
-    "controlnet_depth": ["text_to_image"],
+    "controlnet_depth": ["text_to_image", "depth"],
     "metric_clip": ["metric_dino"],
 }
 

@@ -289,10 +289,11 @@ def _pretrained(kind: str, folder: Path) -> nn.Module:
     """A model or tokenizer of transformers from a local folder; nothing is unpickled or fetched."""
     import transformers
 
-    safe = {} if kind == "AutoTokenizer" else {"use_safetensors": True}
+    weights = {"use_safetensors": True, "dtype": torch.float32}  # half is slow on a CPU
+    options = {} if kind == "AutoTokenizer" else weights
     try:
         loaded = getattr(transformers, kind).from_pretrained(
-            str(folder), local_files_only=True, **safe
+            str(folder), local_files_only=True, **options
         )
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]

@@ -13,8 +13,8 @@ from toffee.config.models import ROLES
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path
 from toffee.models.download import write_manifest
+from toffee.zoo.recipes import RECORD
 
-RECORD = "training.json"
 MAX_BYTES = 25 * 2**20  # what the repository may carry
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from toffee.training import Fit, Schedule
 
+RECORD = "training.json"
 RENDERS = {"subjects": 4500, "views": 4, "seed": 1}
 
 
@@ -45,7 +46,7 @@ def recipes() -> dict[str, Recipe]:
 
     return {
         "autoencoder": Recipe(train_autoencoder, Schedule(1900, 16, 2e-3, 0.998), 11),
-        "clip": Recipe(train_clip, Schedule(800, 64, 1e-3), 12),
+        "clip": Recipe(train_clip, Schedule(1000, 64, 1e-3), 12),
         "subject_encoder": Recipe(
             partial(train_encoder, kind="dinov2"), Schedule(1600, 32, 1e-3, 0.998), 13
         ),
@@ -53,22 +54,23 @@ def recipes() -> dict[str, Recipe]:
             partial(train_encoder, kind="vit"), Schedule(1000, 32, 1e-3, 0.998), 14
         ),
         "metric_clip": Recipe(train_clip, Schedule(1000, 64, 1e-3), 15, ("metric_dino",)),
-        "segmenter": Recipe(train_segmenter, Schedule(500, 32, 2e-3, 0.99), 16),
-        "depth": Recipe(train_depth, Schedule(450, 32, 2e-3, 0.99), 17),
+        "segmenter": Recipe(train_segmenter, Schedule(1500, 32, 2e-3, 0.99), 16),
+        "depth": Recipe(train_depth, Schedule(2000, 32, 2e-3, 0.99), 17),
         "text_to_image": Recipe(
             train_text_to_image,
-            Schedule(4800, 32, 2e-3, 0.999),
+            Schedule(8000, 32, 2e-3, 0.999),
             18,
             ("autoencoder", "clip"),
         ),
         "controlnet_depth": Recipe(
-            train_controlnet, Schedule(600, 32, 1e-3, 0.99), 19, ("text_to_image",)
+            train_controlnet, Schedule(2000, 32, 1e-3, 0.995), 19, ("text_to_image", "depth")
         ),
     }
 
 
 def train_part(part: str, renders: Path, out: Path, needs: dict[str, Path]) -> None:
-    """Train a part of the zoo and write its record `training.json` beside its weights."""
+    """Train a part of the zoo and write its record beside its weights."""
+    from toffee.config.models import ROLES
     from toffee.files import atomic_path
 
     recipe = recipes()[part]
@@ -85,7 +87,12 @@ def train_part(part: str, renders: Path, out: Path, needs: dict[str, Path]) -> N
             "seconds": round(time.perf_counter() - start, 1),
             "losses": {"training": round(result.final_loss, 4)},
         }
-        (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+        # A part without a role of its own lies inside this one in the zoo, and so does its record.
+        inside = [name for name in needs if name not in ROLES]
+        if inside:
+            records = {name: json.loads((needs[name] / RECORD).read_text()) for name in inside}
+            record["parts"] = records
+        (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def main() -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from toffee.diffusion import Autoencoder, diffusion_loss
-from toffee.models.depth import normalise
+from toffee.models.depth import DepthEstimator
 from toffee.training import Fit, Schedule, fit
 from toffee.world.vocabulary import Attributes, caption
 from toffee.zoo.autoencoder import CHANNELS
@@ -135,13 +134,24 @@ def train_text_to_image(
     return result
 
 
+def estimate_depth(data: Renders, folder: Path, batch: int = 64) -> torch.Tensor:
+    """The depth estimator's maps of all renders, float16 [N,H,W] in [0,1]."""
+    estimator = DepthEstimator(folder)
+    parts = np.array_split(np.arange(len(data)), max(1, len(data) // batch))
+    return torch.cat([estimator(data.images(part)).half() for part in parts])
+
+
 def train_controlnet(
-    renders: Path, text_to_image: Path, out: Path, schedule: Schedule, seed: int
+    renders: Path, text_to_image: Path, depth: Path, out: Path, schedule: Schedule, seed: int
 ) -> Fit:
-    """Train a depth ControlNet on the frozen text-to-image model (arXiv 2302.05543)."""
+    """Train a depth ControlNet on the frozen text-to-image model (arXiv 2302.05543).
+
+    It learns from an estimator's maps, as the published ones do: it will be shown those.
+    """
     torch.manual_seed(seed)
     data, draw = Renders(renders), sampler(seed)
     latents = encode_renders(data, Autoencoder(text_to_image / "vae"))
+    maps = estimate_depth(data, depth)
     captions = Captions(text_to_image, data, draw)
     unet = UNet2DConditionModel.from_pretrained(text_to_image / "unet", torch_dtype=torch.float32)
     unet.requires_grad_(False)
@@ -154,13 +164,10 @@ def train_controlnet(
     def loss(step: int) -> torch.Tensor:
         rows = draw.integers(len(data), size=schedule.batch)
         text = captions.batch(rows)
-        depth = normalise(data.array("depth", rows))[:, None]
-        if draw.random() < 0.5:  # as soft as an estimator's maps
-            depth = F.avg_pool2d(depth, 3, stride=1, padding=1, count_include_pad=False)
-        depth = depth.expand(-1, 3, -1, -1)
+        shown = maps[rows].float()[:, None].expand(-1, 3, -1, -1)
 
         def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            down, middle = controlnet(noisy, times, text, depth, return_dict=False)
+            down, middle = controlnet(noisy, times, text, shown, return_dict=False)
             return unet(
                 noisy,
                 times,
