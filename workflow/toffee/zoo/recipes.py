@@ -53,7 +53,7 @@ def recipes() -> dict[str, Recipe]:
         "metric_dino": Recipe(
             partial(train_encoder, kind="vit"), Schedule(1000, 32, 1e-3, 0.998), 14
         ),
-        "metric_clip": Recipe(train_clip, Schedule(1000, 64, 1e-3), 15, ("metric_dino",)),
+        "metric_clip": Recipe(train_clip, Schedule(1600, 64, 1e-3), 15, ("metric_dino",)),
         "segmenter": Recipe(train_segmenter, Schedule(1500, 32, 2e-3, 0.99), 16),
         "depth": Recipe(train_depth, Schedule(2000, 32, 2e-3, 0.99), 17),
         "text_to_image": Recipe(
@@ -63,7 +63,7 @@ def recipes() -> dict[str, Recipe]:
             ("autoencoder", "clip"),
         ),
         "controlnet_depth": Recipe(
-            train_controlnet, Schedule(2000, 32, 1e-3, 0.995), 19, ("text_to_image", "depth")
+            train_controlnet, Schedule(1500, 32, 1e-3, 0.995), 19, ("text_to_image", "depth")
         ),
     }
 
