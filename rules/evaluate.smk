@@ -89,6 +89,7 @@ rule generate_refiner:
         match_threshold=CONFIG.refiner.match_threshold,
         position_weight=CONFIG.refiner.position_weight,
         strength=CONFIG.refiner.strength,
+        keep_background=CONFIG.refiner.keep_background,
         sampler_steps=CONFIG.refiner.sampler_steps,
         guidance=CONFIG.refiner.guidance,
         base_steps=CONFIG.sampler.steps,

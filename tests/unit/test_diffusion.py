@@ -4,7 +4,15 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from toffee.diffusion import Autoencoder, batches, diffusion_loss, draw_times, guided, sample
+from toffee.diffusion import (
+    Autoencoder,
+    batches,
+    diffusion_loss,
+    draw_times,
+    guided,
+    hold_outside,
+    sample,
+)
 from toffee.errors import ToffeeError
 from toffee.zoo.text_to_image import build_scheduler
 
@@ -89,6 +97,25 @@ def test_keep_is_asked_before_every_step():
         keep=lambda latents, time: held,
     )
     assert len(entered) == 3 and all(torch.equal(latents, held) for latents in entered)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+def test_held_places_are_the_picture_noised_as_the_step_has_it(strength):
+    scheduler, (clean, other, noise) = scheduler_of("v_prediction"), draws(0, 1, 2)
+    change = torch.zeros(3, 1, 4, 4, dtype=torch.bool)
+    change[:, :, :2] = True
+    entered = []
+
+    def predict(latents, times):
+        entered.append((latents, times))
+        return perfect(scheduler, other)(latents, times)
+
+    keep = hold_outside(change, clean, noise, scheduler)
+    drawn = sample(predict, scheduler, noise, 6, clean, strength, keep)
+    for latents, times in entered:
+        expected = scheduler.add_noise(clean, noise, times)
+        assert torch.equal(latents[:, :, 2:], expected[:, :, 2:])
+    assert torch.allclose(drawn[:, :, :2], other[:, :, :2], atol=2e-3)
 
 
 @pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from toffee.errors import ToffeeError
-from toffee.matching import RULES, match_tokens, within_silhouette
+from toffee.matching import RULES, match_tokens, may_change, within_silhouette
 
 SIDE, WIDTH = 4, 6
 COUNT = SIDE * SIDE
@@ -131,3 +131,11 @@ def test_places_are_measured_within_the_silhouette():
 def test_an_unknown_rule_is_one_line():
     with pytest.raises(ToffeeError, match="refiner.matching: unknown rule 'best'; expected cosine"):
         match_tokens(tokens(0), tokens(1), masks(2), masks(3), "best", 0.5)
+
+
+def test_a_rule_may_change_what_it_may_replace():
+    foreground = torch.zeros(2, 8, 8, dtype=torch.bool)
+    foreground[0, 2:5, 3:6] = True
+    assert may_change("cosine", foreground) is None
+    for rule in ("silhouette", "silhouette+position"):
+        assert torch.equal(may_change(rule, foreground), foreground[:, None])

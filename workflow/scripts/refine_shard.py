@@ -20,6 +20,7 @@ if __name__ == "__main__":
             match_threshold=snakemake.params.match_threshold,
             position_weight=snakemake.params.position_weight,
             strength=snakemake.params.strength,
+            keep_background=snakemake.params.keep_background,
             sampler_steps=snakemake.params.sampler_steps,
             guidance=snakemake.params.guidance,
             batch=snakemake.params.batch,

@@ -127,6 +127,27 @@ def sample(
     return latents
 
 
+def hold_outside(
+    change: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor, scheduler: DDIMScheduler
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """A `keep` for `sample`: everywhere else the picture's own noised latents are put back.
+
+    Source: blended latent diffusion, arXiv 2206.02779.
+
+    Args:
+        change: bool [B,1,h,w], the places that sampling may change.
+        latents: the picture's clean latents [B,C,h,w].
+        noise: the noise that sampling starts from.
+        scheduler: the noise schedule.
+    """
+
+    def keep(current: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        held = scheduler.add_noise(latents, noise, time.expand(len(latents)))
+        return torch.where(change, current, held)
+
+    return keep
+
+
 def guided(with_condition: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
     """Classifier-free guidance (Ho and Salimans, arXiv 2207.12598)."""
     return without + scale * (with_condition - without)

@@ -71,6 +71,19 @@ def match_tokens(
     return Mixed(torch.where(replaced[..., None], matched, initial), replaced, source)
 
 
+def may_change(rule: str, foreground: torch.Tensor) -> torch.Tensor | None:
+    """The pixels that a rule lets the Refiner redraw; the rest keeps the initial image's latents.
+
+    Args:
+        rule: one of `RULES`.
+        foreground: the subject's pixels in the initial image, bool [B,H,W].
+
+    Returns:
+        Bool [B,1,H,W], or None: everything, since `cosine` replaces background too.
+    """
+    return None if rule == "cosine" else foreground[:, None]
+
+
 def within_silhouette(foreground: torch.Tensor) -> torch.Tensor:
     """Place of each patch in the box around the foreground: [B,N,2], 0 to 1 inside of it."""
     count, tokens = foreground.shape

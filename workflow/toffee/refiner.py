@@ -8,10 +8,18 @@ image's place.
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
 from toffee.data.images import stack_images
 from toffee.data.multiview import load_multiview
-from toffee.diffusion import Autoencoder, diffusion_loss, guided, load_scheduler, sample
+from toffee.diffusion import (
+    Autoencoder,
+    diffusion_loss,
+    guided,
+    hold_outside,
+    load_scheduler,
+    sample,
+)
 from toffee.files import atomic_path
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import load_unet, token_grid, widen_unet
@@ -116,6 +124,7 @@ class Refiner:
         guidance: float,
         initial: torch.Tensor | None = None,
         strength: float = 1.0,
+        change: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Draw what the tokens say, from noise or over an initial image.
 
@@ -126,6 +135,8 @@ class Refiner:
             guidance: guidance scale over empty tokens; 1 does without, at half the cost.
             initial: pictures [B,3,H,W] in [0,1] to start from.
             strength: share of the noise schedule that the initial pictures go through.
+            change: bool [B,1,H,W], the pixels that may change; around them the initial picture's
+                latents are held. None redraws everything.
 
         Returns:
             Pictures [B,3,H,W] in [0,1].
@@ -142,6 +153,12 @@ class Refiner:
             return guided(run(tokens), run(empty), guidance)
 
         start = None if initial is None else self.autoencoder.encode(initial)
+        keep = None
+        if change is not None:
+            change = F.adaptive_max_pool2d(change.float(), start.shape[-1]) > 0
+            keep = hold_outside(change, start, noise, self.scheduler)
         with torch.no_grad():
-            drawn = sample(predict, self.scheduler, noise, steps, start, strength)
+            drawn = sample(predict, self.scheduler, noise, steps, start, strength, keep)
+        if change is not None:
+            drawn = torch.where(change, drawn, start)
         return self.autoencoder.decode(drawn)

@@ -134,6 +134,10 @@ class Refiner(Section):
         description="how far the initial image is noised before it is denoised again (fraction of "
         "the schedule)"
     )
+    keep_background: bool = Field(
+        description="whether what the matching rule may not touch is held to the initial image "
+        "while the rest is redrawn (ours); cosine may touch everything"
+    )
     sampler_steps: SamplerSteps = Field(
         description="denoising steps of a whole schedule, of which `strength` is run (steps)"
     )

@@ -9,7 +9,7 @@ from toffee.data.multiview import Sequence, load_multiview
 from toffee.diffusion import batches
 from toffee.errors import ToffeeError
 from toffee.evaluation.image_set import write_image_set
-from toffee.matching import RULES, match_tokens
+from toffee.matching import RULES, match_tokens, may_change
 from toffee.models.depth import DepthEstimator
 from toffee.models.segmenter import Segmenter
 from toffee.models.subject_encoder import SubjectEncoder
@@ -83,6 +83,7 @@ def generate_refiner(
     match_threshold: float,
     position_weight: float,
     strength: float,
+    keep_background: bool,
     sampler_steps: int,
     guidance: float,
     base_steps: int,
@@ -129,7 +130,8 @@ def generate_refiner(
         )
         drawn["initial"].append(initial)
         tokens, own = encoder.tokens(initial), encoder.tokens(photos[span])
-        inside = encoder.foreground(segment.segment(initial, words[span]))
+        found = segment.segment(initial, words[span])
+        inside = encoder.foreground(found)
         own_inside = encoder.foreground(masks[span])
         wrong = encoder.tokens(photos[other[span]]), encoder.foreground(masks[other[span]])
         settings = (match_threshold, position_weight)
@@ -145,11 +147,11 @@ def generate_refiner(
             "ceiling": torch.where(own_inside[..., None], own, tokens),
         }
         for method, condition in mixed.items():
-            drawn[method].append(
-                model.draw(
-                    condition, noises["refined"][span], sampler_steps, guidance, initial, strength
-                )
-            )
+            silhouette = found | masks[span] if method == "ceiling" else found
+            rule = method if method in RULES else matching
+            change = may_change(rule, silhouette) if keep_background else None
+            draw = (condition, noises["refined"][span], sampler_steps, guidance)
+            drawn[method].append(model.draw(*draw, initial, strength, change))
     names = [sequence.sequence for sequence in sequences]
     count = len(METHODS)
     write_image_set(

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from toffee.data.images import to_arrays, to_tensor
-from toffee.diffusion import sample
+from toffee.diffusion import hold_outside, sample
 from toffee.models.depth import DepthEstimator
 from toffee.models.segmenter import Segmenter
 from toffee.models.text_to_image import TextToImage
@@ -44,21 +44,15 @@ def redraw(
 ) -> torch.Tensor:
     """Redraw the masked part of pictures under prompts, in the outline of their depth.
 
-    The rest is held in place at every step by its own noised latents (blended latent diffusion,
-    arXiv 2206.02779); the caller pastes its pixels back.
+    The rest is held in place at every step; the caller pastes its pixels back.
     """
     latents = model.autoencoder.encode(pictures)
-    size = latents.shape[-1]
-    change = F.adaptive_max_pool2d(masks[:, None].float(), size)
-
-    def keep(current: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        held = model.scheduler.add_noise(latents, noise, time.expand(len(latents)))
-        return change * current + (1 - change) * held
-
+    change = F.adaptive_max_pool2d(masks[:, None].float(), latents.shape[-1]) > 0
+    keep = hold_outside(change, latents, noise, model.scheduler)
     with torch.no_grad():
         predict = model.predictor(prompts, guidance, depth, control_scale)
         drawn = sample(predict, model.scheduler, noise, steps, latents, strength, keep)
-    return model.autoencoder.decode(change * drawn + (1 - change) * latents)
+    return model.autoencoder.decode(torch.where(change, drawn, latents))
 
 
 def make_edits(

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from toffee.data.images import to_arrays
-from toffee.matching import Mixed, match_tokens
+from toffee.matching import Mixed, match_tokens, may_change
 from toffee.models.segmenter import Segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.refiner import Refiner
@@ -58,6 +58,7 @@ def refine_shard(
     match_threshold: float,
     position_weight: float,
     strength: float,
+    keep_background: bool,
     sampler_steps: int,
     guidance: float,
     batch: int,
@@ -72,6 +73,7 @@ def refine_shard(
         out: file to write, with `image` (JPEG).
         matching, match_threshold, position_weight: see `toffee.matching.match_tokens`.
         strength: share of the noise schedule that the initial images go through.
+        keep_background: hold what the matching rule may not touch (see `may_change`).
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
     model = Refiner(refiner, text_to_image)
@@ -92,11 +94,11 @@ def refine_shard(
                 encoder, before, found, pictures, masks, matching, match_threshold, position_weight
             )
             noise = sample_noise(rows, "refined", seed, shape)
-            return {
-                "image": to_arrays(
-                    model.draw(mixed.tokens, noise, sampler_steps, guidance, before, strength)
-                )
-            }
+            change = may_change(matching, found) if keep_background else None
+            refined = model.draw(
+                mixed.tokens, noise, sampler_steps, guidance, before, strength, change
+            )
+            return {"image": to_arrays(refined)}
 
         draw_stage(
             plan=plan,
@@ -107,6 +109,7 @@ def refine_shard(
                 "resolution": resolution,
                 "matching": [matching, match_threshold, position_weight],
                 "strength": strength,
+                "keep_background": keep_background,
                 "steps": sampler_steps,
                 "guidance": guidance,
                 "seed": seed,
