@@ -111,7 +111,7 @@ def test_held_places_are_the_picture_noised_as_the_step_has_it(strength):
         return perfect(scheduler, other)(latents, times)
 
     keep = hold_outside(change, clean, noise, scheduler)
-    drawn = sample(predict, scheduler, noise, 6, clean, strength, keep)
+    drawn = sample(predict, scheduler, noise, 10, clean, strength, keep)
     for latents, times in entered:
         expected = scheduler.add_noise(clean, noise, times)
         assert torch.equal(latents[:, :, 2:], expected[:, :, 2:])
