@@ -23,11 +23,11 @@ def test_tokens_are_one_a_patch_and_do_not_depend_on_the_batch(encoder, images):
     assert torch.allclose(tokens, alone, atol=1e-5)
 
 
-def test_a_patch_is_foreground_where_half_of_it_is_covered(encoder):
+def test_a_patch_is_foreground_where_a_quarter_of_it_is_covered(encoder):
     masks = torch.zeros(2, 64, 64, dtype=torch.bool)
     masks[0, :8, :8] = True  # the first patch
-    masks[0, 8:12, 8:16] = True  # half of the second one of the second row
-    masks[0, 16:19, 16:24] = True  # three eighths of another
+    masks[0, 8:10, 8:16] = True  # a quarter of the second one of the second row
+    masks[0, 16:18, 16:23] = True  # less of another
     found = encoder.foreground(masks)
     assert found[0].nonzero().flatten().tolist() == [0, 9]
     assert not found[1].any()

@@ -9,7 +9,7 @@ from transformers import AutoModelForSemanticSegmentation
 from toffee.errors import ToffeeError
 from toffee.models.preprocess import Preprocessing
 
-MIN_CONFIDENCE = 0.1  # least mean probability of the class word over an object's pixels
+MIN_CONFIDENCE = 0.05  # least mean probability of the class word over an object's pixels
 
 
 class Segmenter:
