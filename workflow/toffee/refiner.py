@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from toffee.data.images import stack_images
+from toffee.data.images import grown, stack_images
 from toffee.data.multiview import load_multiview
 from toffee.diffusion import (
     Autoencoder,
@@ -135,8 +135,8 @@ class Refiner:
             guidance: guidance scale over empty tokens; 1 does without, at half the cost.
             initial: pictures [B,3,H,W] in [0,1] to start from.
             strength: share of the noise schedule that the initial pictures go through.
-            change: bool [B,1,H,W], the pixels that may change; around them the initial picture's
-                latents are held. None redraws everything.
+            change: bool [B,1,H,W], the pixels that may change; around them the initial picture is
+                held while drawing and put back in the end. None redraws everything.
 
         Returns:
             Pictures [B,3,H,W] in [0,1].
@@ -155,10 +155,10 @@ class Refiner:
         start = None if initial is None else self.autoencoder.encode(initial)
         keep = None
         if change is not None:
-            change = F.adaptive_max_pool2d(change.float(), start.shape[-1]) > 0
-            keep = hold_outside(change, start, noise, self.scheduler)
+            change = grown(change)
+            places = F.adaptive_max_pool2d(change.float(), start.shape[-1]) > 0
+            keep = hold_outside(places, start, noise, self.scheduler)
         with torch.no_grad():
             drawn = sample(predict, self.scheduler, noise, steps, start, strength, keep)
-        if change is not None:
-            drawn = torch.where(change, drawn, start)
-        return self.autoencoder.decode(drawn)
+        pictures = self.autoencoder.decode(drawn)
+        return pictures if change is None else torch.where(change, pictures, initial)

@@ -6,15 +6,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from toffee.data.images import to_arrays, to_tensor
+from toffee.data.images import grown, to_arrays, to_tensor
 from toffee.diffusion import hold_outside, sample
 from toffee.models.depth import DepthEstimator
 from toffee.models.segmenter import Segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.storage import Shard
 from toffee.synthesis.stage import draw_stage, sample_noise
-
-MARGIN = 1  # pixels around the subject that belong to its side of the mask, for a clean seam
 
 
 def edit_mask(subject: torch.Tensor, kinds: list[str]) -> torch.Tensor:
@@ -24,10 +22,8 @@ def edit_mask(subject: torch.Tensor, kinds: list[str]) -> torch.Tensor:
         subject: masks of the subject, bool [B,H,W].
         kinds: kind of each edit.
     """
-    size = 2 * MARGIN + 1
-    grown = F.max_pool2d(subject[:, None].float(), size, stride=1, padding=MARGIN)[:, 0] > 0
     background = torch.tensor([kind == "background" for kind in kinds])[:, None, None]
-    return grown ^ background
+    return grown(subject) ^ background
 
 
 def redraw(
