@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from toffee.data.images import (
+    grown,
     image_size,
     list_images,
     read_image,
@@ -142,3 +143,12 @@ def test_stack(tmp_path: Path) -> None:
     Image.new("RGB", (9, 7), "red").save(tmp_path / "a.png")
     assert stack_images([tmp_path / "a.png"] * 2, 8).shape == (2, 3, 8, 8)
     assert stack_images([], 8).shape == (0, 3, 8, 8)
+
+
+def test_a_grown_mask_has_the_pixels_around_it_too():
+    mask = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    mask[0, 0, 3, 0] = True
+    expected = torch.zeros_like(mask)
+    expected[0, 0, 2:5, 0:2] = True
+    assert torch.equal(grown(mask), expected)
+    assert torch.equal(grown(mask[:, 0]), expected[:, 0])
