@@ -1,4 +1,4 @@
-# make demo    the tiny scale, end to end: about 10 minutes on two CPU cores
+# make demo    the tiny scale, end to end: about 12 minutes on two CPU cores
 #              (SCALE=small takes config/small.yaml, CORES=8 more cores)
 # make test    the tests
 # make lint    formatting and linting

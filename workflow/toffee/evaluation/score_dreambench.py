@@ -33,6 +33,7 @@ NAMES = (
     "efficientnet",
     "dino_masked",
     "histogram_masked",
+    "efficientnet_masked",
 )
 """The similarities of the benchmark, whole images first: DreamBench's convention."""
 
