@@ -23,7 +23,15 @@ MATCHINGS = ("cosine", "silhouette", "silhouette+position")
 MASKED = ("dino_masked", "clip_i_masked", "histogram_masked", "efficientnet_masked")
 REFINER = (*MASKED, "clip_t", "mask_found")
 VIEWS = (*MASKED, "mask_iou", "mask_found")
-DREAMBENCH = ("dino", "clip_i", "clip_t", "dino_masked", "histogram_masked", "efficientnet")
+DREAMBENCH = (
+    "dino",
+    "clip_i",
+    "clip_t",
+    "dino_masked",
+    "histogram_masked",
+    "efficientnet",
+    "efficientnet_masked",
+)
 PAIRED = (
     "Mean over subjects ± standard error over n subjects; differences are paired by subject and "
     "prompt."
