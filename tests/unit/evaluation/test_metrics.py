@@ -1,12 +1,13 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import CLIPImageProcessor, ViTImageProcessor
+from transformers import CLIPImageProcessor, CLIPModel, ViTImageProcessor, ViTModel
 
 from toffee.errors import ToffeeError
 from toffee.evaluation.metrics import (
@@ -192,6 +193,19 @@ def test_crop_to_mask_is_a_square_with_a_margin():
 def test_wrong_masks_are_named(metrics, images, masks, match):
     with pytest.raises(ToffeeError, match=match):
         metrics.features(images, masks)
+
+
+def test_encoders_stored_in_half_precision_run_in_single(tmp_path, encoders, images):
+    """On a CPU half precision is many times slower, and its rounding would be in the scores."""
+    halves = {}
+    for name, kind in (("metric_dino", ViTModel), ("metric_clip", CLIPModel)):
+        halves[name] = tmp_path / name
+        shutil.copytree(encoders[name], halves[name])
+        kind.from_pretrained(encoders[name]).half().save_pretrained(halves[name])
+    loaded = Metrics(**halves, device="cpu")
+    for model in (loaded.dino, loaded.clip.model):
+        assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert loaded.features(images, names=["dino"])["dino"].dtype == torch.float32
 
 
 def test_missing_model_is_named(tmp_path, encoders):

@@ -97,8 +97,8 @@ def generate_refiner(
 
     `control` redraws the initial image's own tokens. `wrong_subject` matches another subject of the
     class, with the default rule. `ceiling` knows where every token belongs: it takes the subject's
-    own tokens in place, which is right because the initial image has the subject's depth. Every
-    method of a subject starts from the same noise.
+    own tokens in place, which is right because the initial image has the subject's depth, and may
+    redraw the subject's true silhouette too. Every method of a subject starts from the same noise.
 
     Writes one row a (method, subject): columns subject, class_word, prompt, method; images `image`
     (drawn) and, beside the initial image, `subject` (the photo). The arguments are those of the
