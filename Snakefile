@@ -20,13 +20,17 @@ os.environ.update(PYTHONPATH=PACKAGE_ROOT)
 configfile: os.path.join(workflow.basedir, "config", "config.yaml")
 
 
+include: "rules/scale.smk"
 include: "rules/common.smk"
 include: "rules/download.smk"
 include: "rules/pretrain.smk"
 include: "rules/synthesize.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/benchmark.smk"
+include: "rules/editing.smk"
 include: "rules/report.smk"
+include: "rules/ablate.smk"
 include: "rules/zoo.smk"
 
 
@@ -35,3 +39,6 @@ rule all:
     input:
         rules.report.input,
         rules.export_dataset.output.hub,
+
+
+check_targets()

@@ -5,9 +5,11 @@ that the other rule files share. Nothing here makes a file.
 """
 
 from toffee.config import ROLES, ZooSource, load_catalogue, load_config
+from toffee.config.variants import BASE, rows_of, trained_as
 from toffee.errors import ToffeeError
 from toffee.models.download import manifest_files
 from toffee.provenance.code import code_digest
+from toffee.targets import stop, unknown_target
 
 
 def checked(function, *arguments):
@@ -15,8 +17,7 @@ def checked(function, *arguments):
     try:
         return function(*arguments)
     except ToffeeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        stop(error)
 
 
 def project(path):
@@ -24,19 +25,60 @@ def project(path):
     return os.path.relpath(os.path.join(workflow.basedir, path))
 
 
+def requested():
+    """Targets that the command line names: none for the default target, or in a job's process."""
+    from snakemake.cli import get_argument_parser
+
+    if "snakemake" not in Path(sys.argv[0]).parts[-2:]:
+        return []
+    return get_argument_parser().parse_known_args(sys.argv[1:])[0].targets or []
+
+
+def check_targets():
+    """Stop with one line where a target is neither a rule nor a file that exists or can be made."""
+    named = {one.name: one for one in workflow.rules}
+    for target in REQUESTED:
+        path = os.path.relpath(target)
+        known = target in named or os.path.exists(target)
+        if not known and not any(one.is_producer(path) for one in workflow.rules):
+            steps = sorted(name for name, one in named.items() if not one.output)
+            stop(unknown_target(path, steps, CONFIG.scale))
+
+
+REQUESTED = requested()
 CONFIG = checked(load_config, config)
 MODELS = checked(load_catalogue, project(CONFIG.models.catalogue), CONFIG.models.set)
 ZOO = project(CONFIG.models.zoo)
 PROMPTS = project(CONFIG.synthesis.prompts)
+REFERENCES = project(CONFIG.data.references)
 PUBLISHED = project("config/published")
 
 RESULTS = f"results/{CONFIG.scale}"
 SHARDS = [f"{number:05d}" for number in range(CONFIG.synthesis.shards)]
-METHODS = ["text_only", "toffeenet", "wrong_subject"]
 # What a reader sees in the base model's images is known for the world's vocabulary only.
 WORLD_TABLES = ["base"] if CONFIG.data.source == "world" else []
+# What target `all` builds, and what only `tables`, `figures` and its own name build.
 TABLES = [*WORLD_TABLES, "refiner", "views", "dreambench", "dataset"]
 FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
+MORE_TABLES = ["variants", "reconstruction", "segmentation", "strength", "editing"]
+MORE_FIGURES = ["strength"]
+
+# Benchmark: methods of target `all`, those that table dreambench has besides when it is asked for, and
+# their files, one a generation seed.
+METHODS = ["text_only", BASE, "wrong_subject"]
+SEEDS = [str(seed) for seed in range(CONFIG.evaluation.images_per_prompt)]
+CORE_SEEDS = SEEDS[: CONFIG.evaluation.core_images_per_prompt]
+BASELINES = {"initial": SEEDS}
+# Where the metric encoders come from, as tables say it.
+ENCODERS = ", ".join(
+    f"zoo/{source.zoo}" if isinstance(source, ZooSource) else source.repo
+    for source in (MODELS["metric_dino"], MODELS["metric_clip"])
+)
+ABLATIONS = ["variants", "reconstruction", "segmentation"]
+VARIANTS = {table: rows_of(CONFIG, table) for table in [*ABLATIONS, "editing"]}
+DRAWN = [*METHODS, "initial", "strength", *CONFIG.variants]
+EDIT_CONTROLS = ["input", "target"]
+EDITORS = [BASE, *VARIANTS["variants"], *VARIANTS["editing"]]
 # Parts of the zoo, and the parts that each is trained on.
 ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder"]} | {
     "text_to_image": ["autoencoder", "clip"],
@@ -52,10 +94,12 @@ FIRST, ON_THE_WAY = 2, 1
 
 wildcard_constraints:
     role="|".join(MODELS),
+    net="|".join([BASE, *(f"variants/{name}" for name in CONFIG.variants)]),
     shard=r"\d{5}",
-    method="|".join(METHODS),
-    table="|".join(TABLES),
-    figure="|".join(FIGURES),
+    seed=r"\d+",
+    method="|".join(dict.fromkeys([*DRAWN, *BASELINES, *EDIT_CONTROLS])),
+    table="|".join([*TABLES, *MORE_TABLES]),
+    figure="|".join([*FIGURES, *MORE_FIGURES]),
     part="|".join(ZOO_PARTS),
 
 
@@ -71,9 +115,83 @@ def model(role):
     return f"{RESULTS}/models/{role}"
 
 
+def net_model(method):
+    """Folder of the ToffeeNet that a method draws with."""
+    name = trained_as(CONFIG, method)
+    return model(name if name == BASE else f"variants/{name}")
+
+
+def of_net(key):
+    """A setting of the ToffeeNet in wildcard `net`, or of the one that `method` draws with."""
+
+    def value(wildcards):
+        name = wildcards.get("net") or wildcards.get("method")
+        return getattr(CONFIG.variant(Path(name).name), key)
+
+    return value
+
+
+def benchmark_files(method, seeds, suffix):
+    """Benchmark images (h5) of a method or their scores (parquet), one file a generation seed."""
+    return [f"{RESULTS}/evaluation/dreambench/{method}/{seed}.{suffix}" for seed in seeds]
+
+
+def prompts_of(method):
+    """How many prompts of each subject a method is drawn with: a part for λ and variants, else all."""
+    parts = dict.fromkeys(CONFIG.variants, CONFIG.evaluation.ablation_prompts)
+    return (parts | {"strength": CONFIG.evaluation.strength_prompts}).get(method)
+
+
+def scales_of(method):
+    """Values of λ that a method is drawn with."""
+    several = method == "strength"
+    return CONFIG.evaluation.strengths if several else [CONFIG.variant(method).subject_scale]
+
+
+def rows(table):
+    """Methods that are rows of an ablation table: ToffeeNet, then its variants."""
+    return [BASE, *VARIANTS[table]]
+
+
+def variant_scores(table):
+    """Benchmark scores behind an ablation table."""
+    return [path for name in rows(table) for path in benchmark_files(name, SEEDS, "parquet")]
+
+
+def dreambench_scores(full):
+    """Scores in table dreambench: of target `all`, or with baselines and all seeds."""
+    methods = dict.fromkeys(METHODS, SEEDS if full else CORE_SEEDS) | (BASELINES if full else {})
+    return [
+        path for name, seeds in methods.items() for path in benchmark_files(name, seeds, "parquet")
+    ]
+
+
+def edit_scores(methods):
+    """Scores of held-out edits."""
+    return [f"{RESULTS}/evaluation/editing/{method}.parquet" for method in methods]
+
+
+def wants_full_dreambench():
+    """Whether table dreambench has its baselines: where it is asked for, or they are there already."""
+    files = [f"{RESULTS}/tables/dreambench.{suffix}" for suffix in ("csv", "md")]
+    names = {"dreambench", "tables", "evaluate", *files}
+    asked = any(target in names or os.path.relpath(target) in names for target in REQUESTED)
+    return asked or all(map(os.path.exists, dreambench_scores(full=True)))
+
+
 def stage(name):
     """Path of one stage's file of a shard."""
     return f"{RESULTS}/dataset/stages/{name}/{{shard}}.h5"
+
+
+def table_files(names):
+    """Tables, as csv and as Markdown."""
+    return [f"{RESULTS}/tables/{name}.{suffix}" for name in names for suffix in ("csv", "md")]
+
+
+def figure_files(names):
+    """Figures."""
+    return [f"{RESULTS}/figures/{name}.png" for name in names]
 
 
 def log_of(rule):

@@ -185,66 +185,6 @@ rule score_views:
         "../workflow/scripts/score_views.py"
 
 
-rule generate_benchmark:
-    """One method's images for every subject and prompt of the benchmark."""
-    input:
-        benchmark=data_root("benchmark"),
-        text_to_image=model("text_to_image"),
-        toffeenet=lambda wildcards: [] if wildcards.method == "text_only" else model("toffeenet"),
-        subject_encoder=model("subject_encoder"),
-        segmenter=model("segmenter"),
-    output:
-        images=f"{RESULTS}/evaluation/dreambench/{{method}}.h5",
-    log:
-        log_of("generate_benchmark/{method}"),
-    benchmark:
-        benchmark_of("generate_benchmark/{method}")
-    conda:
-        "../envs/toffee.yaml"
-    threads: 1
-    resources:
-        mem_mb=4000,
-    params:
-        resolution=CONFIG.data.resolution,
-        images_per_prompt=CONFIG.evaluation.images_per_prompt,
-        subject_scale=CONFIG.toffeenet.subject_scale,
-        sampler_steps=CONFIG.toffeenet.sampler_steps,
-        guidance=CONFIG.toffeenet.guidance,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
-        seed=CONFIG.evaluation.seed,
-        code=code_digest("generate_benchmark"),
-    script:
-        "../workflow/scripts/generate_benchmark.py"
-
-
-rule score_dreambench:
-    """DreamBench scores of every method, and of real photographs against each other."""
-    input:
-        images=expand(f"{RESULTS}/evaluation/dreambench/{{method}}.h5", method=METHODS),
-        benchmark=data_root("benchmark"),
-        metric_dino=model("metric_dino"),
-        metric_clip=model("metric_clip"),
-        segmenter=model("segmenter"),
-    output:
-        scores=f"{RESULTS}/evaluation/dreambench/scores.parquet",
-    log:
-        log_of("score_dreambench"),
-    benchmark:
-        benchmark_of("score_dreambench")
-    conda:
-        "../envs/toffee.yaml"
-    threads: 2
-    resources:
-        mem_mb=4000,
-    params:
-        methods=METHODS,
-        batch=CONFIG.sampler.batch,
-        code=code_digest("score_dreambench"),
-    script:
-        "../workflow/scripts/score_dreambench.py"
-
-
 rule score_dataset:
     """Accepted against rejected pairs, by yardsticks that the filter never saw."""
     input:
@@ -272,9 +212,3 @@ rule score_dataset:
         code=code_digest("score_dataset"),
     script:
         "../workflow/scripts/score_dataset.py"
-
-
-rule evaluate:
-    """The scores behind every table."""
-    input:
-        expand(f"{RESULTS}/evaluation/{{table}}/scores.parquet", table=TABLES),

@@ -74,9 +74,11 @@ rule tabulate_views:
 
 
 rule tabulate_dreambench:
-    """DreamBench: measured methods, the real-photo oracle and published rows."""
+    """DreamBench: measured methods, the real-photo oracle and published rows; with the baselines where
+    they are asked for (see wants_full_dreambench)."""
     input:
-        scores=f"{RESULTS}/evaluation/dreambench/scores.parquet",
+        scores=dreambench_scores(full=wants_full_dreambench()),
+        oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
         published=f"{PUBLISHED}/dreambench.csv",
     output:
         csv=item(f"{RESULTS}/tables/dreambench.csv", "table"),
@@ -93,6 +95,7 @@ rule tabulate_dreambench:
     params:
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
+        encoders=ENCODERS,
         code=code_digest("tabulate_dreambench"),
     script:
         "../workflow/scripts/tabulate_dreambench.py"
@@ -173,8 +176,9 @@ rule plot_editing:
 rule plot_toffeenet:
     """Held-out subjects by prompts, ToffeeNet beside the text-only model."""
     input:
-        images=expand(f"{RESULTS}/evaluation/dreambench/{{method}}.h5", method=METHODS),
+        images=[path for name in METHODS for path in benchmark_files(name, CORE_SEEDS[:1], "h5")],
         benchmark=data_root("benchmark"),
+        references=REFERENCES,
     output:
         figure=item(f"{RESULTS}/figures/toffeenet.png", "figure"),
     log:
@@ -284,32 +288,32 @@ rule write_report:
 rule tables:
     """Every table, as csv and as Markdown."""
     input:
-        expand(f"{RESULTS}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=["csv", "md"]),
+        table_files([*TABLES, *MORE_TABLES]),
 
 
 rule figures:
     """Every figure."""
     input:
-        expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
+        figure_files([*FIGURES, *MORE_FIGURES]),
 
 
 rule report:
-    """The page, with all that it shows."""
+    """The page of target `all`, with all that it shows."""
     input:
-        rules.tables.input,
-        rules.figures.input,
+        table_files(TABLES),
+        figure_files(FIGURES),
         rules.write_report.output.page,
 
 
 # A table and a figure may share a name, and one shares that of the dataset: a target is all of them.
-for target in sorted({*TABLES, *FIGURES}):
+for target in sorted({*TABLES, *FIGURES, *MORE_TABLES, *MORE_FIGURES}):
 
     rule:
         name:
             target
         input:
-            [f"{RESULTS}/tables/{target}.{suffix}" for suffix in ("csv", "md") if target in TABLES],
-            [f"{RESULTS}/figures/{target}.png"] if target in FIGURES else [],
+            table_files([target] if target in [*TABLES, *MORE_TABLES] else []),
+            figure_files([target] if target in [*FIGURES, *MORE_FIGURES] else []),
             (
                 [rules.filter_dataset.output.index, rules.export_dataset.output.hub]
                 if target == "dataset"

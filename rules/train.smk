@@ -1,12 +1,13 @@
 """ToffeeNet, trained on the accepted pairs.
 
 Needs: the dataset's index and shards, base models.
-Gives: models/toffeenet/, safetensors in hub layout.
+Gives: models/toffeenet/ and models/variants/<name>/, safetensors in hub layout. A variant is a row of
+config `variants`; it differs in the keys named there and shares everything else.
 """
 
 
 rule train_toffeenet:
-    """ToffeeNet: one model for subject-driven generation and editing."""
+    """ToffeeNet, or a variant of it: one model for subject-driven generation and editing."""
     input:
         index=f"{RESULTS}/dataset/index.parquet",
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
@@ -15,11 +16,11 @@ rule train_toffeenet:
         depth_estimator=model("depth"),
         view_generator=model("view_generator"),
     output:
-        model=directory(model("toffeenet")),
+        model=directory(model("{net}")),
     log:
-        log_of("train_toffeenet"),
+        log_of("train_toffeenet/{net}"),
     benchmark:
-        benchmark_of("train_toffeenet")
+        benchmark_of("train_toffeenet/{net}")
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
@@ -28,17 +29,17 @@ rule train_toffeenet:
         mem_mb=4000,
     params:
         resolution=CONFIG.data.resolution,
-        steps=CONFIG.toffeenet.steps,
-        batch=CONFIG.toffeenet.batch,
-        learning_rate=CONFIG.toffeenet.learning_rate,
-        ema=CONFIG.toffeenet.ema,
-        kinds=CONFIG.toffeenet.kinds,
-        reconstruction=CONFIG.toffeenet.reconstruction,
-        drop_text=CONFIG.toffeenet.drop_text,
-        drop_subject=CONFIG.toffeenet.drop_subject,
-        drop_both=CONFIG.toffeenet.drop_both,
-        segmented=CONFIG.toffeenet.segmented,
-        depth=CONFIG.toffeenet.depth,
+        steps=of_net("steps"),
+        batch=of_net("batch"),
+        learning_rate=of_net("learning_rate"),
+        ema=of_net("ema"),
+        kinds=of_net("kinds"),
+        reconstruction=of_net("reconstruction"),
+        drop_text=of_net("drop_text"),
+        drop_subject=of_net("drop_subject"),
+        drop_both=of_net("drop_both"),
+        segmented=of_net("segmented"),
+        depth=of_net("depth"),
         seed=CONFIG.seed,
         code=code_digest("train_toffeenet"),
     script:
@@ -48,4 +49,4 @@ rule train_toffeenet:
 rule train:
     """The model that the paper is about."""
     input:
-        rules.train_toffeenet.output.model,
+        model(BASE),

@@ -139,6 +139,15 @@ def test_outside_of_the_mask_the_picture_stays_to_the_bit(model, given):
     assert not torch.equal(drawn[inside], pictures[inside])
 
 
+def test_without_pasting_one_sees_what_the_model_drew_itself(model, given):
+    arguments, pictures, masks = given
+    options = {"picture": pictures, "mask": masks}
+    pasted, raw = (model.draw(*arguments, **options, paste=paste) for paste in (True, False))
+    inside = masks[:, None].expand_as(pictures)
+    assert torch.equal(raw[inside], pasted[inside])
+    assert not torch.equal(raw[~inside], pictures[~inside])
+
+
 def test_a_picture_does_not_depend_on_what_is_drawn_beside_it(model, given):
     (prompts, tokens, noise, steps, guidance), *_ = given
     whole = model.draw(prompts, tokens, noise, steps, guidance)

@@ -8,5 +8,6 @@ if __name__ == "__main__":
         draw_toffeenet(
             images=dict(zip(snakemake.params.methods, snakemake.input.images, strict=True)),
             benchmark=snakemake.input.benchmark,
+            references=snakemake.input.references,
             out=snakemake.output.figure,
         )

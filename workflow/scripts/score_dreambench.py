@@ -6,8 +6,11 @@ from toffee.job import job
 if __name__ == "__main__":
     with job(snakemake):
         score_dreambench(
-            images=dict(zip(snakemake.params.methods, snakemake.input.images, strict=True)),
+            images=snakemake.input.images,
+            method=snakemake.wildcards.method,
+            photos=snakemake.input.photos,
             benchmark=snakemake.input.benchmark,
+            references=snakemake.input.references,
             metric_dino=snakemake.input.metric_dino,
             metric_clip=snakemake.input.metric_clip,
             segmenter=snakemake.input.segmenter,

@@ -7,9 +7,11 @@ if __name__ == "__main__":
     with job(snakemake):
         tabulate_dreambench(
             scores=snakemake.input.scores,
+            oracle=snakemake.input.oracle,
             published=snakemake.input.published,
             csv_out=snakemake.output.csv,
             markdown_out=snakemake.output.markdown,
             source=snakemake.params.source,
             resolution=snakemake.params.resolution,
+            encoders=snakemake.params.encoders,
         )

@@ -249,6 +249,7 @@ class ToffeeNet:
         picture: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
         depth: torch.Tensor | None = None,
+        paste: bool = True,
     ) -> torch.Tensor:
         """Draw the subject under the prompts, or edit pictures.
 
@@ -259,8 +260,9 @@ class ToffeeNet:
             steps, guidance: denoising steps and guidance scale over no text and no subject.
             subject_scale: λ, the weight of the subject's attention.
             picture, mask: a picture to edit [B,3,H,W] and what of it may change, bool [B,H,W].
-                Outside of the mask the result is the picture, to the bit.
             depth: normalised depth [B,H,W], for a model that was trained with it.
+            paste: put the picture back outside of the mask, where the result then is the picture,
+                to the bit; without it one sees how far the model itself drifts there.
 
         Returns:
             Pictures [B,3,H,W] in [0,1].
@@ -289,6 +291,6 @@ class ToffeeNet:
             return guided(*drawn.chunk(2), guidance)
 
         drawn = self.autoencoder.decode(sample(predict, self.scheduler, noise, steps))
-        if picture is not None:
+        if picture is not None and paste:
             drawn = torch.where(mask[:, None], drawn, picture)
         return drawn

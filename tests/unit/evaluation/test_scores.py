@@ -9,7 +9,9 @@ import torch
 from PIL import Image
 
 from toffee.data.dreambench import load_benchmark
+from toffee.data.images import read_image
 from toffee.errors import ToffeeError
+from toffee.evaluation import score_dreambench
 from toffee.evaluation.metrics import SIMILARITIES
 from toffee.evaluation.score_base import READ, attribute_embeddings, base_scores
 from toffee.evaluation.score_dataset import choose
@@ -129,7 +131,9 @@ def test_views_that_copy_or_hit_the_target(metrics, tmp_path):
     assert (value(scores, "other_target", "dino_masked") < 0.9999).all()
 
 
-def test_benchmark_means_over_all_photos_and_oracle_leaves_itself_out(metrics, tmp_path):
+@pytest.fixture
+def benchmark(tmp_path):
+    """Two subjects with known photos: a has picture 1 twice and 2, b has 3 and 4."""
     folder = tmp_path / "dataset"
     for name, numbers in (("a", (1, 1, 2)), ("b", (3, 4))):
         (folder / name).mkdir(parents=True)
@@ -139,21 +143,68 @@ def test_benchmark_means_over_all_photos_and_oracle_leaves_itself_out(metrics, t
         "Classes\nsubject_name,class\na,ball\nb,mug\nPrompts\nObject Prompts\nprompt_list = [\n"
         "'a red {0} {1}'.format(unique_token, class_token)\n]\n"
     )
-    photos = photo_features(load_benchmark(tmp_path), metrics, segment)
+    return load_benchmark(tmp_path)
+
+
+def policy(scores: pd.DataFrame, name: str) -> pd.DataFrame:
+    return scores[scores["references"] == name]
+
+
+def test_benchmark_means_over_all_photos_and_oracle_leaves_itself_out(metrics, benchmark, tmp_path):
+    photos = photo_features(benchmark, metrics, segment)
+    kept = {"a": 2, "b": 0}
+    pictures = {
+        name: read_image(benchmark.subjects[i].photos[kept[name]]) for i, name in enumerate("ab")
+    }
     with shard(
         tmp_path / "x.h5",
-        {"subject": ["a"], "class_word": ["ball"], "prompt": ["a red ball"]},
-        {"image": [picture(1)]},
+        {
+            "subject": ["a", "a"],
+            "class_word": ["ball"] * 2,
+            "prompt": ["a red ball"] * 2,
+            "seed": ["0", "7"],
+        },
+        {"image": [picture(1), picture(2)]},
     ) as images:
-        drawn = benchmark_scores(images, "toffeenet", photos, metrics, segment)
-    oracle = oracle_scores(photos, metrics)
+        drawn = benchmark_scores(images, "toffeenet", photos, metrics, segment, kept, pictures)
+    oracle = oracle_scores(photos, metrics, kept)
+    first = drawn[drawn["seed"] == "0"]
     for metric in SIMILARITIES:
         features = photos["a"][metric]
         s = float(metrics.similarity(metric, features[0], features[2]))
-        assert value(drawn, "toffeenet", metric) == pytest.approx((1 + 1 + s) / 3, abs=1e-5)
-        own = oracle[(oracle["subject"] == "a") & (oracle["metric"] == metric)]["value"]
-        assert own.to_numpy() == pytest.approx([(1 + s) / 2, (1 + s) / 2, s], abs=1e-5), metric
-        assert len(oracle[(oracle["subject"] == "b") & (oracle["metric"] == metric)]) == 2
+        all_photos, one_photo = (policy(first, name) for name in ("all photos", "one photo"))
+        assert value(all_photos, "toffeenet", metric) == pytest.approx((1 + 1 + s) / 3, abs=1e-5)
+        assert value(one_photo, "toffeenet", metric) == pytest.approx(s, abs=1e-5)
+        own = oracle[(oracle["subject"] == "a") & (oracle["metric"] == metric)]
+        found = policy(own, "all photos")["value"].to_numpy()
+        assert found == pytest.approx([(1 + s) / 2, (1 + s) / 2, s], abs=1e-5), metric
+        found = policy(own, "one photo")["value"].to_numpy()
+        assert found == pytest.approx([s, s], abs=1e-5), metric  # the others against the kept one
+        other = oracle[(oracle["subject"] == "b") & (oracle["metric"] == metric)]
+        assert len(policy(other, "all photos")) == 2 and len(policy(other, "one photo")) == 1
+    # the second picture is the kept photo itself
+    copied = drawn[(drawn["metric"] == "copy_rate") & (drawn["references"] == "one photo")]
+    assert copied.set_index("seed")["value"].to_dict() == {"0": 0, "7": 1}
+
+
+def test_features_of_photos_survive_their_file(encoders, metrics, benchmark, tmp_path, monkeypatch):
+    monkeypatch.setattr(score_dreambench, "load_segmenter", lambda folder: segment)
+    references = tmp_path / "references.yaml"
+    references.write_text('"*": 00.png\n')
+    out, features = tmp_path / "oracle.parquet", tmp_path / "photos.safetensors"
+    score_dreambench.score_oracle(
+        benchmark=tmp_path,
+        references=references,
+        segmenter=tmp_path,
+        out=out,
+        features_out=features,
+        batch=4,
+        **encoders,
+    )
+    read = score_dreambench.read_photo_features(features)
+    for subject, values in photo_features(benchmark, metrics, segment).items():
+        assert all(torch.allclose(read[subject][n], values[n], atol=1e-5) for n in read[subject])
+    assert set(read_scores(out)["references"]) == {"all photos", "one photo"}
 
 
 def test_base_reads_what_the_nearest_text_says(metrics, tmp_path, monkeypatch):

@@ -1,10 +1,17 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_ind, ttest_rel
+from scipy.stats import spearmanr, ttest_ind, ttest_rel
 
 from toffee.errors import ToffeeError
-from toffee.evaluation.statistics import difference, gap_closed, paired_difference, summarise
+from toffee.evaluation.statistics import (
+    difference,
+    gap_closed,
+    in_common,
+    paired_difference,
+    spearman,
+    summarise,
+)
 
 
 def scores(values: dict[str, np.ndarray], metric: str = "dino") -> pd.DataFrame:
@@ -146,3 +153,60 @@ def test_values_that_are_not_finite_are_named(values):
         summarise(frame)
     with pytest.raises(ToffeeError, match="missing column 'prompt'"):
         summarise(frame.drop(columns="prompt"))
+
+
+def test_what_methods_have_in_common_is_compared_and_no_more(values):
+    """A method that was drawn for a part is compared on that part, seed by seed."""
+    frame = scores(values).assign(seed="0")
+    frame = pd.concat([frame, frame[frame["method"] != "better"].assign(seed="1", value=9.0)])
+    part = (frame["method"] != "better") | (frame["subject"].isin(["s0", "s1"]))
+    part &= (frame["method"] != "better") | (frame["prompt"] != "p2")
+    photos = frame[frame["method"] == "base"].assign(method="photos", prompt="", seed="0")
+    found = in_common(pd.concat([frame[part], photos]), ["base", "better", "photos"])
+    cells = found[found["prompt"] != ""].groupby("method")[["subject", "prompt", "seed"]]
+    assert set(found["subject"]) == {"s0", "s1"} and set(found["method"]) == {
+        "base",
+        "better",
+        "photos",
+    }
+    assert {len(group) for _, group in cells} == {4} and set(found["seed"]) == {"0"}
+    row = paired_difference(found, "better", "base").iloc[0]
+    expected = (values["better"] - values["base"])[:2, :2].mean()
+    assert row.value == pytest.approx(expected) and row.n == 2
+
+
+def test_nothing_in_common_is_an_error(values):
+    frame = scores(values)
+    frame.loc[frame["method"] == "better", "subject"] += "x"
+    with pytest.raises(ToffeeError, match="no subject and prompt that all of base, better have"):
+        in_common(frame, ["base", "better"])
+
+
+def test_spearman_is_scipys_on_the_means_over_subjects():
+    random = np.random.default_rng(0)
+    order = ["b", "c", "a", "d", "e", "f"]  # not the alphabet's
+    frames = []
+    for place, setting in enumerate(order):
+        part = scores({"m": 0.3 * place + random.normal(size=(9, 4))})
+        frames.append(part.assign(setting=setting))
+    frame = pd.concat(frames)
+    row = spearman(frame, order, "x").iloc[0]
+    means = frame.groupby(["setting", "subject"])["value"].mean().groupby("setting").mean()[order]
+    assert row.value == pytest.approx(spearmanr(range(6), means).statistic)
+    without = []
+    for subject in frame["subject"].unique():
+        rest = frame[frame["subject"] != subject].groupby("setting")["value"].mean()[order]
+        without.append(spearmanr(range(6), rest).statistic)
+    expected = np.sqrt(8 / 9 * np.square(without - np.mean(without)).sum())
+    assert row.stderr == pytest.approx(expected) and row.n == 9
+    assert row.method == "spearman(x)"
+
+
+def test_spearman_of_monotone_and_flat_curves():
+    order = [f"{n}" for n in range(6)]
+    frame = pd.concat(
+        [scores({"m": np.full((3, 2), float(n))}).assign(setting=n_) for n, n_ in enumerate(order)]
+    )
+    assert spearman(frame, order, "x").iloc[0].value == 1
+    assert spearman(frame, order[::-1], "x").iloc[0].value == -1
+    assert np.isnan(spearman(frame.assign(value=1.0), order, "x").iloc[0].value)

@@ -60,7 +60,10 @@ def test_views_show_source_generated_target(run, coloured, tmp_path):
 
 def test_toffeenet_shows_its_own_images_beside_text_only(run, coloured, tmp_path):
     out = tmp_path / "toffeenet.png"
-    figures.draw_toffeenet(run["benchmark_images"], run["benchmark"], out, rows=1, prompts=3)
+    references = tmp_path / "references.yaml"
+    references.write_text('"*": 01.jpg\n')
+    given = (run["benchmark_images"], run["benchmark"], references)
+    figures.draw_toffeenet(*given, out, rows=1, prompts=3)
     figure = read(out)
     assert all(cells_of(figure, coloured(100 + i)) == 1 for i in range(3))
     assert cells_of(figure, coloured(0)) == 1  # text only, first prompt

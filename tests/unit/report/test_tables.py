@@ -90,37 +90,82 @@ def test_views_differences(tmp_path, out):
     assert table.loc["own_target − own_source", "mask_iou"]["value"] == pytest.approx(0.2)
 
 
+def by_policy(path: Path) -> Path:
+    """The scores with both reference policies, of one seed; `one photo` is 0.1 higher."""
+    frame = pd.read_parquet(path)
+    one = frame.assign(references="one photo", value=frame["value"] + 0.1)
+    frame = pd.concat([frame.assign(references="all photos"), one])
+    frame.assign(seed="0").to_parquet(path)
+    return path
+
+
 @pytest.fixture
-def dreambench(tmp_path) -> Path:
+def dreambench(tmp_path) -> dict:
     means = {
         "toffeenet": {"dino": 0.6, "clip_t": 0.3},
-        "oracle": {"dino": 0.8},
         "text_only": {"dino": 0.4, "clip_t": 0.31},
         "wrong_subject": {"dino": 0.3, "clip_t": 0.3},
     }
-    return write_scores(tmp_path / "s.parquet", means)
+    photos = {"oracle": {"dino": 0.8}}
+    return {
+        "scores": [by_policy(write_scores(tmp_path / "s.parquet", means))],
+        "oracle": by_policy(write_scores(tmp_path / "o.parquet", photos)),
+        "encoders": "zoo/a, zoo/b",
+        "resolution": 64,
+    }
+
+
+PUBLISHED = REPOSITORY / "config/published"
 
 
 def test_dreambench_stands_beside_the_published_rows(dreambench, out):
-    published = REPOSITORY / "config/published/dreambench.csv"
-    if not published.is_file():
-        pytest.skip(f"no {published}")
-    tabulate_dreambench(dreambench, published, **out, source="world", resolution=64)
+    published = PUBLISHED / "dreambench.csv"
+    tabulate_dreambench(**dreambench, published=published, **out, source="world")
     table = read(out["csv_out"])
+    both = table.loc[("text_only", "dino")].set_index("setting")["value"]
+    told = "class prompt; encoders zoo/a, zoo/b"
+    assert both[f"one photo; {told}"] - both[f"all photos; {told}"] == pytest.approx(0.1)
+    table = table[~table["setting"].str.startswith("one photo")]
     assert table.loc["gap_closed(toffeenet)", "dino"]["value"] == pytest.approx(0.5)
     assert table.loc["toffeenet − wrong_subject", "dino"]["value"] == pytest.approx(0.3)
     paper = table.loc["ToffeeNet", "dino"]
     assert (paper["value"], paper["source"]) == (0.728, "published")
-    assert paper["setting"] == "SD2.1, 1 reference image"
+    assert paper["setting"].startswith("SD2.1, 1 reference image; Toffee (arXiv 2406.09305)")
     assert set(table["source"]) == {"measured", "published"}
     assert np.isnan(paper["stderr"]) and np.isnan(paper["n"])
+    # every published number is there, with where it was printed
+    rows = pd.read_csv(published)
+    numbers = rows[["dino", "clip_i", "clip_t"]].notna().to_numpy().sum()
+    printed = table[table["source"] == "published"]
+    assert len(printed) == numbers
+    assert printed["setting"].str.contains("arXiv").all()
+    text = out["markdown_out"].read_text()
+    assert "| text_only | all photos |" in text and "Metric encoders: zoo/a, zoo/b" in text
+
+
+def test_a_baseline_of_some_subjects_is_compared_on_those(dreambench, tmp_path, out):
+    means = {"dreambooth": {"dino": 0.7, "clip_t": 0.3}}
+    path = by_policy(write_scores(tmp_path / "d.parquet", means))
+    frame = pd.read_parquet(path)
+    frame[frame["subject"].isin(["s0", "s1", "s2"])].to_parquet(path)
+    dreambench["scores"].append(path)
+    tabulate_dreambench(**dreambench, published=PUBLISHED / "dreambench.csv", **out, source="world")
+    table = read(out["csv_out"])
+    table = table[table["setting"].str.startswith("all photos")]
+    for method, change in (("dreambooth − text_only", 0.3), ("toffeenet − dreambooth", -0.1)):
+        row = table.loc[method, "dino"]
+        assert row["n"] == 3 and row["value"] == pytest.approx(change), method
+        assert row["stderr"] == pytest.approx(0, abs=1e-9)  # the same noise in both
+    assert table.loc["gap_closed(dreambooth)", "dino"]["n"] == 3
+    own = table.loc["dreambooth", "dino"]
+    assert own["setting"] == "all photos; token prompt; encoders zoo/a, zoo/b"
 
 
 def test_note_of_not_comparable_depends_on_the_source(dreambench, out, tmp_path):
     published = tmp_path / "p.csv"
     published.write_text("method,backbone,reference_images,dino\nReal images,,,0.774\n")
     for source, expected in (("world", True), ("folders", False)):
-        tabulate_dreambench(dreambench, published, **out, source=source, resolution=64)
+        tabulate_dreambench(**dreambench, published=published, **out, source=source)
         assert ("not comparable" in out["markdown_out"].read_text()) == expected
 
 
@@ -180,7 +225,7 @@ def test_page_holds_everything_itself(dreambench, out, tmp_path, run):
     draw_views(run["view_images"], tmp_path / "views.png", rows=1)
     published = tmp_path / "p.csv"
     published.write_text("method,backbone,reference_images,dino\n<b>x,SD,1,0.774\n")
-    tabulate_dreambench(dreambench, published, **out, source="world", resolution=64)
+    tabulate_dreambench(**dreambench, published=published, **out, source="world")
     write_page("tiny", [out["csv_out"]], [tmp_path / "views.png"], tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "http" not in page and "data:image/png;base64," in page

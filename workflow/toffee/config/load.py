@@ -2,14 +2,16 @@
 
 import difflib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from toffee.config.models import HubSource, ModelSet, ZooSource
-from toffee.config.sections import Config
+from toffee.config.sections import METHODS, Config, ToffeeNet
 from toffee.errors import ToffeeError
+
+ANY = "*"
 
 
 def load_config(values: dict[str, Any]) -> Config:
@@ -23,9 +25,20 @@ def load_config(values: dict[str, Any]) -> Config:
             says what was expected.
     """
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         raise ToffeeError(one_line(error)) from None
+    for name in config.variants:
+        if name in METHODS:
+            taken = ", ".join(METHODS)
+            raise ToffeeError(
+                f"config key variants.{name}: expected a name that is none of: {taken}"
+            )
+        try:
+            config.variant(name)
+        except ValidationError as error:
+            raise ToffeeError(one_line(error, f"variants.{name}", ToffeeNet)) from None
+    return config
 
 
 def load_catalogue(path: str | Path, name: str) -> dict[str, ZooSource | HubSource]:
@@ -105,23 +118,24 @@ def _expectation(found: dict[str, Any]) -> str:
 def _suggestion(location: list[str], model: type[BaseModel]) -> str:
     """A close name in the same section, else the same name in another one."""
     name, siblings = location[-1], _keys(model)
-    parent = ".".join(location[:-1])
-    here = [key.split(".")[-1] for key in siblings if key.rpartition(".")[0] == parent]
+    parents = {".".join(location[:-1]), ".".join([*location[:-2], ANY])}
+    here = [key.split(".")[-1] for key in siblings if key.rpartition(".")[0] in parents]
     close = difflib.get_close_matches(name, here, n=1)
     if close:
         return f", did you mean {'.'.join([*location[:-1], close[0]])}?"
-    elsewhere = [key for key in siblings if key.split(".")[-1] == name]
+    elsewhere = [key for key in siblings if key.split(".")[-1] == name and ANY not in key]
     if elsewhere:
         return f", did you mean {elsewhere[0]}?"
     return f", expected one of: {', '.join(here)}" if here else ""
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """Dotted names of all keys of a model, sections included."""
+    """Dotted names of all keys of a model, sections included; `*` is a name that a user gives."""
     keys = []
     for name, field in model.model_fields.items():
         keys.append(prefix + name)
+        named = f"{name}.{ANY}" if get_origin(field.annotation) is dict else name
         for kind in (field.annotation, *get_args(field.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel) and name != "root":
-                keys += _keys(kind, f"{prefix}{name}.")
+                keys += _keys(kind, f"{prefix}{named}.")
     return keys

@@ -21,7 +21,8 @@ SCALES = {"tiny": "config.yaml", "small": "small.yaml", "paper": "paper.yaml"}
 INTRODUCTION = """# Configuration
 `config.yaml` is the tiny scale and holds every key. `small.yaml` and `paper.yaml` hold what differs
 and are laid over it: `snakemake --cores 8 --configfile config/small.yaml`. A single value can be
-changed on the command line: `snakemake --cores 2 --config 'refiner={steps: 500}'`. An unknown key
+changed on the command line: `snakemake --cores 2 --config 'refiner={steps: 500}'`, and
+`--config scale=small` stands for the small scale's file. An unknown key
 or a value out of range stops with one line that names it, before any rule runs. A changed value
 reruns the rules that take it and what follows from them, and nothing else.
 
@@ -30,7 +31,15 @@ reruns the rules that take it and what follows from them, and nothing else.
 | `config.yaml`, `small.yaml`, `paper.yaml` | the three scales |
 | `models.yaml` | sources of the base models: set → role → zoo folder or hub commit |
 | `prompts/*.yaml` | contexts, colours, textures and styles that the prompts are made of |
+| `references/*.yaml` | the one photo kept of each benchmark subject, see below |
 | `published/` | published numbers with their sources |
+
+`references/*.yaml` has a line `subject: file name` for each benchmark subject, with the name of one
+of its photos; `"*": file name` stands for all that are not named. That photo is what ToffeeNet is
+shown, and what reference policy `one photo` of table `dreambench` compares with.
+
+`variants` names further models: each is `toffeenet` with the keys that it changes, trained on the
+same data by the same rule, and a row of the table of what it changes: a new line is a new row.
 
 Numbers are this project's choices unless a comment in the file says that they are the paper's. "="
 stands for the value of the tiny scale. This page and `workflow/schemas/config.schema.json` are
@@ -105,6 +114,10 @@ def takes(entry: dict[str, Any]) -> str:
         return " or ".join(
             "none" if one["type"] == "null" else takes(one) for one in entry["anyOf"]
         )
+    if entry.get("type") == "array":
+        return f"list of {takes(entry['items'])}"
+    if entry.get("type") == "object":
+        return "name: changed keys of `toffeenet`"
     if "enum" in entry:
         return ", ".join(f"`{value}`" for value in entry["enum"])
     kind = {"integer": "whole number", "number": "number", "boolean": "true or false"}.get(

@@ -5,9 +5,10 @@ and the files of other scales are laid over it. A number may come as text, becau
 Snakemake hands on `--config 'refiner={steps: 500}'`.
 """
 
-from typing import Annotated, Literal
+from copy import copy
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 KINDS = ("generation", "background", "colour", "texture", "style")
 MATCHING_RULES = ("cosine", "silhouette", "silhouette+position")
@@ -83,6 +84,10 @@ class Data(Section):
     )
     benchmark_subjects: Count = Field(
         description="held-out benchmark subjects that the world writes (subjects)"
+    )
+    references: Path = Field(
+        description="YAML file that names the one photo kept of each benchmark subject (path, "
+        "relative to the repository)"
     )
     folders: Folders = Field(description="folders of real data")
 
@@ -269,6 +274,38 @@ class ToffeeNet(Section):
         return self
 
 
+def _optional(field: Any) -> Any:
+    """A field of another section that may be left out."""
+    field = copy(field)
+    field.default = None
+    return field
+
+
+Variant = create_model(
+    "Variant",
+    __base__=Section,
+    __doc__="Overrides of keys of `toffeenet`; what is left out is as there.",
+    **{
+        name: (field.annotation, _optional(field)) for name, field in ToffeeNet.model_fields.items()
+    },
+)
+
+VariantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
+
+METHODS = (
+    "text_only",
+    "initial",
+    "dreambooth",
+    "toffeenet",
+    "wrong_subject",
+    "strength",
+    "oracle",
+    "input",
+    "target",
+)
+"""Rows of the evaluation that are no variants: no variant may have such a name."""
+
+
 class Evaluation(Section):
     """How much is generated and scored."""
 
@@ -281,12 +318,38 @@ class Evaluation(Section):
     )
     base_prompts: Count = Field(description="held-out prompts in table base (prompts)")
     images_per_prompt: Count = Field(
-        description="images for each subject and prompt of the benchmark (images); DreamBench "
-        "draws 4"
+        description="generation seeds: images for each subject and prompt of the benchmark, one a "
+        "seed (images); DreamBench draws 4"
+    )
+    core_images_per_prompt: Count = Field(
+        description="the first of them, that target `all` draws for table dreambench (images)"
+    )
+    ablation_prompts: Count = Field(
+        description="prompts of each benchmark subject that variants of ToffeeNet are drawn with, "
+        "spread over its list (prompts)"
+    )
+    strengths: Annotated[list[Annotated[float, Field(ge=0, le=10)]], Field(min_length=6)] = Field(
+        description="values of λ in table strength, rising (1 = as trained)"
+    )
+    strength_prompts: Count = Field(
+        description="prompts of each benchmark subject in table strength, spread over its list "
+        "(prompts)"
+    )
+    editing_subjects: Count = Field(
+        description="held-out subjects that are edited in every way in tables editing and "
+        "variants, all of refiner_subjects where those are fewer (subjects)"
     )
     dataset_pairs: Count = Field(
         description="accepted and as many rejected pairs that the yardsticks score (pairs)"
     )
+
+    @model_validator(mode="after")
+    def _parts_fit_the_whole(self) -> "Evaluation":
+        if self.core_images_per_prompt > self.images_per_prompt:
+            raise ValueError("expected core_images_per_prompt to be at most images_per_prompt")
+        if sorted(set(self.strengths)) != self.strengths:
+            raise ValueError("expected strengths that rise from value to value")
+        return self
 
 
 class Config(Section):
@@ -306,4 +369,19 @@ class Config(Section):
     synthesis: Synthesis = Field(description="the dataset of pairs")
     filter: Filter = Field(description="thresholds between candidates and the dataset")
     toffeenet: ToffeeNet = Field(description="training and use of ToffeeNet")
+    variants: dict[VariantName, Variant] = Field(
+        description="models that differ from `toffeenet` in the keys named here, and their rows: "
+        "table reconstruction has those that set reconstruction, segmentation those that set "
+        "segmented, editing those that set depth, variants all others"
+    )
     evaluation: Evaluation = Field(description="how much is generated and scored")
+
+    def variant(self, name: str) -> ToffeeNet:
+        """The settings of a variant: `toffeenet` with its overrides; of `toffeenet` itself.
+
+        Raises pydantic's ValidationError where the two do not go together.
+        """
+        if name not in self.variants:
+            return self.toffeenet
+        changes = self.variants[name].model_dump(exclude_unset=True)
+        return ToffeeNet.model_validate(self.toffeenet.model_dump() | changes)

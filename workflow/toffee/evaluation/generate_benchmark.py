@@ -1,91 +1,123 @@
-"""Draw the benchmark (DreamBench's layout): every subject under every prompt."""
+"""Draw the benchmark (DreamBench's layout): subjects under prompts, with one generation seed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from toffee.data.dreambench import load_benchmark
+from toffee.data.dreambench import BenchmarkSubject, load_benchmark
 from toffee.data.images import image_size, read_image, read_mask, to_arrays
+from toffee.data.references import kept_photos
 from toffee.diffusion import batches
-from toffee.errors import ToffeeError
 from toffee.evaluation.image_set import write_image_set
+from toffee.evaluation.names import scale_name
+from toffee.models.depth import DepthEstimator
 from toffee.models.segmenter import Segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.progress import progress
 from toffee.seeds import noise, seed_of
 from toffee.toffeenet import ToffeeNet
 
-METHODS = ("text_only", "toffeenet", "wrong_subject")
 CONTEXTS = 20  # of a subject's 25 prompts; the rest change a property
+BASE_METHODS = ("text_only", "initial")
+"""Methods of the base model; every other one is a ToffeeNet."""
 
 
 def generate_benchmark(
     *,
     method: str,
     benchmark: str | Path,
+    references: str | Path,
     text_to_image: str | Path,
+    controlnet_depth: str | Path | None,
+    depth_estimator: str | Path | None,
     toffeenet: str | Path | None,
     subject_encoder: str | Path,
     segmenter: str | Path,
     out: str | Path,
     resolution: int,
-    images_per_prompt: int,
-    subject_scale: float,
+    prompts: int | None,
+    attempt: int,
+    subject_scales: Sequence[float],
     sampler_steps: int,
     guidance: float,
+    control_scale: float,
     batch: int,
     quality: int,
     seed: int,
 ) -> None:
-    """Draw all prompts of all benchmark subjects with one method.
+    """Draw prompts of all benchmark subjects with one method.
 
-    Methods: `text_only` (the base model, which never sees the subject), `toffeenet` (conditioned on
-    the subject's first photo), `wrong_subject` (ToffeeNet, conditioned on another subject of the
-    class, or on the next subject where the class has no other). All start from the same noise.
+    Methods: `text_only` (the base model, which never sees the subject), `initial` (the base model
+    with the depth ControlNet, over the depth of the subject's kept photo), `wrong_subject`
+    (ToffeeNet, conditioned on another subject of the class, or on the next subject where the class
+    has no other); any other name is a ToffeeNet, conditioned on the subject's kept photo. All start
+    from the same noise.
 
     Writes one row a picture: columns subject, class_word, prompt (without the unique token),
-    prompt_kind (context or property), method, conditioned_on (a subject, or ""); image `image`.
+    prompt_kind (context or property), method, conditioned_on (a subject, or ""), setting (λ, where
+    there are several), seed (the generation seed); image `image`.
 
-    Raises:
-        ToffeeError: the method is unknown.
+    Args:
+        references: which photo of each subject is kept (see `toffee.data.references`).
+        prompts: how many prompts of each subject, spread over its list; None for all.
+        attempt: the generation seed, from 0; further ones change none of the pictures before.
+        subject_scales: values of λ; each draws every prompt, from the same noise.
+        seed: seed of the evaluation's draws.
     """
-    if method not in METHODS:
-        raise ToffeeError(f"unknown method {method!r}, expected one of {', '.join(METHODS)}")
-    subjects = load_benchmark(benchmark).subjects
+    loaded = load_benchmark(benchmark)
+    kept = kept_photos(references, loaded)
+    subjects = loaded.subjects
     shown = {s.subject: s.subject for s in subjects}
     if method == "wrong_subject":
         shown = {s.subject: _another(place, subjects) for place, s in enumerate(subjects)}
     rows = [
-        (subject, prompt, attempt)
+        (subject, place, scale)
+        for scale in subject_scales
         for subject in subjects
-        for prompt in range(len(subject.prompts))
-        for attempt in range(images_per_prompt)
+        for place in spread(len(subject.prompts), prompts)
     ]
-    texts = [subject.prompts[prompt].text for subject, prompt, _ in rows]
+    texts = [subject.prompts[place].text for subject, place, _ in rows]
     seeds = [
-        seed_of(seed, "benchmark", subject.subject, subject.prompts[prompt].text, attempt)
-        for subject, prompt, attempt in rows
+        seed_of(seed, "benchmark", subject.subject, subject.prompts[place].text, attempt)
+        for subject, place, _ in rows
     ]
-    if method == "text_only":
-        base = TextToImage(text_to_image)
+    if method in BASE_METHODS:
+        base = TextToImage(text_to_image, controlnet_depth if method == "initial" else None)
+        depths = {}
+        if method == "initial":
+            depths = _depths(subjects, kept, resolution, DepthEstimator(depth_estimator))
 
         def draw(span: slice, start: torch.Tensor) -> torch.Tensor:
-            return base.draw(texts[span], start, sampler_steps, guidance)
+            depth = None
+            if depths:
+                depth = torch.stack([depths[subject.subject] for subject, *_ in rows[span]])
+            return base.draw(texts[span], start, sampler_steps, guidance, depth, control_scale)
 
         shape = base.latent_shape(resolution)
     else:
         model = ToffeeNet(toffeenet, text_to_image, subject_encoder)
-        tokens = _subject_tokens(subjects, resolution, model, Segmenter(segmenter))
+        tokens = _subject_tokens(subjects, kept, resolution, model, Segmenter(segmenter))
 
         def draw(span: slice, start: torch.Tensor) -> torch.Tensor:
             condition = torch.stack([tokens[shown[subject.subject]] for subject, *_ in rows[span]])
-            return model.draw(texts[span], condition, start, sampler_steps, guidance, subject_scale)
+            scale = rows[span][0][2]
+            return model.draw(texts[span], condition, start, sampler_steps, guidance, scale)
 
         side = resolution // model.autoencoder.factor
         shape = (model.autoencoder.channels, side, side)
+    # a batch has one λ
+    each = len(rows) // len(subject_scales)
+    spans = [
+        slice(first + part.start, first + part.stop)
+        for first in range(0, len(rows), each)
+        for part in batches(each, batch)
+    ]
     arrays = []
-    for span in progress(batches(len(rows), batch), desc=f"benchmark {method}", unit="batch"):
+    for span in progress(spans, desc=f"benchmark {method} {attempt}", unit="batch"):
         arrays += to_arrays(draw(span, noise(seeds[span], shape)))
+    several = len(subject_scales) > 1
     write_image_set(
         out,
         columns={
@@ -97,28 +129,54 @@ def generate_benchmark(
             "conditioned_on": [
                 "" if method == "text_only" else shown[subject.subject] for subject, *_ in rows
             ],
+            "setting": [scale_name(scale) if several else "" for *_, scale in rows],
+            "seed": [str(attempt)] * len(rows),
         },
         images={"image": arrays},
         quality=quality,
     )
 
 
-def _another(place: int, subjects: list) -> str:
+def spread(total: int, count: int | None) -> list[int]:
+    """`count` places of a list of `total`, from its first to its last; all of them for None."""
+    if count is None or count >= total:
+        return list(range(total))
+    return [int(place) for place in np.linspace(0, total - 1, count).round()]
+
+
+def _another(place: int, subjects: list[BenchmarkSubject]) -> str:
     """The next subject of the same class, else the next subject."""
     turned = subjects[place + 1 :] + subjects[:place]
     same = [s for s in turned if s.class_word == subjects[place].class_word]
     return (same or turned)[0].subject
 
 
-def _subject_tokens(
-    subjects: list, resolution: int, model: ToffeeNet, segment: Segmenter
+def _depths(
+    subjects: list[BenchmarkSubject],
+    kept: dict[str, int],
+    resolution: int,
+    estimate: DepthEstimator,
 ) -> dict[str, torch.Tensor]:
-    """Patch tokens [N,d] of each subject's first photo."""
-    photos = torch.stack([read_image(s.photos[0], resolution) for s in subjects])
+    """Normalised depth [H,W] of each subject's kept photo."""
+    photos = [read_image(s.photos[kept[s.subject]], resolution) for s in subjects]
+    depths = estimate(torch.stack(photos))
+    return {subject.subject: depth for subject, depth in zip(subjects, depths, strict=True)}
+
+
+def _subject_tokens(
+    subjects: list[BenchmarkSubject],
+    kept: dict[str, int],
+    resolution: int,
+    model: ToffeeNet,
+    segment: Segmenter,
+) -> dict[str, torch.Tensor]:
+    """Patch tokens [N,d] of each subject's kept photo."""
+    photos = torch.stack([read_image(s.photos[kept[s.subject]], resolution) for s in subjects])
     masks = segment.segment(photos, [s.class_word for s in subjects])
     for place, subject in enumerate(subjects):
         if subject.masks:
-            size = image_size(subject.photos[0])
-            masks[place] = read_mask(subject.masks[0], resolution, size=size)
+            at = kept[subject.subject]
+            size = image_size(subject.photos[at])
+            masks[place] = read_mask(subject.masks[at], resolution, size=size)
     tokens = model.tokens(photos, masks)
     return {subject.subject: row for subject, row in zip(subjects, tokens, strict=True)}

@@ -1,7 +1,7 @@
 """The pictures of an evaluation, in the same file format as the dataset's shards."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +12,26 @@ from toffee.storage import ShardWriter
 def write_image_set(
     out: str | Path,
     columns: Mapping[str, Sequence[str]],
-    images: Mapping[str, Sequence[np.ndarray | None]],
-    masks: Mapping[str, Sequence[np.ndarray]] | None = None,
+    images: Mapping[str, Sequence[np.ndarray | bytes | None]],
+    masks: Mapping[str, Sequence[np.ndarray | None]] | None = None,
     quality: int = 95,
+    lossless: Collection[str] = (),
 ) -> None:
-    """Write pictures (JPEG), masks (PNG) and text columns, one value a row each.
+    """Write pictures, masks (PNG) and text columns, one value a row each.
 
-    The whole set is written at once: an evaluation is drawn in one go and not resumed.
+    Pictures are JPEG, those named in `lossless` PNG; bytes of another file are taken over as they
+    are. The whole set is written at once: an evaluation is drawn in one go and not resumed.
     """
     masks = masks or {}
     rows = len(next(iter(columns.values())))
-    layout = dict.fromkeys(images, "jpeg") | dict.fromkeys(masks, "mask")
+    layout = {name: "png" if name in lossless else "jpeg" for name in images}
+    layout |= dict.fromkeys(masks, "mask")
     digest = hashlib.sha256()
     for values in [*images.values(), *masks.values()]:
         for value in values:
-            digest.update(b"" if value is None else np.ascontiguousarray(value).tobytes())
+            if isinstance(value, np.ndarray):
+                value = np.ascontiguousarray(value).tobytes()
+            digest.update(value or b"")
     with ShardWriter(
         out, rows, digest.hexdigest(), layout, dict.fromkeys(columns, "str"), quality
     ) as writer:

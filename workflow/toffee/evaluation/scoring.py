@@ -34,19 +34,32 @@ def load_segmenter(folder: Path) -> Segment:
 
 
 def stored_features(
-    shard: Shard, name: str, rows: Sequence[int], metrics: Metrics, segment: Segment, desc: str
+    shard: Shard,
+    name: str,
+    rows: Sequence[int],
+    metrics: Metrics,
+    segment: Segment,
+    desc: str,
+    also: Callable[[Tensor, Tensor, np.ndarray], dict[str, Tensor]] | None = None,
 ) -> dict[str, Tensor]:
     """Features [rows, D] by metric of image `name` of some rows, segmented by the column
     class_word.
 
-    With `mask_found` [rows]: 1 where the segmenter found the subject, else 0.
+    With `mask_found` [rows]: 1 where the segmenter found the subject, else 0. also: gives further
+    values [B, ...] by name of images [B, 3, H, W], their masks [B, H, W] and their rows [B].
     """
     words = shard.column("class_word")
     parts = []
     for some in batches(np.asarray(rows), metrics.batch, desc):
         images = shard.images(name, some)
         masks = segment(images, [str(word) for word in words[some]]).cpu()
-        parts.append({**metrics.features(images, masks), "mask_found": found(masks)})
+        more = also(images, masks, some) if also else {}
+        parts.append({**metrics.features(images, masks), "mask_found": found(masks), **more})
+    return joined(parts)
+
+
+def joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The batches' values by name, one after the other."""
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 

@@ -7,6 +7,8 @@ frames with the columns method, setting, subject, prompt, metric, value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -97,6 +99,52 @@ def gap_closed(scores: pd.DataFrame, base: str, method: str, ceiling: str) -> pd
             (f"gap_closed({method})", _setting(scores, method), metric, *_ratio(part, whole))
         )
     return pd.DataFrame(rows, columns=list(RESULT))
+
+
+def in_common(scores: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    """The scores of some methods on the subjects, prompts and generation seeds that all of them
+    have.
+
+    A method that was only drawn for a part is so compared on that part. Scores of photos (prompt
+    "") are kept for the subjects in common. Raises ToffeeError where there is nothing in common.
+    """
+    scores = scores[scores["method"].isin(list(methods))]
+    keys = [key for key in ("subject", "prompt", "seed") if key in scores]
+    photos = scores["prompt"] == ""
+    cells = scores.loc[~photos, ["method", *keys]].drop_duplicates()
+    counts = cells.groupby(keys).size()
+    both = counts.index[counts == cells["method"].nunique()]
+    if both.empty:
+        raise ToffeeError(f"scores: no subject and prompt that all of {', '.join(methods)} have")
+    kept = pd.MultiIndex.from_frame(scores[keys]).isin(both)
+    subjects = set(both.get_level_values("subject"))
+    return scores[kept | (photos & scores["subject"].isin(subjects))]
+
+
+def spearman(scores: pd.DataFrame, order: Sequence[str], name: str) -> pd.DataFrame:
+    """Spearman's rank correlation of the settings' order with the mean over subjects, by metric.
+
+    scores: of one method; order: its settings, rising. Rows as `summarise`, with the method
+    "spearman(name)", no setting and the jackknife's standard error over subjects. NaN where the
+    means are all equal.
+    """
+    _check(scores)
+    rank = {setting: place for place, setting in enumerate(order)}
+    rows = []
+    for metric, group in scores.groupby("metric", sort=False):
+        means = group.pivot_table(index="subject", columns="setting", values="value")
+        means = means[sorted(means, key=rank.__getitem__)]
+        n = len(means)
+        whole = _rank_correlation(means)
+        without = np.array([_rank_correlation(means.drop(subject)) for subject in means.index])
+        error = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
+        rows.append((f"spearman({name})", "", metric, whole, error if n > 1 else np.nan, n))
+    return pd.DataFrame(rows, columns=list(RESULT))
+
+
+def _rank_correlation(means: pd.DataFrame) -> float:
+    curve = means.mean().round(12).rank()
+    return float(curve.corr(pd.Series(range(len(curve)), index=curve.index, dtype=float)))
 
 
 def paired_values(scores: pd.DataFrame, a: str, b: str) -> pd.DataFrame:

@@ -20,12 +20,19 @@ from toffee.files import atomic_path, write_text
 TABLE = ("method", "setting", "metric", "value", "stderr", "n", "source")
 COUNTS = ("candidates", "pairs", "quarantined")
 """Metrics that are whole numbers."""
-PUBLISHED_METRICS = ("dino", "clip_i", "clip_t", "seg_dino")
+PUBLISHED_METRICS = ("dino", "clip_i", "seg_dino", "clip_t")
+NOT_COMPARABLE = (
+    "**Measured and published rows are not comparable here**: the measured ones come from another "
+    "world (procedural renders of {resolution} pixels) and from other, much smaller encoders. "
+    "Compare within the measured rows only."
+)
 
 
 def published_rows(path: Path) -> pd.DataFrame:
-    """The published rows in the tables' columns; the backbone and the number of references are the
-    setting."""
+    """The published rows in the tables' columns.
+
+    The setting is the backbone, the number of references, the source, and its note.
+    """
     try:
         published = pd.read_csv(path, dtype={"reference_images": str})
     except (OSError, ValueError) as error:
@@ -42,12 +49,55 @@ def published_rows(path: Path) -> pd.DataFrame:
             if pd.isna(references)
             else [f"{references} reference image{'s' * (references != '1')}"]
         )
+        told = [row.get(name) for name in ("source", "note")]
+        setting = "; ".join([", ".join(setting), *(str(text) for text in told if pd.notna(text))])
         rows += [
-            (row["method"], ", ".join(setting), name, float(row[name]), None, None, "published")
+            (
+                row["method"],
+                setting.removeprefix("; "),
+                name,
+                float(row[name]),
+                None,
+                None,
+                "published",
+            )
             for name in metrics
             if pd.notna(row[name])
         ]
     return _typed(pd.DataFrame(rows, columns=list(TABLE)))
+
+
+def published_ablation(path: Path, table: str) -> pd.DataFrame:
+    """The published rows of one ablation: method Toffee, the setting with its source."""
+    try:
+        published = pd.read_csv(path)
+        rows = published[published["table"] == table].to_dict("records")
+    except (OSError, ValueError, KeyError) as error:
+        raise ToffeeError(f"{path}: expected a CSV of published ablations ({error})") from None
+    if not rows:
+        raise ToffeeError(f"{path}: no row of table {table}")
+    values = [
+        ("Toffee", f"{row['setting']}; {row['source']}", name, row[name], None, None, "published")
+        for row in rows
+        for name in PUBLISHED_METRICS
+        if pd.notna(row.get(name))
+    ]
+    return _typed(pd.DataFrame(values, columns=list(TABLE)))
+
+
+def comparability(source: str, resolution: int) -> str:
+    """What a table with published rows has to say about comparing: config `data.source` and
+    `data.resolution` of the measured ones; nothing where the photographs are real."""
+    return NOT_COMPARABLE.format(resolution=resolution) if source == "world" else ""
+
+
+def without(table: pd.DataFrame, *conditions: str) -> pd.DataFrame:
+    """The table with conditions that all its rows share left out of the settings, for reading."""
+    setting = table["setting"]
+    for condition in conditions:
+        setting = setting.str.replace(f"; {condition}", "", regex=False)
+        setting = setting.where(setting != condition, "")
+    return table.assign(setting=setting)
 
 
 def markdown(table: pd.DataFrame, metrics: Sequence[str] | None = None) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from toffee.data.dreambench import load_benchmark
 from toffee.data.images import read_image, to_arrays
+from toffee.data.references import kept_photos
 from toffee.data.subjects import load_subjects
 from toffee.errors import ToffeeError
 from toffee.report.grid import BAD, GOOD, Cell, Grid, masked, picture_of_mask, save_figure
@@ -80,14 +81,21 @@ def draw_editing(index: Path, shards: Sequence[Path], out: Path, rows: int = 2) 
 
 
 def draw_toffeenet(
-    images: Mapping[str, Path], benchmark: Path, out: Path, rows: int = 8, prompts: int = 5
+    images: Mapping[str, Path],
+    benchmark: Path,
+    references: Path,
+    out: Path,
+    rows: int = 8,
+    prompts: int = 5,
 ) -> None:
-    """Held-out subjects × prompts: the photo, then what ToffeeNet draws for each prompt.
+    """Held-out subjects × prompts: the kept photo, then what ToffeeNet draws for each prompt.
 
     images: method → file of benchmark images; where there is a method text_only, its picture for
     the first prompt stands last, as what the prompt alone gives.
     """
-    folders = {subject.subject: subject for subject in load_benchmark(benchmark).subjects}
+    loaded = load_benchmark(benchmark)
+    kept = kept_photos(references, loaded)
+    photos = {s.subject: s.photos[kept[s.subject]] for s in loaded.subjects}
     with Shard(images["toffeenet"]) as shard:
         name = first_picture(shard)
         table = pd.DataFrame(
@@ -101,7 +109,7 @@ def draw_toffeenet(
             own = table[table["subject"] == subject["subject"]]
             # spread over the list: it begins with contexts and ends with property changes
             chosen = own.iloc[np.linspace(0, len(own) - 1, min(prompts, len(own))).astype(int)]
-            photo = photo_of(folders[subject["subject"]].photos[0], (shard, name))
+            photo = photo_of(photos[subject["subject"]], (shard, name))
             drawn = [Cell(picture(shard, name, row.row), row.prompt) for row in chosen.itertuples()]
             alone = []
             if "text_only" in images:

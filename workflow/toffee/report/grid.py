@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -46,15 +46,23 @@ class Grid:
     caption: str = ""
 
 
-def save_figure(grids: Sequence[Grid] | Grid, out: Path) -> None:
-    """Write grids below each other as one PNG file. Raises ToffeeError where there is nothing to
-    draw."""
+def save_figure(
+    grids: Sequence[Grid] | Grid, out: Path, above: Callable[[int], Image.Image] | None = None
+) -> None:
+    """Write grids below each other as one PNG file.
+
+    above: draws what stands over them, given the grids' width in pixels. Raises ToffeeError where
+    there is nothing to draw.
+    """
     grids = [grids] if isinstance(grids, Grid) else list(grids)
     if not any(cell.image is not None for grid in grids for row in grid.cells for cell in row):
         raise ToffeeError(f"{out}: no picture to draw, expected at least one")
     size = cell_size(grids)
     parts = [draw(grid, size) for grid in grids]
     width = max(part.width for part in parts)
+    if above is not None:
+        parts.insert(0, above(width))
+        width = max(width, parts[0].width)
     sheet = Image.new("RGB", (width, sum(part.height for part in parts)), PAPER)
     top = 0
     for part in parts:

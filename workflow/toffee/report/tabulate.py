@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,13 +10,21 @@ import pandas as pd
 from toffee.evaluation.dataset_table import dataset_table
 from toffee.evaluation.metrics import SIMILARITIES
 from toffee.evaluation.scoring import read_scores
-from toffee.evaluation.statistics import difference, gap_closed, paired_difference, summarise
+from toffee.evaluation.statistics import (
+    difference,
+    gap_closed,
+    in_common,
+    paired_difference,
+    summarise,
+)
 from toffee.evaluation.tables import (
+    comparability,
     markdown,
     measured,
     only,
     ordered,
     published_rows,
+    without,
     write_table,
 )
 
@@ -31,17 +40,16 @@ DREAMBENCH = (
     "histogram_masked",
     "efficientnet",
     "efficientnet_masked",
+    "copy_rate",
 )
 PAIRED = (
     "Mean over subjects ± standard error over n subjects; differences are paired by subject and "
     "prompt."
 )
 MORE = "More metrics are in the CSV."
-NOT_COMPARABLE = (
-    "**Measured and published rows are not comparable here**: the measured ones come from another "
-    "world (procedural renders of {resolution} pixels) and from other, much smaller encoders. "
-    "Compare within the measured rows only."
-)
+CLASS_PROMPT, TOKEN_PROMPT = "class prompt", "token prompt"
+TOKEN_METHODS = ("dreambooth",)
+"""Methods that draw with the unique token."""
 
 
 def tabulate_refiner(scores: Path, csv_out: Path, markdown_out: Path, default: str) -> None:
@@ -98,39 +106,82 @@ def tabulate_views(scores: Path, csv_out: Path, markdown_out: Path) -> None:
 
 
 def tabulate_dreambench(
-    scores: Path,
+    scores: Sequence[Path],
+    oracle: Path,
     published: Path,
     csv_out: Path,
     markdown_out: Path,
     source: str,
     resolution: int,
+    encoders: str,
 ) -> None:
     """The benchmark: measured methods and the real-photo oracle, beside the published rows.
 
-    published: CSV with the columns method, backbone, reference_images, dino, clip_i, clip_t.
-    source: where the measured photographs come from (config `data.source`); resolution: their side
-    in pixels. They decide about the note that measured and published rows do not compare. Raises
-    ToffeeError where the scores lack text_only or oracle.
+    scores: files of any method and generation seed; oracle: of real photos. published: CSV with the
+    columns method, backbone, reference_images, dino, clip_i, clip_t, source, note. source: where
+    the measured photographs come from (config `data.source`); resolution: their side in pixels.
+    They decide about the note that measured and published rows do not compare. encoders: names of
+    the metric DINO and CLIP. Raises ToffeeError where the scores lack text_only or oracle.
     """
-    order = ("text_only", "wrong_subject", "toffeenet", "oracle")
-    frame = ordered(read_scores(scores), order, needed=("text_only", "oracle"), path=scores)
-    settings = frame.groupby("method", sort=False)["setting"].nunique()
-    methods = [m for m in settings.index[settings == 1] if m not in ("text_only", "oracle")]
-    images = only(frame, SIMILARITIES)
-    parts = [summarise(frame)]
-    parts += [paired_difference(frame, method, "text_only") for method in methods]
-    if {"toffeenet", "wrong_subject"} <= set(methods):
-        parts.append(paired_difference(frame, "toffeenet", "wrong_subject"))
-    parts += [gap_closed(images, "text_only", method, "oracle") for method in methods]
+    order = ("text_only", "initial", "dreambooth", "wrong_subject", "toffeenet", "oracle")
+    frame = pd.concat([read_scores(path) for path in (*scores, oracle)], ignore_index=True)
+    frame = ordered(frame, order, needed=("text_only", "oracle"), path=Path(oracle).parent)
+    frame = with_conditions(frame, encoders)
+    parts = []
+    for policy in frame["references"].unique():
+        parts += _dreambench_rows(frame[frame["references"] == policy])
     table = pd.concat([measured(parts), published_rows(published)], ignore_index=True)
+    seeds = frame.loc[frame["method"] != "oracle", "seed"].nunique()
     text = (
-        "Each generated image against all photos of its subject; `clip_t` with the prompt without "
-        "the unique token. `oracle`: real photos against each other. `gap_closed(A)` = (A − "
+        "Each generated image against real photos of its subject: `all photos`, or the `one photo` "
+        "kept of each subject (which is also what ToffeeNet is shown). `initial`: the base model "
+        "over the depth of that photo. `copy_rate`: share of the subject's patches that repeat "
+        "that photo in place. `oracle`: real photos against each other. `gap_closed(A)` = (A − "
         "text_only) / (oracle − text_only)."
     )
-    note = NOT_COMPARABLE.format(resolution=resolution) if source == "world" else ""
-    body = [markdown(table, DREAMBENCH), text, note, PAIRED, MORE]
+    how = (
+        f"{seeds} generation seed{'s' * (seeds != 1)}. Prompts name the class word without a "
+        "unique token, unless the setting says `token prompt`; `clip_t` is always taken with the "
+        f"former. Metric encoders: {encoders} (`dino`, `clip`); `histogram` and `efficientnet` "
+        "were not trained here."
+    )
+    body = [
+        markdown(without(table, f"encoders {encoders}", CLASS_PROMPT), DREAMBENCH),
+        text,
+        how,
+        comparability(source, resolution),
+        PAIRED,
+        MORE,
+    ]
     write_table(table, csv_out, markdown_out, "DreamBench", body)
+
+
+def with_conditions(frame: pd.DataFrame, encoders: str) -> pd.DataFrame:
+    """Benchmark scores whose settings also say the reference policy, the prompt variant and the
+    metric encoders."""
+    prompts = [TOKEN_PROMPT if m in TOKEN_METHODS else CLASS_PROMPT for m in frame["method"]]
+    prompts = pd.Series(prompts, index=frame.index).where(frame["method"] != "oracle", "")
+    setting = frame["setting"].str.cat([frame["references"], prompts], sep="; ")
+    setting = setting.str.strip("; ").str.cat([f"encoders {encoders}"] * len(frame), sep="; ")
+    return frame.assign(setting=setting)
+
+
+def _dreambench_rows(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    """Means, paired differences and shares of the gap by one reference policy."""
+    methods = [m for m in frame["method"].unique() if m not in ("text_only", "oracle")]
+    pairs = [(method, "text_only") for method in methods]
+    pairs += [
+        ("toffeenet", other)
+        for other in ("initial", "dreambooth", "wrong_subject")
+        if {"toffeenet", other} <= set(methods)
+    ]
+    parts = [summarise(frame)]
+    parts += [paired_difference(in_common(frame, pair), *pair) for pair in pairs]
+    images = only(frame, SIMILARITIES)
+    for method in methods:
+        group = ("text_only", method, "oracle")
+        parts.append(gap_closed(in_common(images, group), "text_only", method, "oracle"))
+    return parts
 
 
 def tabulate_base(scores: Path, csv_out: Path, markdown_out: Path) -> None:

@@ -51,6 +51,63 @@ def redraw(
     return model.autoencoder.decode(torch.where(change, drawn, latents))
 
 
+def edit_pictures(
+    model: TextToImage,
+    estimate: DepthEstimator,
+    segment: Segmenter,
+    arrays: list[np.ndarray],
+    class_words: list[str],
+    kinds: list[str],
+    prompts: list[str],
+    noise: torch.Tensor,
+    steps: int,
+    guidance: float,
+    control_scale: float,
+    strength: float,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Targets, uint8 [H,W,3], and masks, bool [H,W], of edits of pictures, uint8 [H,W,3].
+
+    A target is its picture to the bit outside of the mask.
+
+    Args:
+        class_words, kinds, prompts: of each picture's subject, edit and target.
+        noise: [B,C,h,w].
+        strength: share of the schedule that a subject goes through when its colour, texture or
+            style changes; a background is drawn from nothing.
+        The rest as in `redraw`.
+    """
+    pictures = to_tensor(arrays)
+    masks = edit_mask(segment.segment(pictures, class_words), kinds)
+    depth = estimate(pictures)
+    drawn = torch.zeros_like(pictures)
+    background = [kind == "background" for kind in kinds]
+    for wanted, share in ((True, 1.0), (False, strength)):
+        chosen = [place for place, is_it in enumerate(background) if is_it == wanted]
+        if chosen:
+            drawn[chosen] = redraw(
+                model,
+                pictures[chosen],
+                masks[chosen],
+                [prompts[place] for place in chosen],
+                depth[chosen],
+                noise[chosen],
+                steps,
+                guidance,
+                control_scale,
+                share,
+            )
+    targets = [
+        paste_back(new, old, mask)
+        for new, old, mask in zip(to_arrays(drawn), arrays, masks.numpy(), strict=True)
+    ]
+    return targets, list(masks.numpy())
+
+
+def paste_back(drawn: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """What was drawn inside of the mask [H,W], the picture [H,W,3] to the bit outside of it."""
+    return np.where(mask[..., None], drawn, picture)
+
+
 def make_edits(
     *,
     plan: str | Path,
@@ -88,36 +145,22 @@ def make_edits(
 
         def draw(rows):
             arrays = source.arrays("image", rows["row"].to_numpy())
-            pictures, kinds = to_tensor(arrays), list(rows["kind"])
-            masks = edit_mask(segment.segment(pictures, list(rows["class_word"])), kinds)
             noise = sample_noise(rows, "edits", seed, model.latent_shape(resolution))
-            depth = estimate(pictures)
-            drawn = torch.zeros_like(pictures)
-            for chosen, strength in (
-                ([place for place, kind in enumerate(kinds) if kind == "background"], 1.0),
-                (
-                    [place for place, kind in enumerate(kinds) if kind != "background"],
-                    edit_strength,
-                ),
-            ):
-                if chosen:
-                    drawn[chosen] = redraw(
-                        model,
-                        pictures[chosen],
-                        masks[chosen],
-                        [rows["prompt"].iloc[place] for place in chosen],
-                        depth[chosen],
-                        noise[chosen],
-                        sampler_steps,
-                        guidance,
-                        control_scale,
-                        strength,
-                    )
-            targets = [
-                np.where(mask[..., None], new, old)
-                for mask, new, old in zip(masks.numpy(), to_arrays(drawn), arrays, strict=True)
-            ]
-            return {"target": targets, "mask": list(masks.numpy())}
+            targets, masks = edit_pictures(
+                model,
+                estimate,
+                segment,
+                arrays,
+                list(rows["class_word"]),
+                list(rows["kind"]),
+                list(rows["prompt"]),
+                noise,
+                sampler_steps,
+                guidance,
+                control_scale,
+                edit_strength,
+            )
+            return {"target": targets, "mask": masks}
 
         draw_stage(
             plan=plan,

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from toffee.copying import copy_rate
 from toffee.data.images import to_tensor
 from toffee.diffusion import batches
 from toffee.models.clip import Clip
@@ -18,7 +19,6 @@ from toffee.synthesis.filter import SCORES
 from toffee.synthesis.plan import read_plan
 from toffee.synthesis.stage import identity, subject_images, subject_masks
 
-SAME = 0.04  # mean absolute difference (of [0,1]) below which a patch counts as copied
 TEXTS = ("sample_id", "subject", "class_word", "kind", "prompt", "source_prompt")
 LAYOUT = {
     "target": "jpeg",  # generation; an editing pair's is its PNG, taken over as it is
@@ -35,22 +35,6 @@ def connectedness(mask: np.ndarray) -> float:
     if count == 0:
         return 0.0
     return float(np.bincount(labels.ravel())[1:].max() / mask.sum())
-
-
-def copy_rate(
-    targets: torch.Tensor, subjects: torch.Tensor, masks: torch.Tensor, grid: int
-) -> torch.Tensor:
-    """Share of the target's foreground patches that repeat the subject's picture in place: [B].
-
-    Args:
-        targets, subjects: pictures [B,3,H,W].
-        masks: the subject in the target, bool [B,H,W].
-        grid: patches a side.
-    """
-    difference = F.adaptive_avg_pool2d((targets - subjects).abs().mean(1, keepdim=True), grid)
-    inside = F.adaptive_avg_pool2d(masks[:, None].float(), grid) >= 0.5
-    same = (difference < SAME) & inside
-    return same.flatten(1).sum(1) / inside.flatten(1).sum(1).clamp(min=1)
 
 
 def cut_out_similarity(

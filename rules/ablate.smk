@@ -1,0 +1,154 @@
+"""Tables and figures of ToffeeNet's variants: what it is trained on, reconstruction, input, λ, editing.
+
+Needs: scores of the benchmark and of the held-out edits, published ablations.
+Gives: tables/<name>.csv and .md, figures/strength.png; only targets `tables`, `figures` and their own
+names build them. Which rows a table has follows from config `variants`.
+"""
+
+
+rule tabulate_variants:
+    """ToffeeNet and variants trained on other pairs, at generation and at editing."""
+    input:
+        generation=variant_scores("variants"),
+        editing=edit_scores([BASE, *VARIANTS["variants"]]),
+    output:
+        csv=item(f"{RESULTS}/tables/variants.csv", "table"),
+        markdown=f"{RESULTS}/tables/variants.md",
+    log:
+        log_of("tabulate_variants"),
+    benchmark:
+        benchmark_of("tabulate_variants")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        encoders=ENCODERS,
+        code=code_digest("tabulate_variants"),
+    script:
+        "../workflow/scripts/tabulate_variants.py"
+
+
+rule tabulate_reconstruction:
+    """ToffeeNet by the probability of reconstruction in training, beside the published rows."""
+    input:
+        scores=variant_scores("reconstruction"),
+        published=f"{PUBLISHED}/ablations.csv",
+    output:
+        csv=item(f"{RESULTS}/tables/reconstruction.csv", "table"),
+        markdown=f"{RESULTS}/tables/reconstruction.md",
+    log:
+        log_of("tabulate_reconstruction"),
+    benchmark:
+        benchmark_of("tabulate_reconstruction")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        shares={name: CONFIG.variant(name).reconstruction for name in rows("reconstruction")},
+        encoders=ENCODERS,
+        source=CONFIG.data.source,
+        resolution=CONFIG.data.resolution,
+        code=code_digest("tabulate_reconstruction"),
+    script:
+        "../workflow/scripts/tabulate_reconstruction.py"
+
+
+rule tabulate_segmentation:
+    """ToffeeNet that sees the subject cut out, or its whole photo."""
+    input:
+        scores=variant_scores("segmentation"),
+    output:
+        csv=item(f"{RESULTS}/tables/segmentation.csv", "table"),
+        markdown=f"{RESULTS}/tables/segmentation.md",
+    log:
+        log_of("tabulate_segmentation"),
+    benchmark:
+        benchmark_of("tabulate_segmentation")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        segmented={name: CONFIG.variant(name).segmented for name in rows("segmentation")},
+        encoders=ENCODERS,
+        code=code_digest("tabulate_segmentation"),
+    script:
+        "../workflow/scripts/tabulate_segmentation.py"
+
+
+rule tabulate_strength:
+    """ToffeeNet by λ at inference, with the rank correlations of λ and the metrics."""
+    input:
+        scores=benchmark_files("strength", SEEDS, "parquet"),
+    output:
+        csv=item(f"{RESULTS}/tables/strength.csv", "table"),
+        markdown=f"{RESULTS}/tables/strength.md",
+    log:
+        log_of("tabulate_strength"),
+    benchmark:
+        benchmark_of("tabulate_strength")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        strengths=CONFIG.evaluation.strengths,
+        encoders=ENCODERS,
+        code=code_digest("tabulate_strength"),
+    script:
+        "../workflow/scripts/tabulate_strength.py"
+
+
+rule plot_strength:
+    """Similarity against text alignment over λ, and pictures of the same noise by λ."""
+    input:
+        scores=benchmark_files("strength", SEEDS, "parquet"),
+        images=benchmark_files("strength", SEEDS[:1], "h5"),
+        benchmark=data_root("benchmark"),
+        references=REFERENCES,
+    output:
+        figure=item(f"{RESULTS}/figures/strength.png", "figure"),
+    log:
+        log_of("plot_strength"),
+    benchmark:
+        benchmark_of("plot_strength")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        strengths=CONFIG.evaluation.strengths,
+        code=code_digest("plot_strength"),
+    script:
+        "../workflow/scripts/plot_strength.py"
+
+
+rule tabulate_editing:
+    """Editing by kind, and depth-controlled generation."""
+    input:
+        scores=edit_scores([BASE, *EDIT_CONTROLS, *VARIANTS["editing"]]),
+    output:
+        csv=item(f"{RESULTS}/tables/editing.csv", "table"),
+        markdown=f"{RESULTS}/tables/editing.md",
+    log:
+        log_of("tabulate_editing"),
+    benchmark:
+        benchmark_of("tabulate_editing")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        depth=[name for name in VARIANTS["editing"] if CONFIG.variant(name).depth],
+        encoders=ENCODERS,
+        code=code_digest("tabulate_editing"),
+    script:
+        "../workflow/scripts/tabulate_editing.py"

@@ -1,0 +1,116 @@
+"""Editing of held-out subjects, and drawing in the layout of another view.
+
+Needs: the Refiner's evaluation images (inputs of the edits), held-out views, base models, ToffeeNets.
+Gives: evaluation/editing/pairs.h5, made as the dataset's editing pairs are, and <method>.h5 and
+.parquet. Targets of the edits, and the pictures before them, are methods too: the controls.
+"""
+
+
+rule make_editing_pairs:
+    """Held-out pictures, masks and targets of all four kinds, and layouts to draw in."""
+    input:
+        refiner_images=f"{RESULTS}/evaluation/refiner/images.h5",
+        multiview_heldout=data_root("multiview_heldout"),
+        prompts=PROMPTS,
+        text_to_image=model("text_to_image"),
+        controlnet_depth=model("controlnet_depth"),
+        depth_estimator=model("depth"),
+        segmenter=model("segmenter"),
+    output:
+        pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
+    log:
+        log_of("make_editing_pairs"),
+    benchmark:
+        benchmark_of("make_editing_pairs")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        matching=CONFIG.refiner.matching,
+        resolution=CONFIG.data.resolution,
+        subjects=CONFIG.evaluation.editing_subjects,
+        edit_strength=CONFIG.synthesis.edit_strength,
+        sampler_steps=CONFIG.sampler.steps,
+        guidance=CONFIG.sampler.guidance,
+        control_scale=CONFIG.synthesis.control_scale,
+        batch=CONFIG.sampler.batch,
+        quality=CONFIG.synthesis.quality,
+        seed=CONFIG.evaluation.seed,
+        code=code_digest("make_editing_pairs"),
+    script:
+        "../workflow/scripts/make_editing_pairs.py"
+
+
+rule generate_edits:
+    """One model's edits of the held-out pairs; outside of the mask they are the input."""
+    input:
+        pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
+        toffeenet=lambda w: [] if w.method in EDIT_CONTROLS else net_model(w.method),
+        text_to_image=model("text_to_image"),
+        subject_encoder=model("subject_encoder"),
+        depth_estimator=model("depth"),
+    output:
+        images=f"{RESULTS}/evaluation/editing/{{method}}.h5",
+    log:
+        log_of("generate_edits/{method}"),
+    benchmark:
+        benchmark_of("generate_edits/{method}")
+    wildcard_constraints:
+        method="|".join([*EDITORS, *EDIT_CONTROLS]),
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        resolution=CONFIG.data.resolution,
+        attempts=CONFIG.evaluation.images_per_prompt,
+        subject_scale=of_net("subject_scale"),
+        sampler_steps=of_net("sampler_steps"),
+        guidance=of_net("guidance"),
+        batch=CONFIG.sampler.batch,
+        quality=CONFIG.synthesis.quality,
+        seed=CONFIG.evaluation.seed,
+        code=code_digest("generate_edits"),
+    script:
+        "../workflow/scripts/generate_edits.py"
+
+
+rule score_edits:
+    """Scores of one method's edits: inside of the mask, outside of it, and against the text."""
+    input:
+        images=f"{RESULTS}/evaluation/editing/{{method}}.h5",
+        pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
+        metric_dino=model("metric_dino"),
+        metric_clip=model("metric_clip"),
+        segmenter=model("segmenter"),
+        depth_estimator=model("depth"),
+    output:
+        scores=f"{RESULTS}/evaluation/editing/{{method}}.parquet",
+    log:
+        log_of("score_edits/{method}"),
+    benchmark:
+        benchmark_of("score_edits/{method}")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        batch=CONFIG.sampler.batch,
+        code=code_digest("score_edits"),
+    script:
+        "../workflow/scripts/score_edits.py"
+
+
+rule evaluate:
+    """The scores behind every table."""
+    input:
+        [f"{RESULTS}/evaluation/{t}/scores.parquet" for t in TABLES if t != "dreambench"],
+        f"{RESULTS}/evaluation/dreambench/oracle.parquet",
+        dreambench_scores(full=True),
+        [variant_scores(table) for table in ABLATIONS],
+        benchmark_files("strength", SEEDS, "parquet"),
+        edit_scores([*EDITORS, *EDIT_CONTROLS]),

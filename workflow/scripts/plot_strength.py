@@ -1,0 +1,15 @@
+"""Adapter of rule `plot_strength`."""
+
+from toffee.job import job
+from toffee.report.strength import draw_strength
+
+if __name__ == "__main__":
+    with job(snakemake):
+        draw_strength(
+            scores=snakemake.input.scores,
+            images=snakemake.input.images[0],
+            benchmark=snakemake.input.benchmark,
+            references=snakemake.input.references,
+            strengths=snakemake.params.strengths,
+            out=snakemake.output.figure,
+        )

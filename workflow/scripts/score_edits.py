@@ -1,0 +1,18 @@
+"""Adapter of rule `score_edits`."""
+
+from toffee.evaluation.score_edits import score_edits
+from toffee.job import job
+
+if __name__ == "__main__":
+    with job(snakemake):
+        score_edits(
+            images=snakemake.input.images,
+            pairs=snakemake.input.pairs,
+            method=snakemake.wildcards.method,
+            metric_dino=snakemake.input.metric_dino,
+            metric_clip=snakemake.input.metric_clip,
+            segmenter=snakemake.input.segmenter,
+            depth_estimator=snakemake.input.depth_estimator,
+            out=snakemake.output.scores,
+            batch=snakemake.params.batch,
+        )

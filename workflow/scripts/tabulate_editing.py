@@ -1,0 +1,14 @@
+"""Adapter of rule `tabulate_editing`."""
+
+from toffee.job import job
+from toffee.report.tabulate_ablations import tabulate_editing
+
+if __name__ == "__main__":
+    with job(snakemake):
+        tabulate_editing(
+            scores=snakemake.input.scores,
+            depth=snakemake.params.depth,
+            csv_out=snakemake.output.csv,
+            markdown_out=snakemake.output.markdown,
+            encoders=snakemake.params.encoders,
+        )

@@ -1,0 +1,75 @@
+"""One line for a target or a scale that does not exist: what was asked for, and what there is."""
+
+import difflib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import NoReturn
+
+DEFAULT = "tiny"
+"""The scale of config/config.yaml, over which the files of the others are laid."""
+
+
+def scales(folder: str | Path) -> dict[str, Path]:
+    """The scales that ship with the project, and the file of each."""
+    folder = Path(folder)
+    files = {path.stem: path for path in sorted(folder.glob("*.yaml")) if _is_scale(path)}
+    return {DEFAULT: folder / "config.yaml"} | files
+
+
+def scale_file(
+    folder: str | Path, given: Mapping[str, object], configfiles: Sequence[str | Path]
+) -> str | None:
+    """File of the scale that `--config scale=NAME` names; None where nothing is to be laid over.
+
+    A name of one's own is fine together with a `--configfile` of one's own; alone it would give the
+    default scale's values under another name.
+
+    Args:
+        folder: folder of config.yaml.
+        given: what stands behind `--config`.
+        configfiles: what stands behind `--configfile`.
+    """
+    name = given.get("scale")
+    known = scales(folder)
+    if name is None or configfiles or name == DEFAULT:
+        return None
+    if name not in known:
+        stop(unknown_scale(str(name), list(known)))
+    return str(known[name])
+
+
+def unknown_scale(name: str, known: Sequence[str]) -> str:
+    """The line for a scale that is none."""
+    return f"unknown scale {name}, expected one of: {', '.join(known)} (or a --configfile of yours)"
+
+
+def unknown_target(target: str, names: Sequence[str], scale: str) -> str:
+    """The line for a target that is none.
+
+    Args:
+        target: as it was asked for.
+        names: targets that have a name.
+        scale: scale of this run.
+    """
+    parts = PurePath(target).parts
+    if len(parts) > 2 and parts[0] == "results" and parts[1] not in (scale, "zoo"):
+        return f"{target} is a file of scale {parts[1]}, and this run's is {scale}"
+    close = difflib.get_close_matches(target, names, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return (
+        f"unknown target {target}{hint}, expected a file below results/{scale} or one of: "
+        f"{', '.join(names)}"
+    )
+
+
+def stop(line: object) -> NoReturn:
+    """Say one line and leave."""
+    print(f"error: {line}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def _is_scale(path: Path) -> bool:
+    """Whether a YAML file of the config folder says which scale it is: its own name."""
+    with open(path, encoding="utf-8") as file:
+        return any(line.split("#")[0].split() == ["scale:", path.stem] for line in file)
