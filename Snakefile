@@ -28,9 +28,11 @@ include: "rules/synthesize.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/benchmark.smk"
+include: "rules/dreambooth.smk"
 include: "rules/editing.smk"
 include: "rules/report.smk"
 include: "rules/ablate.smk"
+include: "rules/cost.smk"
 include: "rules/zoo.smk"
 
 

@@ -84,7 +84,7 @@ rule tabulate_segmentation:
 rule tabulate_strength:
     """ToffeeNet by λ at inference, with the rank correlations of λ and the metrics."""
     input:
-        scores=benchmark_files("strength", SEEDS, "parquet"),
+        scores=benchmark_files("strength", "parquet"),
     output:
         csv=item(f"{RESULTS}/tables/strength.csv", "table"),
         markdown=f"{RESULTS}/tables/strength.md",
@@ -108,8 +108,8 @@ rule tabulate_strength:
 rule plot_strength:
     """Similarity against text alignment over λ, and pictures of the same noise by λ."""
     input:
-        scores=benchmark_files("strength", SEEDS, "parquet"),
-        images=benchmark_files("strength", SEEDS[:1], "h5"),
+        scores=benchmark_files("strength", "parquet"),
+        images=benchmark_files("strength", "h5")[0],
         benchmark=data_root("benchmark"),
         references=REFERENCES,
     output:

@@ -18,11 +18,11 @@ rule generate_benchmark:
         subject_encoder=model("subject_encoder"),
         segmenter=model("segmenter"),
     output:
-        images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{seed}}.h5",
+        images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
     log:
-        log_of("generate_benchmark/{method}/{seed}"),
+        log_of("generate_benchmark/{method}/{draw}"),
     benchmark:
-        benchmark_of("generate_benchmark/{method}/{seed}")
+        benchmark_of("generate_benchmark/{method}/{draw}")
     wildcard_constraints:
         method="|".join(DRAWN),
     conda:
@@ -33,7 +33,7 @@ rule generate_benchmark:
     params:
         resolution=CONFIG.data.resolution,
         prompts=lambda w: prompts_of(w.method),
-        attempt=lambda w: int(w.seed),
+        attempt=lambda w: int(w.draw),
         subject_scales=lambda w: scales_of(w.method),
         sampler_steps=of_net("sampler_steps"),
         guidance=of_net("guidance"),
@@ -76,7 +76,7 @@ rule score_oracle:
 rule score_dreambench:
     """DreamBench scores of one method and generation seed, by both reference policies."""
     input:
-        images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{seed}}.h5",
+        images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
         photos=f"{RESULTS}/evaluation/dreambench/photos.safetensors",
         benchmark=data_root("benchmark"),
         references=REFERENCES,
@@ -84,11 +84,11 @@ rule score_dreambench:
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
     output:
-        scores=f"{RESULTS}/evaluation/dreambench/{{method}}/{{seed}}.parquet",
+        scores=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.parquet",
     log:
-        log_of("score_dreambench/{method}/{seed}"),
+        log_of("score_dreambench/{method}/{draw}"),
     benchmark:
-        benchmark_of("score_dreambench/{method}/{seed}")
+        benchmark_of("score_dreambench/{method}/{draw}")
     conda:
         "../envs/toffee.yaml"
     threads: 1

@@ -9,7 +9,7 @@ from toffee.config.variants import BASE, rows_of, trained_as
 from toffee.errors import ToffeeError
 from toffee.models.download import manifest_files
 from toffee.provenance.code import code_digest
-from toffee.targets import stop, unknown_target
+from toffee.targets import requested, stop, unknown_target
 
 
 def checked(function, *arguments):
@@ -25,19 +25,10 @@ def project(path):
     return os.path.relpath(os.path.join(workflow.basedir, path))
 
 
-def requested():
-    """Targets that the command line names: none for the default target, or in a job's process."""
-    from snakemake.cli import get_argument_parser
-
-    if "snakemake" not in Path(sys.argv[0]).parts[-2:]:
-        return []
-    return get_argument_parser().parse_known_args(sys.argv[1:])[0].targets or []
-
-
 def check_targets():
     """Stop with one line where a target is neither a rule nor a file that exists or can be made."""
     named = {one.name: one for one in workflow.rules}
-    for target in REQUESTED:
+    for target in requested(sys.argv):
         path = os.path.relpath(target)
         known = target in named or os.path.exists(target)
         if not known and not any(one.is_producer(path) for one in workflow.rules):
@@ -45,7 +36,6 @@ def check_targets():
             stop(unknown_target(path, steps, CONFIG.scale))
 
 
-REQUESTED = requested()
 CONFIG = checked(load_config, config)
 MODELS = checked(load_catalogue, project(CONFIG.models.catalogue), CONFIG.models.set)
 ZOO = project(CONFIG.models.zoo)
@@ -60,15 +50,17 @@ WORLD_TABLES = ["base"] if CONFIG.data.source == "world" else []
 # What target `all` builds, and what only `tables`, `figures` and its own name build.
 TABLES = [*WORLD_TABLES, "refiner", "views", "dreambench", "dataset"]
 FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
-MORE_TABLES = ["variants", "reconstruction", "segmentation", "strength", "editing"]
-MORE_FIGURES = ["strength"]
+MORE_TABLES = ["variants", "reconstruction", "segmentation", "strength", "editing", "cost"]
+MORE_FIGURES = ["strength", "cost"]
+# What no number of the paper stands in, and only its own name builds.
+OWN_TABLES = ["dreambooth"]
 
-# Benchmark: methods of target `all`, those that table dreambench has besides when it is asked for, and
-# their files, one a generation seed.
-METHODS = ["text_only", BASE, "wrong_subject"]
+# Benchmark: methods of the table, and generation seeds, each a file of images and one of scores; a
+# subject's fine-tuning is drawn with all seeds at once, so there a group of subjects is a file.
+METHODS = CONFIG.evaluation.methods
+SHOWN = ["text_only", BASE, "wrong_subject"]
 SEEDS = [str(seed) for seed in range(CONFIG.evaluation.images_per_prompt)]
-CORE_SEEDS = SEEDS[: CONFIG.evaluation.core_images_per_prompt]
-BASELINES = {"initial": SEEDS}
+GROUPS = [str(group) for group in range(CONFIG.dreambooth.groups)]
 # Where the metric encoders come from, as tables say it.
 ENCODERS = ", ".join(
     f"zoo/{source.zoo}" if isinstance(source, ZooSource) else source.repo
@@ -76,7 +68,7 @@ ENCODERS = ", ".join(
 )
 ABLATIONS = ["variants", "reconstruction", "segmentation"]
 VARIANTS = {table: rows_of(CONFIG, table) for table in [*ABLATIONS, "editing"]}
-DRAWN = [*METHODS, "initial", "strength", *CONFIG.variants]
+DRAWN = ["text_only", "initial", BASE, "wrong_subject", "strength", *CONFIG.variants]
 EDIT_CONTROLS = ["input", "target"]
 EDITORS = [BASE, *VARIANTS["variants"], *VARIANTS["editing"]]
 # Parts of the zoo, and the parts that each is trained on.
@@ -96,9 +88,10 @@ wildcard_constraints:
     role="|".join(MODELS),
     net="|".join([BASE, *(f"variants/{name}" for name in CONFIG.variants)]),
     shard=r"\d{5}",
-    seed=r"\d+",
-    method="|".join(dict.fromkeys([*DRAWN, *BASELINES, *EDIT_CONTROLS])),
-    table="|".join([*TABLES, *MORE_TABLES]),
+    draw=r"\d+",
+    group=r"\d+",
+    method="|".join([*DRAWN, "dreambooth", *EDIT_CONTROLS]),
+    table="|".join([*TABLES, *MORE_TABLES, *OWN_TABLES]),
     figure="|".join([*FIGURES, *MORE_FIGURES]),
     part="|".join(ZOO_PARTS),
 
@@ -131,9 +124,10 @@ def of_net(key):
     return value
 
 
-def benchmark_files(method, seeds, suffix):
-    """Benchmark images (h5) of a method or their scores (parquet), one file a generation seed."""
-    return [f"{RESULTS}/evaluation/dreambench/{method}/{seed}.{suffix}" for seed in seeds]
+def benchmark_files(method, suffix):
+    """Benchmark images (h5) of a method or their scores (parquet), by generation seed or group."""
+    parts = GROUPS if method == "dreambooth" else SEEDS
+    return [f"{RESULTS}/evaluation/dreambench/{method}/{part}.{suffix}" for part in parts]
 
 
 def prompts_of(method):
@@ -155,28 +149,17 @@ def rows(table):
 
 def variant_scores(table):
     """Benchmark scores behind an ablation table."""
-    return [path for name in rows(table) for path in benchmark_files(name, SEEDS, "parquet")]
+    return [path for name in rows(table) for path in benchmark_files(name, "parquet")]
 
 
-def dreambench_scores(full):
-    """Scores in table dreambench: of target `all`, or with baselines and all seeds."""
-    methods = dict.fromkeys(METHODS, SEEDS if full else CORE_SEEDS) | (BASELINES if full else {})
-    return [
-        path for name, seeds in methods.items() for path in benchmark_files(name, seeds, "parquet")
-    ]
+def dreambench_scores():
+    """Benchmark scores behind table dreambench."""
+    return [path for name in METHODS for path in benchmark_files(name, "parquet")]
 
 
 def edit_scores(methods):
     """Scores of held-out edits."""
     return [f"{RESULTS}/evaluation/editing/{method}.parquet" for method in methods]
-
-
-def wants_full_dreambench():
-    """Whether table dreambench has its baselines: where it is asked for, or they are there already."""
-    files = [f"{RESULTS}/tables/dreambench.{suffix}" for suffix in ("csv", "md")]
-    names = {"dreambench", "tables", "evaluate", *files}
-    asked = any(target in names or os.path.relpath(target) in names for target in REQUESTED)
-    return asked or all(map(os.path.exists, dreambench_scores(full=True)))
 
 
 def stage(name):

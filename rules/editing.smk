@@ -110,7 +110,7 @@ rule evaluate:
     input:
         [f"{RESULTS}/evaluation/{t}/scores.parquet" for t in TABLES if t != "dreambench"],
         f"{RESULTS}/evaluation/dreambench/oracle.parquet",
-        dreambench_scores(full=True),
+        dreambench_scores(),
         [variant_scores(table) for table in ABLATIONS],
-        benchmark_files("strength", SEEDS, "parquet"),
+        benchmark_files("strength", "parquet"),
         edit_scores([*EDITORS, *EDIT_CONTROLS]),

@@ -74,10 +74,9 @@ rule tabulate_views:
 
 
 rule tabulate_dreambench:
-    """DreamBench: measured methods, the real-photo oracle and published rows; with the baselines where
-    they are asked for (see wants_full_dreambench)."""
+    """DreamBench: measured methods, the real-photo oracle and published rows."""
     input:
-        scores=dreambench_scores(full=wants_full_dreambench()),
+        scores=dreambench_scores(),
         oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
         published=f"{PUBLISHED}/dreambench.csv",
     output:
@@ -176,7 +175,7 @@ rule plot_editing:
 rule plot_toffeenet:
     """Held-out subjects by prompts, ToffeeNet beside the text-only model."""
     input:
-        images=[path for name in METHODS for path in benchmark_files(name, CORE_SEEDS[:1], "h5")],
+        images=[benchmark_files(name, "h5")[0] for name in SHOWN],
         benchmark=data_root("benchmark"),
         references=REFERENCES,
     output:
@@ -191,7 +190,7 @@ rule plot_toffeenet:
     resources:
         mem_mb=2000,
     params:
-        methods=METHODS,
+        methods=SHOWN,
         code=code_digest("plot_toffeenet"),
     script:
         "../workflow/scripts/plot_toffeenet.py"
@@ -306,13 +305,13 @@ rule report:
 
 
 # A table and a figure may share a name, and one shares that of the dataset: a target is all of them.
-for target in sorted({*TABLES, *FIGURES, *MORE_TABLES, *MORE_FIGURES}):
+for target in sorted({*TABLES, *FIGURES, *MORE_TABLES, *MORE_FIGURES, *OWN_TABLES}):
 
     rule:
         name:
             target
         input:
-            table_files([target] if target in [*TABLES, *MORE_TABLES] else []),
+            table_files([target] if target in [*TABLES, *MORE_TABLES, *OWN_TABLES] else []),
             figure_files([target] if target in [*FIGURES, *MORE_FIGURES] else []),
             (
                 [rules.filter_dataset.output.index, rules.export_dataset.output.hub]

@@ -39,6 +39,20 @@ def scale_file(
     return str(known[name])
 
 
+def requested(arguments: Sequence[str]) -> list[str]:
+    """Targets that a command line of Snakemake names: none for the default target, or where it is
+    the process of one of its jobs.
+
+    Args:
+        arguments: as `sys.argv`.
+    """
+    from snakemake.cli import get_argument_parser
+
+    if "snakemake" not in Path(arguments[0]).parts[-2:]:
+        return []
+    return get_argument_parser().parse_known_args(arguments[1:])[0].targets or []
+
+
 def unknown_scale(name: str, known: Sequence[str]) -> str:
     """The line for a scale that is none."""
     return f"unknown scale {name}, expected one of: {', '.join(known)} (or a --configfile of yours)"

@@ -292,18 +292,45 @@ Variant = create_model(
 
 VariantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
 
-METHODS = (
-    "text_only",
-    "initial",
-    "dreambooth",
-    "toffeenet",
-    "wrong_subject",
-    "strength",
-    "oracle",
-    "input",
-    "target",
-)
+BENCHMARK_METHODS = ("text_only", "initial", "dreambooth", "toffeenet", "wrong_subject")
+"""What table dreambench can compare, in its order."""
+
+METHODS = (*BENCHMARK_METHODS, "strength", "oracle", "input", "target")
 """Rows of the evaluation that are no variants: no variant may have such a name."""
+
+
+class DreamBooth(Section):
+    """Per-subject fine-tuning of the base model, the baseline that the paper argues against."""
+
+    steps: Count = Field(description="optimizer steps for each subject (steps)")
+    batch: Count = Field(
+        description="photos of the subject in a training step; as many pictures of its class stand "
+        "beside them (images)"
+    )
+    learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    prior_images: Count = Field(
+        description="pictures of each class that the base model draws for prior preservation "
+        "(images)"
+    )
+    prior_weight: Annotated[float, Field(ge=0, le=10)] = Field(
+        description="weight of these pictures in the loss (1 = as the subject's photos)"
+    )
+    groups: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        description="jobs that the benchmark's subjects are divided among (jobs)"
+    )
+    tuning_steps: Annotated[list[Count], Field(min_length=1)] = Field(
+        description="values of `steps` that table dreambooth compares on training subjects, rising"
+    )
+    tuning_subjects: Count = Field(
+        description="training subjects in that table, spread over the multi-view sequences "
+        "(subjects)"
+    )
+
+    @model_validator(mode="after")
+    def _steps_rise(self) -> "DreamBooth":
+        if sorted(set(self.tuning_steps)) != self.tuning_steps:
+            raise ValueError("expected tuning_steps that rise from value to value")
+        return self
 
 
 class Evaluation(Section):
@@ -317,12 +344,13 @@ class Evaluation(Section):
         description="held-out subjects in table views, at most the held-out sequences (subjects)"
     )
     base_prompts: Count = Field(description="held-out prompts in table base (prompts)")
+    methods: Annotated[list[Literal[BENCHMARK_METHODS]], Field(min_length=1)] = Field(
+        description="methods that table dreambench compares; text_only, toffeenet and "
+        "wrong_subject are needed"
+    )
     images_per_prompt: Count = Field(
         description="generation seeds: images for each subject and prompt of the benchmark, one a "
         "seed (images); DreamBench draws 4"
-    )
-    core_images_per_prompt: Count = Field(
-        description="the first of them, that target `all` draws for table dreambench (images)"
     )
     ablation_prompts: Count = Field(
         description="prompts of each benchmark subject that variants of ToffeeNet are drawn with, "
@@ -345,8 +373,9 @@ class Evaluation(Section):
 
     @model_validator(mode="after")
     def _parts_fit_the_whole(self) -> "Evaluation":
-        if self.core_images_per_prompt > self.images_per_prompt:
-            raise ValueError("expected core_images_per_prompt to be at most images_per_prompt")
+        missing = {"text_only", "toffeenet", "wrong_subject"} - set(self.methods)
+        if missing:
+            raise ValueError(f"expected methods with {', '.join(sorted(missing))}")
         if sorted(set(self.strengths)) != self.strengths:
             raise ValueError("expected strengths that rise from value to value")
         return self
@@ -374,6 +403,7 @@ class Config(Section):
         "table reconstruction has those that set reconstruction, segmentation those that set "
         "segmented, editing those that set depth, variants all others"
     )
+    dreambooth: DreamBooth = Field(description="the baseline: fine-tuning for each subject")
     evaluation: Evaluation = Field(description="how much is generated and scored")
 
     def variant(self, name: str) -> ToffeeNet:

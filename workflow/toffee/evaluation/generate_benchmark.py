@@ -1,12 +1,13 @@
 """Draw the benchmark (DreamBench's layout): subjects under prompts, with one generation seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from toffee.data.dreambench import BenchmarkSubject, load_benchmark
+from toffee.data.dreambench import BenchmarkSubject, Prompt, load_benchmark
 from toffee.data.images import image_size, read_image, read_mask, to_arrays
 from toffee.data.references import kept_photos
 from toffee.diffusion import batches
@@ -73,16 +74,13 @@ def generate_benchmark(
     if method == "wrong_subject":
         shown = {s.subject: _another(place, subjects) for place, s in enumerate(subjects)}
     rows = [
-        (subject, place, scale)
+        Draw(subject, place, attempt, scale)
         for scale in subject_scales
         for subject in subjects
         for place in spread(len(subject.prompts), prompts)
     ]
-    texts = [subject.prompts[place].text for subject, place, _ in rows]
-    seeds = [
-        seed_of(seed, "benchmark", subject.subject, subject.prompts[place].text, attempt)
-        for subject, place, _ in rows
-    ]
+    texts = [row.prompt.text for row in rows]
+    seeds = [row.seed(seed) for row in rows]
     if method in BASE_METHODS:
         base = TextToImage(text_to_image, controlnet_depth if method == "initial" else None)
         depths = {}
@@ -92,7 +90,7 @@ def generate_benchmark(
         def draw(span: slice, start: torch.Tensor) -> torch.Tensor:
             depth = None
             if depths:
-                depth = torch.stack([depths[subject.subject] for subject, *_ in rows[span]])
+                depth = torch.stack([depths[row.subject.subject] for row in rows[span]])
             return base.draw(texts[span], start, sampler_steps, guidance, depth, control_scale)
 
         shape = base.latent_shape(resolution)
@@ -101,8 +99,8 @@ def generate_benchmark(
         tokens = _subject_tokens(subjects, kept, resolution, model, Segmenter(segmenter))
 
         def draw(span: slice, start: torch.Tensor) -> torch.Tensor:
-            condition = torch.stack([tokens[shown[subject.subject]] for subject, *_ in rows[span]])
-            scale = rows[span][0][2]
+            condition = torch.stack([tokens[shown[row.subject.subject]] for row in rows[span]])
+            scale = rows[span][0].scale
             return model.draw(texts[span], condition, start, sampler_steps, guidance, scale)
 
         side = resolution // model.autoencoder.factor
@@ -117,22 +115,59 @@ def generate_benchmark(
     arrays = []
     for span in progress(spans, desc=f"benchmark {method} {attempt}", unit="batch"):
         arrays += to_arrays(draw(span, noise(seeds[span], shape)))
-    several = len(subject_scales) > 1
+    if method == "text_only":
+        shown = dict.fromkeys(shown, "")
+    write_draws(out, method, rows, arrays, shown, quality, scales=len(subject_scales) > 1)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One image of the benchmark: a subject, the place of a prompt in its list, a generation seed
+    and a value of λ."""
+
+    subject: BenchmarkSubject
+    place: int
+    attempt: int
+    scale: float = 1.0
+
+    @property
+    def prompt(self) -> Prompt:
+        """Its prompt."""
+        return self.subject.prompts[self.place]
+
+    def seed(self, run: int) -> int:
+        """Seed of its noise: the same for every method and every λ."""
+        return seed_of(run, "benchmark", self.subject.subject, self.prompt.text, self.attempt)
+
+
+def write_draws(
+    out: str | Path,
+    method: str,
+    rows: Sequence[Draw],
+    arrays: Sequence[np.ndarray],
+    shown: Mapping[str, str],
+    quality: int,
+    scales: bool = False,
+) -> None:
+    """Write images of the benchmark, one row each.
+
+    Columns: subject, class_word, prompt (without the unique token), prompt_kind, method,
+    conditioned_on (the subject that the model was shown, from `shown`), setting (λ, with `scales`),
+    seed; image `image`.
+    """
     write_image_set(
         out,
         columns={
-            "subject": [subject.subject for subject, *_ in rows],
-            "class_word": [subject.class_word for subject, *_ in rows],
-            "prompt": texts,
-            "prompt_kind": ["context" if p < CONTEXTS else "property" for _, p, _ in rows],
+            "subject": [row.subject.subject for row in rows],
+            "class_word": [row.subject.class_word for row in rows],
+            "prompt": [row.prompt.text for row in rows],
+            "prompt_kind": ["context" if row.place < CONTEXTS else "property" for row in rows],
             "method": [method] * len(rows),
-            "conditioned_on": [
-                "" if method == "text_only" else shown[subject.subject] for subject, *_ in rows
-            ],
-            "setting": [scale_name(scale) if several else "" for *_, scale in rows],
-            "seed": [str(attempt)] * len(rows),
+            "conditioned_on": [shown[row.subject.subject] for row in rows],
+            "setting": [scale_name(row.scale) if scales else "" for row in rows],
+            "seed": [str(row.attempt) for row in rows],
         },
-        images={"image": arrays},
+        images={"image": list(arrays)},
         quality=quality,
     )
 

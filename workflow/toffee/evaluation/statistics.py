@@ -96,7 +96,7 @@ def gap_closed(scores: pd.DataFrame, base: str, method: str, ceiling: str) -> pd
         part = (frame["a"] - frame["b"]).to_numpy()
         whole = (rest["a"] - rest["b"]).reindex(subjects).to_numpy()
         rows.append(
-            (f"gap_closed({method})", _setting(scores, method), metric, *_ratio(part, whole))
+            (f"gap_closed({method})", _setting(scores, method), metric, *ratio_of_sums(part, whole))
         )
     return pd.DataFrame(rows, columns=list(RESULT))
 
@@ -194,11 +194,16 @@ def _mean(values: pd.Series) -> tuple[float, float, int]:
     return float(values.mean()), float(values.sem(ddof=1)), len(values)
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> tuple[float, float, int]:
-    """Σ part / Σ whole and its jackknife standard error."""
+def ratio_of_sums(part: np.ndarray, whole: np.ndarray) -> tuple[float, float, int]:
+    """Σ part / Σ whole, its jackknife standard error over the n places, and n.
+
+    NaN where `whole` does not add up to more than 0; no error of a single place.
+    """
     n = len(part)
-    if n < 2 or whole.sum() <= 0:
+    if whole.sum() <= 0:
         return float("nan"), float("nan"), n
+    if n < 2:
+        return float(part.sum() / whole.sum()), float("nan"), n
     without = (part.sum() - part) / (whole.sum() - whole)
     error = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
     return float(part.sum() / whole.sum()), float(error), n

@@ -151,8 +151,9 @@ def _cell(row: pd.Series, sign: str) -> str:
         return "–"
     if row.name in COUNTS:
         return f"{row['value']:.0f}"
-    value = f"{row['value']:{sign}.3f}".replace("-", MINUS)
-    return value if pd.isna(row["stderr"]) else f"{value} ± {row['stderr']:.3f}"
+    digits = 3 if abs(row["value"]) < 100 else 0
+    value = f"{row['value']:{sign},.{digits}f}".replace("-", MINUS)
+    return value if pd.isna(row["stderr"]) else f"{value} ± {row['stderr']:,.{digits}f}"
 
 
 def write_table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,14 +15,13 @@ from toffee.errors import ToffeeError
 from toffee.evaluation.names import ALL, scale_name
 from toffee.evaluation.scoring import read_scores
 from toffee.evaluation.statistics import summarise
+from toffee.report.chart import INK, OURS, OURS_LIGHT, as_picture, new_figure, plain
 from toffee.report.figures import photo_of, picture, varied
 from toffee.report.grid import Cell, Grid, save_figure
 from toffee.storage import Shard
 
 SIMILARITY, ALIGNMENT = "dino", "clip_t"
 LABELS = {SIMILARITY: "similarity to the subject (DINO)", ALIGNMENT: "text alignment (CLIP-T)"}
-INK, CURVE, ERROR = "#18181b", "#1d4ed8", "#93a8e0"
-DPI = 100
 
 
 def draw_strength(
@@ -83,17 +81,15 @@ def curve_of(scores: Sequence[Path], names: Sequence[str]) -> pd.DataFrame:
 
 def draw_curve(curve: pd.DataFrame, strengths: Sequence[float], width: int) -> Image.Image:
     """Similarity against alignment, and either against λ, as a picture of some width in pixels."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width / DPI, 4.2), dpi=DPI, layout="constrained")
+    figure = new_figure(width, 4.2)
     left, right = figure.subfigures(1, 2, width_ratios=(3, 2))
     axes = left.subplots()
     x, y = (curve[name] for name in (ALIGNMENT, SIMILARITY))
-    bars = {"ecolor": ERROR, "elinewidth": 1.2, "capsize": 2}
+    bars = {"ecolor": OURS_LIGHT, "elinewidth": 1.2, "capsize": 2}
     axes.errorbar(
         x["value"], y["value"], xerr=x["stderr"], yerr=y["stderr"], fmt="none", zorder=1, **bars
     )
-    axes.plot(x["value"], y["value"], "-o", color=CURVE, markersize=6, zorder=2)
+    axes.plot(x["value"], y["value"], "-o", color=OURS, markersize=6, zorder=2)
     for number, (across, up) in enumerate(zip(x["value"], y["value"], strict=True)):
         text = f"λ = {strengths[number]:g}" if number == 0 else f"{strengths[number]:g}"
         axes.annotate(text, (across, up), (7, 7), textcoords="offset points", color=INK)
@@ -104,14 +100,9 @@ def draw_curve(curve: pd.DataFrame, strengths: Sequence[float], width: int) -> I
     below = right.subplots(2, 1, sharex=True)
     for axis, (name, label) in zip(below, LABELS.items(), strict=True):
         part = curve[name]
-        axis.errorbar(strengths, part["value"], yerr=part["stderr"], fmt="-o", color=CURVE, **bars)
+        axis.errorbar(strengths, part["value"], yerr=part["stderr"], fmt="-o", color=OURS, **bars)
         axis.set_title(label, loc="left", fontsize="medium")
     below[-1].set_xlabel("λ")
     for axis in (axes, *below):
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(color="#e5e7eb", linewidth=0.8)
-        axis.set_axisbelow(True)
-    with io.BytesIO() as buffer:
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-        buffer.seek(0)
-        return Image.open(buffer).convert("RGB")
+        plain(axis)
+    return as_picture(figure)

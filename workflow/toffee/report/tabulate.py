@@ -184,6 +184,34 @@ def _dreambench_rows(frame: pd.DataFrame) -> list[pd.DataFrame]:
     return parts
 
 
+def tabulate_dreambooth(
+    scores: Path, csv_out: Path, markdown_out: Path, steps: int, encoders: str
+) -> None:
+    """DreamBooth by its number of steps, on training subjects, and what config `steps` owes to it.
+
+    steps: of the benchmark's run. Raises ToffeeError where the scores lack text_only.
+    """
+    frame = read_scores(scores)
+    frame = ordered(frame, ("text_only", "dreambooth"), needed=("text_only",), path=scores)
+    parts = [summarise(frame)]
+    settings = frame.loc[frame["method"] == "dreambooth", "setting"].unique()
+    for setting in settings:
+        pair = frame[(frame["method"] == "text_only") | (frame["setting"] == setting)]
+        parts.append(paired_difference(pair, "dreambooth", "text_only"))
+    for before, after in zip(settings, settings[1:], strict=False):
+        pair = frame[frame["setting"].isin([before, after])]
+        pair = pair.assign(method=pair["setting"])
+        parts.append(paired_difference(pair, after, before).assign(setting="dreambooth"))
+    table = measured(parts)
+    text = (
+        "Subjects of the training split, each fine-tuned on five photos and measured against them, "
+        f"in contexts of the prompt file. The benchmark's run takes {steps} steps "
+        f"(`dreambooth.steps`). Metric encoders: {encoders}."
+    )
+    body = [markdown(table, (*DREAMBENCH[:3], *MASKED)), text, PAIRED, MORE]
+    write_table(table, csv_out, markdown_out, "DreamBooth by its number of steps", body)
+
+
 def tabulate_base(scores: Path, csv_out: Path, markdown_out: Path) -> None:
     """Share of images whose class, colour and background the metric CLIP reads right."""
     order = ("real", "text", "depth")

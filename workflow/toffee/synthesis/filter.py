@@ -85,7 +85,35 @@ def filter_dataset(
         ToffeeError: a shard is missing or lacks a column, a sample stands in two shards, or nothing
             is accepted; nothing is written then.
     """
-    thresholds = [
+    thresholds = thresholds_of(
+        min_subject_similarity,
+        min_text_alignment,
+        max_copy_rate,
+        min_mask_area,
+        max_mask_area,
+        min_mask_connectedness,
+    )
+    candidates = read_scores(shards)
+    index, counts = judge(candidates, thresholds)
+    if not index["accepted"].any():
+        raise ToffeeError(_nothing_left(candidates, thresholds))
+    with atomic_path(out) as temporary:
+        index.to_parquet(temporary, index=False)
+    with atomic_path(funnel) as temporary:
+        counts.to_csv(temporary, index=False)
+    return index
+
+
+def thresholds_of(
+    min_subject_similarity: float,
+    min_text_alignment: float,
+    max_copy_rate: float,
+    min_mask_area: float,
+    max_mask_area: float,
+    min_mask_connectedness: float,
+) -> list[Threshold]:
+    """The filters in their order, from the values of config section `filter`."""
+    return [
         Threshold(
             "min_subject_similarity",
             "subject_similarity",
@@ -98,15 +126,6 @@ def filter_dataset(
         Threshold("max_mask_area", "mask_area", max_mask_area),
         Threshold("min_mask_connectedness", "mask_connectedness", min_mask_connectedness),
     ]
-    candidates = read_scores(shards)
-    index, counts = judge(candidates, thresholds)
-    if not index["accepted"].any():
-        raise ToffeeError(_nothing_left(candidates, thresholds))
-    with atomic_path(out) as temporary:
-        index.to_parquet(temporary, index=False)
-    with atomic_path(funnel) as temporary:
-        counts.to_csv(temporary, index=False)
-    return index
 
 
 def read_scores(shards: Sequence[str | os.PathLike]) -> pd.DataFrame:

@@ -53,6 +53,37 @@ def cut_out_similarity(
     return (features[0] * features[1]).sum(1) * found
 
 
+def candidate_scores(
+    encoder: SubjectEncoder,
+    judge: Clip,
+    targets: torch.Tensor,
+    masks: torch.Tensor,
+    prompts: list[str],
+    own: tuple[torch.Tensor, torch.Tensor],
+    posed: torch.Tensor,
+    before: torch.Tensor,
+) -> dict[str, torch.Tensor]:
+    """The scores [B] that the filter reads, by name (see `score_shard`).
+
+    Args:
+        encoder: the subject encoder.
+        judge: the filter's CLIP.
+        targets, masks, prompts: pictures [B,3,H,W], the subject in them [B,H,W], and their texts.
+        own: each subject's own picture and the mask of the subject in it.
+        posed: the subject as the pair shows it [B,3,H,W]; what the target must not copy.
+        before: the pair's input picture [B,3,H,W].
+    """
+    features = judge.images(targets)
+    return {
+        "subject_similarity": cut_out_similarity(encoder, targets, masks, *own),
+        "text_alignment": (features * judge.texts(prompts)).sum(1),
+        "image_similarity": (features * judge.images(before)).sum(1),
+        "copy_rate": copy_rate(targets, posed, masks, encoder.grid),
+        "mask_area": masks.float().mean((1, 2)),
+        "mask_connectedness": torch.tensor([connectedness(m) for m in masks.numpy()]),
+    }
+
+
 def score_shard(
     *,
     plan: str | Path,
@@ -113,15 +144,16 @@ def score_shard(
             )
             masks = segment.segment(targets, words)
             posed_masks = segment.segment(posed, words)
-            features = judge.images(targets)
-            scores = {
-                "subject_similarity": cut_out_similarity(encoder, targets, masks, own, own_masks),
-                "text_alignment": (features * judge.texts(list(part["prompt"]))).sum(1),
-                "image_similarity": (features * judge.images(before)).sum(1),
-                "copy_rate": copy_rate(targets, posed, masks, encoder.grid),
-                "mask_area": masks.float().mean((1, 2)),
-                "mask_connectedness": torch.tensor([connectedness(m) for m in masks.numpy()]),
-            }
+            scores = candidate_scores(
+                encoder,
+                judge,
+                targets,
+                masks,
+                list(part["prompt"]),
+                own=(own, own_masks),
+                posed=posed,
+                before=before,
+            )
             files = {
                 "target": [
                     edited.encoded("target", row) if edit else drawn.encoded("image", row)

@@ -1,0 +1,64 @@
+"""What an accepted pair costs, here and by fine-tuning for each subject (the paper's Figure 2).
+
+Needs: benchmarks of the jobs that synthesize the dataset and pretrain its generators, DreamBooth's
+seconds and accepted images, published hours.
+Gives: tables/cost.csv and .md, figures/cost.png; only targets `tables`, `figures` and `cost` build them.
+"""
+
+SHARD_STAGES = ["draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard"]
+SINGLE_STAGES = ["plan_samples", "filter_dataset", "export_dataset"]
+
+
+rule tabulate_cost:
+    """Seconds of compute for each accepted pair, by stage, beside DreamBooth's."""
+    input:
+        **{
+            name: expand(f"{RESULTS}/benchmarks/{name}/{{shard}}.tsv", shard=SHARDS)
+            for name in SHARD_STAGES
+        },
+        **{name: [f"{RESULTS}/benchmarks/{name}.tsv"] for name in SINGLE_STAGES},
+        refiner=f"{RESULTS}/benchmarks/pretrain_refiner.tsv",
+        view_generator=f"{RESULTS}/benchmarks/pretrain_view_generator.tsv",
+        index=f"{RESULTS}/dataset/index.parquet",
+        plan=f"{RESULTS}/dataset/plan.parquet",
+        seconds=expand(f"{RESULTS}/evaluation/dreambooth/seconds/{{group}}.csv", group=GROUPS),
+        accepted=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
+        published=f"{PUBLISHED}/cost.csv",
+    output:
+        csv=item(f"{RESULTS}/tables/cost.csv", "table"),
+        markdown=f"{RESULTS}/tables/cost.md",
+    log:
+        log_of("tabulate_cost"),
+    benchmark:
+        benchmark_of("tabulate_cost")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        stages=[*SHARD_STAGES, *SINGLE_STAGES],
+        code=code_digest("tabulate_cost"),
+    script:
+        "../workflow/scripts/tabulate_cost.py"
+
+
+rule plot_cost:
+    """Measured seconds and published hours, in panels of their own."""
+    input:
+        table=f"{RESULTS}/tables/cost.csv",
+    output:
+        figure=item(f"{RESULTS}/figures/cost.png", "figure"),
+    log:
+        log_of("plot_cost"),
+    benchmark:
+        benchmark_of("plot_cost")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_digest("plot_cost"),
+    script:
+        "../workflow/scripts/plot_cost.py"

@@ -1,0 +1,137 @@
+"""The baseline that the paper argues against: the base model fine-tuned for each subject.
+
+Needs: the benchmark, base models; training subjects for the length of the fine-tuning.
+Gives: evaluation/dreambench/dreambooth/<group>.h5, what each subject took (seconds) and how many of its
+images would be pairs (accepted); tables/dreambooth.csv, where the number of steps comes from.
+"""
+
+
+rule generate_dreambooth:
+    """A group of the benchmark's subjects, fine-tuned one after the other, with all generation seeds."""
+    input:
+        benchmark=data_root("benchmark"),
+        text_to_image=model("text_to_image"),
+    output:
+        images=f"{RESULTS}/evaluation/dreambench/dreambooth/{{group}}.h5",
+        seconds=f"{RESULTS}/evaluation/dreambooth/seconds/{{group}}.csv",
+    log:
+        log_of("generate_dreambooth/{group}"),
+    benchmark:
+        benchmark_of("generate_dreambooth/{group}")
+    priority: ON_THE_WAY
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        groups=CONFIG.dreambooth.groups,
+        resolution=CONFIG.data.resolution,
+        attempts=CONFIG.evaluation.images_per_prompt,
+        steps=CONFIG.dreambooth.steps,
+        tuning_batch=CONFIG.dreambooth.batch,
+        learning_rate=CONFIG.dreambooth.learning_rate,
+        prior_images=CONFIG.dreambooth.prior_images,
+        prior_weight=CONFIG.dreambooth.prior_weight,
+        sampler_steps=CONFIG.sampler.steps,
+        guidance=CONFIG.sampler.guidance,
+        batch=CONFIG.sampler.batch,
+        quality=CONFIG.synthesis.quality,
+        seed=CONFIG.evaluation.seed,
+        code=code_digest("generate_dreambooth"),
+    script:
+        "../workflow/scripts/generate_dreambooth.py"
+
+
+rule filter_dreambooth:
+    """How many of the images that fine-tuning gives the dataset's filter would accept as pairs."""
+    input:
+        images=benchmark_files("dreambooth", "h5"),
+        benchmark=data_root("benchmark"),
+        references=REFERENCES,
+        subject_encoder=model("subject_encoder"),
+        clip=model("clip"),
+        segmenter=model("segmenter"),
+    output:
+        accepted=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
+    log:
+        log_of("filter_dreambooth"),
+    benchmark:
+        benchmark_of("filter_dreambooth")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        min_subject_similarity=CONFIG.filter.min_subject_similarity,
+        min_text_alignment=CONFIG.filter.min_text_alignment,
+        max_copy_rate=CONFIG.filter.max_copy_rate,
+        min_mask_area=CONFIG.filter.min_mask_area,
+        max_mask_area=CONFIG.filter.max_mask_area,
+        min_mask_connectedness=CONFIG.filter.min_mask_connectedness,
+        batch=CONFIG.sampler.batch,
+        code=code_digest("filter_dreambooth"),
+    script:
+        "../workflow/scripts/filter_dreambooth.py"
+
+
+rule tune_dreambooth:
+    """DreamBooth by its number of steps, on training subjects."""
+    input:
+        multiview=data_root("multiview"),
+        prompts=PROMPTS,
+        text_to_image=model("text_to_image"),
+        metric_dino=model("metric_dino"),
+        metric_clip=model("metric_clip"),
+        segmenter=model("segmenter"),
+    output:
+        scores=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
+    log:
+        log_of("tune_dreambooth"),
+    benchmark:
+        benchmark_of("tune_dreambooth")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        resolution=CONFIG.data.resolution,
+        subjects=CONFIG.dreambooth.tuning_subjects,
+        steps=CONFIG.dreambooth.tuning_steps,
+        tuning_batch=CONFIG.dreambooth.batch,
+        learning_rate=CONFIG.dreambooth.learning_rate,
+        prior_images=CONFIG.dreambooth.prior_images,
+        prior_weight=CONFIG.dreambooth.prior_weight,
+        sampler_steps=CONFIG.sampler.steps,
+        guidance=CONFIG.sampler.guidance,
+        batch=CONFIG.sampler.batch,
+        seed=CONFIG.evaluation.seed,
+        code=code_digest("tune_dreambooth"),
+    script:
+        "../workflow/scripts/tune_dreambooth.py"
+
+
+rule tabulate_dreambooth:
+    """What the number of steps of the fine-tuning was chosen from."""
+    input:
+        scores=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
+    output:
+        csv=item(f"{RESULTS}/tables/dreambooth.csv", "table"),
+        markdown=f"{RESULTS}/tables/dreambooth.md",
+    log:
+        log_of("tabulate_dreambooth"),
+    benchmark:
+        benchmark_of("tabulate_dreambooth")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        steps=CONFIG.dreambooth.steps,
+        encoders=ENCODERS,
+        code=code_digest("tabulate_dreambooth"),
+    script:
+        "../workflow/scripts/tabulate_dreambooth.py"

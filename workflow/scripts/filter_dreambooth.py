@@ -1,0 +1,27 @@
+"""Adapter of rule `filter_dreambooth`."""
+
+from toffee.evaluation.filter_dreambooth import filter_dreambooth
+from toffee.job import job
+
+THRESHOLDS = (
+    "min_subject_similarity",
+    "min_text_alignment",
+    "max_copy_rate",
+    "min_mask_area",
+    "max_mask_area",
+    "min_mask_connectedness",
+)
+
+if __name__ == "__main__":
+    with job(snakemake):
+        filter_dreambooth(
+            images=snakemake.input.images,
+            benchmark=snakemake.input.benchmark,
+            references=snakemake.input.references,
+            subject_encoder=snakemake.input.subject_encoder,
+            clip=snakemake.input.clip,
+            segmenter=snakemake.input.segmenter,
+            out=snakemake.output.accepted,
+            thresholds={name: snakemake.params[name] for name in THRESHOLDS},
+            batch=snakemake.params.batch,
+        )

@@ -1,0 +1,11 @@
+"""Adapter of rule `plot_cost`."""
+
+from toffee.job import job
+from toffee.report.cost import draw_cost
+
+if __name__ == "__main__":
+    with job(snakemake):
+        draw_cost(
+            table=snakemake.input.table,
+            out=snakemake.output.figure,
+        )

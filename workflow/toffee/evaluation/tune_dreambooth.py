@@ -1,0 +1,109 @@
+"""How long DreamBooth should train, found on training subjects: the benchmark is not looked at."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from toffee.data.images import read_image
+from toffee.data.multiview import load_multiview
+from toffee.dreambooth import UNIQUE_TOKEN, DreamBooth, Tuning
+from toffee.evaluation.generate_benchmark import spread
+from toffee.evaluation.metrics import Metrics
+from toffee.evaluation.scoring import Segment, found, load_segmenter, long_form, write_scores
+from toffee.progress import progress
+from toffee.seeds import noise, seed_of
+from toffee.synthesis.plan import noun_phrase, read_prompt_parts
+
+PHOTOS = 5
+"""Photos of a training subject: as many as DreamBench has of most of its own."""
+
+PROMPTS = 8
+"""Prompts of a subject: its class word in so many contexts of the prompt file."""
+
+NAMES = ("dino", "dino_masked", "histogram_masked", "efficientnet_masked", "clip_i")
+
+
+def tune_dreambooth(
+    *,
+    multiview: str | Path,
+    prompts: str | Path,
+    text_to_image: str | Path,
+    metric_dino: str | Path,
+    metric_clip: str | Path,
+    segmenter: str | Path,
+    out: str | Path,
+    resolution: int,
+    subjects: int,
+    steps: Sequence[int],
+    tuning_batch: int,
+    learning_rate: float,
+    prior_images: int,
+    prior_weight: float,
+    sampler_steps: int,
+    guidance: float,
+    batch: int,
+    seed: int,
+) -> None:
+    """Score DreamBooth by its number of steps, and the text-only model beside it.
+
+    Each subject's model is measured as on the benchmark: what it draws in several contexts against
+    the photos that it was tuned on, `clip_t` without the unique token. Methods: text_only and
+    dreambooth; setting of the latter: "<n> steps".
+
+    Args:
+        multiview: sequences of training subjects, whose first frames are the photos.
+        prompts: the prompt file, for its contexts.
+        subjects: how many, spread over the sequences.
+        steps: values to compare.
+        The rest as in `toffee.evaluation.generate_dreambooth`.
+    """
+    sequences = load_multiview(multiview)
+    sequences = [sequences[place] for place in spread(len(sequences), subjects)]
+    contexts = read_prompt_parts(prompts).contexts
+    contexts = [contexts[place] for place in spread(len(contexts), PROMPTS)]
+    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
+    segment = load_segmenter(segmenter)
+    tuning = Tuning(0, tuning_batch, learning_rate, prior_images, prior_weight)
+    model = DreamBooth(text_to_image, tuning, resolution, sampler_steps, guidance, batch, seed)
+    frames = []
+    for sequence in progress(sequences, desc="DreamBooth steps", unit="subject"):
+        word = sequence.class_word
+        photos = torch.stack([read_image(path, resolution) for path in sequence.frames[:PHOTOS]])
+        plain = [f"{noun_phrase(word)} {context}" for context in contexts]
+        named = [f"a {UNIQUE_TOKEN} {word} {context}" for context in contexts]
+        seeds = [seed_of(seed, "dreambooth steps", sequence.sequence, text) for text in plain]
+        start = noise(seeds, model.latent_shape)
+        for count in (0, *steps):
+            model.reset()
+            if count:
+                model.tuning = replace(tuning, steps=count)
+                model.tune(sequence.sequence, word, photos)
+            drawn = model.draw(named if count else plain, start)
+            values = similarities(metrics, segment, drawn, photos, word, plain)
+            labels = {"method": "dreambooth" if count else "text_only"}
+            labels["setting"] = f"{count} steps" if count else ""
+            frames.append(long_form(values, **labels, subject=sequence.sequence, prompt=plain))
+    write_scores(pd.concat(frames, ignore_index=True), out)
+
+
+def similarities(
+    metrics: Metrics,
+    segment: Segment,
+    drawn: torch.Tensor,
+    photos: torch.Tensor,
+    class_word: str,
+    prompts: list[str],
+) -> dict[str, torch.Tensor]:
+    """Mean similarity [B] of pictures [B,3,H,W] to photos [P,3,H,W], by metric; `clip_t`,
+    `mask_found`."""
+    masks = [segment(images, [class_word] * len(images)).cpu() for images in (drawn, photos)]
+    a, b = (metrics.features(x, m) for x, m in zip((drawn, photos), masks, strict=True))
+    values = {
+        name: metrics.similarity(name, a[name][:, None], b[name][None]).mean(1)
+        for name in metrics.names
+    }
+    values["clip_t"] = (a["clip_i"] * metrics.text_features(prompts)).sum(-1)
+    return values | {"mask_found": found(masks[0])}
