@@ -64,12 +64,7 @@ rule filter_dreambooth:
     resources:
         mem_mb=4000,
     params:
-        min_subject_similarity=CONFIG.filter.min_subject_similarity,
-        min_text_alignment=CONFIG.filter.min_text_alignment,
-        max_copy_rate=CONFIG.filter.max_copy_rate,
-        min_mask_area=CONFIG.filter.min_mask_area,
-        max_mask_area=CONFIG.filter.max_mask_area,
-        min_mask_connectedness=CONFIG.filter.min_mask_connectedness,
+        thresholds=CONFIG.filter.model_dump(),
         batch=CONFIG.sampler.batch,
         code=code_digest("filter_dreambooth"),
     script:

@@ -212,3 +212,32 @@ rule score_dataset:
         code=code_digest("score_dataset"),
     script:
         "../workflow/scripts/score_dataset.py"
+
+
+rule score_leakage:
+    """The nearest training subject of every benchmark subject, by a yardstick trained elsewhere."""
+    input:
+        benchmark=data_root("benchmark"),
+        subjects=data_root("subjects"),
+        multiview=data_root("multiview"),
+        multiview_heldout=data_root("multiview_heldout"),
+        metric_dino=model("metric_dino"),
+        metric_clip=model("metric_clip"),
+        segmenter=model("segmenter"),
+    output:
+        nearest=f"{RESULTS}/evaluation/dataset/leakage.csv",
+    log:
+        log_of("score_leakage"),
+    benchmark:
+        benchmark_of("score_leakage")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        resolution=CONFIG.data.resolution,
+        batch=CONFIG.sampler.batch,
+        code=code_digest("score_leakage"),
+    script:
+        "../workflow/scripts/score_leakage.py"

@@ -101,11 +101,12 @@ rule tabulate_dreambench:
 
 
 rule tabulate_dataset:
-    """Dataset: counts by kind, yield of each filter, accepted against rejected."""
+    """Dataset: kinds, yields and thresholds, accepted against rejected, leakage."""
     input:
         funnel=f"{RESULTS}/dataset/funnel.csv",
         quarantine=f"{RESULTS}/dataset/quarantine.csv",
         scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
+        leakage=f"{RESULTS}/evaluation/dataset/leakage.csv",
         published=f"{PUBLISHED}/cost.csv",
     output:
         csv=item(f"{RESULTS}/tables/dataset.csv", "table"),
@@ -120,6 +121,7 @@ rule tabulate_dataset:
     resources:
         mem_mb=1000,
     params:
+        thresholds=CONFIG.filter.model_dump(),
         code=code_digest("tabulate_dataset"),
     script:
         "../workflow/scripts/tabulate_dataset.py"
@@ -197,7 +199,7 @@ rule plot_toffeenet:
 
 
 rule plot_dataset:
-    """A wall of accepted and rejected pairs with their scores."""
+    """Kinds, yields and score histograms; a wall of accepted and rejected pairs."""
     input:
         index=f"{RESULTS}/dataset/index.parquet",
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
@@ -214,6 +216,7 @@ rule plot_dataset:
     resources:
         mem_mb=2000,
     params:
+        thresholds=CONFIG.filter.model_dump(),
         code=code_digest("plot_dataset"),
     script:
         "../workflow/scripts/plot_dataset.py"

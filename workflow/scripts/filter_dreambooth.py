@@ -3,15 +3,6 @@
 from toffee.evaluation.filter_dreambooth import filter_dreambooth
 from toffee.job import job
 
-THRESHOLDS = (
-    "min_subject_similarity",
-    "min_text_alignment",
-    "max_copy_rate",
-    "min_mask_area",
-    "max_mask_area",
-    "min_mask_connectedness",
-)
-
 if __name__ == "__main__":
     with job(snakemake):
         filter_dreambooth(
@@ -22,6 +13,6 @@ if __name__ == "__main__":
             clip=snakemake.input.clip,
             segmenter=snakemake.input.segmenter,
             out=snakemake.output.accepted,
-            thresholds={name: snakemake.params[name] for name in THRESHOLDS},
+            thresholds=dict(snakemake.params.thresholds),
             batch=snakemake.params.batch,
         )

@@ -1,7 +1,7 @@
 """Adapter of rule `plot_dataset`."""
 
 from toffee.job import job
-from toffee.report.figures import draw_dataset
+from toffee.report.dataset import draw_dataset
 
 if __name__ == "__main__":
     with job(snakemake):
@@ -9,5 +9,6 @@ if __name__ == "__main__":
             index=snakemake.input.index,
             shards=snakemake.input.shards,
             subjects=snakemake.input.subjects,
+            thresholds=dict(snakemake.params.thresholds),
             out=snakemake.output.figure,
         )

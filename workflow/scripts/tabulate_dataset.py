@@ -1,7 +1,7 @@
 """Adapter of rule `tabulate_dataset`."""
 
 from toffee.job import job
-from toffee.report.tabulate import tabulate_dataset
+from toffee.report.dataset import tabulate_dataset
 
 if __name__ == "__main__":
     with job(snakemake):
@@ -9,7 +9,9 @@ if __name__ == "__main__":
             funnel=snakemake.input.funnel,
             quarantine=snakemake.input.quarantine,
             scores=snakemake.input.scores,
+            leakage=snakemake.input.leakage,
             published=snakemake.input.published,
+            thresholds=dict(snakemake.params.thresholds),
             csv_out=snakemake.output.csv,
             markdown_out=snakemake.output.markdown,
         )

@@ -4,6 +4,9 @@ from PIL import Image
 
 from toffee.errors import ToffeeError
 from toffee.report import figures
+from toffee.report.dataset import draw_dataset
+
+from .test_tables import LIMITS
 
 
 def cells_of(figure: np.ndarray, picture: np.ndarray) -> int:
@@ -72,7 +75,8 @@ def test_toffeenet_shows_its_own_images_beside_text_only(run, coloured, tmp_path
 
 def test_dataset_shows_accepted_and_rejected(run, coloured, tmp_path):
     out = tmp_path / "dataset.png"
-    figures.draw_dataset(run["index"], run["shards"], run["subjects"], out, columns=2, rows=1)
+    files = (run["index"], run["shards"], run["subjects"])
+    draw_dataset(*files, LIMITS, out, columns=2, rows=1)
     figure = read(out)
     assert cells_of(figure, coloured(40)) == 1 and cells_of(figure, coloured(43)) == 1
 

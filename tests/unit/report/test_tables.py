@@ -6,11 +6,11 @@ import pytest
 
 from toffee.errors import ToffeeError
 from toffee.evaluation.tables import markdown, published_rows
+from toffee.report.dataset import tabulate_dataset
 from toffee.report.page import write_page
 from toffee.report.show import main, show
 from toffee.report.tabulate import (
     tabulate_base,
-    tabulate_dataset,
     tabulate_dreambench,
     tabulate_refiner,
     tabulate_views,
@@ -19,6 +19,14 @@ from toffee.report.tabulate import (
 REPOSITORY = Path(__file__).resolve().parents[3]
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
 SUBJECTS = 12
+LIMITS = {
+    "min_subject_similarity": 0.3,
+    "min_text_alignment": 0.2,
+    "max_copy_rate": 0.8,
+    "min_mask_area": 0.1,
+    "max_mask_area": 0.9,
+    "min_mask_connectedness": 0.2,
+}
 
 
 def write_scores(path: Path, means: dict[str, dict[str, float]], prompts: int = 2) -> Path:
@@ -193,13 +201,26 @@ def test_dataset_holds_counts_and_accepted_against_rejected(tmp_path, out):
     means = {"accepted": {"efficientnet": 0.7}, "rejected": {"efficientnet": 0.5}}
     scores = write_scores(tmp_path / "s.parquet", means)
     published = REPOSITORY / "config/published/cost.csv"
-    tabulate_dataset(funnel, quarantine, scores, published, **out)
+    leakage = tmp_path / "leakage.csv"
+    leakage.write_text(
+        "subject,nearest,nearest_efficientnet_masked,nearest_histogram_masked,"
+        "own_efficientnet_masked,own_histogram_masked,among,trained,untrained\n"
+        "a,x,0.5,0.1,0.8,0.7,9,0.4,0.5\nb,y,0.7,0.3,0.8,0.7,9,0.6,0.5\n"
+    )
+    tabulate_dataset(funnel, quarantine, scores, leakage, published, LIMITS, **out)
     table = read(out["csv_out"])
     assert table.loc["Toffee", "pairs"]["value"].max() == 4_800_000
     row = table.loc["accepted − rejected", "efficientnet"]
     error = table.loc["accepted", "efficientnet"]["stderr"]
     assert row["value"] == pytest.approx(0.2)
     assert row["stderr"] == pytest.approx(np.sqrt(2) * error, rel=1e-4)  # not paired
+    apart = table.loc["photos of the same subject − nearest training subject"]
+    assert apart.loc["efficientnet_masked", "value"] == pytest.approx(0.2)
+    listed = table[table["setting"] == "a ~ x"]
+    assert list(listed["value"]) == [0.5, 0.1]
+    control = table.loc["nearest of 9 training subjects − nearest of 9 other held-out subjects"]
+    assert control["value"].item() == pytest.approx(0)
+    assert table.loc["this run", "max_copy_rate"]["value"] == 0.8
     assert 5 in table["value"].to_numpy() and "broken image" in set(table["setting"])
 
 

@@ -11,9 +11,8 @@ import pandas as pd
 from toffee.data.dreambench import load_benchmark
 from toffee.data.images import read_image, to_arrays
 from toffee.data.references import kept_photos
-from toffee.data.subjects import load_subjects
 from toffee.errors import ToffeeError
-from toffee.report.grid import BAD, GOOD, Cell, Grid, masked, picture_of_mask, save_figure
+from toffee.report.grid import Cell, Grid, masked, picture_of_mask, save_figure
 from toffee.storage import Shard
 from toffee.synthesis.plan import read_plan
 
@@ -121,30 +120,6 @@ def draw_toffeenet(
     save_figure(Grid(cells, columns, labels, "ToffeeNet on held-out subjects"), out)
 
 
-def draw_dataset(
-    index: Path, shards: Sequence[Path], subjects: Path, out: Path, columns: int = 3, rows: int = 5
-) -> None:
-    """A wall of accepted and rejected pairs: subject, input and target with scores and the reason
-    of rejection."""
-    table = read_index(index)
-    photos = {subject.subject: subject.image for subject in load_subjects(subjects).subjects}
-    grids = []
-    for accepted, title in ((True, "Accepted pairs"), (False, "Rejected pairs")):
-        chosen = table[table["accepted"] == accepted]
-        share = f"{len(chosen)} of {len(table)} candidates. " if len(table) else ""
-        keys = ("reason", "kind") if not accepted else ("kind",)
-        picks = varied(chosen.to_dict("records"), columns * rows, keys)
-        cells = [pair_cell(row, shards, photos) for row in picks]
-        wall = [cells[i : i + columns] for i in range(0, len(cells), columns)]
-        if wall:
-            caption = (
-                f"{share}Each: subject, input, target; scores: S similarity to the subject, "
-                "T alignment with the text, C copy rate, A mask area."
-            )
-            grids.append(Grid(wall, title=title, caption=caption))
-    save_figure(grids, out)
-
-
 def draw_refiner(images: Path, out: Path, rows: int = 10) -> None:
     """Held-out subjects: the photo, then what each matching rule and control makes of the initial
     image."""
@@ -204,37 +179,6 @@ def varied(rows: Sequence[dict], count: int, keys: Sequence[str]) -> list[dict]:
         for key in keys:
             seen[key, pick[key]] = seen.get((key, pick[key]), 0) + 1
     return chosen
-
-
-def pair_cell(row: dict, shards: Sequence[Path], photos: Mapping[str, Path]) -> Cell:
-    """A pair with its scores: the subject's photo, the pair's input and the target.
-
-    The input of an editing pair is the picture before the change, else the subject's view.
-    """
-    with open_shard(shards, row["shard"]) as shard:
-        at = row["row"]
-        before = "input" if shard.has("input", at) else "subject"
-        pictures = [picture(shard, name, at) for name in (before, "target")]
-        subject = shard.column("subject")[at]
-        photo = photo_of(photos[subject], (shard, "target")) if subject in photos else None
-        scores = {
-            letter: shard.column(name)[at]
-            for letter, name in (
-                ("S", "subject_similarity"),
-                ("T", "text_alignment"),
-                ("C", "copy_rate"),
-                ("A", "mask_area"),
-            )
-        }
-        prompt = shard.column("prompt")[at]
-    empty = np.full_like(next(image for image in (*pictures, photo) if image is not None), 238)
-    gap = np.full((len(empty), 2, 3), 255, np.uint8)
-    first, second, third = (empty if x is None else x for x in (photo, *pictures))
-    triple = np.concatenate([first, gap, second, gap, third], axis=1)
-    numbers = " · ".join(f"{letter} {value:.2f}" for letter, value in scores.items())
-    verdict = "" if row["accepted"] else f"\nrejected: {row['reason'].replace('_', ' ')}"
-    note = f"{row['kind']}: {prompt}\n{numbers}{verdict}"
-    return Cell(triple, note, GOOD if row["accepted"] else BAD)
 
 
 def text_only_cell(path: Path, like: pd.Series) -> Cell:

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from toffee.evaluation.dataset_table import dataset_table
 from toffee.evaluation.metrics import SIMILARITIES
 from toffee.evaluation.scoring import read_scores
 from toffee.evaluation.statistics import (
-    difference,
     gap_closed,
     in_common,
     paired_difference,
@@ -224,36 +222,3 @@ def tabulate_base(scores: Path, csv_out: Path, markdown_out: Path) -> None:
     error = "Mean ± standard error over n pictures."
     table = measured([summarise(frame)])
     write_table(table, csv_out, markdown_out, "Base model", [markdown(table), text, error])
-
-
-def tabulate_dataset(
-    funnel: Path,
-    quarantine: Path,
-    scores: Path,
-    published: Path,
-    csv_out: Path,
-    markdown_out: Path,
-) -> None:
-    """Counts and yields by kind, pictures set aside, and accepted against rejected pairs.
-
-    funnel, quarantine, published: CSV files as `dataset_table` reads them; scores: of the methods
-    accepted and rejected. Raises ToffeeError where one of them lacks what is expected.
-    """
-    counted = dataset_table(funnel=funnel, quarantine=quarantine, published=published)
-    frame = ordered(read_scores(scores), ("accepted", "rejected"), ("accepted", "rejected"), scores)
-    compared = measured([summarise(frame), difference(frame, "accepted", "rejected")])
-    aside = counted["metric"] == "quarantined"
-    yields = [metric for metric in counted["metric"].unique() if metric.startswith("yield_")]
-    body = [
-        markdown(counted[~aside], ["candidates", "pairs", "yield", *yields]),
-        "`yield`: share of the candidates that became pairs; `yield_A`: share of those that "
-        "reached filter A and passed it, ± the binomial standard error.",
-        markdown(counted[aside]),
-        "Pictures that were set aside, by reason.",
-        markdown(compared),
-        "Similarity of the target to its subject's photo, by metrics that the filter never saw; "
-        "equally many accepted and rejected pairs of each kind. Mean over subjects ± standard "
-        "error over n subjects; the difference is that of two independent groups.",
-    ]
-    table = pd.concat([counted, compared], ignore_index=True)
-    write_table(table, csv_out, markdown_out, "Dataset", body)
