@@ -83,7 +83,7 @@ def finished(tmp_path_factory):
     for path in (project.folder / "workflow" / "scripts").glob("*.py"):
         imports = re.findall(r"^(?:from|import) .*$", path.read_text(), re.M)
         path.write_text(STUB.format(imports="\n".join(f"    {line}" for line in imports)))
-    project.run("all", "--quiet", "all")
+    project.run("all", "tables", "figures", "dreambooth", "--quiet", "all")
     return project
 
 

@@ -16,8 +16,10 @@ from toffee.storage import Shard
 from .conftest import ROOT, Project
 
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
-TABLES = ("base", "refiner", "views", "dreambench", "dataset")
-FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset")
+TABLES = ("base", "refiner", "views", "dreambench", "dataset", "variants", "reconstruction")
+TABLES += ("segmentation", "strength", "editing", "cost", "dreambooth")
+FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength", "cost")
+TARGETS = ("all", "tables", "figures", "dreambooth")
 TRAINING = {"steps": 2, "batch": 4, "sampler_steps": 2}
 CONFIG = {
     "scale": "chain",
@@ -52,11 +54,17 @@ CONFIG = {
         "min_mask_connectedness": 0,
     },
     "toffeenet": TRAINING,
+    "dreambooth": {"steps": 1, "prior_images": 2, "groups": 1}
+    | {"tuning_steps": [1, 2], "tuning_subjects": 2},
     "evaluation": {
         "refiner_subjects": 16,
         "views_subjects": 16,
         "base_prompts": 8,
         "dataset_pairs": 4,
+        "images_per_prompt": 1,
+        "ablation_prompts": 2,
+        "strength_prompts": 1,
+        "editing_subjects": 4,
     },
 }
 
@@ -95,7 +103,7 @@ def chain(random_zoo, tmp_path_factory):
         middle = float(np.median(shard.column("text_alignment")[generation]))
     thresholds = CONFIG["filter"] | {"min_text_alignment": middle}
     configure(project.folder, CONFIG | {"models": {"zoo": str(random_zoo)}, "filter": thresholds})
-    run(project, "all")
+    run(project, *TARGETS)
     return project, results
 
 
@@ -106,7 +114,7 @@ def test_everything_is_there_and_a_second_run_has_nothing_to_do(chain):
     for name in FIGURES:
         assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert (results / "dataset" / "hub" / "croissant.json").is_file()
-    again = run(project, "all")
+    again = run(project, *TARGETS)
     assert "Nothing to be done" in again.stdout + again.stderr
     left = [p for p in results.rglob("*") if ".tmp" in p.name or p.name.endswith(".partial")]
     assert not left
@@ -115,7 +123,7 @@ def test_everything_is_there_and_a_second_run_has_nothing_to_do(chain):
 def test_every_stored_picture_has_its_digest(chain):
     _, results = chain
     files = sorted(results.rglob("*.h5"))
-    assert len(files) == 5 + 6  # four stages and the shard; the evaluation's pictures
+    assert len(files) > 5 + 20  # four stages and the shard; the evaluation's pictures
     for path in files:
         with Shard(path) as shard:
             shard.verify()

@@ -1,5 +1,7 @@
 """What is wrong with the configuration is one line, before anything runs."""
 
+import re
+
 import pytest
 
 
@@ -39,6 +41,28 @@ def test_an_edited_file_gives_nothing_but_the_line(fresh):
     assert done.stderr.splitlines() == [
         "error: unknown config key colour, did you mean synthesis.kinds.colour?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["tabels"],
+            r"error: unknown target tabels \(did you mean tables\?\), expected a file .*all",
+        ),
+        (["results/tiny/tables/costs.csv"], "error: unknown target results/tiny/tables/costs.csv"),
+        (
+            ["results/small/tables/cost.csv"],
+            "error: .* is a file of scale small, and this run's is",
+        ),
+        (["all", "--config", "scale=huge"], "error: unknown scale huge, expected one of: tiny"),
+    ],
+)
+def test_an_unknown_target_or_scale_lists_what_exists(fresh, arguments, line):
+    done = fresh.run(*arguments, "--quiet", "all", check=False)
+    assert done.returncode == 1
+    (said,) = done.stderr.splitlines()
+    assert re.match(line, said)
 
 
 def test_lint_is_clean(fresh):

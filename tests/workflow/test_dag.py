@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def graph(finished):
     """Job → the jobs that it needs; a job is its rule's name and its wildcards."""
-    dot = finished.run("--dag", "dot", "--forceall", "all").stdout
+    dot = finished.run("--dag", "dot", "--forceall", "all", "tables", "figures").stdout
     names = {
         number: label.replace("\\n", " ").replace(": ", "=")
         for number, label in re.findall(r'(\d+)\[label = "([^"]*)"', dot)
@@ -32,23 +32,64 @@ def ancestors(graph, job):
     return above(job)
 
 
+def trainings(graph):
+    return [job for job in graph if job.startswith("train_toffeenet")]
+
+
+def job_of(graph, rule, **wildcards):
+    """The job of a rule with these wildcards, in whatever order its label has them."""
+    wanted = {f"{name}={value}" for name, value in wildcards.items()}
+    (job,) = [
+        name for name in graph if name.split()[0] == rule and set(name.split(" ")[1:]) == wanted
+    ]
+    return job
+
+
 def test_metric_encoders_condition_and_filter_nothing(graph):
     for role in ("metric_dino", "metric_clip"):
         users = {job.split()[0] for job in graph if f"download_model role={role}" in graph[job]}
         assert users and all(user.startswith("score_") for user in users - {"all"}), users
-        assert f"download_model role={role}" not in ancestors(graph, "train_toffeenet")
+        for net in trainings(graph):
+            assert f"download_model role={role}" not in ancestors(graph, net)
 
 
 def test_held_out_data_and_evaluation_reach_no_training(graph):
-    for trained in ("pretrain_refiner", "pretrain_view_generator", "train_toffeenet"):
+    for trained in ("pretrain_refiner", "pretrain_view_generator", *trainings(graph)):
         rules = {job.split()[0] for job in ancestors(graph, trained)}
         assert not [rule for rule in rules if rule.startswith(("generate_", "tabulate_"))]
         assert "score_dataset" not in rules
 
 
 def test_the_text_only_model_does_not_wait_for_toffeenet(graph):
-    assert "train_toffeenet" not in ancestors(graph, "generate_benchmark method=text_only")
-    assert "train_toffeenet" in ancestors(graph, "generate_benchmark method=wrong_subject")
+    def needs(method):
+        return ancestors(graph, job_of(graph, "generate_benchmark", method=method, draw=0))
+
+    net = "train_toffeenet net=toffeenet"
+    for method in ("text_only", "initial"):
+        assert not {job for job in needs(method) if "train_toffeenet" in job}
+    for method in ("toffeenet", "wrong_subject", "strength"):
+        assert {job for job in needs(method) if "train_toffeenet" in job} == {net}
+    other = "train_toffeenet net=variants/p_0"
+    assert {job for job in needs("p_0") if "train_toffeenet" in job} == {other}
+
+
+def test_variants_share_the_data(graph):
+    nets = trainings(graph)
+    assert len(nets) == 7
+    assert len({frozenset(graph[net]) for net in nets}) == 1
+
+
+def test_fine_tuning_sees_nothing_that_was_synthesized(graph):
+    above = ancestors(graph, job_of(graph, "generate_dreambooth", group=0))
+    assert {job.split()[0] for job in above} == {"download_model", "write_world"}
+
+
+def test_cost_waits_for_the_jobs_whose_seconds_it_reads(graph):
+    needed = {job.split()[0] for job in graph["tabulate_cost"]}
+    stages = {"draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard"}
+    assert needed >= stages | {"pretrain_refiner", "pretrain_view_generator", "filter_dataset"}
+    assert needed >= {"generate_dreambooth", "filter_dreambooth"}
+    assert not {job for job in ancestors(graph, "tabulate_cost") if "train_toffeenet" in job}
 
 
 def test_the_two_generators_are_pretrained_side_by_side(graph):
@@ -63,8 +104,10 @@ def test_shards_do_not_wait_for_each_other(graph):
 
 
 def test_every_target_has_its_files(finished):
-    tables = ["base", "refiner", "views", "dreambench", "dataset"]
+    tables = ["base", "refiner", "views", "dreambench", "dataset", "dreambooth"]
+    tables += ["variants", "reconstruction", "segmentation", "strength", "editing", "cost"]
     figures = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
+    figures += ["strength", "cost"]
     results = finished.folder / "results" / "tiny"
     for name in tables:
         assert (results / "tables" / f"{name}.csv").is_file()

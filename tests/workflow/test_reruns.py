@@ -1,7 +1,10 @@
 """What a change reruns: exactly the rules that it reaches, and nothing else."""
 
 import json
+import re
 import shutil
+
+import pytest
 
 from toffee.files import file_digest
 
@@ -99,6 +102,66 @@ def test_a_retrained_zoo_model_is_fetched_again_and_no_other(project):
 def test_a_lost_table_is_remade_from_its_scores(project):
     (project.folder / "results" / "tiny" / "tables" / "views.csv").unlink()
     assert project.planned("tables") == {"tabulate_views"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["dreambench", "variants", "reconstruction", "segmentation", "strength", "editing", "dataset"],
+)
+def test_a_lost_table_reruns_nothing_else(project, name):
+    (project.folder / "results" / "tiny" / "tables" / f"{name}.csv").unlink()
+    assert project.planned(name, "tables") == {f"tabulate_{name}"}
+
+
+def test_a_lost_table_of_costs_is_remade_with_its_figure(project):
+    (project.folder / "results" / "tiny" / "tables" / "cost.csv").unlink()
+    assert project.planned("tables", "figures") == {"tabulate_cost", "plot_cost"}
+
+
+def test_the_demo_draws_nothing_that_the_tables_have(project):
+    planned = project.planned("all", "--configfile", "config/demo.yaml")
+    assert planned == {"tabulate_dreambench", "write_report"}
+
+
+def test_a_new_variant_trains_one_model(project):
+    config = project.folder / "config" / "config.yaml"
+    edit(config, "  p_0_3: ", "  p_0_5: {reconstruction: 0.5}\n  p_0_3: ")
+    done = project.run("reconstruction", "--dry-run")
+    planned = re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.M)
+    assert planned.count("train_toffeenet") == 1
+    assert planned.count("generate_benchmark") == planned.count("score_dreambench") == 3
+    assert project.planned("variants", "segmentation", "dreambench") == set()
+
+
+def test_a_value_of_strength_redraws_the_sweep_alone(project):
+    edit(project.folder / "config" / "config.yaml", "1.5, 2.0]", "1.5, 2.5]")
+    assert project.planned("tables", "figures") == {
+        "generate_benchmark",
+        "score_dreambench",
+        "tabulate_strength",
+        "plot_strength",
+    }
+
+
+def test_steps_of_the_fine_tuning_rerun_what_compares_with_it(project):
+    config = project.folder / "config" / "config.yaml"
+    edit(config, "  steps: 400  # optimizer steps, the best", "  steps: 401  # the best")
+    assert project.planned("all", "tables", "figures") == {
+        "generate_dreambooth",
+        "filter_dreambooth",
+        "score_dreambench",
+        "tabulate_dreambench",
+        "tabulate_cost",
+        "plot_cost",
+        "write_report",
+    }
+
+
+def test_one_more_generation_seed_draws_that_seed_alone(project):
+    edit(project.folder / "config" / "config.yaml", "images_per_prompt: 3", "images_per_prompt: 4")
+    done = project.run("strength", "reconstruction", "--dry-run")
+    drawn = set(re.findall(r"dreambench/(\w+)/(\d)\.h5\n *log", done.stdout + done.stderr))
+    assert drawn == {(name, "3") for name in ("strength", "toffeenet", "p_0", "p_0_3")}
 
 
 def test_another_scale_has_its_own_results(project):
