@@ -1,5 +1,6 @@
 # make demo    the tiny scale, end to end: about 12 minutes on two CPU cores
 #              (SCALE=small takes config/small.yaml, CORES=8 more cores)
+# make tables  every table and figure of the paper at that scale: about 50 minutes; goes on from the demo
 # make test    the tests
 # make lint    formatting and linting
 # make zoo     retrain the base models of the tiny scale from nothing (one to two hours)
@@ -19,7 +20,7 @@ LAYER := $(if $(filter-out tiny,$(SCALE)),--config scale=$(SCALE))
 # files, which a fresh checkout changes, need not count.
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-triggers mtime params input software-env
 
-.PHONY: demo test lint zoo docs lock clean env
+.PHONY: demo tables test lint zoo docs lock clean env
 .DELETE_ON_ERROR:
 
 env: $(ENV)
@@ -33,8 +34,12 @@ $(ENV): envs/requirements.txt pyproject.toml
 
 demo: export TOFFEE_PROGRESS := lines
 demo: $(ENV)
-	@$(SNAKEMAKE) --quiet rules host $(LAYER)
+	@$(SNAKEMAKE) --quiet rules host $(if $(LAYER),$(LAYER),--configfile config/demo.yaml)
 	@$(BIN)/python -m toffee.report.show results/$(SCALE)
+
+tables: export TOFFEE_PROGRESS := lines
+tables: $(ENV)
+	@$(SNAKEMAKE) --quiet rules host $(LAYER) -- all tables figures
 
 test: $(ENV)
 	@$(BIN)/python -m pytest

@@ -1,7 +1,7 @@
 """Tables and figures of ToffeeNet's variants: what it is trained on, reconstruction, input, λ, editing.
 
 Needs: scores of the benchmark and of the held-out edits, published ablations.
-Gives: tables/<name>.csv and .md, figures/strength.png; only targets `tables`, `figures` and their own
+Gives: tables/<name>.csv and .md, figures/strength.png and edits.png; only targets `tables`, `figures` and their own
 names build them. Which rows a table has follows from config `variants`.
 """
 
@@ -128,6 +128,29 @@ rule plot_strength:
         code=code_digest("plot_strength"),
     script:
         "../workflow/scripts/plot_strength.py"
+
+
+rule plot_edits:
+    """Held-out edits by ToffeeNet and with depth, beside the base model's own."""
+    input:
+        pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
+        images=[f"{RESULTS}/evaluation/editing/{name}.h5" for name in rows("editing")],
+    output:
+        figure=item(f"{RESULTS}/figures/edits.png", "figure"),
+    log:
+        log_of("plot_edits"),
+    benchmark:
+        benchmark_of("plot_edits")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        methods=rows("editing"),
+        code=code_digest("plot_edits"),
+    script:
+        "../workflow/scripts/plot_edits.py"
 
 
 rule tabulate_editing:

@@ -51,7 +51,7 @@ WORLD_TABLES = ["base"] if CONFIG.data.source == "world" else []
 TABLES = [*WORLD_TABLES, "refiner", "views", "dreambench", "dataset"]
 FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
 MORE_TABLES = ["variants", "reconstruction", "segmentation", "strength", "editing", "cost"]
-MORE_FIGURES = ["strength", "cost"]
+MORE_FIGURES = ["strength", "edits", "cost"]
 # What no number of the paper stands in, and only its own name builds.
 OWN_TABLES = ["dreambooth"]
 

@@ -307,17 +307,19 @@ rule report:
         rules.write_report.output.page,
 
 
-# A table and a figure may share a name, and one shares that of the dataset: a target is all of them.
-for target in sorted({*TABLES, *FIGURES, *MORE_TABLES, *MORE_FIGURES, *OWN_TABLES}):
+# A table and a figure may share a name, and some share that of more: a target is all of them.
+MORE_FILES = {
+    "dataset": [rules.filter_dataset.output.index, rules.export_dataset.output.hub],
+    "editing": figure_files(["edits"]),
+}
+ALL_TABLES = [*TABLES, *MORE_TABLES, *OWN_TABLES]
+ALL_FIGURES = [*FIGURES, *MORE_FIGURES]
+for target in sorted({*ALL_TABLES, *ALL_FIGURES}):
 
     rule:
         name:
             target
         input:
-            table_files([target] if target in [*TABLES, *MORE_TABLES, *OWN_TABLES] else []),
-            figure_files([target] if target in [*FIGURES, *MORE_FIGURES] else []),
-            (
-                [rules.filter_dataset.output.index, rules.export_dataset.output.hub]
-                if target == "dataset"
-                else []
-            ),
+            table_files([target] if target in ALL_TABLES else []),
+            figure_files([target] if target in ALL_FIGURES else []),
+            MORE_FILES.get(target, []),

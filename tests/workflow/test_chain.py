@@ -18,7 +18,8 @@ from .conftest import ROOT, Project
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
 TABLES = ("base", "refiner", "views", "dreambench", "dataset", "variants", "reconstruction")
 TABLES += ("segmentation", "strength", "editing", "cost", "dreambooth")
-FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength", "cost")
+FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength")
+FIGURES += ("edits", "cost")
 TARGETS = ("all", "tables", "figures", "dreambooth")
 TRAINING = {"steps": 2, "batch": 4, "sampler_steps": 2}
 CONFIG = {

@@ -107,7 +107,7 @@ def test_every_target_has_its_files(finished):
     tables = ["base", "refiner", "views", "dreambench", "dataset", "dreambooth"]
     tables += ["variants", "reconstruction", "segmentation", "strength", "editing", "cost"]
     figures = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
-    figures += ["strength", "cost"]
+    figures += ["strength", "edits", "cost"]
     results = finished.folder / "results" / "tiny"
     for name in tables:
         assert (results / "tables" / f"{name}.csv").is_file()

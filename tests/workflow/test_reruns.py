@@ -145,7 +145,7 @@ def test_a_value_of_strength_redraws_the_sweep_alone(project):
 
 def test_steps_of_the_fine_tuning_rerun_what_compares_with_it(project):
     config = project.folder / "config" / "config.yaml"
-    edit(config, "  steps: 400  # optimizer steps, the best", "  steps: 401  # the best")
+    edit(config, "  steps: 400  # optimizer steps; twice", "  steps: 401  # the best")
     assert project.planned("all", "tables", "figures") == {
         "generate_dreambooth",
         "filter_dreambooth",

@@ -54,7 +54,8 @@ EDIT_METRICS = (
     "found by its class word, against a real photo of it; for colour and texture it is meant to "
     "change. `outside_error`: mean absolute difference to the input outside of the mask; it is 0 "
     "because the input is pasted back there, which is part of the method here. `outside_drift`: "
-    "the same before pasting, which is what the model itself leaves standing."
+    "the same before pasting, which is what the model itself leaves standing. Where the segmenter "
+    "does not find the subject the mask is empty: the picture stays in, with similarity 0 inside."
 )
 
 

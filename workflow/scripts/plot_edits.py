@@ -1,0 +1,12 @@
+"""Adapter of rule `plot_edits`."""
+
+from toffee.job import job
+from toffee.report.edits import draw_edits
+
+if __name__ == "__main__":
+    with job(snakemake):
+        draw_edits(
+            pairs=snakemake.input.pairs,
+            images=dict(zip(snakemake.params.methods, snakemake.input.images, strict=True)),
+            out=snakemake.output.figure,
+        )
