@@ -7,7 +7,7 @@ if __name__ == "__main__":
     with job(snakemake):
         draw_strength(
             scores=snakemake.input.scores,
-            images=snakemake.input.images[0],
+            images=snakemake.input.images,
             benchmark=snakemake.input.benchmark,
             references=snakemake.input.references,
             strengths=snakemake.params.strengths,
