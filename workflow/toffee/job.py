@@ -1,4 +1,4 @@
-"""What every Snakemake script has around its one call: log, threads, one-line errors."""
+"""What every Snakemake script has around its one call: log, threads, record, one-line errors."""
 
 import os
 import sys
@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from toffee.errors import ToffeeError
 from toffee.files import is_disk_full
+from toffee.provenance.record import Recorder
 
 
 class Tee:
@@ -42,26 +43,30 @@ class Tee:
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
-    """Run a rule's script: standard streams also go to the rule's log, torch takes its threads.
+    """Run a rule's script: standard streams also go to the rule's log, torch takes its threads,
+    and a record of what was read, written and spent stands beside the outputs at the end.
 
     A `ToffeeError`, or a full disk anywhere, becomes one line in the log and on standard error and
     exit status 1. Any other error is a bug and keeps its traceback.
 
     Args:
         snakemake: the object that Snakemake hands to scripts (`rule`, `wildcards`, `threads`,
-            `log`).
+            `log`, and what a record takes).
     """
     name = " ".join([snakemake.rule, *(str(value) for value in snakemake.wildcards)])
     use_threads(snakemake.threads)
     quieten_libraries()
-    log_path = Path(str(snakemake.log[0])) if len(snakemake.log) else Path(os.devnull)
+    log_path = Path(str(snakemake.log[0]))
     log_path.parent.mkdir(parents=True, exist_ok=True)
     streams = sys.stdout, sys.stderr
     with open(log_path, "w", encoding="utf-8") as log:
         sys.stdout, sys.stderr = Tee(streams[0], log), Tee(streams[1], log)
         start = time.monotonic()
         try:
-            yield
+            recorder = Recorder(snakemake)
+            with recorder.failure():
+                yield
+                recorder.finish()
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
         except ToffeeError as error:
             fail(f"{name}: {error}")

@@ -40,6 +40,21 @@ def code_digest(script: str, scripts: Path = SCRIPTS, package: Path = PACKAGE) -
     return digest.hexdigest()
 
 
+def module_digests(script: str, scripts: Path = SCRIPTS, package: Path = PACKAGE) -> dict[str, str]:
+    """What `code_digest` is made of, to say which module changed: file → digest of its meaning.
+
+    Files are named by their place in the folder `workflow`; a digest is the first 16 digits of the
+    SHA-256. Arguments as in `code_digest`.
+    """
+    files = sorted(source_files(Path(scripts, f"{script}.py"), package))
+    return {
+        str(file.relative_to(package.parent)): hashlib.sha256(
+            _meaning(file)[0].encode()
+        ).hexdigest()[:16]
+        for file in files
+    }
+
+
 def source_files(path: Path, package: Path = PACKAGE) -> set[Path]:
     """A Python file and all first-party files that it imports, directly or through others."""
     found: set[Path] = set()

@@ -1,0 +1,31 @@
+"""Where what is known about a job stands: beside its outputs, in the same folder of a scale.
+
+A results folder ("root") is `results/<scale>`; a job's log, `<root>/logs/<job>.log`, tells it. The
+record of a job is `<root>/records/<first output>.json`; for every other output there is a pointer
+of the same form, so that whoever reads a file finds the record of the job that wrote it.
+"""
+
+from pathlib import Path
+
+LOGS, BENCHMARKS, RECORDS = "logs", "benchmarks", "records"
+CONFIGS, SOURCES = "config", "sources"
+"""Folders of `records` that hold no records of jobs: configurations, digests of foreign folders."""
+
+STARTED = ".started"
+"""Suffix of the mark of a job that has begun and not ended."""
+
+
+def root_of(log: str) -> str:
+    """The results folder that a log lies in, as the log's path is written."""
+    return log.partition(f"/{LOGS}/")[0]
+
+
+def record_path(root: str | Path, output: str | Path) -> Path:
+    """Where the record of the job that writes `output` is; `output` lies below `root`."""
+    return Path(root, RECORDS, f"{Path(output).relative_to(root).as_posix()}.json")
+
+
+def benchmark_path(log: str) -> str:
+    """The benchmark of the job that writes a log."""
+    root, _, rest = log.partition(f"/{LOGS}/")
+    return f"{root}/{BENCHMARKS}/{rest.removesuffix('.log')}.tsv"

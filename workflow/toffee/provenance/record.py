@@ -1,0 +1,221 @@
+"""The record of a job: what it read, what it wrote, with which code and values, when and at what
+cost.
+
+`Recorder` is the one mechanism: `toffee.job.job`, which stands around every script, uses it. A
+record is enough to run its job again (see `toffee.provenance.replay`). It carries a digest of
+itself, and the digests of the records of the jobs before it, so that who edits a number has to edit
+all that follows from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from toffee.files import remove, write_text
+from toffee.provenance.code import PACKAGE, module_digests
+from toffee.provenance.digests import describe, describe_input, read_json
+from toffee.provenance.paths import (
+    CONFIGS,
+    RECORDS,
+    STARTED,
+    benchmark_path,
+    record_path,
+    root_of,
+)
+
+VERSION = 1
+PROJECT = PACKAGE.parents[1]
+LOCK = Path("envs", "requirements.txt")
+
+
+class Recorder:
+    """Records one job: make it when the job starts, work inside of `failure`, then `finish`."""
+
+    def __init__(self, snakemake: Any) -> None:
+        """Note that the job has started; the record of an earlier run of it goes away.
+
+        Args:
+            snakemake: the object that Snakemake hands to scripts.
+        """
+        self.snakemake = snakemake
+        self.root = root_of(str(snakemake.log[0]))
+        self.outputs = [str(path) for path in snakemake.output]
+        self.start = _process_start()
+        self.path = record_path(self.root, self.outputs[0])
+        self.started = self.path.with_name(self.path.name + STARTED)
+        self.earlier = read_json(self.started)["attempts"] if self.started.is_file() else []
+        self.path.unlink(missing_ok=True)
+        self._mark({"start": stamp(self.start)})
+
+    def finish(self) -> None:
+        """Write the record, and what it refers to."""
+        made = {path: describe(path) for path in self.outputs}
+        content = json.loads(json.dumps(self._content(made)))  # keys as they will be read again
+        text = json.dumps(seal(content), indent=1, ensure_ascii=False)
+        for path in self.outputs[1:]:
+            see = self.path.relative_to(Path(self.root, RECORDS)).as_posix()
+            write_text(record_path(self.root, path), json.dumps({"see": see}) + "\n")
+        write_text(self.path, text + "\n")
+        remove(self.started)
+
+    @contextmanager
+    def failure(self) -> Iterator[None]:
+        """Note what an attempt took that ends with an error; the next one's record has it."""
+        try:
+            yield
+        except BaseException:
+            self._mark({"start": stamp(self.start), **costs(self.start)})
+            raise
+
+    def _content(self, made: Mapping[str, Any]) -> dict[str, Any]:
+        snakemake, root = self.snakemake, self.root
+        params = dict(snakemake.params.items())
+        inputs = named(snakemake.input)
+        read = {path: describe_input(path, root) for path in files_of(inputs)}
+        modules = module_digests(snakemake.rule)
+        return {
+            "version": VERSION,
+            "rule": snakemake.rule,
+            "wildcards": {name: str(value) for name, value in snakemake.wildcards.items()},
+            "root": root,
+            "input": inputs,
+            "output": named(snakemake.output),
+            "inputs": read,
+            "outputs": made,
+            "log": str(snakemake.log[0]),
+            "benchmark": benchmark_path(str(snakemake.log[0])),
+            "params": params,
+            "code": {"sha256": params.get("code"), "modules": modules},
+            "config": _write_config(snakemake.config, root),
+            "environment": environment(),
+            "git": git_state(),
+            "seed": params.get("seed"),
+            "device": device(),
+            "threads": snakemake.threads,
+            **costs(self.start),
+            "start": stamp(self.start),
+            "end": stamp(time.time()),
+            "slurm_job_id": os.environ.get("SLURM_JOB_ID"),
+            "attempt": len(self.earlier) + 1,
+            "earlier": self.earlier,
+        }
+
+    def _mark(self, attempt: Mapping[str, Any]) -> None:
+        write_text(self.started, json.dumps({"attempts": [*self.earlier, attempt]}) + "\n")
+
+
+def seal(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with the digest of all its other content as `sha256`."""
+    content = {key: value for key, value in record.items() if key != "sha256"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return content | {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def named(files: Any) -> dict[str, Any]:
+    """Inputs or outputs of a job by name: a path, or a list of paths."""
+    return {
+        name: str(value) if isinstance(value, str) else [str(path) for path in value]
+        for name, value in files.items()
+    }
+
+
+def files_of(names: Mapping[str, Any]) -> list[str]:
+    """All paths of `named`, each once, in order."""
+    paths: Iterable[str] = (
+        path for value in names.values() for path in ([value] if isinstance(value, str) else value)
+    )
+    return list(dict.fromkeys(paths))
+
+
+def costs(start: float) -> dict[str, Any]:
+    """What this process and its children took since `start`: seconds (wall), cpu_seconds,
+    gpu_seconds (wall seconds times GPUs in use), peak_memory_mb (of the largest process)."""
+    import resource
+
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds = time.time() - start
+    unit = 1024 if sys.platform != "darwin" else 1024**2
+    return {
+        "seconds": round(seconds, 3),
+        "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in usage), 3),
+        "gpu_seconds": round(seconds * _gpus_in_use(), 3),
+        "peak_memory_mb": round(max(one.ru_maxrss for one in usage) / unit, 1),
+    }
+
+
+def device() -> str:
+    """What the job computed on: the name of its GPU, or cpu."""
+    if not _gpus_in_use():
+        return "cpu"
+    import torch
+
+    return torch.cuda.get_device_name()
+
+
+@cache
+def environment() -> dict[str, str | None]:
+    """The lock of the environment (SHA-256), the interpreter and the machine."""
+    lock = PROJECT / LOCK
+    return {
+        "lock": describe(lock)["sha256"] if lock.is_file() else None,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+@cache
+def git_state() -> dict[str, Any]:
+    """Commit of the checkout, and whether its files differ from it; None where there is no git."""
+    command = ["git", "-C", str(PROJECT)]
+    try:
+        # A checkout inside of another repository is none.
+        top = _output([*command, "rev-parse", "--show-toplevel"])
+        if Path(top) != PROJECT:
+            return {"commit": None, "changed": None}
+        changed = _output([*command, "status", "--porcelain", "--untracked-files=no"])
+        return {"commit": _output([*command, "rev-parse", "HEAD"]), "changed": bool(changed)}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "changed": None}
+
+
+def stamp(seconds: float) -> str:
+    """A time in UTC to the millisecond, ISO 8601."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _write_config(config: Mapping[str, Any], root: str) -> str:
+    """Keep the configuration beside the records, once; its name is the start of its digest."""
+    text = json.dumps(config, indent=1, sort_keys=True, default=str) + "\n"
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = Path(root, RECORDS, CONFIGS, f"{name}.json")
+    if not path.is_file():
+        write_text(path, text)
+    return name
+
+
+def _process_start() -> float:
+    import psutil
+
+    return psutil.Process().create_time()
+
+
+def _gpus_in_use() -> int:
+    torch = sys.modules.get("torch")
+    return torch.cuda.device_count() if torch and torch.cuda.is_initialized() else 0
+
+
+def _output(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

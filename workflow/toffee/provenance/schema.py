@@ -1,0 +1,116 @@
+"""What a record of a job must look like; the JSON schema is generated from here."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from toffee.provenance.record import VERSION
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Seconds = Annotated[float, Field(ge=0)]
+Paths = dict[str, str | list[str]]
+
+
+class Strict(BaseModel):
+    """A part of a record; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Read(Strict):
+    """An input as it was read."""
+
+    sha256: Sha256 = Field(description="digest of the file, or of the folder's sorted list")
+    size: Annotated[int, Field(ge=0)] = Field(description="bytes")
+    record: Sha256 | None = Field(
+        default=None, description="digest of the record of the job that wrote it"
+    )
+
+
+class File(Strict):
+    """A file as it was written."""
+
+    sha256: Sha256
+    size: Annotated[int, Field(ge=0)] = Field(description="bytes")
+    mtime_ns: int = Field(description="time of change, nanoseconds since 1970")
+
+
+class Made(Strict):
+    """An output: a file, or a folder with its files."""
+
+    sha256: Sha256 = Field(description="digest of the file, or of the folder's sorted list")
+    size: Annotated[int, Field(ge=0)] = Field(description="bytes")
+    mtime_ns: int | None = Field(default=None, description="of a file; nanoseconds since 1970")
+    files: dict[str, File] | None = Field(default=None, description="of a folder, by path in it")
+
+
+class Code(Strict):
+    """The code that ran."""
+
+    sha256: Sha256 | None = Field(description="digest of the meaning of all of it")
+    modules: dict[str, str] = Field(description="file of the folder workflow → its own digest")
+
+
+class Environment(Strict):
+    """What it ran on."""
+
+    lock: Sha256 | None = Field(description="digest of envs/requirements.txt")
+    python: str
+    machine: str
+
+
+class Git(Strict):
+    """State of the checkout."""
+
+    commit: str | None
+    changed: bool | None = Field(description="whether tracked files differed from the commit")
+
+
+class Attempt(Strict):
+    """An earlier attempt that did not end well; costs are missing where it was killed."""
+
+    start: Annotated[AwareDatetime, Field(strict=False)]
+    seconds: Seconds | None = None
+    cpu_seconds: Seconds | None = None
+    gpu_seconds: Seconds | None = None
+    peak_memory_mb: Seconds | None = None
+
+
+class Record(Strict):
+    """The record of a job."""
+
+    version: Literal[VERSION]
+    rule: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    wildcards: dict[str, str]
+    root: str = Field(description="results folder, as paths are written")
+    input: Paths = Field(description="paths by name")
+    output: Paths = Field(description="paths by name")
+    inputs: dict[str, Read] = Field(description="what was read, by path")
+    outputs: Annotated[dict[str, Made], Field(min_length=1)] = Field(
+        description="what was written, by path"
+    )
+    log: str
+    benchmark: str
+    params: dict[str, Any] = Field(description="the values that the job used")
+    code: Code
+    config: str = Field(description="file of records/config, the whole configuration of the run")
+    environment: Environment
+    git: Git
+    seed: int | None
+    device: str = Field(description="cpu, or the name of the GPU")
+    threads: Annotated[int, Field(ge=1)]
+    seconds: Seconds = Field(description="wall time, from the start of the process")
+    cpu_seconds: Seconds
+    gpu_seconds: Seconds = Field(description="wall time times GPUs in use")
+    peak_memory_mb: Seconds
+    start: Annotated[AwareDatetime, Field(strict=False)]
+    end: Annotated[AwareDatetime, Field(strict=False)]
+    slurm_job_id: str | None
+    attempt: Annotated[int, Field(ge=1)] = Field(description="1 where nothing went wrong before")
+    earlier: list[Attempt]
+    sha256: Sha256 = Field(description="digest of all of the above, see record.seal")
+
+    @property
+    def job(self) -> str:
+        """Its name for people: the rule and the wildcards."""
+        return " ".join([self.rule, *self.wildcards.values()])
