@@ -33,6 +33,7 @@ include: "rules/editing.smk"
 include: "rules/report.smk"
 include: "rules/ablate.smk"
 include: "rules/cost.smk"
+include: "rules/provenance.smk"
 include: "rules/zoo.smk"
 
 

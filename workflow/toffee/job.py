@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from toffee.errors import ToffeeError
 from toffee.files import is_disk_full
-from toffee.provenance.record import Recorder
+from toffee.provenance.record import recorded
 
 
 class Tee:
@@ -63,10 +63,8 @@ def job(snakemake: Any) -> Iterator[None]:
         sys.stdout, sys.stderr = Tee(streams[0], log), Tee(streams[1], log)
         start = time.monotonic()
         try:
-            recorder = Recorder(snakemake)
-            with recorder.failure():
+            with recorded(snakemake):
                 yield
-                recorder.finish()
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
         except ToffeeError as error:
             fail(f"{name}: {error}")

@@ -381,6 +381,15 @@ class Evaluation(Section):
         return self
 
 
+class Report(Section):
+    """What is told of a run."""
+
+    scope: Literal["core", "whole"] = Field(
+        description="tables and figures that ledger, crate, verdict and page wait for: those of "
+        "target `all`, or every one"
+    )
+
+
 class Config(Section):
     """Configuration of one run of the workflow."""
 
@@ -405,6 +414,7 @@ class Config(Section):
     )
     dreambooth: DreamBooth = Field(description="the baseline: fine-tuning for each subject")
     evaluation: Evaluation = Field(description="how much is generated and scored")
+    report: Report = Field(description="what is told of a run")
 
     def variant(self, name: str) -> ToffeeNet:
         """The settings of a variant: `toffeenet` with its overrides; of `toffeenet` itself.

@@ -40,8 +40,27 @@ PROJECT = PACKAGE.parents[1]
 LOCK = Path("envs", "requirements.txt")
 
 
+@contextmanager
+def recorded(snakemake: Any) -> Iterator[None]:
+    """Record the job that the block does, where it has outputs.
+
+    snakemake: the object that Snakemake hands to scripts.
+    """
+    if not snakemake.output:
+        yield
+        return
+    recorder = Recorder(snakemake)
+    try:
+        yield
+        recorder.finish()
+    except BaseException:
+        recorder.fail()
+        raise
+
+
 class Recorder:
-    """Records one job: make it when the job starts, work inside of `failure`, then `finish`."""
+    """Records one job. Make it when the job starts, call `finish` when its outputs are there, or
+    `fail` when they will not be."""
 
     def __init__(self, snakemake: Any) -> None:
         """Note that the job has started; the record of an earlier run of it goes away.
@@ -70,14 +89,9 @@ class Recorder:
         write_text(self.path, text + "\n")
         remove(self.started)
 
-    @contextmanager
-    def failure(self) -> Iterator[None]:
-        """Note what an attempt took that ends with an error; the next one's record has it."""
-        try:
-            yield
-        except BaseException:
-            self._mark({"start": stamp(self.start), **costs(self.start)})
-            raise
+    def fail(self) -> None:
+        """Note what a failed attempt took; the next one's record has it."""
+        self._mark({"start": stamp(self.start), **costs(self.start)})
 
     def _content(self, made: Mapping[str, Any]) -> dict[str, Any]:
         snakemake, root = self.snakemake, self.root

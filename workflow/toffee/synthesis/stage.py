@@ -11,6 +11,7 @@ import torch
 from toffee.data.images import read_image, read_mask
 from toffee.diffusion import batches
 from toffee.progress import progress
+from toffee.provenance.digests import sha256_of
 from toffee.seeds import noise, seed_of
 from toffee.storage import ImageFormat, ShardWriter
 from toffee.synthesis.plan import read_plan
@@ -19,13 +20,10 @@ from toffee.synthesis.plan import read_plan
 def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) -> str:
     """Digest of what a stage's file depends on, so that a partial one is resumed by its own kind.
 
-    Inputs count by size and time of change, which is cheap: a partial file never leaves its folder.
+    Inputs count by content, so that the finished file is the same whenever and wherever it is made.
     """
-    stamps = []
-    for root in map(Path, inputs):
-        files = sorted(root.rglob("*")) if root.is_dir() else [root]
-        stamps += [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files if p.is_file()]
-    text = json.dumps([list(rows["sample_id"]), stamps, dict(settings)], default=str)
+    digests = [sha256_of(path) for path in inputs]
+    text = json.dumps([list(rows["sample_id"]), digests, dict(settings)], default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,0 +1,114 @@
+"""What an auditor reads: the ledger, the crate, the audit's verdict and the page that shows all of it.
+
+Needs: tables and figures (config `report.scope` says which); the records that all jobs left in records/.
+Gives: tables/ledger.csv and .md, ro-crate-metadata.json, verdict.tsv, site/. They tell of all jobs whose
+records are there when they are made.
+"""
+
+WHOLE = CONFIG.report.scope == "whole"
+TOLD_TABLES = table_files([*TABLES, *(MORE_TABLES if WHOLE else [])])
+TOLD_FIGURES = figure_files([*FIGURES, *(MORE_FIGURES if WHOLE else [])])
+
+
+rule write_ledger:
+    """What each rule's jobs took and wrote, in all and for each accepted pair."""
+    input:
+        tables=TOLD_TABLES,
+        figures=TOLD_FIGURES,
+        index=f"{RESULTS}/dataset/index.parquet",
+    output:
+        csv=f"{RESULTS}/tables/ledger.csv",
+        markdown=f"{RESULTS}/tables/ledger.md",
+    log:
+        log_of("write_ledger"),
+    benchmark:
+        benchmark_of("write_ledger")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        results=RESULTS,
+        code=code_digest("write_ledger"),
+    script:
+        "../workflow/scripts/write_ledger.py"
+
+
+rule write_crate:
+    """A Workflow Run RO-Crate of the results: every job, file and digest in one standard document."""
+    input:
+        tables=TOLD_TABLES,
+        figures=TOLD_FIGURES,
+        hub=rules.export_dataset.output.hub,
+        ledger=rules.write_ledger.output.csv,
+    output:
+        metadata=f"{RESULTS}/ro-crate-metadata.json",
+    log:
+        log_of("write_crate"),
+    benchmark:
+        benchmark_of("write_crate")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        results=RESULTS,
+        code=code_digest("write_crate"),
+    script:
+        "../workflow/scripts/write_crate.py"
+
+
+rule write_verdict:
+    """What the audit says of the results, for the page; it fails nothing."""
+    input:
+        tables=TOLD_TABLES,
+        figures=TOLD_FIGURES,
+        crate=rules.write_crate.output.metadata,
+    output:
+        verdict=f"{RESULTS}/verdict.tsv",
+    log:
+        log_of("write_verdict"),
+    benchmark:
+        benchmark_of("write_verdict")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        results=RESULTS,
+        code=code_digest("write_verdict"),
+    script:
+        "../workflow/scripts/write_verdict.py"
+
+
+rule audit:
+    """Audit the results now, and fail where something is found."""
+    input:
+        rules.write_crate.output.metadata,
+    log:
+        log_of("audit"),
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        results=RESULTS,
+        code=code_digest("audit"),
+    script:
+        "../workflow/scripts/audit.py"
+
+
+rule crate:
+    """The results as a Workflow Run RO-Crate."""
+    input:
+        rules.write_crate.output.metadata,
+
+
+rule ledger:
+    """What everything took."""
+    input:
+        rules.write_ledger.output,

@@ -1,0 +1,13 @@
+"""Adapter of rule `write_ledger`."""
+
+from toffee.job import job
+from toffee.report.ledger import write_ledger
+
+if __name__ == "__main__":
+    with job(snakemake):
+        write_ledger(
+            results=snakemake.params.results,
+            index=snakemake.input.index,
+            csv_out=snakemake.output.csv,
+            markdown_out=snakemake.output.markdown,
+        )

@@ -1,0 +1,9 @@
+"""Adapter of rule `write_verdict`."""
+
+from toffee.audit.findings import write_verdict
+from toffee.audit.run import audit
+from toffee.job import job
+
+if __name__ == "__main__":
+    with job(snakemake):
+        write_verdict(audit(snakemake.params.results), snakemake.output.verdict)

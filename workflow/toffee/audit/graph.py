@@ -1,0 +1,218 @@
+"""Tier graph: the records fit together, and what they tell is what the checkout's rules do."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from toffee.audit.dag import Job, planned_jobs
+from toffee.audit.findings import Finding
+from toffee.errors import ToffeeError
+from toffee.models.download import manifest_files
+from toffee.provenance.code import code_digest, module_digests
+from toffee.provenance.digests import describe
+from toffee.provenance.record import files_of
+from toffee.provenance.results import Results
+from toffee.provenance.schema import Record
+
+TIER = "graph"
+TOLERANCE = timedelta(seconds=2)
+"""Between the clocks of two machines, or of a process's start and its own."""
+
+DOWNLOAD = "download_model"
+TABLES = "tables"
+
+
+def check_graph(results: Results) -> list[Finding]:
+    """All checks of the tier."""
+    checks = (_producers, _edges, _cycles, _times, _plan, _downloads, _cells, _code)
+    return [finding for check in checks for finding in check(results)]
+
+
+def _producers(results: Results) -> Iterator[Finding]:
+    """Every output has one producer, and every pointer leads to it."""
+    owner: dict[str, str] = {}
+    for name, record in results.records.items():
+        for path in record.outputs:
+            if path in owner:
+                yield Finding(TIER, path, "one producer", f"two: {owner[path]} and {name}")
+            owner.setdefault(path, name)
+    for name, target in results.pointers.items():
+        path = f"{results.root}/{name.removesuffix('.json')}"
+        if owner.get(path) != target:
+            found = f"it points to {target}"
+            yield Finding(TIER, f"records/{name}", "a pointer to the record of its job", found)
+
+
+def _edges(results: Results) -> Iterator[Finding]:
+    """What a job read is what the job before it wrote; files of the repository are unchanged."""
+    benchmarks = {record.benchmark for record in results.records.values()}
+    changed: dict[str, Finding] = {}
+    for record in results.records.values():
+        for path, read in record.inputs.items():
+            producer = results.producer(path)
+            if producer is None:
+                if path in benchmarks:
+                    continue  # compared in tier bytes
+                if path.startswith(f"{results.root}/"):
+                    found = "no record of a job that wrote it"
+                    yield Finding(TIER, path, f"a producer, since {record.job} read it", found)
+                elif finding := _source(results, path, read.sha256):
+                    changed.setdefault(path, finding)
+                continue
+            made = producer.outputs.get(path)
+            if made and made.sha256 != read.sha256:
+                expected = f"{read.sha256[:16]}…, which {record.job} read"
+                yield Finding(TIER, path, expected, f"{made.sha256[:16]}… by {producer.job}")
+            elif made and read.record != producer.sha256:
+                name = f"records/{results.name_of(producer)}"
+                found = "another one, edited or made later"
+                yield Finding(TIER, name, f"the record that {record.job} was made after", found)
+    yield from changed.values()
+
+
+def _source(results: Results, path: str, sha256: str) -> Finding | None:
+    """A file or folder from outside of the results: as it was read, or gone or changed since."""
+    place = results.place(path)
+    if not place.exists():
+        return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", "no such file")
+    if place.is_dir():
+        return None  # photographs from elsewhere: their digest is in the records
+    digest = describe(place)["sha256"]
+    if digest != sha256:
+        return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", f"{digest[:16]}…")
+    return None
+
+
+def _cycles(results: Results) -> Iterator[Finding]:
+    """No file is made from itself."""
+    graph = {
+        name: {results.name_of(one) for one in results.before(record)}
+        for name, record in results.records.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        names = error.args[1]
+        found = f"a cycle: {' → '.join(results.records[name].job for name in names)}"
+        yield Finding(TIER, f"records/{names[0]}", "jobs in an order", found)
+
+
+def _times(results: Results) -> Iterator[Finding]:
+    """No job ends before it starts, none starts before what it read was there."""
+    for name, record in results.records.items():
+        if record.end < record.start:
+            found = f"an end {record.start - record.end} before it"
+            yield Finding(TIER, f"records/{name}", f"an end after the start {record.start}", found)
+        for other in results.before(record):
+            if record.start + TOLERANCE < other.end:
+                expected = f"a start after {other.job} ended ({other.end})"
+                yield Finding(TIER, f"records/{name}", expected, f"a start at {record.start}")
+
+
+def _plan(results: Results) -> Iterator[Finding]:
+    """The jobs and their inputs are those that the checkout's rules plan with the same values."""
+    plans: dict[str, dict[str, Job] | None] = {}
+    for name, record in results.records.items():
+        if record.config not in plans:
+            try:
+                config = results.config(record)
+                plans[record.config] = planned_jobs(results.project, config, results.root)
+            except ToffeeError as error:
+                plans[record.config] = None
+                path = f"records/config/{record.config}.json"
+                yield Finding(TIER, path, "a configuration that Snakemake plans", str(error))
+        plan = plans[record.config]
+        if plan is not None:
+            yield from _against_plan(name, record, plan)
+    # Only the plan of the newest run says what else should be there.
+    newest = next((plans[r.config] for r in reversed(results.records.values())), None)
+    for path, job in (newest or {}).items():
+        if path not in results.producers and results.place(path).exists():
+            found = "none in records/"
+            yield Finding(TIER, path, f"a record, since rule {job.rule} makes it", found)
+
+
+def _against_plan(name: str, record: Record, plan: Mapping[str, Job]) -> Iterator[Finding]:
+    file = f"records/{name}"
+    job = plan.get(next(iter(record.outputs)))
+    if job is None:
+        found = f"{next(iter(record.outputs))}, which no rule makes with its configuration"
+        yield Finding(TIER, file, "an output of the checkout's rules", found)
+        return
+    if job.rule != record.rule:
+        yield Finding(TIER, file, f"rule {job.rule}, as Snakemake plans it", f"rule {record.rule}")
+    if set(job.outputs) != set(record.outputs):
+        found = ", ".join(record.outputs)
+        yield Finding(TIER, file, f"the outputs {', '.join(job.outputs)}", found)
+    read, declared = set(record.inputs), set(files_of(record.input))
+    for path in sorted(job.inputs - (read & declared)):
+        yield Finding(TIER, file, f"the input {path}, which Snakemake plans", "none such")
+    for path in sorted((read | declared) - job.inputs):
+        yield Finding(TIER, file, "inputs that Snakemake plans alone", f"{path} too")
+
+
+def _downloads(results: Results) -> Iterator[Finding]:
+    """Every fetched model is, file by file, what is declared for it."""
+    for name, record in results.records.items():
+        if record.rule != DOWNLOAD:
+            continue
+        source: dict[str, Any] = record.params.get("source") or {}
+        declared = dict(record.params.get("digests") or source.get("digests") or {})
+        if "zoo" in source:
+            yield from _against_zoo(results, name, record, declared)
+        for path, made in record.outputs.items():
+            for file, one in (made.files or {}).items():
+                if file in declared and declared[file] != one.sha256:
+                    expected = f"the declared SHA-256 {declared[file][:16]}…"
+                    yield Finding(TIER, f"{path}/{file}", expected, f"{one.sha256[:16]}…")
+                elif file not in declared and "zoo" in source:
+                    yield Finding(TIER, f"{path}/{file}", "a declared SHA-256", "none declared")
+
+
+def _against_zoo(
+    results: Results, name: str, record: Record, declared: Mapping[str, str]
+) -> Iterator[Finding]:
+    """What was declared to the job is what the checkout's zoo declares."""
+    zoo, part = str(record.params.get("zoo")), record.params["source"]["zoo"]
+    try:
+        files = manifest_files(results.place(zoo), part)
+    except ToffeeError as error:
+        yield Finding(TIER, f"{zoo}/manifest.json", f"the digests of {part}", str(error))
+        return
+    for file, entry in files.items():
+        if declared.get(file) != entry["sha256"]:
+            found = str(declared.get(file))[:16]
+            expected = f"{part}/{file} with SHA-256 {entry['sha256'][:16]}… of the zoo's manifest"
+            yield Finding(TIER, f"records/{name}", expected, f"{found}…")
+
+
+def _cells(results: Results) -> Iterator[Finding]:
+    """Every table leads to downloads: there is a chain of records from its cells to base models."""
+    for path, record in results.producers.items():
+        if path.startswith(f"{results.root}/{TABLES}/") and path.endswith(".csv"):
+            rules = {one.rule for one in results.ancestors(record)}
+            if DOWNLOAD not in rules:
+                found = f"only {', '.join(sorted(rules))}"
+                yield Finding(TIER, path, "a chain of records down to the base models", found)
+
+
+def _code(results: Results) -> Iterator[Finding]:
+    """The code that ran is the checkout's; else it is named stale, with the modules."""
+    current: dict[str, tuple[str, dict[str, str]] | None] = {}
+    for name, record in results.records.items():
+        rule = record.rule
+        if rule not in current:
+            try:
+                current[rule] = (code_digest(rule), module_digests(rule))
+            except ToffeeError:
+                current[rule] = None
+        now = current[rule]
+        expected = f"the checkout's code of {rule}"
+        if now is None:
+            yield Finding(TIER, f"records/{name}", expected, "no script of that name")
+        elif now[0] != record.code.sha256:
+            then = record.code.modules
+            modules = [m for m in sorted({*then, *now[1]}) if then.get(m) != now[1].get(m)]
+            found = f"stale code, changed since: {', '.join(modules) or 'unknown'}"
+            yield Finding(TIER, f"records/{name}", expected, found)

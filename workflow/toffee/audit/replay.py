@@ -1,0 +1,97 @@
+"""Tier replay: some jobs run again in a scratch folder, and what they write is compared.
+
+On a machine of the same kind the bytes are equal. Elsewhere rounding may move them a little: then
+the drift is measured and said, and what is not comparable is a finding.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from toffee.audit.drift import drift_of
+from toffee.audit.findings import Finding
+from toffee.errors import ToffeeError
+from toffee.progress import progress
+from toffee.provenance.digests import describe
+from toffee.provenance.paths import CONFIGS, RECORDS
+from toffee.provenance.results import Results
+from toffee.provenance.schema import Record
+
+TIER = "replay"
+MEASURED = {"generate_dreambooth": ("seconds",)}
+"""Rule → names of outputs that hold measured times, which no second run has again."""
+
+
+def check_replay(results: Results, sample: int, jobs: Sequence[str] = ()) -> list[Finding]:
+    """Run jobs again and compare.
+
+    Args:
+        results: a results folder; jobs read their inputs from there.
+        sample: how many jobs: one of each rule in turn, chosen by the digests of their records, so
+            that who made the records could not choose.
+        jobs: names of the jobs instead (a rule, or a rule and its wildcards).
+    """
+    chosen = _named(results, jobs) if jobs else _sampled(results, sample)
+    findings = []
+    for record in progress(chosen, desc="audit: replay", unit="job"):
+        findings += _replay(results, record)
+    return findings
+
+
+def _sampled(results: Results, count: int) -> list[Record]:
+    turn: Counter[str] = Counter()
+    order = []
+    for record in sorted(results.records.values(), key=lambda record: record.sha256):
+        order.append((turn[record.rule], record.sha256, record))
+        turn[record.rule] += 1
+    return [record for *_, record in sorted(order, key=lambda one: one[:2])[:count]]
+
+
+def _named(results: Results, jobs: Sequence[str]) -> list[Record]:
+    chosen = []
+    for name in jobs:
+        found = [r for r in results.records.values() if name in (r.job, r.rule)]
+        if not found:
+            known = ", ".join(sorted({record.rule for record in results.records.values()}))
+            raise ToffeeError(f"no record of job {name!r}, expected one of the rules {known}")
+        chosen += found
+    return chosen
+
+
+def _replay(results: Results, record: Record) -> list[Finding]:
+    name = results.name_of(record)
+    with tempfile.TemporaryDirectory(prefix="toffee-replay-") as folder:
+        scratch = Path(folder)
+        for path in record.inputs:
+            if not results.place(path).exists():
+                return [Finding(TIER, f"records/{name}", f"the input {path}", "no such file")]
+            _link(scratch / path, results.place(path))
+        kept = results.folder / RECORDS
+        config = kept / CONFIGS / f"{record.config}.json"
+        command = [sys.executable, "-m", "toffee.audit.rerun", kept / name, config]
+        command[3:] = [str(Path(path).resolve()) for path in command[3:]]
+        search = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        environment = os.environ | {"PYTHONPATH": search}
+        done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            return [Finding(TIER, f"records/{name}", f"{record.job} to run again", lines[-1])]
+        skipped = {record.output[name] for name in MEASURED.get(record.rule, ())}
+        return [
+            Finding(TIER, path, f"the bytes that {record.job} wrote", drift)
+            for path, made in record.outputs.items()
+            if path not in skipped
+            and describe(scratch / path)["sha256"] != made.sha256
+            and (drift := drift_of(results.place(path), scratch / path))
+        ]
+
+
+def _link(target: Path, source: Path) -> None:
+    """An input in its place: a link to where it is."""
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source.resolve())

@@ -1,0 +1,66 @@
+"""Run the job of a record again, in the working directory: `python -m toffee.audit.rerun RECORD`.
+
+A record has all that Snakemake hands to a script, so the script runs as it did.
+"""
+
+import json
+import runpy
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from toffee.provenance.code import SCRIPTS
+
+
+class Named(list):
+    """Values with names, as Snakemake's: a list of the values, attributes by name."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values.values())
+        self._values = dict(values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def items(self):
+        return self._values.items()
+
+
+class Files(Named):
+    """Input or output: a list of all paths, whatever their names."""
+
+    def __init__(self, values: Mapping[str, str | list[str]]) -> None:
+        super().__init__(values)
+        flat = [[value] if isinstance(value, str) else value for value in values.values()]
+        self[:] = [path for paths in flat for path in paths]
+
+
+def as_snakemake(record: Mapping[str, Any], config: Mapping[str, Any]) -> SimpleNamespace:
+    """The object that a script of the record's rule was handed."""
+    return SimpleNamespace(
+        rule=record["rule"],
+        input=Files(record["input"]),
+        output=Files(record["output"]),
+        params=Named(record["params"]),
+        wildcards=Named(record["wildcards"]),
+        threads=record["threads"],
+        log=[record["log"]],
+        config=dict(config),
+    )
+
+
+def rerun(record: str | Path, config: str | Path) -> None:
+    """Run the script of a record's rule."""
+    content, values = (json.loads(Path(path).read_text("utf-8")) for path in (record, config))
+    script = SCRIPTS / f"{content['rule']}.py"
+    names = {"snakemake": as_snakemake(content, values)}
+    runpy.run_path(str(script), init_globals=names, run_name="__main__")
+
+
+if __name__ == "__main__":
+    rerun(*sys.argv[1:3])

@@ -1,0 +1,59 @@
+"""The audit as a whole: the tiers in their order, down to the one that was asked for."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from toffee.audit.content import check_bytes
+from toffee.audit.findings import TIERS, Finding, verdict
+from toffee.audit.graph import check_graph
+from toffee.audit.replay import check_replay
+from toffee.audit.schema import check_schema
+from toffee.errors import ToffeeError
+from toffee.provenance.results import Results
+
+DEFAULT_TIER = "graph"
+
+
+def audit(
+    folder: str | Path, tier: str = DEFAULT_TIER, sample: int = 3, jobs: Sequence[str] = ()
+) -> list[Finding]:
+    """Check a results folder.
+
+    Args:
+        folder: `results/<scale>`, here or copied elsewhere.
+        tier: the last tier to check, one of `TIERS`; the ones before it are checked too.
+        sample: jobs that tier replay runs again.
+        jobs: names of the jobs that it runs instead (a rule, or a rule and its wildcards).
+
+    Returns:
+        Findings by tier, then by file; none where all is well.
+
+    Raises:
+        ToffeeError: the folder has no records, or a job is unknown.
+    """
+    results = Results(folder)
+    checks: dict[str, Callable[[], list[Finding]]] = {
+        "schema": lambda: check_schema(results),
+        "bytes": lambda: check_bytes(results),
+        "graph": lambda: check_graph(results),
+        "replay": lambda: check_replay(results, sample, jobs),
+    }
+    findings: list[Finding] = []
+    for name in TIERS[: TIERS.index(tier) + 1]:
+        findings += sorted(checks[name]())
+    return findings
+
+
+def require_clean(folder: str | Path) -> None:
+    """Print what an audit finds.
+
+    Raises:
+        ToffeeError: something was found.
+    """
+    findings = audit(folder)
+    for finding in findings:
+        print(finding)
+    if findings:
+        raise ToffeeError(
+            f"{folder}: {len(findings)} findings, the worst of tier {verdict(findings)}"
+        )

@@ -1,0 +1,115 @@
+"""The command `toffee`: audit a results folder, and trace a file or a number to its sources."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from toffee.errors import ToffeeError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code. Errors of the user are one line and exit code 1."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except ToffeeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `toffee trace … | head`
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from toffee.audit.findings import TIERS
+
+    parser = argparse.ArgumentParser(prog="toffee", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    audit = commands.add_parser(
+        "audit",
+        help="check the files of a results folder against the records of the jobs",
+        description="Findings one a line: tier, file, what was expected, what was found. Exit code "
+        "0: clean, 10: schema, 20: bytes, 30: graph, 40: replay (the worst found), 1: no audit.",
+    )
+    audit.add_argument("results", metavar="RESULTS", type=Path, help="e.g. results/tiny")
+    audit.add_argument("--tier", choices=TIERS, default="graph", help="the last one to check")
+    audit.add_argument("--sample", type=int, default=3, metavar="N", help="jobs to replay")
+    audit.add_argument(
+        "--job",
+        action="append",
+        default=[],
+        help="replay this job instead, e.g. 'score_shard 00000' or a rule's name; may be repeated",
+    )
+    audit.set_defaults(run=_audit)
+
+    trace = commands.add_parser(
+        "trace",
+        help="the chain from a file or a number to its downloads",
+        description="A tree with digests, config values, times and cost.",
+    )
+    trace.add_argument(
+        "what",
+        nargs="+",
+        metavar="FILE | TABLE METHOD METRIC",
+        help="a file below the results folder, or a number of a table",
+    )
+    trace.add_argument("--results", type=Path, metavar="DIR", help="default: from FILE, or tiny")
+    trace.add_argument("--json", action="store_true", help="as JSON, whole")
+    trace.set_defaults(run=_trace)
+    return parser
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from toffee.audit.findings import exit_code, verdict
+    from toffee.audit.run import audit
+
+    if options.job:
+        options.tier = "replay"
+    findings = audit(options.results, options.tier, options.sample, options.job)
+    for finding in findings:
+        print(finding)
+    print(f"{options.results}: {verdict(findings)}, {len(findings)} findings", file=sys.stderr)
+    return exit_code(findings)
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from toffee.provenance.results import Results
+    from toffee.provenance.trace import cell, table_path, trace, tree_lines
+
+    if len(options.what) not in (1, 3):
+        raise ToffeeError("expected a file, or a table, a method and a metric")
+    results = Results(options.results or _results_of(options.what[0]))
+    found = {}
+    if len(options.what) == 3:
+        table, method, metric = options.what
+        found["cell"] = cell(results, table, method, metric)
+        tree = trace(results, table_path(results, table))
+    else:
+        tree = trace(results, options.what[0])
+    if options.json:
+        print(json.dumps(found | {"chain": tree}, indent=1, ensure_ascii=False))
+        return 0
+    for row in found.get("cell", []):
+        print(
+            f"{row['method']}, {row['metric']} = {row['value']} ± {row['stderr'] or '–'} "
+            f"(n {row['n'] or '–'}, {row['source']}; {row['setting'] or 'no setting'})"
+        )
+    print("\n".join(tree_lines(tree)))
+    return 0
+
+
+def _results_of(file: str) -> Path:
+    """The results folder that a file lies in: the nearest one above it with records."""
+    from toffee.provenance.paths import RECORDS
+
+    for folder in Path(file).resolve().parents:
+        if (folder / RECORDS).is_dir():
+            return folder
+    return Path("results", "tiny")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

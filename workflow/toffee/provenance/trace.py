@@ -1,0 +1,139 @@
+"""The chain from a file, or from a number of a table, to the downloads that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from toffee.errors import ToffeeError
+from toffee.provenance.results import Results
+from toffee.provenance.schema import Record
+
+DIGITS = 16
+"""Of a digest in the tree; JSON has all of them."""
+
+NOT_SHOWN = ("code", "digests", "source", "zoo")
+"""Params that are no values of the configuration; JSON has them."""
+
+
+def trace(results: Results, file: str) -> dict[str, Any]:
+    """The chain behind a file, as nested dictionaries.
+
+    Each file has path, sha256, size; where a job wrote it, job, params, seed, commit, code,
+    start, end, seconds, cpu_seconds, gpu_seconds and inputs, which are files again. A file that
+    stands elsewhere in the tree already has `above: true` instead of its own chain.
+
+    Raises:
+        ToffeeError: no record knows the file.
+    """
+    path = results.written(file)
+    record = results.producer(path)
+    if record is None:
+        raise ToffeeError(f"{path}: no record of a job that wrote it in {results.folder}")
+    return _file(results, path, record, set())
+
+
+def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[str, Any]:
+    made = record.outputs.get(path)
+    inner = {} if made else _inner(record, path)
+    tree: dict[str, Any] = {
+        "path": path,
+        "sha256": made.sha256 if made else inner["sha256"],
+        "size": made.size if made else inner["size"],
+        "job": record.job,
+    }
+    if record.sha256 in seen:
+        return tree | {"above": True}
+    seen.add(record.sha256)
+    tree |= {
+        "params": record.params,
+        "seed": record.seed,
+        "commit": record.git.commit,
+        "code": record.code.sha256,
+        "start": record.start.isoformat(),
+        "end": record.end.isoformat(),
+        "seconds": record.seconds,
+        "cpu_seconds": record.cpu_seconds,
+        "gpu_seconds": record.gpu_seconds,
+    }
+    inputs = []
+    for name, read in record.inputs.items():
+        before = results.producer(name)
+        if before is None:
+            inputs.append({"path": name, "sha256": read.sha256, "size": read.size})
+        else:
+            inputs.append(_file(results, name, before, seen))
+    return tree | {"inputs": inputs}
+
+
+def _inner(record: Record, path: str) -> dict[str, Any]:
+    """A file within a folder that a job wrote."""
+    for folder, made in record.outputs.items():
+        if made.files and path.startswith(f"{folder}/"):
+            file = made.files.get(path.removeprefix(f"{folder}/"))
+            if file:
+                return {"sha256": file.sha256, "size": file.size}
+    raise ToffeeError(f"{path}: not among the files that {record.job} wrote")
+
+
+def cell(results: Results, table: str, method: str, metric: str) -> list[dict[str, Any]]:
+    """The rows of a table with a method and a metric: setting, value, stderr, n, source.
+
+    Raises:
+        ToffeeError: there is no such table, method or metric; the line lists what there is.
+    """
+    path = results.folder / "tables" / f"{table}.csv"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.csv"))) or "none"
+        raise ToffeeError(f"no table {table} in {path.parent}, expected one of: {known}")
+    rows = pd.read_csv(path, keep_default_na=False)
+    for column, wanted in (("method", method), ("metric", metric)):
+        if column not in rows:
+            raise ToffeeError(f"{path}: no column {column!r}")
+        if wanted not in set(rows[column]):
+            known = ", ".join(dict.fromkeys(rows[column]))
+            raise ToffeeError(f"{path}: no {column} {wanted!r}, expected one of: {known}")
+        rows = rows[rows[column] == wanted]
+    return rows.to_dict("records")
+
+
+def tree_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """The chain as a tree for people, a line a file and one a job."""
+    yield f"{tree['path']}  sha256 {tree['sha256'][:DIGITS]}…  {size_text(tree['size'])}"
+    below = f"{indent}   "
+    if tree.get("above"):
+        yield f"{below}by {tree['job']}, see above"
+        return
+    if "job" not in tree:
+        return
+    params = {k: v for k, v in tree["params"].items() if k not in NOT_SHOWN}
+    values = ", ".join(f"{name} = {value}" for name, value in params.items()) or "no values"
+    commit = (tree["commit"] or "no git")[:10]
+    cost = (
+        f"{tree['seconds']:.1f} s, CPU {tree['cpu_seconds']:.1f} s, GPU {tree['gpu_seconds']:.1f} s"
+    )
+    yield f"{below}by {tree['job']}  {tree['start'][:19]}Z  {cost}  commit {commit}"
+    yield f"{below}with {values}"
+    inputs = tree["inputs"]
+    for place, one in enumerate(inputs):
+        last = place == len(inputs) - 1
+        lines = tree_lines(one, f"{indent}   " if last else f"{indent}│  ")
+        yield f"{indent}{'└─ ' if last else '├─ '}{next(lines)}"
+        yield from lines
+
+
+def size_text(size: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def table_path(results: Results, table: str) -> str:
+    """A table's file, as a user would name it."""
+    return str(Path(results.folder, "tables", f"{table}.csv"))
