@@ -198,21 +198,25 @@ def _cells(results: Results) -> Iterator[Finding]:
 
 
 def _code(results: Results) -> Iterator[Finding]:
-    """The code that ran is the checkout's; else it is named stale, with the modules."""
-    current: dict[str, tuple[str, dict[str, str]] | None] = {}
+    """The code that ran is the checkout's; else it is named stale, with the modules, once a rule."""
+    stale: dict[tuple[str, str], list[str]] = {}
     for name, record in results.records.items():
-        rule = record.rule
-        if rule not in current:
-            try:
-                current[rule] = (code_digest(rule), module_digests(rule))
-            except ToffeeError:
-                current[rule] = None
-        now = current[rule]
-        expected = f"the checkout's code of {rule}"
-        if now is None:
-            yield Finding(TIER, f"records/{name}", expected, "no script of that name")
-        elif now[0] != record.code.sha256:
-            then = record.code.modules
-            modules = [m for m in sorted({*then, *now[1]}) if then.get(m) != now[1].get(m)]
-            found = f"stale code, changed since: {', '.join(modules) or 'unknown'}"
-            yield Finding(TIER, f"records/{name}", expected, found)
+        found = _changed_code(record)
+        if found:
+            stale.setdefault((record.rule, found), []).append(f"records/{name}")
+    for (rule, found), files in stale.items():
+        more = f" and of {len(files) - 1} more" if len(files) > 1 else ""
+        yield Finding(TIER, files[0], f"the checkout's code of {rule}", f"{found}{more}")
+
+
+def _changed_code(record: Record) -> str:
+    """What is not the same in the checkout; "" where all is."""
+    try:
+        current, modules = code_digest(record.rule), module_digests(record.rule)
+    except ToffeeError:
+        return "no script of that name"
+    if current == record.code.sha256:
+        return ""
+    then = record.code.modules
+    changed = [m for m in sorted({*then, *modules}) if then.get(m) != modules.get(m)]
+    return f"stale code, changed since: {', '.join(changed) or 'what it is made of'}"

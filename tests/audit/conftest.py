@@ -1,0 +1,129 @@
+"""A small run whose records are made as every job's are: six jobs from downloads to a table.
+
+The jobs have the names of real rules, so that their code is the checkout's; what they write is
+small and made up, and what they read is their own. `plan` stands for what Snakemake plans.
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from toffee.audit.dag import Job
+from toffee.audit.rerun import as_snakemake
+from toffee.job import job
+from toffee.models.download import manifest_files, write_manifest
+from toffee.provenance.code import code_digest
+from toffee.provenance.record import files_of, seal
+
+ROOT = "results/tiny"
+SHARD = f"{ROOT}/dataset/shards/00000.h5"
+INDEX = f"{ROOT}/dataset/index.parquet"
+MODEL = f"{ROOT}/models/clip"
+TABLE = f"{ROOT}/tables/dataset.csv"
+
+JOBS = [
+    ("download_model", {"zoo": ["zoo/clip/config.json"]}, {"model": MODEL}, {"role": "clip"}),
+    ("write_world", {}, {"subjects": f"{ROOT}/world/subjects"}, {}),
+    (
+        "score_shard",
+        {"subjects": f"{ROOT}/world/subjects", "clip": MODEL},
+        {"shard": SHARD},
+        {"shard": "00000"},
+    ),
+    (
+        "filter_dataset",
+        {"shards": [SHARD]},
+        {"index": INDEX, "funnel": f"{ROOT}/dataset/funnel.csv"},
+        {},
+    ),
+    (
+        "tabulate_dataset",
+        {"index": INDEX, "funnel": f"{ROOT}/dataset/funnel.csv"},
+        {"csv": TABLE, "markdown": f"{ROOT}/tables/dataset.md"},
+        {},
+    ),
+    ("write_report", {"tables": [TABLE]}, {"page": f"{ROOT}/report.html"}, {}),
+]
+FOLDERS = {MODEL: "config.json", f"{ROOT}/world/subjects": "ball.jpg"}
+
+
+class Run:
+    """A finished run in a folder, and ways to spoil it."""
+
+    def __init__(self, project: Path) -> None:
+        self.project, self.folder = project, project / ROOT
+
+    def path(self, name: str) -> Path:
+        """A file as records write it."""
+        return self.project / name
+
+    def record(self, name: str) -> Path:
+        """The record behind an output."""
+        return self.folder / "records" / f"{Path(name).relative_to(ROOT)}.json"
+
+    def edit(self, name: str, change, sealed: bool = True) -> None:
+        """Change the content of a record; `sealed` makes its own digest right again."""
+        path = self.record(name)
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(seal(content) if sealed else content))
+
+
+def play(name: str, inputs: dict, outputs: dict, wildcards: dict, text: str = "") -> None:
+    """Do a job in the working directory: its outputs say what it is, `text` and what it read."""
+    params = {"code": code_digest(name), "seed": 0}
+    if name == "download_model":
+        digests = {f: e["sha256"] for f, e in manifest_files(Path("zoo"), "clip").items()}
+        params |= {"source": {"zoo": "clip"}, "zoo": "zoo", "digests": digests}
+    place = "/".join([name, *wildcards.values()])
+    record = {
+        "rule": name,
+        "input": inputs,
+        "output": outputs,
+        "params": params,
+        "wildcards": wildcards,
+        "threads": 1,
+        "log": f"{ROOT}/logs/{place}.log",
+    }
+    with job(as_snakemake(record, {"scale": "tiny"})):
+        for path in outputs.values():
+            file = Path(path, FOLDERS[path]) if path in FOLDERS else Path(path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(
+                Path("zoo/clip/config.json").read_text()
+                if name == "download_model"
+                else f"{name} {text} of {files_of(inputs)}\n"
+            )
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """The run, and what Snakemake would plan for it. Copy it before changing it."""
+    project = tmp_path_factory.mktemp("run") / "project"
+    (project / "zoo" / "clip").mkdir(parents=True)
+    (project / "zoo" / "clip" / "config.json").write_text('{"role": "clip"}')
+    write_manifest(project / "zoo", {"clip": {"seed": 0}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        # All jobs of this run are one process: its start is not the start of a job.
+        patch.setattr("toffee.provenance.record._process_start", time.time)
+        for one in JOBS:
+            play(*one)
+    return project
+
+
+@pytest.fixture
+def run(finished_run, tmp_path, monkeypatch):
+    """The run, free to be spoiled, with Snakemake's plan of it."""
+    shutil.copytree(finished_run, tmp_path / "project")
+    plan = {
+        path: Job(name, frozenset(files_of(inputs)), tuple(files_of(outputs)))
+        for name, inputs, outputs, _ in JOBS
+        for path in files_of(outputs)
+    }
+    monkeypatch.setattr("toffee.audit.graph.planned_jobs", lambda *_: plan)
+    monkeypatch.setattr("toffee.provenance.record._process_start", time.time)
+    return Run(tmp_path / "project")
