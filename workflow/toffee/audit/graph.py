@@ -198,7 +198,7 @@ def _cells(results: Results) -> Iterator[Finding]:
 
 
 def _code(results: Results) -> Iterator[Finding]:
-    """The code that ran is the checkout's; else it is named stale, once a rule, with the modules."""
+    """The code that ran is the checkout's; else it is named stale, once a rule."""
     stale: dict[tuple[str, str], list[str]] = {}
     for name, record in results.records.items():
         found = _changed_code(record)
