@@ -43,4 +43,5 @@ rule all:
         rules.export_dataset.output.hub,
 
 
+name_params()
 check_targets()

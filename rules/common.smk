@@ -9,6 +9,7 @@ from toffee.config.variants import BASE, rows_of, trained_as
 from toffee.errors import ToffeeError
 from toffee.models.download import manifest_files
 from toffee.provenance.code import code_digest
+from toffee.provenance.params import named
 from toffee.targets import requested, stop, unknown_target
 
 
@@ -23,6 +24,14 @@ def checked(function, *arguments):
 def project(path):
     """Path of a file of the repository, seen from the working directory."""
     return os.path.relpath(os.path.join(workflow.basedir, path))
+
+
+def name_params():
+    """Give every param of every rule its name, which Snakemake leaves out when it compares them."""
+    for one in workflow.rules:
+        plain = list(one.params._allitems())
+        one.params.clear()
+        one.set_params(**{name: checked(named, name, value) for name, value in plain})
 
 
 def check_targets():
