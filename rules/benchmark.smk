@@ -41,6 +41,7 @@ rule generate_benchmark:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
+        references_digest=digest_of(REFERENCES),
         code=code_digest("generate_benchmark"),
     script:
         "../workflow/scripts/generate_benchmark.py"
@@ -68,6 +69,7 @@ rule score_oracle:
         mem_mb=4000,
     params:
         batch=CONFIG.sampler.batch,
+        references_digest=digest_of(REFERENCES),
         code=code_digest("score_oracle"),
     script:
         "../workflow/scripts/score_oracle.py"
@@ -96,6 +98,7 @@ rule score_dreambench:
         mem_mb=4000,
     params:
         batch=CONFIG.sampler.batch,
+        references_digest=digest_of(REFERENCES),
         code=code_digest("score_dreambench"),
     script:
         "../workflow/scripts/score_dreambench.py"

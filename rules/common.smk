@@ -7,6 +7,7 @@ that the other rule files share. Nothing here makes a file.
 from toffee.config import ROLES, ZooSource, load_catalogue, load_config
 from toffee.config.variants import BASE, rows_of, trained_as
 from toffee.errors import ToffeeError
+from toffee.files import file_digest
 from toffee.models.download import manifest_files
 from toffee.provenance.code import code_digest
 from toffee.provenance.params import named
@@ -24,6 +25,17 @@ def checked(function, *arguments):
 def project(path):
     """Path of a file of the repository, seen from the working directory."""
     return os.path.relpath(os.path.join(workflow.basedir, path))
+
+
+def project_input(path):
+    """A file of the repository as an input. Its time, which every checkout sets anew, does not
+    count: a rule that reads it has `digest_of(path)` among its params."""
+    return ancient(project(path))
+
+
+def digest_of(path):
+    """Digest of a file of the repository, for the params of the rules that read it."""
+    return checked(file_digest, path)
 
 
 def name_params():
@@ -48,11 +60,15 @@ def check_targets():
 CONFIG = checked(load_config, config)
 MODELS = checked(load_catalogue, project(CONFIG.models.catalogue), CONFIG.models.set)
 ZOO = project(CONFIG.models.zoo)
-PROMPTS = project(CONFIG.synthesis.prompts)
-REFERENCES = project(CONFIG.data.references)
-PUBLISHED = project("config/published")
+PROMPTS = project_input(CONFIG.synthesis.prompts)
+REFERENCES = project_input(CONFIG.data.references)
+PUBLISHED = {
+    name: project_input(f"config/published/{name}.csv")
+    for name in ("ablations", "cost", "dreambench")
+}
 
 RESULTS = f"results/{CONFIG.scale}"
+PLAN = f"{RESULTS}/dataset/plan/{{shard}}.parquet"
 SHARDS = [f"{number:05d}" for number in range(CONFIG.synthesis.shards)]
 # What a reader sees in the base model's images is known for the world's vocabulary only.
 WORLD_TABLES = ["base"] if CONFIG.data.source == "world" else []

@@ -38,6 +38,7 @@ rule make_editing_pairs:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
+        prompts_digest=digest_of(PROMPTS),
         code=code_digest("make_editing_pairs"),
     script:
         "../workflow/scripts/make_editing_pairs.py"

@@ -62,7 +62,7 @@ def test_a_function_keeps_its_signature_and_names_what_it_gives():
 def test_a_function_may_give_a_function_and_may_fail():
     assert repr(named("x", lambda w: lambda w: 3)("w")("w")) == "x = 3"
     with pytest.raises(FileNotFoundError):
-        named("x", lambda w: open("/nowhere"))("w")
+        named("x", lambda w: Path("/nowhere").read_text())("w")
 
 
 def test_what_cannot_be_compared_is_one_line():

@@ -22,7 +22,7 @@ from toffee.progress import progress
 from toffee.seeds import noise, seed_of
 from toffee.storage import Shard
 from toffee.synthesis.edits import edit_pictures, paste_back
-from toffee.synthesis.plan import PromptParts, noun_phrase, read_prompt_parts
+from toffee.synthesis.prompts import PromptParts, noun_phrase, read_prompt_parts
 from toffee.toffeenet import EDITING, ToffeeNet
 
 DEPTH = "depth"
