@@ -51,8 +51,8 @@ rule plan_shard:
     resources:
         mem_mb=1000,
     params:
-        samples_per_shard=CONFIG.synthesis.samples_per_shard,
         **CONFIG.synthesis.kinds.model_dump(),
+        samples_per_shard=CONFIG.synthesis.samples_per_shard,
         seed=CONFIG.seed,
         prompts_digest=digest_of(PROMPTS),
         code=code_digest("plan_shard"),
