@@ -14,9 +14,9 @@ rule generate_benchmark:
         text_to_image=model("text_to_image"),
         controlnet_depth=lambda w: model("controlnet_depth") if w.method == "initial" else [],
         depth_estimator=lambda w: model("depth") if w.method == "initial" else [],
-        toffeenet=lambda w: [] if w.method in ("text_only", "initial") else net_model(w.method),
-        subject_encoder=model("subject_encoder"),
-        segmenter=model("segmenter"),
+        toffeenet=lambda w: [] if w.method in BASE_METHODS else net_model(w.method),
+        subject_encoder=lambda w: [] if w.method in BASE_METHODS else model("subject_encoder"),
+        segmenter=lambda w: [] if w.method in BASE_METHODS else model("segmenter"),
     output:
         images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
     log:

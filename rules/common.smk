@@ -83,6 +83,7 @@ OWN_TABLES = ["dreambooth"]
 # Benchmark: methods of the table, and generation seeds, each a file of images and one of scores; a
 # subject's fine-tuning is drawn with all seeds at once, so there a group of subjects is a file.
 METHODS = CONFIG.evaluation.methods
+BASE_METHODS = ["text_only", "initial"]  # drawn by the base model
 SHOWN = ["text_only", BASE, "wrong_subject"]
 SEEDS = [str(seed) for seed in range(CONFIG.evaluation.images_per_prompt)]
 GROUPS = [str(group) for group in range(CONFIG.dreambooth.groups)]
@@ -93,7 +94,7 @@ ENCODERS = ", ".join(
 )
 ABLATIONS = ["variants", "reconstruction", "segmentation"]
 VARIANTS = {table: rows_of(CONFIG, table) for table in [*ABLATIONS, "editing"]}
-DRAWN = ["text_only", "initial", BASE, "wrong_subject", "strength", *CONFIG.variants]
+DRAWN = [*BASE_METHODS, BASE, "wrong_subject", "strength", *CONFIG.variants]
 EDIT_CONTROLS = ["input", "target"]
 EDITORS = [BASE, *VARIANTS["variants"], *VARIANTS["editing"]]
 # Parts of the zoo, and the parts that each is trained on.
@@ -162,7 +163,9 @@ def prompts_of(method):
 
 
 def scales_of(method):
-    """Values of λ that a method is drawn with."""
+    """Values of λ that a method is drawn with; the base model knows none."""
+    if method in BASE_METHODS:
+        return [0]
     several = method == "strength"
     return CONFIG.evaluation.strengths if several else [CONFIG.variant(method).subject_scale]
 
