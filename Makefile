@@ -16,9 +16,7 @@ SCALE ?= tiny
 BIN := $(VENV)/bin
 ENV := $(VENV)/.installed
 LAYER := $(if $(filter-out tiny,$(SCALE)),--config scale=$(SCALE))
-# Content decides what reruns: the digest of a rule's code is one of its params, so the times of its
-# files, which a fresh checkout changes, need not count.
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-triggers mtime params input software-env
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .PHONY: demo tables test lint zoo docs lock clean env
 .DELETE_ON_ERROR:

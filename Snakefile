@@ -23,6 +23,7 @@ configfile: os.path.join(workflow.basedir, "config", "config.yaml")
 include: "rules/scale.smk"
 include: "rules/common.smk"
 include: "rules/download.smk"
+include: "rules/world.smk"
 include: "rules/pretrain.smk"
 include: "rules/synthesize.smk"
 include: "rules/train.smk"
@@ -44,4 +45,5 @@ rule all:
         rules.export_dataset.output.hub,
 
 
+name_params()
 check_targets()

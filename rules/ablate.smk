@@ -34,7 +34,7 @@ rule tabulate_reconstruction:
     """ToffeeNet by the probability of reconstruction in training, beside the published rows."""
     input:
         scores=variant_scores("reconstruction"),
-        published=f"{PUBLISHED}/ablations.csv",
+        published=PUBLISHED["ablations"],
     output:
         csv=item(f"{RESULTS}/tables/reconstruction.csv", "table"),
         markdown=f"{RESULTS}/tables/reconstruction.md",
@@ -52,6 +52,7 @@ rule tabulate_reconstruction:
         encoders=ENCODERS,
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
+        published_digest=digest_of(PUBLISHED["ablations"]),
         code=code_digest("tabulate_reconstruction"),
     script:
         "../workflow/scripts/tabulate_reconstruction.py"
@@ -125,6 +126,7 @@ rule plot_strength:
         mem_mb=2000,
     params:
         strengths=CONFIG.evaluation.strengths,
+        references_digest=digest_of(REFERENCES),
         code=code_digest("plot_strength"),
     script:
         "../workflow/scripts/plot_strength.py"

@@ -14,9 +14,9 @@ rule generate_benchmark:
         text_to_image=model("text_to_image"),
         controlnet_depth=lambda w: model("controlnet_depth") if w.method == "initial" else [],
         depth_estimator=lambda w: model("depth") if w.method == "initial" else [],
-        toffeenet=lambda w: [] if w.method in ("text_only", "initial") else net_model(w.method),
-        subject_encoder=model("subject_encoder"),
-        segmenter=model("segmenter"),
+        toffeenet=lambda w: [] if w.method in BASE_METHODS else net_model(w.method),
+        subject_encoder=lambda w: [] if w.method in BASE_METHODS else model("subject_encoder"),
+        segmenter=lambda w: [] if w.method in BASE_METHODS else model("segmenter"),
     output:
         images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
     log:
@@ -41,6 +41,7 @@ rule generate_benchmark:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
+        references_digest=digest_of(REFERENCES),
         code=code_digest("generate_benchmark"),
     script:
         "../workflow/scripts/generate_benchmark.py"
@@ -68,6 +69,7 @@ rule score_oracle:
         mem_mb=4000,
     params:
         batch=CONFIG.sampler.batch,
+        references_digest=digest_of(REFERENCES),
         code=code_digest("score_oracle"),
     script:
         "../workflow/scripts/score_oracle.py"
@@ -96,6 +98,7 @@ rule score_dreambench:
         mem_mb=4000,
     params:
         batch=CONFIG.sampler.batch,
+        references_digest=digest_of(REFERENCES),
         code=code_digest("score_dreambench"),
     script:
         "../workflow/scripts/score_dreambench.py"

@@ -7,8 +7,10 @@ that the other rule files share. Nothing here makes a file.
 from toffee.config import ROLES, ZooSource, load_catalogue, load_config
 from toffee.config.variants import BASE, rows_of, trained_as
 from toffee.errors import ToffeeError
+from toffee.files import file_digest
 from toffee.models.download import manifest_files
 from toffee.provenance.code import code_digest
+from toffee.provenance.params import named
 from toffee.targets import requested, stop, unknown_target
 
 
@@ -25,6 +27,25 @@ def project(path):
     return os.path.relpath(os.path.join(workflow.basedir, path))
 
 
+def project_input(path):
+    """A file of the repository as an input. Its time, which every checkout sets anew, does not
+    count: a rule that reads it has `digest_of(path)` among its params."""
+    return ancient(project(path))
+
+
+def digest_of(path):
+    """Digest of a file of the repository, for the params of the rules that read it."""
+    return checked(file_digest, path)
+
+
+def name_params():
+    """Give every param of every rule its name, which Snakemake leaves out when it compares them."""
+    for one in workflow.rules:
+        plain = list(one.params._allitems())
+        one.params.clear()
+        one.set_params(**{name: checked(named, name, value) for name, value in plain})
+
+
 def check_targets():
     """Stop with one line where a target is neither a rule nor a file that exists or can be made."""
     named = {one.name: one for one in workflow.rules}
@@ -39,11 +60,15 @@ def check_targets():
 CONFIG = checked(load_config, config)
 MODELS = checked(load_catalogue, project(CONFIG.models.catalogue), CONFIG.models.set)
 ZOO = project(CONFIG.models.zoo)
-PROMPTS = project(CONFIG.synthesis.prompts)
-REFERENCES = project(CONFIG.data.references)
-PUBLISHED = project("config/published")
+PROMPTS = project_input(CONFIG.synthesis.prompts)
+REFERENCES = project_input(CONFIG.data.references)
+PUBLISHED = {
+    name: project_input(f"config/published/{name}.csv")
+    for name in ("ablations", "cost", "dreambench")
+}
 
 RESULTS = f"results/{CONFIG.scale}"
+PLAN = f"{RESULTS}/dataset/plan/{{shard}}.parquet"
 SHARDS = [f"{number:05d}" for number in range(CONFIG.synthesis.shards)]
 # What a reader sees in the base model's images is known for the world's vocabulary only.
 WORLD_TABLES = ["base"] if CONFIG.data.source == "world" else []
@@ -58,6 +83,7 @@ OWN_TABLES = ["dreambooth"]
 # Benchmark: methods of the table, and generation seeds, each a file of images and one of scores; a
 # subject's fine-tuning is drawn with all seeds at once, so there a group of subjects is a file.
 METHODS = CONFIG.evaluation.methods
+BASE_METHODS = ["text_only", "initial"]  # drawn by the base model
 SHOWN = ["text_only", BASE, "wrong_subject"]
 SEEDS = [str(seed) for seed in range(CONFIG.evaluation.images_per_prompt)]
 GROUPS = [str(group) for group in range(CONFIG.dreambooth.groups)]
@@ -68,7 +94,7 @@ ENCODERS = ", ".join(
 )
 ABLATIONS = ["variants", "reconstruction", "segmentation"]
 VARIANTS = {table: rows_of(CONFIG, table) for table in [*ABLATIONS, "editing"]}
-DRAWN = ["text_only", "initial", BASE, "wrong_subject", "strength", *CONFIG.variants]
+DRAWN = [*BASE_METHODS, BASE, "wrong_subject", "strength", *CONFIG.variants]
 EDIT_CONTROLS = ["input", "target"]
 EDITORS = [BASE, *VARIANTS["variants"], *VARIANTS["editing"]]
 # Parts of the zoo, and the parts that each is trained on.
@@ -137,7 +163,9 @@ def prompts_of(method):
 
 
 def scales_of(method):
-    """Values of λ that a method is drawn with."""
+    """Values of λ that a method is drawn with; the base model knows none."""
+    if method in BASE_METHODS:
+        return [0]
     several = method == "strength"
     return CONFIG.evaluation.strengths if several else [CONFIG.variant(method).subject_scale]
 

@@ -5,8 +5,15 @@ seconds and accepted images, published hours.
 Gives: tables/cost.csv and .md, figures/cost.png; only targets `tables`, `figures` and `cost` build them.
 """
 
-SHARD_STAGES = ["draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard"]
-SINGLE_STAGES = ["plan_samples", "filter_dataset", "export_dataset"]
+SHARD_STAGES = [
+    "plan_shard",
+    "draw_initial",
+    "refine_shard",
+    "draw_views",
+    "make_edits",
+    "score_shard",
+]
+SINGLE_STAGES = ["list_subjects", "filter_dataset", "export_dataset"]
 
 
 rule tabulate_cost:
@@ -20,10 +27,10 @@ rule tabulate_cost:
         refiner=f"{RESULTS}/benchmarks/pretrain_refiner.tsv",
         view_generator=f"{RESULTS}/benchmarks/pretrain_view_generator.tsv",
         index=f"{RESULTS}/dataset/index.parquet",
-        plan=f"{RESULTS}/dataset/plan.parquet",
+        plan=expand(PLAN, shard=SHARDS),
         seconds=expand(f"{RESULTS}/evaluation/dreambooth/seconds/{{group}}.csv", group=GROUPS),
         accepted=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
-        published=f"{PUBLISHED}/cost.csv",
+        published=PUBLISHED["cost"],
     output:
         csv=item(f"{RESULTS}/tables/cost.csv", "table"),
         markdown=f"{RESULTS}/tables/cost.md",
@@ -38,6 +45,7 @@ rule tabulate_cost:
         mem_mb=1000,
     params:
         stages=[*SHARD_STAGES, *SINGLE_STAGES],
+        published_digest=digest_of(PUBLISHED["cost"]),
         code=code_digest("tabulate_cost"),
     script:
         "../workflow/scripts/tabulate_cost.py"

@@ -64,8 +64,9 @@ rule filter_dreambooth:
     resources:
         mem_mb=4000,
     params:
-        thresholds=CONFIG.filter.model_dump(),
+        **CONFIG.filter.model_dump(),
         batch=CONFIG.sampler.batch,
+        references_digest=digest_of(REFERENCES),
         code=code_digest("filter_dreambooth"),
     script:
         "../workflow/scripts/filter_dreambooth.py"
@@ -103,6 +104,7 @@ rule tune_dreambooth:
         guidance=CONFIG.sampler.guidance,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
+        prompts_digest=digest_of(PROMPTS),
         code=code_digest("tune_dreambooth"),
     script:
         "../workflow/scripts/tune_dreambooth.py"

@@ -38,6 +38,7 @@ rule make_editing_pairs:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
+        prompts_digest=digest_of(PROMPTS),
         code=code_digest("make_editing_pairs"),
     script:
         "../workflow/scripts/make_editing_pairs.py"
@@ -47,7 +48,7 @@ rule generate_edits:
     """One model's edits of the held-out pairs; outside of the mask they are the input."""
     input:
         pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
-        toffeenet=lambda w: [] if w.method in EDIT_CONTROLS else net_model(w.method),
+        toffeenet=lambda w: net_model(w.method),
         text_to_image=model("text_to_image"),
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),
@@ -58,7 +59,7 @@ rule generate_edits:
     benchmark:
         benchmark_of("generate_edits/{method}")
     wildcard_constraints:
-        method="|".join([*EDITORS, *EDIT_CONTROLS]),
+        method="|".join(EDITORS),
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -71,11 +72,33 @@ rule generate_edits:
         sampler_steps=of_net("sampler_steps"),
         guidance=of_net("guidance"),
         batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
         code=code_digest("generate_edits"),
     script:
         "../workflow/scripts/generate_edits.py"
+
+
+rule copy_controls:
+    """The pictures before the edits, or the base model's own edits, as if a model had drawn them."""
+    input:
+        pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
+    output:
+        images=f"{RESULTS}/evaluation/editing/{{method}}.h5",
+    log:
+        log_of("copy_controls/{method}"),
+    benchmark:
+        benchmark_of("copy_controls/{method}")
+    wildcard_constraints:
+        method="|".join(EDIT_CONTROLS),
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("copy_controls"),
+    script:
+        "../workflow/scripts/copy_controls.py"
 
 
 rule score_edits:

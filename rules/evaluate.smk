@@ -98,6 +98,7 @@ rule generate_refiner:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
+        prompts_digest=digest_of(PROMPTS),
         code=code_digest("generate_refiner"),
     script:
         "../workflow/scripts/generate_refiner.py"

@@ -78,7 +78,7 @@ rule tabulate_dreambench:
     input:
         scores=dreambench_scores(),
         oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
-        published=f"{PUBLISHED}/dreambench.csv",
+        published=PUBLISHED["dreambench"],
     output:
         csv=item(f"{RESULTS}/tables/dreambench.csv", "table"),
         markdown=f"{RESULTS}/tables/dreambench.md",
@@ -95,6 +95,7 @@ rule tabulate_dreambench:
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
         encoders=ENCODERS,
+        published_digest=digest_of(PUBLISHED["dreambench"]),
         code=code_digest("tabulate_dreambench"),
     script:
         "../workflow/scripts/tabulate_dreambench.py"
@@ -107,7 +108,7 @@ rule tabulate_dataset:
         quarantine=f"{RESULTS}/dataset/quarantine.csv",
         scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
         leakage=f"{RESULTS}/evaluation/dataset/leakage.csv",
-        published=f"{PUBLISHED}/cost.csv",
+        published=PUBLISHED["cost"],
     output:
         csv=item(f"{RESULTS}/tables/dataset.csv", "table"),
         markdown=f"{RESULTS}/tables/dataset.md",
@@ -121,7 +122,8 @@ rule tabulate_dataset:
     resources:
         mem_mb=1000,
     params:
-        thresholds=CONFIG.filter.model_dump(),
+        **CONFIG.filter.model_dump(),
+        published_digest=digest_of(PUBLISHED["cost"]),
         code=code_digest("tabulate_dataset"),
     script:
         "../workflow/scripts/tabulate_dataset.py"
@@ -130,11 +132,11 @@ rule tabulate_dataset:
 rule plot_pipeline:
     """Subject, initial, refined and view, one row a subject."""
     input:
-        plan=f"{RESULTS}/dataset/plan.parquet",
+        plan=PLAN.format(shard=SHARDS[0]),
         subjects=data_root("subjects"),
-        initial=f"{RESULTS}/dataset/stages/initial/{SHARDS[0]}.h5",
-        refined=f"{RESULTS}/dataset/stages/refined/{SHARDS[0]}.h5",
-        views=f"{RESULTS}/dataset/stages/views/{SHARDS[0]}.h5",
+        initial=stage("initial").format(shard=SHARDS[0]),
+        refined=stage("refined").format(shard=SHARDS[0]),
+        views=stage("views").format(shard=SHARDS[0]),
     output:
         figure=item(f"{RESULTS}/figures/pipeline.png", "figure"),
     log:
@@ -193,6 +195,7 @@ rule plot_toffeenet:
         mem_mb=2000,
     params:
         methods=SHOWN,
+        references_digest=digest_of(REFERENCES),
         code=code_digest("plot_toffeenet"),
     script:
         "../workflow/scripts/plot_toffeenet.py"
@@ -216,7 +219,7 @@ rule plot_dataset:
     resources:
         mem_mb=2000,
     params:
-        thresholds=CONFIG.filter.model_dump(),
+        **CONFIG.filter.model_dump(),
         code=code_digest("plot_dataset"),
     script:
         "../workflow/scripts/plot_dataset.py"

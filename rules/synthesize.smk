@@ -7,19 +7,19 @@ killed job resumes inside its shard.
 """
 
 
-rule plan_samples:
-    """What every sample is: subject, prompt, kind and donor of the pose; more shards only append."""
+rule list_subjects:
+    """The usable subjects and the frames that lend poses; what cannot be read is set aside."""
     input:
         subjects=data_root("subjects"),
         multiview=data_root("multiview"),
-        prompts=PROMPTS,
     output:
-        plan=f"{RESULTS}/dataset/plan.parquet",
+        subjects=f"{RESULTS}/dataset/subjects.parquet",
+        donors=f"{RESULTS}/dataset/donors.parquet",
         quarantine=f"{RESULTS}/dataset/quarantine.csv",
     log:
-        log_of("plan_samples"),
+        log_of("list_subjects"),
     benchmark:
-        benchmark_of("plan_samples")
+        benchmark_of("list_subjects")
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
@@ -27,19 +27,43 @@ rule plan_samples:
     resources:
         mem_mb=2000,
     params:
-        shards=CONFIG.synthesis.shards,
-        samples_per_shard=CONFIG.synthesis.samples_per_shard,
-        kinds=CONFIG.synthesis.kinds.model_dump(),
-        seed=CONFIG.seed,
-        code=code_digest("plan_samples"),
+        code=code_digest("list_subjects"),
     script:
-        "../workflow/scripts/plan_samples.py"
+        "../workflow/scripts/list_subjects.py"
+
+
+rule plan_shard:
+    """What every sample of a shard is: subject, prompt, kind and donor of the pose."""
+    input:
+        subjects=f"{RESULTS}/dataset/subjects.parquet",
+        donors=f"{RESULTS}/dataset/donors.parquet",
+        prompts=PROMPTS,
+    output:
+        plan=PLAN,
+    log:
+        log_of("plan_shard/{shard}"),
+    benchmark:
+        benchmark_of("plan_shard/{shard}")
+    priority: ON_THE_WAY
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        **CONFIG.synthesis.kinds.model_dump(),
+        samples_per_shard=CONFIG.synthesis.samples_per_shard,
+        seed=CONFIG.seed,
+        prompts_digest=digest_of(PROMPTS),
+        code=code_digest("plan_shard"),
+    script:
+        "../workflow/scripts/plan_shard.py"
 
 
 rule draw_initial:
     """Initial images: the prompt drawn over the subject's depth; text right, details lost."""
     input:
-        plan=f"{RESULTS}/dataset/plan.parquet",
+        plan=PLAN,
         subjects=data_root("subjects"),
         text_to_image=model("text_to_image"),
         controlnet_depth=model("controlnet_depth"),
@@ -72,7 +96,7 @@ rule draw_initial:
 rule refine_shard:
     """Refined images: the initial ones with the subject's own patch tokens where they match."""
     input:
-        plan=f"{RESULTS}/dataset/plan.parquet",
+        plan=PLAN,
         subjects=data_root("subjects"),
         initial=stage("initial"),
         refiner=model("refiner"),
@@ -111,7 +135,7 @@ rule refine_shard:
 rule draw_views:
     """Views: the subject in the pose of a donor frame, so that a pair's input is no copy."""
     input:
-        plan=f"{RESULTS}/dataset/plan.parquet",
+        plan=PLAN,
         subjects=data_root("subjects"),
         multiview=data_root("multiview"),
         view_generator=model("view_generator"),
@@ -145,7 +169,7 @@ rule draw_views:
 rule make_edits:
     """Editing pairs: one thing changed inside a lossless mask, equal pixels outside it."""
     input:
-        plan=f"{RESULTS}/dataset/plan.parquet",
+        plan=PLAN,
         refined=stage("refined"),
         text_to_image=model("text_to_image"),
         controlnet_depth=model("controlnet_depth"),
@@ -180,9 +204,8 @@ rule make_edits:
 rule score_shard:
     """A finished shard: every candidate's images, prompts, ids and all of its scores."""
     input:
-        plan=f"{RESULTS}/dataset/plan.parquet",
+        plan=PLAN,
         subjects=data_root("subjects"),
-        initial=stage("initial"),
         refined=stage("refined"),
         views=stage("views"),
         edits=stage("edits"),

@@ -17,7 +17,6 @@ from toffee.config import ROLES
 from toffee.models.download import write_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-RERUN_TRIGGERS = ["--rerun-triggers", "mtime", "params", "input", "software-env"]
 
 STUB = """if False:
 {imports}
@@ -38,7 +37,7 @@ class Project:
         self.folder = folder
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "snakemake", *RERUN_TRIGGERS, "--cores", "2", *arguments]
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
         environment = os.environ | {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True
@@ -66,7 +65,7 @@ def small_zoo(folder: Path) -> None:
 
 def copy_project(folder: Path) -> Project:
     """The project's own files, with a zoo that takes no space."""
-    for name in ("rules", "envs", "config"):
+    for name in ("rules", "envs", "config", "profiles"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
     ignored = shutil.ignore_patterns("__pycache__", "zoo.bak")

@@ -170,10 +170,10 @@ def test_an_empty_folder_stops_with_one_line(chain, tmp_path):
     data = CONFIG["data"] | {"source": "folders", "folders": folders}
     values = CONFIG | {"scale": "empty", "data": data}
     (project.folder / "empty.yaml").write_text(yaml.safe_dump(values))
-    plan = "results/empty/dataset/plan.parquet"
-    done = project.run(plan, "--configfile", "empty.yaml", check=False)
+    subjects = "results/empty/dataset/subjects.parquet"
+    done = project.run(subjects, "--configfile", "empty.yaml", check=False)
     assert done.returncode == 1
-    assert not (project.folder / plan).exists()
+    assert not (project.folder / subjects).exists()
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     expected = f"{tmp_path / 'empty'}: empty folder, expected images/ and metadata.csv"
-    assert lines == [f"error: plan_samples: {expected}"]
+    assert lines == [f"error: list_subjects: {expected}"]

@@ -86,7 +86,8 @@ def test_fine_tuning_sees_nothing_that_was_synthesized(graph):
 
 def test_cost_waits_for_the_jobs_whose_seconds_it_reads(graph):
     needed = {job.split()[0] for job in graph["tabulate_cost"]}
-    stages = {"draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard"}
+    stages = {"list_subjects", "plan_shard", "draw_initial", "refine_shard", "draw_views"}
+    stages |= {"make_edits", "score_shard"}
     assert needed >= stages | {"pretrain_refiner", "pretrain_view_generator", "filter_dataset"}
     assert needed >= {"generate_dreambooth", "filter_dreambooth"}
     assert not {job for job in ancestors(graph, "tabulate_cost") if "train_toffeenet" in job}
@@ -160,17 +161,57 @@ def test_adapters_call_functions_that_take_what_they_give():
             inspect.signature(function).bind(**given)
 
 
+def rules_with_scripts():
+    """(script, body) of every rule that has one."""
+    texts = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
+    bodies = [body for text in texts for body in re.split(r"^rule ", text, flags=re.M)[1:]]
+    found = [(re.search(r"scripts/(\w+)\.py", body), body) for body in bodies]
+    return [(script[1], body) for script, body in found if script]
+
+
+def params_of(body):
+    return re.search(r"^    params:\n(.*?)^    script:", body, re.M | re.S)[1]
+
+
 def test_an_adapter_uses_every_param_and_nothing_undeclared():
     """What a rule depends on and what its script reads are the same leaves."""
-    text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    for body in re.split(r"^rule ", text, flags=re.M)[1:]:
-        script = re.search(r"scripts/(\w+)\.py", body)
-        if not script:
-            continue
-        params = re.search(r"^    params:\n(.*?)^    script:", body, re.M | re.S)[1]
+    # Sections whose leaves are params of their own, and how adapters read them.
+    sections = {
+        "filter": "params[name] for name in THRESHOLDS",
+        "synthesis.kinds": "params[kind] for kind in KINDS",
+    }
+    for script, body in rules_with_scripts():
+        params = params_of(body)
         declared = set(re.findall(r"^        (\w+)=", params, re.M)) - {"code", "digests"}
-        source = (ROOT / "workflow" / "scripts" / f"{script[1]}.py").read_text()
-        assert set(re.findall(r"snakemake\.params\.(\w+)", source)) == declared, script[1]
+        declared = {name for name in declared if not name.endswith("_digest")}
+        source = (ROOT / "workflow" / "scripts" / f"{script}.py").read_text()
+        assert set(re.findall(r"snakemake\.params\.(\w+)", source)) == declared, script
+        for section, reads in sections.items():
+            assert (f"**CONFIG.{section}.model_dump()" in params) == (reads in source), script
+
+
+def test_params_have_names_and_are_no_whole_sections():
+    for script, body in rules_with_scripts():
+        for line in re.findall(r"^        (\S.*)$", params_of(body), re.M):
+            assert re.match(r"\w+=|\*\*CONFIG|\}", line), (script, line)
+            assert not re.match(r"\w+=CONFIG.*model_dump", line), (script, line)
+
+
+def test_every_rule_holds_the_digest_of_its_own_script():
+    for script, body in rules_with_scripts():
+        assert f'code=code_digest("{script}"),' in params_of(body), script
+
+
+def test_a_file_of_the_repository_counts_by_its_content():
+    """Its digest is a param of every rule that reads it."""
+    read = r"=((?:PROMPTS|REFERENCES|PUBLISHED)\S*),$"
+    seen = set()
+    for script, body in rules_with_scripts():
+        files = set(re.findall(read, body, re.M))
+        assert files == set(re.findall(r"_digest=digest_of\((.*)\),$", body, re.M)), script
+        assert "project(" not in body
+        seen |= files
+    assert len(seen) == 5
 
 
 def test_parts_of_the_zoo_wait_for_what_they_are_trained_on(finished):

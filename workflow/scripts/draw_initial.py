@@ -6,7 +6,6 @@ from toffee.synthesis.initial import draw_initial
 if __name__ == "__main__":
     with job(snakemake):
         draw_initial(
-            shard=snakemake.wildcards.shard,
             plan=snakemake.input.plan,
             subjects=snakemake.input.subjects,
             text_to_image=snakemake.input.text_to_image,

@@ -6,7 +6,6 @@ from toffee.synthesis.views import draw_views
 if __name__ == "__main__":
     with job(snakemake):
         draw_views(
-            shard=snakemake.wildcards.shard,
             plan=snakemake.input.plan,
             subjects=snakemake.input.subjects,
             multiview=snakemake.input.multiview,

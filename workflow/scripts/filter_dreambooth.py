@@ -2,6 +2,7 @@
 
 from toffee.evaluation.filter_dreambooth import filter_dreambooth
 from toffee.job import job
+from toffee.synthesis.filter import THRESHOLDS
 
 if __name__ == "__main__":
     with job(snakemake):
@@ -13,6 +14,6 @@ if __name__ == "__main__":
             clip=snakemake.input.clip,
             segmenter=snakemake.input.segmenter,
             out=snakemake.output.accepted,
-            thresholds=dict(snakemake.params.thresholds),
+            thresholds={name: snakemake.params[name] for name in THRESHOLDS},
             batch=snakemake.params.batch,
         )

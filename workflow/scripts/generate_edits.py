@@ -19,6 +19,5 @@ if __name__ == "__main__":
             sampler_steps=snakemake.params.sampler_steps,
             guidance=snakemake.params.guidance,
             batch=snakemake.params.batch,
-            quality=snakemake.params.quality,
             seed=snakemake.params.seed,
         )

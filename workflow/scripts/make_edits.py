@@ -6,7 +6,6 @@ from toffee.synthesis.edits import make_edits
 if __name__ == "__main__":
     with job(snakemake):
         make_edits(
-            shard=snakemake.wildcards.shard,
             plan=snakemake.input.plan,
             refined=snakemake.input.refined,
             text_to_image=snakemake.input.text_to_image,

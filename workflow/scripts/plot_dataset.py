@@ -2,6 +2,7 @@
 
 from toffee.job import job
 from toffee.report.dataset import draw_dataset
+from toffee.synthesis.filter import THRESHOLDS
 
 if __name__ == "__main__":
     with job(snakemake):
@@ -9,6 +10,6 @@ if __name__ == "__main__":
             index=snakemake.input.index,
             shards=snakemake.input.shards,
             subjects=snakemake.input.subjects,
-            thresholds=dict(snakemake.params.thresholds),
+            thresholds={name: snakemake.params[name] for name in THRESHOLDS},
             out=snakemake.output.figure,
         )

@@ -6,7 +6,6 @@ from toffee.synthesis.refined import refine_shard
 if __name__ == "__main__":
     with job(snakemake):
         refine_shard(
-            shard=snakemake.wildcards.shard,
             plan=snakemake.input.plan,
             subjects=snakemake.input.subjects,
             initial=snakemake.input.initial,

@@ -6,10 +6,8 @@ from toffee.synthesis.scores import score_shard
 if __name__ == "__main__":
     with job(snakemake):
         score_shard(
-            shard=snakemake.wildcards.shard,
             plan=snakemake.input.plan,
             subjects=snakemake.input.subjects,
-            initial=snakemake.input.initial,
             refined=snakemake.input.refined,
             views=snakemake.input.views,
             edits=snakemake.input.edits,

@@ -2,6 +2,7 @@
 
 from toffee.job import job
 from toffee.report.dataset import tabulate_dataset
+from toffee.synthesis.filter import THRESHOLDS
 
 if __name__ == "__main__":
     with job(snakemake):
@@ -11,7 +12,7 @@ if __name__ == "__main__":
             scores=snakemake.input.scores,
             leakage=snakemake.input.leakage,
             published=snakemake.input.published,
-            thresholds=dict(snakemake.params.thresholds),
+            thresholds={name: snakemake.params[name] for name in THRESHOLDS},
             csv_out=snakemake.output.csv,
             markdown_out=snakemake.output.markdown,
         )

@@ -1,4 +1,4 @@
-"""Small finished shards with scores."""
+"""Small plans, and small finished shards with scores."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,8 @@ import pytest
 from toffee.storage import ShardWriter
 from toffee.synthesis import KINDS
 from toffee.synthesis.filter import SCORES
+from toffee.synthesis.listing import list_subjects
+from toffee.synthesis.plan import plan_shard
 
 IMAGES = {"input": "jpeg", "target": "jpeg", "mask": "mask", "subject": "png"}
 COLUMNS = {"sample_id": "str", "subject": "str", "kind": "str", "prompt": "str"}
@@ -22,6 +24,26 @@ LIMITS = {
     "max_mask_area": 0.9,
     "min_mask_connectedness": 0.2,
 }
+
+
+def write_list(folder: Path, subjects: Path, multiview: Path) -> dict[str, Path]:
+    """What a plan chooses from, and what was set aside: the paths, by name."""
+    paths = {
+        "subjects": folder / "subjects.parquet",
+        "donors": folder / "donors.parquet",
+        "quarantine": folder / "quarantine.csv",
+    }
+    out, donors, quarantine = paths.values()
+    list_subjects(subjects, multiview, out, donors, quarantine)
+    return paths
+
+
+def write_plan(folder: Path, world: Path, prompts: Path, kinds: dict, samples: int) -> Path:
+    """The plan of the first shard over a world's subjects."""
+    listed = write_list(folder, world / "subjects", world / "multiview")
+    out = folder / "plan" / "00000.parquet"
+    plan_shard(listed["subjects"], listed["donors"], prompts, kinds, "00000", samples, 0, out)
+    return out
 
 
 def write_shard(path: Path, rows: Sequence[dict], first: int = 0) -> Path:

@@ -10,8 +10,10 @@ from toffee.data.images import read_image, to_arrays
 from toffee.models.segmenter import Segmenter
 from toffee.storage import Shard, ShardWriter
 from toffee.synthesis.edits import edit_mask, make_edits
-from toffee.synthesis.plan import plan_samples, read_plan
+from toffee.synthesis.plan import read_plan
 from toffee.synthesis.scores import score_shard
+
+from .conftest import write_plan
 
 PROMPTS = Path(__file__).parents[3] / "config" / "prompts" / "tiny.yaml"
 KINDS = {"generation": 0.2, "background": 0.2, "colour": 0.2, "texture": 0.2, "style": 0.2}
@@ -45,8 +47,7 @@ def test_an_edit_without_a_subject_changes_all_of_the_background_or_nothing():
 def files(small_world, random_zoo, tmp_path_factory):
     """A shard made of the subjects' own pictures: plan, refined, views, edits, finished shard."""
     root = tmp_path_factory.mktemp("edits")
-    plan, subjects = root / "plan.parquet", small_world / "subjects"
-    plan_samples(subjects, small_world / "multiview", PROMPTS, KINDS, 1, 10, 0, plan)
+    plan, subjects = write_plan(root, small_world, PROMPTS, KINDS, 10), small_world / "subjects"
     rows = read_plan(plan)
     pictures = to_arrays(torch.stack([read_image(subjects / name, 64) for name in rows["image"]]))
     columns = {"sample_id": list(rows["sample_id"])}
@@ -64,7 +65,6 @@ def files(small_world, random_zoo, tmp_path_factory):
         patch.setattr(Segmenter, "segment", lambda self, images, words: disc(images))
         make_edits(
             plan=plan,
-            shard="00000",
             refined=root / "refined" / "00000.h5",
             segmenter=random_zoo / "segmenter",
             out=root / "edits" / "00000.h5",
@@ -80,9 +80,7 @@ def files(small_world, random_zoo, tmp_path_factory):
         )
         score_shard(
             plan=plan,
-            shard="00000",
             subjects=subjects,
-            initial=root / "refined" / "00000.h5",
             refined=root / "refined" / "00000.h5",
             views=root / "views" / "00000.h5",
             edits=root / "edits" / "00000.h5",
@@ -132,7 +130,7 @@ def test_the_shard_takes_every_picture_over_without_loss(files):
 
 
 def test_every_candidate_keeps_all_of_its_scores(files):
-    rows = read_plan(files / "plan.parquet")
+    rows = read_plan(files / "plan" / "00000.parquet")
     with Shard(files / "shards" / "00000.h5") as shard:
         for name in ("sample_id", "subject", "class_word", "kind", "prompt", "attempt"):
             assert list(shard.column(name)) == list(rows[name])

@@ -1,19 +1,19 @@
 """The plan: what a sample depends on, shares of kinds, texts, donors, one-line errors."""
 
-import csv
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from toffee.config.sections import KINDS as CONFIG_KINDS
 from toffee.errors import ToffeeError
 from toffee.synthesis import KINDS
-from toffee.synthesis.plan import COLUMNS, noun_phrase, plan_samples, read_plan
+from toffee.synthesis.plan import COLUMNS, plan_shard, read_plan
+from toffee.synthesis.prompts import noun_phrase
 
 from ..data.conftest import write_multiview, write_subjects
+from .conftest import write_list
 
 SHARES = {"generation": 0.6, "background": 0.1, "colour": 0.1, "texture": 0.1, "style": 0.1}
 PARTS = {
@@ -36,33 +36,45 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
+@pytest.fixture(scope="module")
+def listed(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_list(tmp_path_factory.mktemp("listed"), **folders)
+
+
 @pytest.fixture
-def world(folders: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+def world(listed: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
     (tmp_path / "prompts.yaml").write_text(yaml.safe_dump(PARTS))
-    return folders | {
+    return {
+        "subjects": listed["subjects"],
+        "donors": listed["donors"],
         "prompts": tmp_path / "prompts.yaml",
-        "out": tmp_path / "plan.parquet",
     }
 
 
-def plan(world: dict[str, Path], shards: int = 4, samples: int = 50, **changes) -> pd.DataFrame:
-    values = {"kinds": SHARES, "seed": 0} | world | changes
-    plan_samples(shards=shards, samples_per_shard=samples, **values)
+def plan_one(world: dict[str, Path], shard: str, samples: int = 50, **changes) -> pd.DataFrame:
+    """The plan of one shard, nothing else planned before."""
+    out = world["prompts"].with_name(f"{shard}.parquet")
+    values = {"kinds": SHARES, "seed": 0, "out": out} | world | changes
+    plan_shard(shard=shard, samples_per_shard=samples, **values)
     return read_plan(values["out"])
 
 
-def test_columns_and_places(world: dict[str, Path]) -> None:
+def plan(world: dict[str, Path], shards: int = 4, samples: int = 50, **changes) -> pd.DataFrame:
+    """The plans of all shards, one below the other."""
+    parts = [plan_one(world, f"{shard:05d}", samples, **changes) for shard in range(shards)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_columns_and_places(world: dict[str, Path], folders: dict[str, Path]) -> None:
     frame = plan(world)
     assert tuple(frame.columns) == COLUMNS
-    pd.testing.assert_frame_equal(pd.read_parquet(world["out"]), frame)
-    assert pq.ParquetFile(world["out"]).num_row_groups == 4, "one for each shard"
     assert frame["sample"].tolist() == list(range(200))
     assert frame["shard"].unique().tolist() == ["00000", "00001", "00002", "00003"]
     assert frame["row"].tolist() == list(range(50)) * 4
     for row in frame.itertuples():
-        assert (world["subjects"] / row.image).is_file()
-        assert (world["subjects"] / row.mask).is_file()
-        assert (world["multiview"] / row.donor).is_file()
+        assert (folders["subjects"] / row.image).is_file()
+        assert (folders["subjects"] / row.mask).is_file()
+        assert (folders["multiview"] / row.donor).is_file()
         assert row.donor.startswith(f"{row.class_word}/")
         assert len(row.sample_id) == 16 and int(row.sample_id, 16) >= 0
 
@@ -80,9 +92,10 @@ def test_a_sample_is_the_same_whatever_the_shards(
     pd.testing.assert_frame_equal(other.head(length), reference.head(length))
 
 
-def test_more_shards_only_append(world: dict[str, Path]) -> None:
-    few, many = plan(world, 3), plan(world, 5)
-    pd.testing.assert_frame_equal(many.head(150), few)
+def test_a_shard_is_planned_on_its_own(world: dict[str, Path]) -> None:
+    whole = plan(world, 40)
+    alone = plan_one(world, "00037")
+    pd.testing.assert_frame_equal(whole.iloc[37 * 50 : 38 * 50].reset_index(drop=True), alone)
 
 
 def test_the_seed_matters(world: dict[str, Path]) -> None:
@@ -92,11 +105,11 @@ def test_the_seed_matters(world: dict[str, Path]) -> None:
     assert (first["subject"] != second["subject"]).mean() > 0.5
 
 
-def test_ids_are_unique_and_attempts_count_repeats(world: dict[str, Path]) -> None:
+def test_ids_are_unique_and_attempts_are_turns(world: dict[str, Path]) -> None:
     frame = plan(world, 20)
     assert frame["sample_id"].is_unique
-    repeats = frame.groupby(["subject", "prompt", "kind"])["attempt"]
-    assert (frame["attempt"] == repeats.cumcount()).all() and frame["attempt"].max() > 5
+    assert not frame.duplicated(["subject", "attempt"]).any()
+    assert (frame["attempt"] == frame.groupby("subject").cumcount()).all()
     donors = frame[frame["kind"] == "generation"].groupby(["subject", "prompt"])["donor"].nunique()
     assert donors.max() > 1, "another attempt should see another pose"
 
@@ -149,33 +162,11 @@ def test_kinds_are_those_of_the_config() -> None:
     assert KINDS == CONFIG_KINDS
 
 
-def test_the_quarantine_is_written(world: dict[str, Path], tmp_path: Path) -> None:
-    subjects = write_subjects(tmp_path / "subjects", NAMES)
-    (subjects / "images" / "s3.jpg").write_bytes(b"")
-    frame = plan(world, subjects=subjects, quarantine=tmp_path / "quarantine.csv")
-    assert "s3" not in set(frame["subject"]) and frame["subject"].nunique() == 9
-    with open(tmp_path / "quarantine.csv", newline="") as file:
-        assert [(row["subject"], row["reason"]) for row in csv.DictReader(file)] == [
-            ("s3", "broken image")
-        ]
-
-
-def test_read_plan(world: dict[str, Path]) -> None:
-    frame = plan(world)
-    second = read_plan(world["out"], "00001")
-    assert second["sample"].tolist() == list(range(50, 100))
-    assert second["prompt"].tolist() == frame["prompt"][50:100].tolist()
-    with pytest.raises(ToffeeError, match="no such shard 00004"):
-        read_plan(world["out"], "00004")
+def test_read_plan(world: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ToffeeError, match="none.parquet: cannot be read"):
-        read_plan(world["out"].with_name("none.parquet"))
-
-
-def test_a_class_without_sequences_is_named(world: dict[str, Path], tmp_path: Path) -> None:
-    only = write_multiview(tmp_path / "only", words=("ball",))
-    with pytest.raises(ToffeeError, match=r"only: no sequence of class 'crate' \(subject s1\)"):
-        plan(world, multiview=only)
-    assert not world["out"].exists()
+        read_plan(tmp_path / "none.parquet")
+    with pytest.raises(ToffeeError, match="subjects.parquet: column sample is missing"):
+        read_plan(world["subjects"])
 
 
 @pytest.mark.parametrize(

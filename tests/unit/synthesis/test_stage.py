@@ -11,8 +11,10 @@ import torch
 from toffee.data.images import read_image, read_mask, to_arrays
 from toffee.storage import Shard
 from toffee.synthesis import initial
-from toffee.synthesis.plan import plan_samples, read_plan
+from toffee.synthesis.plan import read_plan
 from toffee.synthesis.stage import draw_stage, identity, sample_noise, subject_masks
+
+from .conftest import write_plan
 
 PROMPTS = Path(__file__).parents[3] / "config" / "prompts" / "tiny.yaml"
 KINDS = {"generation": 0.5, "background": 0.2, "colour": 0.1, "texture": 0.1, "style": 0.1}
@@ -20,9 +22,7 @@ KINDS = {"generation": 0.5, "background": 0.2, "colour": 0.1, "texture": 0.1, "s
 
 @pytest.fixture(scope="module")
 def plan(small_world, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("plan") / "plan.parquet"
-    plan_samples(small_world / "subjects", small_world / "multiview", PROMPTS, KINDS, 1, 11, 0, out)
-    return out
+    return write_plan(tmp_path_factory.mktemp("plan"), small_world, PROMPTS, KINDS, 11)
 
 
 class Killed(BaseException):
@@ -46,7 +46,6 @@ def write(plan: Path, out: Path, draw, batch: int = 3, inputs=(), **changes) -> 
     settings = {"steps": 2} | changes.pop("settings", {})
     draw_stage(
         plan=plan,
-        shard="00000",
         out=out,
         inputs=[plan, *inputs],
         settings=settings,
@@ -156,7 +155,6 @@ def test_the_sources_own_masks_come_before_the_segmenters(plan, small_world):
 def draw_initial(plan: Path, world: Path, zoo: Path, out: Path, batch: int) -> np.ndarray:
     initial.draw_initial(
         plan=plan,
-        shard="00000",
         subjects=world / "subjects",
         text_to_image=zoo / "text_to_image",
         controlnet_depth=zoo / "controlnet_depth",

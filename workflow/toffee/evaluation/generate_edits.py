@@ -1,6 +1,6 @@
 """Editing of held-out subjects: what is to be edited, and what a model makes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +22,11 @@ from toffee.progress import progress
 from toffee.seeds import noise, seed_of
 from toffee.storage import Shard
 from toffee.synthesis.edits import edit_pictures, paste_back
-from toffee.synthesis.plan import PromptParts, noun_phrase, read_prompt_parts
+from toffee.synthesis.prompts import PromptParts, noun_phrase, read_prompt_parts
 from toffee.toffeenet import EDITING, ToffeeNet
 
 DEPTH = "depth"
 """Kind of the rows that are not edited but drawn in the layout of another view."""
-
-CONTROLS = ("input", "target")
-"""Methods that draw nothing: the picture before the edit, and the base model's own edit of it."""
-
 
 TEXTS = ("subject", "class_word", "kind", "prompt")
 
@@ -180,7 +176,7 @@ def generate_edits(
     *,
     method: str,
     pairs: str | Path,
-    toffeenet: str | Path | None,
+    toffeenet: str | Path,
     text_to_image: str | Path,
     subject_encoder: str | Path,
     depth_estimator: str | Path,
@@ -191,14 +187,13 @@ def generate_edits(
     sampler_steps: int,
     guidance: float,
     batch: int,
-    quality: int,
     seed: int,
 ) -> None:
     """Edit held-out pairs with one model, and draw their subjects in another view's layout.
 
-    A method of `CONTROLS` draws nothing and gives the pairs' own pictures. A model that was trained
-    with depth is given the input's depth for an edit and the first view's for kind `depth`; another
-    one draws the latter from prompt and subject alone, which is the control.
+    A model that was trained with depth is given the input's depth for an edit and the first view's
+    for kind `depth`; another one draws the latter from prompt and subject alone, which is the
+    control.
 
     Writes one row a (pair, generation seed): columns subject, class_word, kind, prompt, method,
     seed; images `image` (PNG; outside of the mask the input to the bit, because it is pasted back)
@@ -210,30 +205,48 @@ def generate_edits(
         The rest as in `generate_benchmark`.
     """
     with Shard(pairs) as shard:
-        table = pd.DataFrame({name: shard.column(name) for name in shard.column_names})
-        if method in CONTROLS:
-            there = [row for row in range(len(shard)) if shard.has(method, row)]
-            pictures = shard.arrays(method, there)
-            result = {0: {row: (image, None) for row, image in zip(there, pictures, strict=True)}}
-        else:
-            model = ToffeeNet(toffeenet, text_to_image, subject_encoder)
-            estimate = DepthEstimator(depth_estimator) if model.depth else None
-            options = (sampler_steps, guidance, subject_scale)
-            result = {
-                attempt: _draw(shard, table, model, estimate, options, attempt, batch, seed)
-                for attempt in range(attempts)
-            }
-    rows = [(attempt, row) for attempt, drawn in result.items() for row in sorted(drawn)]
+        table = _texts(shard)
+        model = ToffeeNet(toffeenet, text_to_image, subject_encoder)
+        estimate = DepthEstimator(depth_estimator) if model.depth else None
+        options = (sampler_steps, guidance, subject_scale)
+        drawn = {
+            attempt: _draw(shard, table, model, estimate, options, attempt, batch, seed)
+            for attempt in range(attempts)
+        }
+    _write_edits(out, method, table, drawn)
+
+
+def copy_controls(*, method: str, pairs: str | Path, out: str | Path) -> None:
+    """The pairs' own pictures, in the layout of `generate_edits` and with one generation seed.
+
+    method: `input` (the picture before the edit) or `target` (the base model's own edit of it).
+    """
+    with Shard(pairs) as shard:
+        rows = [row for row in range(len(shard)) if shard.has(method, row)]
+        pictures = shard.arrays(method, rows)
+        drawn = {row: (image, None) for row, image in zip(rows, pictures, strict=True)}
+        _write_edits(out, method, _texts(shard), {0: drawn})
+
+
+def _texts(shard: Shard) -> pd.DataFrame:
+    """The columns of the pairs."""
+    return pd.DataFrame({name: shard.column(name) for name in shard.column_names})
+
+
+def _write_edits(
+    out: str | Path, method: str, table: pd.DataFrame, drawn: Mapping[int, Drawn]
+) -> None:
+    """Write the pictures of all generation seeds, in the order of the pairs."""
+    rows = [(attempt, row) for attempt, pictures in drawn.items() for row in sorted(pictures)]
     columns = {name: [table[name][row] for _, row in rows] for name in TEXTS}
     write_image_set(
         out,
         columns=columns
         | {"method": [method] * len(rows), "seed": [str(attempt) for attempt, _ in rows]},
         images={
-            "image": [result[attempt][row][0] for attempt, row in rows],
-            "raw": [result[attempt][row][1] for attempt, row in rows],
+            "image": [drawn[attempt][row][0] for attempt, row in rows],
+            "raw": [drawn[attempt][row][1] for attempt, row in rows],
         },
-        quality=quality,
         lossless=("image", "raw"),
     )
 

@@ -17,7 +17,7 @@ from toffee.models.text_to_image import TextToImage
 from toffee.progress import progress
 from toffee.refiner import Refiner
 from toffee.seeds import noise, seed_of
-from toffee.synthesis.plan import read_prompt_parts
+from toffee.synthesis.prompts import read_prompt_parts
 
 METHODS = ("initial", "control", *RULES, "wrong_subject", "ceiling")
 

@@ -15,7 +15,7 @@ from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.scoring import Segment, found, load_segmenter, long_form, write_scores
 from toffee.progress import progress
 from toffee.seeds import noise, seed_of
-from toffee.synthesis.plan import noun_phrase, read_prompt_parts
+from toffee.synthesis.prompts import noun_phrase, read_prompt_parts
 
 PHOTOS = 5
 """Photos of a training subject: as many as DreamBench has of most of its own."""

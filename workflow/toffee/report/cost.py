@@ -37,7 +37,7 @@ def tabulate_cost(
     stages: Mapping[str, Sequence[Path]],
     pretraining: Mapping[str, Path],
     index: Path,
-    plan: Path,
+    plan: Sequence[Path],
     seconds: Sequence[Path],
     accepted: Path,
     published: Path,
@@ -49,7 +49,7 @@ def tabulate_cost(
     Args:
         stages: stage → benchmark files of its jobs: one a shard, or a single one.
         pretraining: generator → benchmark file of its training.
-        index, plan: accepted pairs, and the candidates that they were chosen from.
+        index, plan: accepted pairs, and every shard's candidates that they were chosen from.
         seconds, accepted: what DreamBooth took for each subject, and how many of its images the
             dataset's filter would accept (CSV).
         published: CSV of published costs.
@@ -58,7 +58,7 @@ def tabulate_cost(
         ToffeeError: a file is not what is expected, or nothing was accepted.
     """
     pairs = pd.read_parquet(index, columns=["shard", "accepted"]).groupby("shard")["accepted"].sum()
-    planned = pd.read_parquet(plan, columns=["subject"])["subject"]
+    planned = pd.concat([pd.read_parquet(path, columns=["subject"]) for path in plan])["subject"]
     subjects, images = planned.nunique(), len(planned) / planned.nunique()
     ours = pipeline_rows(stages, pairs)
     per_pair = next(row[3] for row in ours if row[1] == ALL_STAGES)

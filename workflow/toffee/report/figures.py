@@ -33,10 +33,10 @@ def draw_pipeline(
 ) -> None:
     """Subject → initial → refined → view: one row a subject, of one shard's generation samples.
 
-    plan: Parquet file of the plan; subjects: root of their photos; initial, refined, views: the
+    plan: plan of a shard; subjects: root of their photos; initial, refined, views: the
     stages' files of one shard, of which the first picture is shown.
     """
-    samples = read_plan(plan, Path(initial).stem)
+    samples = read_plan(plan)
     samples = samples[samples["kind"] == "generation"]
     with Shard(initial) as first, Shard(refined) as second, Shard(views) as third:
         stages = [(shard, first_picture(shard)) for shard in (first, second, third)]

@@ -111,7 +111,6 @@ def paste_back(drawn: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.n
 def make_edits(
     *,
     plan: str | Path,
-    shard: str,
     refined: str | Path,
     text_to_image: str | Path,
     controlnet_depth: str | Path,
@@ -164,7 +163,6 @@ def make_edits(
 
         draw_stage(
             plan=plan,
-            shard=shard,
             out=out,
             inputs=[refined, text_to_image, controlnet_depth, depth_estimator, segmenter],
             settings={

@@ -43,7 +43,7 @@ _MEANINGS = {
     "sample_id": "name of the sample, a hash of what it was drawn from",
     "subject": "name of the subject",
     "class_word": "what the subject is, in a word",
-    "attempt": "counts samples of equal subject, kind and prompt",
+    "attempt": "which sample of its subject this is, from 0",
     "kind": "generation, or what an editing pair changes: background, colour, texture, style",
     "prompt": "text of the target",
     "source_prompt": "editing pairs: text of the picture before the change",

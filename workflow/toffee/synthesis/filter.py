@@ -21,6 +21,16 @@ SCORES = (
     "mask_area",
     "mask_connectedness",
 )
+THRESHOLDS = (
+    "min_subject_similarity",
+    "min_text_alignment",
+    "max_copy_rate",
+    "min_mask_area",
+    "max_mask_area",
+    "min_mask_connectedness",
+)
+"""Keys of config section `filter`, as `thresholds_of` takes them."""
+
 INDEX_COLUMNS = ("sample_id", "shard", "row", "kind", "accepted", "reason")
 FUNNEL_COLUMNS = ("kind", "filter", "remaining")
 ALL_KINDS = "all"

@@ -11,7 +11,6 @@ from toffee.synthesis.stage import draw_stage, sample_noise, subject_images
 def draw_initial(
     *,
     plan: str | Path,
-    shard: str,
     subjects: str | Path,
     text_to_image: str | Path,
     controlnet_depth: str | Path,
@@ -30,7 +29,7 @@ def draw_initial(
     Editing pairs start from the picture before the change, so their source prompt is drawn.
 
     Args:
-        plan, shard: the plan and which shard of it.
+        plan: the shard's plan.
         subjects: root of the subjects' pictures.
         text_to_image, controlnet_depth, depth_estimator: folders of the models.
         out: file to write, with `image` (JPEG).
@@ -57,7 +56,6 @@ def draw_initial(
 
     draw_stage(
         plan=plan,
-        shard=shard,
         out=out,
         inputs=[text_to_image, controlnet_depth, depth_estimator],
         settings={

@@ -45,7 +45,6 @@ def mix_tokens(
 def refine_shard(
     *,
     plan: str | Path,
-    shard: str,
     subjects: str | Path,
     initial: str | Path,
     refiner: str | Path,
@@ -102,7 +101,6 @@ def refine_shard(
 
         draw_stage(
             plan=plan,
-            shard=shard,
             out=out,
             inputs=[initial, refiner, text_to_image, subject_encoder, segmenter],
             settings={

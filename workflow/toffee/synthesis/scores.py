@@ -87,9 +87,7 @@ def candidate_scores(
 def score_shard(
     *,
     plan: str | Path,
-    shard: str,
     subjects: str | Path,
-    initial: str | Path,
     refined: str | Path,
     views: str | Path,
     edits: str | Path,
@@ -113,7 +111,7 @@ def score_shard(
     foreground patches repeated in place), mask_area (share of the target that the subject takes),
     mask_connectedness.
     """
-    rows = read_plan(plan, shard)
+    rows = read_plan(plan)
     encoder, judge, segment = SubjectEncoder(subject_encoder), Clip(clip), Segmenter(segmenter)
     inputs = [refined, views, edits, subject_encoder, clip, segmenter]
     digest = identity(rows, inputs, {"resolution": resolution})
@@ -125,7 +123,7 @@ def score_shard(
         ShardWriter(out, len(rows), digest, LAYOUT, columns, quality) as writer,
     ):
         for span in progress(
-            batches(len(rows) - writer.done, batch), desc=f"scores {shard}", unit="batch"
+            batches(len(rows) - writer.done, batch), desc=f"scores {Path(out).stem}", unit="batch"
         ):
             part = rows.iloc[writer.done : writer.done + span.stop - span.start]
             places, words = part["row"].to_numpy(), list(part["class_word"])

@@ -30,7 +30,6 @@ def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) ->
 def draw_stage(
     *,
     plan: str | Path,
-    shard: str,
     out: str | Path,
     inputs: list[str | Path],
     settings: Mapping,
@@ -43,7 +42,7 @@ def draw_stage(
     """Write a stage's file of one shard: `draw` gives the pictures of a batch of plan rows.
 
     Args:
-        plan, shard: the plan and which shard of it.
+        plan: the shard's plan.
         out: the file.
         inputs, settings: what the pictures depend on, for resuming (see `identity`).
         images: names and formats of the pictures.
@@ -52,8 +51,8 @@ def draw_stage(
         draw: plan rows to pictures, name to one value a row.
         wants: which kinds of pairs have pictures in this stage; the other rows stay empty.
     """
-    rows = read_plan(plan, shard)
-    stage = Path(out).parent.name
+    rows = read_plan(plan)
+    stage, shard = Path(out).parent.name, Path(out).stem
     with ShardWriter(
         out, len(rows), identity(rows, inputs, settings), images, {"sample_id": "str"}, quality
     ) as writer:

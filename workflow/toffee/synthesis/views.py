@@ -12,7 +12,6 @@ from toffee.view_generator import ViewGenerator
 def draw_views(
     *,
     plan: str | Path,
-    shard: str,
     subjects: str | Path,
     multiview: str | Path,
     view_generator: str | Path,
@@ -48,7 +47,6 @@ def draw_views(
 
     draw_stage(
         plan=plan,
-        shard=shard,
         out=out,
         inputs=[view_generator, text_to_image, subject_encoder, depth_estimator],
         settings={

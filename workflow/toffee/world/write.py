@@ -48,27 +48,6 @@ PROPERTY_PROMPTS: tuple[str, ...] = (
 """The benchmark's 5 property changes."""
 
 
-def write_world(
-    *,
-    subjects_out: str | os.PathLike,
-    multiview_out: str | os.PathLike,
-    multiview_heldout_out: str | os.PathLike,
-    benchmark_out: str | os.PathLike,
-    subjects: int,
-    sequences: int,
-    views: int,
-    heldout_sequences: int,
-    benchmark_subjects: int,
-    resolution: int,
-    seed: int,
-) -> None:
-    """Write all four folders of the tiny scale's data; see the function of each."""
-    write_subjects(subjects_out, subjects, seed, resolution)
-    write_multiview(multiview_out, sequences, views, seed, resolution, "train")
-    write_multiview(multiview_heldout_out, heldout_sequences, views, seed, resolution, "heldout")
-    write_benchmark(benchmark_out, benchmark_subjects, seed, resolution)
-
-
 def write_subjects(root: str | os.PathLike, count: int, seed: int, size: int = 64) -> None:
     """Write an image folder of `count` training subjects, one photo each.
 

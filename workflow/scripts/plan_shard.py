@@ -1,18 +1,18 @@
-"""Adapter of rule `plan_samples`."""
+"""Adapter of rule `plan_shard`."""
 
 from toffee.job import job
-from toffee.synthesis.plan import plan_samples
+from toffee.synthesis import KINDS
+from toffee.synthesis.plan import plan_shard
 
 if __name__ == "__main__":
     with job(snakemake):
-        plan_samples(
+        plan_shard(
             subjects=snakemake.input.subjects,
-            multiview=snakemake.input.multiview,
+            donors=snakemake.input.donors,
             prompts=snakemake.input.prompts,
             out=snakemake.output.plan,
-            quarantine=snakemake.output.quarantine,
-            shards=snakemake.params.shards,
+            shard=snakemake.wildcards.shard,
             samples_per_shard=snakemake.params.samples_per_shard,
-            kinds=snakemake.params.kinds,
+            kinds={kind: snakemake.params[kind] for kind in KINDS},
             seed=snakemake.params.seed,
         )

@@ -1,0 +1,105 @@
+"""The procedural world's photographs in the layouts of the real sources, the same from a seed.
+
+Needs: nothing. Gives: world/<folder>/ where config `data.source` is `world`; otherwise nothing here runs.
+Every folder has a rule of its own, so that more subjects in one retrain nothing that reads another.
+"""
+
+
+rule write_subjects:
+    """Training subjects, one photo each."""
+    output:
+        folder=directory(f"{RESULTS}/world/subjects"),
+    log:
+        log_of("write_subjects"),
+    benchmark:
+        benchmark_of("write_subjects")
+    priority: FIRST
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        subjects=CONFIG.data.subjects,
+        resolution=CONFIG.data.resolution,
+        seed=CONFIG.seed,
+        code=code_digest("write_subjects"),
+    script:
+        "../workflow/scripts/write_subjects.py"
+
+
+rule write_multiview:
+    """Walks around training subjects of their own."""
+    output:
+        folder=directory(f"{RESULTS}/world/multiview"),
+    log:
+        log_of("write_multiview"),
+    benchmark:
+        benchmark_of("write_multiview")
+    priority: FIRST
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        sequences=CONFIG.data.sequences,
+        views=CONFIG.data.views,
+        resolution=CONFIG.data.resolution,
+        seed=CONFIG.seed,
+        code=code_digest("write_multiview"),
+    script:
+        "../workflow/scripts/write_multiview.py"
+
+
+rule write_heldout:
+    """Walks around held-out subjects, which no training sees."""
+    output:
+        folder=directory(f"{RESULTS}/world/multiview_heldout"),
+    log:
+        log_of("write_heldout"),
+    benchmark:
+        benchmark_of("write_heldout")
+    priority: FIRST
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        sequences=CONFIG.data.heldout_sequences,
+        views=CONFIG.data.views,
+        resolution=CONFIG.data.resolution,
+        seed=CONFIG.seed,
+        code=code_digest("write_heldout"),
+    script:
+        "../workflow/scripts/write_heldout.py"
+
+
+rule write_benchmark:
+    """Held-out subjects with several photos each, and the benchmark's prompts."""
+    output:
+        folder=directory(f"{RESULTS}/world/benchmark"),
+    log:
+        log_of("write_benchmark"),
+    benchmark:
+        benchmark_of("write_benchmark")
+    priority: FIRST
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        subjects=CONFIG.data.benchmark_subjects,
+        resolution=CONFIG.data.resolution,
+        seed=CONFIG.seed,
+        code=code_digest("write_benchmark"),
+    script:
+        "../workflow/scripts/write_benchmark.py"
+
+
+rule world:
+    """The photographs that everything is trained on and evaluated with."""
+    input:
+        [data_root(n) for n in ("subjects", "multiview", "multiview_heldout", "benchmark")],

@@ -1,0 +1,60 @@
+"""The list that plans choose from: usable subjects, frames of their classes, what was set aside."""
+
+import csv
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from toffee.errors import ToffeeError
+from toffee.synthesis.listing import read_donors, read_subjects
+
+from ..data.conftest import write_multiview, write_subjects
+from .conftest import write_list
+
+NAMES = ("s0", "s1", "s2", "s3")
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, Path]:
+    return {
+        "subjects": write_subjects(tmp_path / "subjects", NAMES),
+        "multiview": write_multiview(tmp_path / "multiview"),
+    }
+
+
+def test_subjects_and_donors_can_be_found(folders: dict[str, Path], tmp_path: Path) -> None:
+    listed = write_list(tmp_path, **folders)
+    subjects, donors = read_subjects(listed["subjects"]), read_donors(listed["donors"])
+    assert [one.subject for one in subjects] == list(NAMES)
+    assert set(donors) == {one.class_word for one in subjects}
+    for one in subjects:
+        assert (folders["subjects"] / one.image).is_file() and one.caption
+        assert (folders["subjects"] / one.mask).is_file()
+        for frame in donors[one.class_word]:
+            assert (folders["multiview"] / frame).is_file()
+            assert frame.startswith(f"{one.class_word}/")
+
+
+def test_an_unreadable_picture_is_set_aside(folders: dict[str, Path], tmp_path: Path) -> None:
+    (folders["subjects"] / "images" / "s3.jpg").write_bytes(b"")
+    listed = write_list(tmp_path, **folders)
+    assert [one.subject for one in read_subjects(listed["subjects"])] == ["s0", "s1", "s2"]
+    with open(listed["quarantine"], newline="") as file:
+        assert [(row["subject"], row["reason"]) for row in csv.DictReader(file)] == [
+            ("s3", "broken image")
+        ]
+
+
+def test_a_class_without_sequences_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
+    folders["multiview"] = write_multiview(tmp_path / "only", words=("ball",))
+    with pytest.raises(ToffeeError, match=r"only: no sequence of class 'crate' \(subject s1\)"):
+        write_list(tmp_path, **folders)
+    assert not (tmp_path / "subjects.parquet").exists()
+
+
+def test_another_file_is_one_line(tmp_path: Path) -> None:
+    pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "other.parquet")
+    for name in ("other.parquet", "none.parquet"):
+        with pytest.raises(ToffeeError, match=f"{name}: expected a Parquet file with class_word"):
+            read_donors(tmp_path / name)

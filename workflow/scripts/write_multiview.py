@@ -1,0 +1,15 @@
+"""Adapter of rule `write_multiview`."""
+
+from toffee.job import job
+from toffee.world.write import write_multiview
+
+if __name__ == "__main__":
+    with job(snakemake):
+        write_multiview(
+            root=snakemake.output.folder,
+            sequences=snakemake.params.sequences,
+            views=snakemake.params.views,
+            split="train",
+            size=snakemake.params.resolution,
+            seed=snakemake.params.seed,
+        )

@@ -1,0 +1,111 @@
+"""What the plan chooses from: the usable subjects, and the frames that lend them their poses.
+
+The photographs are looked into once, here; the plan of a shard reads two small tables.
+"""
+
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+
+from toffee.data.multiview import load_multiview
+from toffee.data.subjects import load_subjects, write_quarantine
+from toffee.errors import ToffeeError
+from toffee.files import atomic_path
+
+
+@dataclass(frozen=True)
+class ListedSubject:
+    """A subject whose picture, and mask where there are masks, can be read.
+
+    `image` and `mask` are relative to the subjects' folder, mask "" for none.
+    """
+
+    subject: str
+    class_word: str
+    caption: str
+    image: str
+    mask: str
+
+
+SUBJECT_COLUMNS = tuple(field.name for field in fields(ListedSubject))
+DONOR_COLUMNS = ("class_word", "frame")
+
+
+def list_subjects(
+    subjects: str | os.PathLike,
+    multiview: str | os.PathLike,
+    out: str | os.PathLike,
+    donors: str | os.PathLike,
+    quarantine: str | os.PathLike,
+) -> None:
+    """List the usable subjects, and the frames of other objects of their classes.
+
+    Args:
+        subjects: image folder (see `load_subjects`).
+        multiview: multi-view folder (see `load_multiview`).
+        out: Parquet file to write, a row a subject (`SUBJECT_COLUMNS`) in the folder's order.
+        donors: Parquet file to write, a row a frame: class_word, frame (relative to the multi-view
+            folder).
+        quarantine: CSV file to write with the pictures that were set aside.
+
+    Raises:
+        ToffeeError: a folder is missing or malformed, or a class word has no multi-view sequence;
+            nothing is written then.
+    """
+    folder = load_subjects(subjects)
+    frames = _frames(Path(multiview))
+    for one in folder.subjects:
+        if one.class_word not in frames:
+            raise ToffeeError(
+                f"{multiview}: no sequence of class {one.class_word!r} "
+                f"(subject {one.subject}), expected {one.class_word}/<sequence>/images"
+            )
+    listed = [
+        ListedSubject(
+            one.subject,
+            one.class_word,
+            one.caption,
+            folder.relative(one.image),
+            folder.relative(one.mask),
+        )
+        for one in folder.subjects
+    ]
+    words = {one.class_word for one in listed}
+    rows = [(word, frame) for word in sorted(words) for frame in frames[word]]
+    with atomic_path(out) as temporary:
+        pd.DataFrame(map(asdict, listed)).to_parquet(temporary, index=False)
+    with atomic_path(donors) as temporary:
+        pd.DataFrame(rows, columns=list(DONOR_COLUMNS)).to_parquet(temporary, index=False)
+    write_quarantine(folder.quarantine, quarantine)
+
+
+def read_subjects(path: str | os.PathLike) -> list[ListedSubject]:
+    """Read the usable subjects. Raises ToffeeError where the file is no list of them."""
+    rows = _read(path, SUBJECT_COLUMNS)
+    return [ListedSubject(*row) for row in rows.itertuples(index=False)]
+
+
+def read_donors(path: str | os.PathLike) -> dict[str, list[str]]:
+    """Read the frames of each class word. Raises ToffeeError where the file is no list of them."""
+    groups = _read(path, DONOR_COLUMNS).groupby("class_word")["frame"]
+    return {word: list(frames) for word, frames in groups}
+
+
+def _read(path: str | os.PathLike, columns: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, columns=list(columns))
+    except (OSError, ValueError) as error:
+        expected = ", ".join(columns)
+        raise ToffeeError(f"{path}: expected a Parquet file with {expected}") from error
+
+
+def _frames(multiview: Path) -> dict[str, list[str]]:
+    """Class word → frames of all its sequences, relative to the multi-view folder."""
+    frames: dict[str, list[str]] = {}
+    for sequence in load_multiview(multiview):
+        frames.setdefault(sequence.class_word, []).extend(
+            frame.relative_to(multiview).as_posix() for frame in sequence.frames
+        )
+    return frames
