@@ -1,0 +1,132 @@
+"""The files and folders of a crate: one entity for each content that a job wrote or read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from toffee.provenance.crate.graph import ROOT, Graph, local, relative
+from toffee.provenance.results import Results
+from toffee.provenance.schema import Made, Read, Record
+
+LISTED = 64
+"""A folder of more files is one entity: thousands of small photographs would be most of the crate.
+Its tree digest covers them, and the record of its job names each with its SHA-256."""
+
+FORMATS = {
+    ".cff": "text/yaml",
+    ".csv": "text/csv",
+    ".h5": "application/x-hdf5",
+    ".html": "text/html",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".parquet": "application/vnd.apache.parquet",
+    ".png": "image/png",
+    ".py": "text/x-python",
+    ".txt": "text/plain",
+    ".yaml": "text/yaml",
+}
+TREE = "The digest is the SHA-256 of the lines that sha256sum prints of its files, sorted by path."
+
+
+class Files:
+    """Finds the entity of what a record names by path and digest.
+
+    What lies in the results folder has its path there as `@id`. What does not (photographs from
+    elsewhere, a file that has been replaced or removed since) is described under an `@id` that
+    begins with `#`, with the digest of the content that was written or read.
+    """
+
+    def __init__(self, graph: Graph, results: Results) -> None:
+        self.graph, self.results = graph, results
+        self._found: dict[tuple[str, str], str] = {}
+        self._copies: dict[tuple[str, str], str] = {}
+        self._last = {
+            _below(path, record): record
+            for record in results.records.values()
+            for path in record.outputs
+        }
+
+    def add_copy(self, folder: str, copied: Mapping[str, Any], whole: str) -> None:
+        """Add the copy of the workflow.
+
+        Args:
+            folder: its place below the root.
+            copied: its description (`toffee.provenance.digests.describe`).
+            whole: start of the paths of files that get no entity of their own.
+        """
+        place = self.folder(folder, copied, "the workflow, as it was when this crate was written")
+        for name, file in copied["files"].items():
+            # A record has the path from the run's working directory, which is not known.
+            self._copies[PurePosixPath(name).name, file["sha256"]] = relative(f"{folder}/{name}")
+            if not name.startswith(whole):
+                self.file(f"{folder}/{name}", file, place)
+
+    def add_output(self, path: str, record: Record) -> str:
+        """Add what a job wrote; returns its `@id`."""
+        below, made = _below(path, record), record.outputs[path]
+        content = {"sha256": made.sha256, "size": made.size}
+        if self._last[below] is not record or not self.results.place(path).exists():
+            found = self._elsewhere(below, content, made.files is not None)
+        elif made.files is None:
+            found = self.file(below, content)
+        else:
+            found = self.folder(below, content, f"{len(made.files)} files")
+            for name, file in made.files.items() if len(made.files) <= LISTED else ():
+                inner = f"{below}/{name}"
+                self._found[inner, file.sha256] = self.file(inner, file.model_dump(), found)
+        self._found[below, made.sha256] = found
+        return found
+
+    def of(self, path: str, content: Read | Made, record: Record) -> str:
+        """The `@id` of what a job read or wrote; all outputs have been added before."""
+        below = _below(path, record)
+        found = self._found.get((below, content.sha256))
+        found = found or self._copies.get((PurePosixPath(path).name, content.sha256))
+        if found is None:
+            folder = self.results.place(path).is_dir()
+            found = self._elsewhere(below, content.model_dump(), folder)
+            self._found[below, content.sha256] = found
+        return found
+
+    def file(self, below: str, content: Mapping[str, Any], part_of: str = ROOT) -> str:
+        """Add a file of the crate; content has sha256 and size."""
+        name = self.graph.add(relative(below), "File", **_properties(below, content, False))
+        self.graph.add(part_of, "Dataset", hasPart={name})
+        return name
+
+    def folder(self, below: str, content: Mapping[str, Any], what: str) -> str:
+        """Add a folder of the crate; content has sha256 and size."""
+        properties = _properties(below, content, True)
+        name = relative(f"{below}/")
+        self.graph.add(name, "Dataset", description=f"{what}. {TREE}", **properties)
+        self.graph.add(ROOT, "Dataset", hasPart={name})
+        return name
+
+    def _elsewhere(self, below: str, content: Mapping[str, Any], folder: bool) -> str:
+        return self.graph.add(
+            local("elsewhere", content["sha256"][:16], below),
+            "Dataset" if folder else "File",
+            description="Not in this folder: it lies elsewhere, or was replaced or removed since."
+            + f" {TREE}" * folder,
+            **_properties(below, content, folder),
+        )
+
+
+def _below(path: str, record: Record) -> str:
+    """A path of a record within the results folder, or as it is where it lies elsewhere."""
+    pure = PurePosixPath(path)
+    inside = pure.is_relative_to(record.root)
+    return (pure.relative_to(record.root) if inside else pure).as_posix()
+
+
+def _properties(name: str, content: Mapping[str, Any], folder: bool) -> dict[str, Any]:
+    kind = FORMATS.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
+    return {
+        "name": name,
+        "sha256": content["sha256"],
+        "contentSize": str(content["size"]),
+        "encodingFormat": None if folder else kind,
+    }

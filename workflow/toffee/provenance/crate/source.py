@@ -1,0 +1,58 @@
+"""A copy of the workflow inside of the results: a crate holds what it describes.
+
+The rules and scripts lie outside of the results folder, which is the crate's root. An address of
+the repository would say which commit was meant, not what ran, and an auditor without a network
+could not read it. The copy is small (about 1 MB), keeps the repository's layout, and has digests.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+from toffee.errors import ToffeeError
+from toffee.files import atomic_path
+
+COPIED = (
+    "Snakefile",
+    "rules/*.smk",
+    "config/**/*",
+    "envs/*",
+    "workflow/schemas/*",
+    "workflow/scripts/*.py",
+    "workflow/toffee/**/*.py",
+    "CITATION.cff",
+    "LICENSE",
+)
+PACKAGE = "workflow/toffee/"
+
+
+def copy_source(project: Path, out: Path) -> None:
+    """Copy what `COPIED` names from the checkout to the folder `out`, which is replaced.
+
+    Raises:
+        ToffeeError: the checkout has no Snakefile.
+    """
+    if not (project / "Snakefile").is_file():
+        raise ToffeeError(
+            f"{project / 'Snakefile'}: no such file, expected the workflow's checkout"
+        )
+    with atomic_path(out) as temporary:
+        for pattern in COPIED:
+            for path in sorted(project.glob(pattern)):
+                if path.is_file():
+                    target = temporary / path.relative_to(project)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, target)
+
+
+def sentences(source: Path) -> dict[str, str]:
+    """Rule → what its docstring in `rules/*.smk` says."""
+    found: dict[str, str] = {}
+    for path in sorted(source.glob("rules/*.smk")):
+        rules = re.findall(
+            r'^ *rule (\w+):\s+"""(.*?)"""',
+            path.read_text(encoding="utf-8"),
+            re.MULTILINE | re.DOTALL,
+        )
+        found |= {rule: " ".join(sentence.split()) for rule, sentence in rules}
+    return found
