@@ -46,4 +46,5 @@ rule all:
 
 
 name_params()
+adopt_results()
 check_targets()

@@ -9,6 +9,7 @@ from toffee.config.variants import BASE, rows_of, trained_as
 from toffee.errors import ToffeeError
 from toffee.files import file_digest
 from toffee.models.download import manifest_files
+from toffee.provenance.adopt import adopt
 from toffee.provenance.code import code_digest
 from toffee.provenance.params import named
 from toffee.targets import requested, stop, unknown_target
@@ -44,6 +45,13 @@ def name_params():
         plain = list(one.params._allitems())
         one.params.clear()
         one.set_params(**{name: checked(named, name, value) for name, value in plain})
+
+
+def adopt_results():
+    """Results that were copied here are told to Snakemake, by the process that plans."""
+    jobs = checked(adopt, RESULTS) if workflow.is_main_process else 0
+    if jobs:
+        print(f"{RESULTS}: {jobs} jobs are known from their records", file=sys.stderr)
 
 
 def check_targets():
