@@ -26,7 +26,7 @@ TABLE = f"{ROOT}/tables/dataset.csv"
 
 JOBS = [
     ("download_model", {"zoo": ["zoo/clip/config.json"]}, {"model": MODEL}, {"role": "clip"}),
-    ("write_world", {}, {"subjects": f"{ROOT}/world/subjects"}, {}),
+    ("write_subjects", {}, {"subjects": f"{ROOT}/world/subjects"}, {}),
     (
         "score_shard",
         {"subjects": f"{ROOT}/world/subjects", "clip": MODEL},

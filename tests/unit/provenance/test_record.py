@@ -1,0 +1,128 @@
+"""What a record says of a job."""
+
+import ast
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from toffee.audit.rerun import as_snakemake
+from toffee.errors import ToffeeError
+from toffee.job import job
+from toffee.provenance.digests import describe, describe_input, sha256_of
+from toffee.provenance.record import PROJECT, seal
+from toffee.provenance.results import Results
+from toffee.provenance.schema import Record
+
+ROOT = "results/tiny"
+MODEL, INDEX = f"{ROOT}/models/clip", f"{ROOT}/dataset/index.parquet"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompts.yaml").write_text("contexts: []\n")
+    return tmp_path
+
+
+def do(rule, inputs, outputs, fails=False, **params):
+    """A job that writes its name into its outputs."""
+    names = {"rule": rule, "input": inputs, "output": outputs, "params": params}
+    rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/{rule}.log"}
+    with job(as_snakemake(names | rest, {"scale": "tiny", "seed": 3})):
+        if fails:
+            raise ToffeeError("no")
+        for path in map(Path, outputs.values()):
+            file = path if path.suffix else path / "weights.safetensors"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(rule)
+
+
+def record_of(output):
+    return json.loads(Path(ROOT, "records", f"{Path(output).relative_to(ROOT)}.json").read_text())
+
+
+def test_what_was_read_and_written(here):
+    do("download_model", {}, {"model": MODEL}, digests={"a": "b"})
+    do(
+        "filter_dataset",
+        {"clip": [MODEL, "prompts.yaml"]},
+        {"index": INDEX, "no": "results/tiny/b.csv"},
+    )
+    first, second = record_of(MODEL), record_of(INDEX)
+    assert second["input"] == {"clip": [MODEL, "prompts.yaml"]}
+    assert second["inputs"][MODEL] == {
+        "sha256": first["outputs"][MODEL]["sha256"],
+        "size": len("download_model"),
+        "record": first["sha256"],
+    }
+    assert second["inputs"]["prompts.yaml"]["sha256"] == describe("prompts.yaml")["sha256"]
+    assert set(second["outputs"]) == {INDEX, "results/tiny/b.csv"}
+    assert record_of("results/tiny/b.csv") == {"see": "dataset/index.parquet.json"}
+    assert first["params"] == {"digests": {"a": "b"}} and first["attempt"] == 1
+    assert seal(second)["sha256"] == second["sha256"]
+    assert Results(Path(ROOT), here).config(Results(Path(ROOT)).producer(MODEL))["seed"] == 3
+    for content in (first, second):
+        Record.model_validate(content)
+
+
+def test_a_folders_digest_is_that_of_sha256sums_lines(here):
+    (here / "folder" / "deep").mkdir(parents=True)
+    for name in ("b.txt", "deep/a.txt", "ä.txt"):
+        (here / "folder" / name).write_text(name)
+    (here / "folder" / ".snakemake_timestamp").touch()
+    names = sorted(["b.txt", "deep/a.txt", "ä.txt"])
+    done = subprocess.run(["sha256sum", *names], cwd="folder", capture_output=True, check=True)
+    assert describe("folder")["sha256"] == hashlib.sha256(done.stdout).hexdigest()
+
+
+def test_what_did_not_change_is_not_read_again(here, monkeypatch):
+    do("download_model", {}, {"model": MODEL})
+    read = []
+    monkeypatch.setattr(
+        "toffee.provenance.digests.file_digest", lambda path: read.append(path) or "0" * 64
+    )
+    known = record_of(MODEL)["outputs"][MODEL]["sha256"]
+    assert describe_input(MODEL, ROOT)["sha256"] == sha256_of(MODEL) == known
+    assert read == []
+    Path(MODEL, "weights.safetensors").write_text("another")
+    assert describe_input(MODEL, ROOT)["sha256"] != known and len(read) == 1
+
+
+def test_a_foreign_folder_is_read_once(here, monkeypatch):
+    (here / "photos").mkdir()
+    (here / "photos" / "a.jpg").write_bytes(b"a")
+    known = describe_input("photos", ROOT)
+    monkeypatch.setattr("toffee.provenance.digests.file_digest", lambda path: pytest.fail(path))
+    assert describe_input("photos", ROOT) == known
+
+
+def test_a_failed_attempt_is_told_by_the_next(here):
+    with pytest.raises(SystemExit):
+        do("filter_dataset", {}, {"index": INDEX}, fails=True)
+    assert not Path(ROOT, "records", "dataset", "index.parquet.json").exists()
+    do("filter_dataset", {}, {"index": INDEX})
+    record = record_of(INDEX)
+    assert record["attempt"] == 2 and len(record["earlier"]) == 1
+    do("filter_dataset", {}, {"index": INDEX})
+    assert record_of(INDEX)["attempt"] == 1
+
+
+def test_a_killed_attempt_is_told_by_the_next(here):
+    mark = Path(ROOT, "records", "dataset", "index.parquet.json.started")
+    mark.parent.mkdir(parents=True)
+    mark.write_text('{"attempts": [{"start": "2026-01-01T00:00:00.000+00:00"}]}')
+    do("filter_dataset", {}, {"index": INDEX})
+    assert record_of(INDEX)["attempt"] == 2 and not mark.exists()
+
+
+def test_every_script_does_its_work_inside_of_a_job():
+    """A rule cannot forget its record: its script's one call is inside of `with job(...)`."""
+    for path in sorted((PROJECT / "workflow" / "scripts").glob("*.py")):
+        body = ast.parse(path.read_text()).body
+        (main,) = [node for node in body if isinstance(node, ast.If)]
+        (block,) = main.body
+        assert isinstance(block, ast.With), path.name
+        assert ast.unparse(block.items[0]) == "job(snakemake)", path.name
