@@ -4,7 +4,7 @@
 # make test    the tests
 # make lint    formatting and linting
 # make zoo     retrain the base models of the tiny scale from nothing (one to two hours)
-# make docs    rewrite the config's schema and reference from the typed sections
+# make docs    rewrite the schemas and the config's reference from the typed sections
 # make lock    pin the newest versions that envs/requirements.in allows
 # make clean   remove the results, but not the environment
 
@@ -54,6 +54,7 @@ zoo: $(ENV)
 
 docs: $(ENV)
 	@$(BIN)/python -m toffee.config
+	@$(BIN)/python -m toffee.provenance.schema
 
 lock:
 	@$(PYTHON) -m venv --clear .venv-lock

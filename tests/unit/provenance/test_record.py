@@ -14,7 +14,7 @@ from toffee.job import job
 from toffee.provenance.digests import describe, describe_input, sha256_of
 from toffee.provenance.record import PROJECT, seal
 from toffee.provenance.results import Results
-from toffee.provenance.schema import Record
+from toffee.provenance.schema import SCHEMA, Record, schema_text
 
 ROOT = "results/tiny"
 MODEL, INDEX = f"{ROOT}/models/clip", f"{ROOT}/dataset/index.parquet"
@@ -126,3 +126,7 @@ def test_every_script_does_its_work_inside_of_a_job():
         (block,) = main.body
         assert isinstance(block, ast.With), path.name
         assert ast.unparse(block.items[0]) == "job(snakemake)", path.name
+
+
+def test_the_schema_on_disk_is_the_models():
+    assert SCHEMA.read_text() == schema_text()

@@ -1,10 +1,15 @@
-"""What a record of a job must look like; the JSON schema is generated from here."""
+"""What a record of a job must look like, and its JSON schema.
 
+python -m toffee.provenance.schema        writes workflow/schemas/record.schema.json
+"""
+
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from toffee.provenance.record import VERSION
+from toffee.files import write_text
+from toffee.provenance.record import PROJECT, VERSION
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Seconds = Annotated[float, Field(ge=0)]
@@ -114,3 +119,16 @@ class Record(Strict):
     def job(self) -> str:
         """Its name for people: the rule and the wildcards."""
         return " ".join([self.rule, *self.wildcards.values()])
+
+
+SCHEMA = PROJECT / "workflow" / "schemas" / "record.schema.json"
+
+
+def schema_text() -> str:
+    """The JSON schema of records, for readers that are not this package."""
+    return json.dumps(Record.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    write_text(SCHEMA, schema_text())
+    print(f"wrote {SCHEMA}")
