@@ -1,6 +1,7 @@
 # make demo    the tiny scale, end to end: about 12 minutes on two CPU cores
 #              (SCALE=small takes config/small.yaml, CORES=8 more cores)
 # make tables  every table and figure of the paper at that scale: about 50 minutes; goes on from the demo
+# make audit   are the results what they claim to be? (snakemake audit does the same as a target)
 # make test    the tests
 # make lint    formatting and linting
 # make zoo     retrain the base models of the tiny scale from nothing (one to two hours)
@@ -18,7 +19,7 @@ ENV := $(VENV)/.installed
 LAYER := $(if $(filter-out tiny,$(SCALE)),--config scale=$(SCALE))
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: demo tables test lint zoo docs lock clean env
+.PHONY: demo tables audit test lint zoo docs lock clean env
 .DELETE_ON_ERROR:
 
 env: $(ENV)
@@ -32,12 +33,15 @@ $(ENV): envs/requirements.txt pyproject.toml
 
 demo: export TOFFEE_PROGRESS := lines
 demo: $(ENV)
-	@$(SNAKEMAKE) --quiet rules host $(if $(LAYER),$(LAYER),--configfile config/demo.yaml)
+	@$(SNAKEMAKE) --quiet rules host $(if $(LAYER),$(LAYER),--configfile config/demo.yaml) -- all site
 	@$(BIN)/python -m toffee.report.show results/$(SCALE)
 
 tables: export TOFFEE_PROGRESS := lines
 tables: $(ENV)
-	@$(SNAKEMAKE) --quiet rules host $(LAYER) -- all tables figures
+	@$(SNAKEMAKE) --quiet rules host $(LAYER) -- all tables figures site
+
+audit: $(ENV)
+	@$(BIN)/toffee audit results/$(SCALE)
 
 test: $(ENV)
 	@$(BIN)/python -m pytest
