@@ -35,8 +35,8 @@ def project_input(path):
 
 
 def digest_of(path):
-    """Digest of a file of the repository, for the params of the rules that read it."""
-    return checked(file_digest, path)
+    """Path and digest of a file of the repository, for the params of the rules that read it."""
+    return {str(path): checked(file_digest, path)}
 
 
 def name_params():

@@ -17,6 +17,7 @@ from toffee.config import ROLES
 from toffee.models.download import write_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
+TARGETS = ("all", "tables", "figures", "dreambooth")
 
 STUB = """if False:
 {imports}
@@ -82,7 +83,7 @@ def finished(tmp_path_factory):
     for path in (project.folder / "workflow" / "scripts").glob("*.py"):
         imports = re.findall(r"^(?:from|import) .*$", path.read_text(), re.M)
         path.write_text(STUB.format(imports="\n".join(f"    {line}" for line in imports)))
-    project.run("all", "tables", "figures", "dreambooth", "--quiet", "all")
+    project.run(*TARGETS, "--quiet", "all")
     return project
 
 

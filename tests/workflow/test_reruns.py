@@ -1,6 +1,7 @@
 """What a change reruns: exactly the rules that it reaches, and nothing else."""
 
 import json
+import os
 import re
 import shutil
 
@@ -8,27 +9,25 @@ import pytest
 
 from toffee.files import file_digest
 
-TABLES = {"base", "refiner", "views", "dreambench", "dataset"}
-AFTER_FILTER = {
-    "filter_dataset",
-    "export_dataset",
-    "train_toffeenet",
-    "generate_benchmark",
-    "score_dreambench",
-    "score_dataset",
-    "tabulate_dreambench",
-    "tabulate_dataset",
-    "plot_editing",
-    "plot_toffeenet",
-    "plot_dataset",
-    "write_report",
-}
+from .conftest import TARGETS
+from .rerun_matrix import LEAKAGE, PAGE, PLANNED, REFINER, TUNING, VIEWS
 
 
 def edit(path, old, new):
     text = path.read_text()
     assert old in text, f"{old!r} is not in {path}"
     path.write_text(text.replace(old, new, 1))
+
+
+def old(path):
+    """Give a file a time before every result's."""
+    os.utime(path, (0, 0))
+
+
+def reasons(project, *arguments):
+    """Rule → why a dry run would run it; of several jobs the last one's."""
+    out = project.run("--dry-run", *arguments).stdout
+    return dict(re.findall(r"^rule (\w+):\n(?:    .*\n)*?    reason: (.*)$", out, re.M))
 
 
 def test_a_second_run_has_nothing_to_do(project):
@@ -38,49 +37,102 @@ def test_a_second_run_has_nothing_to_do(project):
 
 def test_a_fresh_checkout_has_nothing_to_do(project):
     """New times of the same files change nothing: content decides."""
-    for name in ("workflow", "config", "rules", "Snakefile"):
+    for name in ("workflow", "config", "rules", "envs", "profiles", "Snakefile"):
         path = project.folder / name
         for file in path.rglob("*") if path.is_dir() else [path]:
             file.touch()
-    assert project.planned("all") == set()
+    assert project.planned(*TARGETS) == set()
 
 
-def test_a_threshold_reruns_the_filter_and_what_follows(project):
-    config = project.folder / "config" / "config.yaml"
-    edit(config, "max_copy_rate: 0.", "max_copy_rate: 0.1")
-    assert project.planned("all") == AFTER_FILTER
+def test_a_profile_of_ones_own_does_not_bring_the_times_back(project):
+    (project.folder / "mine").mkdir()
+    (project.folder / "mine" / "config.yaml").write_text("rerun-triggers: [mtime, code]\n")
+    for file in (project.folder / "workflow" / "scripts").glob("*.py"):
+        file.touch()
+    assert project.planned("all", "--profile", "mine") == set()
 
 
-def test_a_matching_threshold_reruns_refinement_but_no_training_of_generators(project):
-    edit(project.folder / "config" / "config.yaml", "match_threshold: 0.", "match_threshold: 0.1")
-    planned = project.planned("all")
-    assert {"refine_shard", "generate_refiner", "score_shard", "filter_dataset"} <= planned
-    assert not planned & {"pretrain_refiner", "draw_initial", "draw_views", "write_world"}
+@pytest.mark.parametrize(
+    ("file", "edit", "rules"),
+    [
+        ("prompts/tiny.yaml", "# more\n", PLANNED | REFINER | TUNING),
+        ("published/ablations.csv", "\n", {"tabulate_reconstruction"}),
+        ("published/cost.csv", "\n", {"tabulate_cost", "plot_cost", "tabulate_dataset", *PAGE}),
+        ("published/dreambench.csv", "\n", {"tabulate_dreambench", *PAGE}),
+    ],
+)
+def test_an_edited_file_of_the_repository_counts_whatever_its_time(project, file, edit, rules):
+    path = project.folder / "config" / file
+    path.write_text(path.read_text() + edit)
+    old(path)
+    assert project.planned(*TARGETS) == rules
 
 
-def test_an_inference_value_of_toffeenet_trains_nothing(project):
-    edit(project.folder / "config" / "config.yaml", "subject_scale: 1.0", "subject_scale: 2.0")
-    assert project.planned("all") == {
-        "generate_benchmark",
-        "score_dreambench",
-        "tabulate_dreambench",
-        "plot_toffeenet",
-        "write_report",
-    }
-
-
-def test_a_comment_in_a_module_reruns_nothing(project):
-    path = project.folder / "workflow" / "toffee" / "synthesis" / "filter.py"
+def test_comments_and_docstrings_rerun_nothing(project):
+    package = project.folder / "workflow" / "toffee"
+    edit(package / "synthesis" / "filter.py", '"""The filter: ', '"""The sieve: ')
+    path = package / "seeds.py"  # which every rule that draws imports
     path.write_text(path.read_text() + "\n# a comment\n")
-    assert project.planned("all") == set()
+    assert project.planned(*TARGETS) == set()
 
 
 def test_an_edit_of_a_module_reruns_the_rules_that_import_it(project):
-    path = project.folder / "workflow" / "toffee" / "synthesis" / "filter.py"
+    """And what follows; also where the file's time is older than the results."""
+    path = project.folder / "workflow" / "toffee" / "report" / "strength.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
-    planned = project.planned("all")
-    assert "filter_dataset" in planned
-    assert not planned & {"draw_initial", "refine_shard", "pretrain_refiner", "write_world"}
+    old(path)
+    assert project.planned(*TARGETS) == {"plot_strength"}
+    # Figure dataset is drawn by a module that takes a name from this one.
+    path = project.folder / "workflow" / "toffee" / "evaluation" / "score_leakage.py"
+    path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    old(path)
+    assert project.planned(*TARGETS) == {"plot_strength", "plot_dataset"} | LEAKAGE
+
+
+def test_an_edit_of_a_script_reruns_its_rule(project):
+    path = project.folder / "workflow" / "scripts" / "score_views.py"
+    path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    old(path)
+    assert project.planned(*TARGETS) == VIEWS - {"generate_views", "plot_views"}
+
+
+def test_a_reason_names_the_value_that_changed(project):
+    edit(project.folder / "config" / "config.yaml", "max_copy_rate: 0.9", "max_copy_rate: 0.6")
+    found = reasons(project, "dataset")
+    assert "before: max_copy_rate = 0.9 now: max_copy_rate = 0.6" in found["filter_dataset"]
+    assert found["export_dataset"].endswith("dataset/index.parquet")
+    for reason in found.values():
+        assert re.search(r"max_copy_rate = 0.9 now|updated by another job: results/", reason)
+
+
+def test_a_reason_names_code(project):
+    path = project.folder / "workflow" / "scripts" / "plot_views.py"
+    path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    found = reasons(project, "views")
+    assert list(found) == ["plot_views", "views"]
+    expected = r"before: code = [0-9a-f]{12}… now: code = [0-9a-f]{12}…"
+    assert re.search(expected, found["plot_views"])
+
+
+def test_a_reason_names_what_is_lost(project):
+    (project.folder / "results" / "tiny" / "tables" / "views.csv").unlink()
+    assert reasons(project, "views")["tabulate_views"] == (
+        "Missing output files: results/tiny/tables/views.csv"
+    )
+
+
+def test_one_more_shard_is_the_only_one_that_is_made(project):
+    """And what reads all shards; a reason names the new file."""
+    edit(project.folder / "config" / "config.yaml", "  shards: 2", "  shards: 3")
+    out = project.run("--dry-run", "dataset").stdout
+    jobs = re.findall(r"^rule (\w+):", out, re.M)
+    shards = set(re.findall(r"wildcards: shard=(\d+)", out))
+    assert shards == {"00002"}
+    stages = {"plan_shard", "draw_initial", "refine_shard", "draw_views", "make_edits"}
+    assert set(jobs) >= stages | {"score_shard", "filter_dataset"}
+    assert not set(jobs) & {"list_subjects", "plot_pipeline", "pretrain_refiner"}
+    reason = reasons(project, "dataset")["filter_dataset"]
+    assert "updated by another job: results/tiny/dataset/shards/00002.h5" in reason
 
 
 def test_a_retrained_zoo_model_is_fetched_again_and_no_other(project):
@@ -133,30 +185,6 @@ def test_a_new_variant_trains_one_model(project):
     assert project.planned("variants", "segmentation", "dreambench") == set()
 
 
-def test_a_value_of_strength_redraws_the_sweep_alone(project):
-    edit(project.folder / "config" / "config.yaml", "1.5, 2.0]", "1.5, 2.5]")
-    assert project.planned("tables", "figures") == {
-        "generate_benchmark",
-        "score_dreambench",
-        "tabulate_strength",
-        "plot_strength",
-    }
-
-
-def test_steps_of_the_fine_tuning_rerun_what_compares_with_it(project):
-    config = project.folder / "config" / "config.yaml"
-    edit(config, "  steps: 400  # optimizer steps; twice", "  steps: 401  # the best")
-    assert project.planned("all", "tables", "figures") == {
-        "generate_dreambooth",
-        "filter_dreambooth",
-        "score_dreambench",
-        "tabulate_dreambench",
-        "tabulate_cost",
-        "plot_cost",
-        "write_report",
-    }
-
-
 def test_one_more_generation_seed_draws_that_seed_alone(project):
     edit(project.folder / "config" / "config.yaml", "images_per_prompt: 3", "images_per_prompt: 4")
     done = project.run("strength", "reconstruction", "--dry-run")
@@ -171,5 +199,6 @@ def test_another_scale_has_its_own_results(project):
     planned = project.planned(
         "all", "--configfile", "config/paper.yaml", "--config", "synthesis={shards: 3}"
     )
-    assert "write_world" not in planned and "tabulate_base" not in planned
+    assert not {rule for rule in planned if rule.startswith("write_")} - {"write_report"}
+    assert "tabulate_base" not in planned
     assert {"download_model", "score_shard", "train_toffeenet"} <= planned

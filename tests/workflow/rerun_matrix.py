@@ -1,0 +1,230 @@
+"""What each value of the configuration reruns: another value for every leaf, and the exact rules.
+
+The sets say what should depend on what, in the words of the method, and were not read off a dry
+run. They are those of target `all tables figures dreambooth` on a finished tiny scale. New values
+repeat another value of the same rule where there is one, because a set of bare values hides that.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+VARIANT = "p_0_3"
+"""The variant that stands for all: a row of table reconstruction."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A leaf's other value, the rules that rerun, and leaves that have to change with it."""
+
+    value: Any
+    reruns: set[str] = field(default_factory=set)
+    also: dict[str, Any] = field(default_factory=dict)
+
+
+# What follows from what, from the end of the DAG to its beginning.
+PAGE = {"write_report"}
+COST = {"tabulate_cost", "plot_cost"}
+DATASET_TABLE = {"tabulate_dataset"} | PAGE
+LEAKAGE = {"score_leakage"} | DATASET_TABLE
+
+ABLATIONS = {"tabulate_variants", "tabulate_reconstruction", "tabulate_segmentation"}
+SWEEP = {"tabulate_strength", "plot_strength"}
+DREAMBENCH = {"score_dreambench", "tabulate_dreambench"} | PAGE
+BENCHMARK = {"generate_benchmark", "plot_toffeenet"} | DREAMBENCH | ABLATIONS | SWEEP
+EDITS = {"generate_edits", "score_edits", "tabulate_editing", "tabulate_variants", "plot_edits"}
+PAIRS = {"make_editing_pairs", "copy_controls"} | EDITS
+TUNING = {"tune_dreambooth", "tabulate_dreambooth"}
+DREAMBOOTH = {"generate_dreambooth", "filter_dreambooth"} | DREAMBENCH | COST
+
+BASE = {"generate_base", "score_base", "tabulate_base"} | PAGE
+# The Refiner's held-out images are what the held-out edits start from.
+REFINER = {"generate_refiner", "score_refiner", "tabulate_refiner", "plot_refiner"} | PAGE | PAIRS
+VIEWS = {"generate_views", "score_views", "tabulate_views", "plot_views"} | PAGE
+
+TRAINED = {"train_toffeenet"} | BENCHMARK | EDITS
+INDEXED = {"export_dataset", "score_dataset", "plot_dataset", "plot_editing"}
+FILTERED = {"filter_dataset"} | INDEXED | DATASET_TABLE | COST | TRAINED
+SCORED = {"score_shard"} | FILTERED
+EDITED = {"make_edits"} | SCORED
+VIEWED = {"draw_views", "plot_pipeline"} | SCORED
+REFINED = {"refine_shard", "plot_pipeline"} | EDITED
+DRAWN = {"draw_initial"} | REFINED
+PLANNED = {"plan_shard"} | DRAWN | VIEWED
+LISTED = {"list_subjects"} | PLANNED
+
+REFINER_TRAINED = {"pretrain_refiner"} | REFINED | REFINER
+VIEW_GENERATOR_TRAINED = {"pretrain_view_generator"} | VIEWED | VIEWS
+
+# What reads each folder of photographs.
+SUBJECTS = LISTED | LEAKAGE
+MULTIVIEW = REFINER_TRAINED | VIEW_GENERATOR_TRAINED | LISTED | TUNING | LEAKAGE
+HELDOUT = REFINER | VIEWS | LEAKAGE
+BENCHMARK_PHOTOS = {"score_oracle"} | BENCHMARK | DREAMBOOTH | LEAKAGE
+WORLD = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"}
+
+PHOTOGRAPHED = SUBJECTS | MULTIVIEW | HELDOUT | BENCHMARK_PHOTOS
+EVERYTHING = {"download_model"} | WORLD | PHOTOGRAPHED | BASE
+# Planning reads no model and no picture.
+WITH_MODELS = EVERYTHING - WORLD - {"list_subjects", "plan_shard"}
+TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
+# Two encoders that only measure.
+MEASURED = {
+    *("score_base", "score_refiner", "score_views", "score_dataset", "score_leakage"),
+    *("tabulate_base", "tabulate_refiner", "tabulate_views", "tabulate_dataset"),
+    *("score_oracle", "score_edits", "tabulate_editing"),
+    *TUNING,
+    *DREAMBENCH,
+    *ABLATIONS,
+    *SWEEP,
+}
+# Tables say where the photographs come from; there is no table `base` without the world.
+SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE
+ONE_VARIANT = {"train_toffeenet", "generate_benchmark", "score_dreambench"}
+ONE_VARIANT |= {"tabulate_reconstruction"}
+
+PLACES = ("subjects", "multiview", "multiview_heldout", "benchmark")
+SAME_PHOTOS = {f"data.folders.{name}": f"results/tiny/world/{name}" for name in PLACES}
+FROM_FOLDERS = {"data.source": "folders"} | SAME_PHOTOS
+
+
+def folder(name: str, readers: set[str]) -> Row:
+    """Photographs of one's own: one folder is another one, the rest are still the world's."""
+    also = {key: value for key, value in FROM_FOLDERS.items() if key != f"data.folders.{name}"}
+    return Row(f"other/{name}", readers | SOURCE, also)
+
+
+MATRIX = {
+    "scale": Row("other", EVERYTHING),  # results of another name are all to be made
+    "seed": Row(64, EVERYTHING - {"download_model", *BASE} | PAGE),
+    # Models. Another place of the same catalogue would rerun nothing; here one encoder changes.
+    "models.catalogue": Row("other/models.yaml", {"download_model"} | MEASURED),
+    "models.set": Row("small", WITH_MODELS),
+    "models.zoo": Row("other/zoo", WITH_MODELS),
+    # Photographs.
+    "data.source": Row("folders", SOURCE, SAME_PHOTOS),
+    "data.resolution": Row(256, EVERYTHING - {"download_model"}),
+    "data.subjects": Row(64, {"write_subjects"} | SUBJECTS),
+    "data.sequences": Row(64, {"write_multiview"} | MULTIVIEW),
+    "data.views": Row(64, {"write_multiview", "write_heldout"} | MULTIVIEW | HELDOUT),
+    "data.heldout_sequences": Row(64, {"write_heldout"} | HELDOUT),
+    "data.benchmark_subjects": Row(64, {"write_benchmark"} | BENCHMARK_PHOTOS),
+    "data.references": Row(
+        "other/references.yaml", {"score_oracle"} | BENCHMARK | {"filter_dreambooth"} | COST
+    ),
+    "data.folders.subjects": folder("subjects", SUBJECTS),
+    "data.folders.multiview": folder("multiview", MULTIVIEW),
+    "data.folders.multiview_heldout": folder("multiview_heldout", HELDOUT),
+    "data.folders.benchmark": folder("benchmark", BENCHMARK_PHOTOS),
+    # The base model.
+    "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
+    "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
+    "sampler.batch": Row(8, WITH_MODELS - {"download_model"} - TRAININGS),
+    # The Refiner, its training and its use.
+    "refiner.steps": Row(16, REFINER_TRAINED),
+    "refiner.batch": Row(64, REFINER_TRAINED),
+    "refiner.learning_rate": Row(0.1, REFINER_TRAINED),
+    "refiner.ema": Row(0.1, REFINER_TRAINED),
+    "refiner.token_grid": Row(False, REFINER_TRAINED),
+    "refiner.token_dropout": Row(0.99, REFINER_TRAINED),
+    "refiner.matching": Row("silhouette", REFINED | REFINER),
+    "refiner.match_threshold": Row(0.9, REFINED | REFINER),
+    "refiner.position_weight": Row(0.5, REFINED | REFINER),
+    "refiner.strength": Row(0.5, REFINED | REFINER),
+    "refiner.keep_background": Row(False, REFINED | REFINER),
+    "refiner.sampler_steps": Row(64, REFINED | REFINER),
+    "refiner.guidance": Row(3.0, REFINED | REFINER),
+    # The View Generator.
+    "view_generator.steps": Row(16, VIEW_GENERATOR_TRAINED),
+    "view_generator.batch": Row(64, VIEW_GENERATOR_TRAINED),
+    "view_generator.learning_rate": Row(0.99, VIEW_GENERATOR_TRAINED),
+    "view_generator.ema": Row(0.001, VIEW_GENERATOR_TRAINED),
+    "view_generator.depth": Row(False, VIEW_GENERATOR_TRAINED),
+    "view_generator.sampler_steps": Row(64, VIEWED | VIEWS),
+    "view_generator.guidance": Row(12.0, VIEWED | VIEWS),
+    # The dataset. More shards leave those that are there, and the figure of the first one.
+    "synthesis.shards": Row(3, (PLANNED | FILTERED) - {"plot_pipeline"}),
+    "synthesis.samples_per_shard": Row(64, PLANNED),
+    "synthesis.prompts": Row("other/prompts.yaml", PLANNED | REFINER | TUNING),
+    "synthesis.kinds.generation": Row(0.08, PLANNED, {"synthesis.kinds.background": 0.68}),
+    "synthesis.kinds.background": Row(0.0, PLANNED, {"synthesis.kinds.colour": 0.16}),
+    "synthesis.kinds.colour": Row(0.0, PLANNED, {"synthesis.kinds.texture": 0.16}),
+    "synthesis.kinds.texture": Row(0.0, PLANNED, {"synthesis.kinds.style": 0.16}),
+    "synthesis.kinds.style": Row(0.0, PLANNED, {"synthesis.kinds.generation": 0.76}),
+    "synthesis.control_scale": Row(0.0, DRAWN | BASE | REFINER),
+    "synthesis.edit_strength": Row(1.0, EDITED | PAIRS),
+    "synthesis.quality": Row(96, DRAWN | VIEWED | BASE | REFINER | VIEWS | DREAMBOOTH),
+    # The filter, which also judges what fine-tuning draws.
+    "filter.min_subject_similarity": Row(0.5, FILTERED | {"filter_dreambooth"}),
+    "filter.min_text_alignment": Row(0.6, FILTERED | {"filter_dreambooth"}),
+    "filter.max_copy_rate": Row(0.8, FILTERED | {"filter_dreambooth"}),
+    "filter.min_mask_area": Row(0.5, FILTERED | {"filter_dreambooth"}),
+    "filter.max_mask_area": Row(0.8, FILTERED | {"filter_dreambooth"}),
+    "filter.min_mask_connectedness": Row(0.9, FILTERED | {"filter_dreambooth"}),
+    # ToffeeNet.
+    "toffeenet.steps": Row(64, TRAINED),
+    "toffeenet.batch": Row(64, TRAINED),
+    "toffeenet.learning_rate": Row(0.05, TRAINED),
+    "toffeenet.ema": Row(0.05, TRAINED),
+    "toffeenet.kinds": Row("editing", TRAINED),
+    "toffeenet.reconstruction": Row(0.05, TRAINED),
+    "toffeenet.drop_text": Row(0.1, TRAINED),
+    "toffeenet.drop_subject": Row(0.1, TRAINED),
+    "toffeenet.drop_both": Row(0.1, TRAINED),
+    "toffeenet.segmented": Row(False, TRAINED),
+    "toffeenet.depth": Row(True, TRAINED),
+    # The base model's images know no λ, and the sweep has values of its own.
+    "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS),
+    "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS),
+    "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS),
+    # A variant. With `segmented` or `depth` it becomes a row of one more table.
+    "variants.*.steps": Row(64, ONE_VARIANT),
+    "variants.*.batch": Row(64, ONE_VARIANT),
+    "variants.*.learning_rate": Row(0.05, ONE_VARIANT),
+    "variants.*.ema": Row(0.05, ONE_VARIANT),
+    "variants.*.kinds": Row("generation", ONE_VARIANT),
+    "variants.*.reconstruction": Row(0.05, ONE_VARIANT),
+    "variants.*.drop_text": Row(0.3, ONE_VARIANT),
+    "variants.*.drop_subject": Row(0.3, ONE_VARIANT),
+    "variants.*.drop_both": Row(0.3, ONE_VARIANT),
+    "variants.*.segmented": Row(False, ONE_VARIANT | {"tabulate_segmentation"}),
+    "variants.*.depth": Row(True, ONE_VARIANT | EDITS - {"tabulate_variants"}),
+    "variants.*.subject_scale": Row(3.0, ONE_VARIANT - {"train_toffeenet"}),
+    "variants.*.sampler_steps": Row(64, ONE_VARIANT - {"train_toffeenet"}),
+    "variants.*.guidance": Row(1.0, ONE_VARIANT - {"train_toffeenet"}),
+    # The rival.
+    "dreambooth.steps": Row(64, DREAMBOOTH | {"tabulate_dreambooth"}),
+    "dreambooth.batch": Row(8, DREAMBOOTH | TUNING),
+    "dreambooth.learning_rate": Row(1.0, DREAMBOOTH | TUNING),
+    "dreambooth.prior_images": Row(64, DREAMBOOTH | TUNING),
+    "dreambooth.prior_weight": Row(3.0, DREAMBOOTH | TUNING),
+    "dreambooth.groups": Row(4, DREAMBOOTH),
+    "dreambooth.tuning_steps": Row([100, 200, 400], TUNING),
+    "dreambooth.tuning_subjects": Row(4, TUNING),
+    # The evaluation. Its parts rerun nothing of each other.
+    "evaluation.seed": Row(
+        0,
+        BASE
+        | REFINER
+        | VIEWS
+        | BENCHMARK
+        | DREAMBOOTH
+        | TUNING
+        | {"score_dataset"}
+        | DATASET_TABLE,
+    ),
+    "evaluation.refiner_subjects": Row(64, REFINER),
+    "evaluation.views_subjects": Row(64, VIEWS),
+    "evaluation.base_prompts": Row(64, BASE),
+    "evaluation.methods": Row(
+        ["text_only", "dreambooth", "toffeenet", "wrong_subject"], {"tabulate_dreambench"} | PAGE
+    ),
+    # Figure toffeenet shows the first seed.
+    "evaluation.images_per_prompt": Row(4, BENCHMARK - {"plot_toffeenet"} | EDITS | DREAMBOOTH),
+    "evaluation.ablation_prompts": Row(4, {"generate_benchmark", "score_dreambench"} | ABLATIONS),
+    "evaluation.strengths": Row(
+        [0.0, 0.25, 0.5, 0.75, 1.0, 3.0], {"generate_benchmark", "score_dreambench"} | SWEEP
+    ),
+    "evaluation.strength_prompts": Row(8, {"generate_benchmark", "score_dreambench"} | SWEEP),
+    "evaluation.editing_subjects": Row(64, PAIRS),
+    "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE),
+}

@@ -1,0 +1,81 @@
+"""Every leaf of the configuration: another value reruns the rules that it reaches, and no other."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from typing import get_args, get_origin
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from toffee.config.sections import Config
+
+from .conftest import TARGETS, Project
+from .rerun_matrix import EVERYTHING, MATRIX, PLACES, VARIANT, Row
+
+
+def leaves(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted keys of all values of a section; `*` stands for a name that a user gives."""
+    keys = []
+    for name, field in model.model_fields.items():
+        kinds = (field.annotation, *get_args(field.annotation))
+        sections = [kind for kind in kinds if isinstance(kind, type)]
+        sections = [kind for kind in sections if issubclass(kind, BaseModel)]
+        named = f"{prefix}{name}.*." if get_origin(field.annotation) is dict else f"{prefix}{name}."
+        below = [key for section in sections for key in leaves(section, named)]
+        keys += below or [prefix + name]
+    return keys
+
+
+def nested(changes: dict) -> dict:
+    """Dotted keys as sections."""
+    sections: dict = {}
+    for key, value in changes.items():
+        *parents, name = key.replace("*", VARIANT).split(".")
+        place = sections
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[name] = value
+    return sections
+
+
+@pytest.fixture(scope="module")
+def other(finished, tmp_path_factory) -> Project:
+    """The finished project, and other files for the leaves that are paths."""
+    project = Project(tmp_path_factory.mktemp("matrix") / "project")
+    shutil.copytree(finished.folder, project.folder, symlinks=True)
+    place, config = project.folder / "other", project.folder / "config"
+    place.mkdir()
+    shutil.copytree(project.folder / "workflow" / "zoo", place / "zoo")
+    shutil.copy(config / "prompts" / "tiny.yaml", place / "prompts.yaml")
+    shutil.copy(config / "references" / "world.yaml", place / "references.yaml")
+    catalogue = yaml.safe_load((config / "models.yaml").read_text())
+    catalogue["tiny"]["metric_clip"] = {"zoo": "clip"}
+    (place / "models.yaml").write_text(yaml.safe_dump(catalogue))
+    for name in PLACES:
+        shutil.copytree(project.folder / "results" / "tiny" / "world" / name, place / name)
+    return project
+
+
+def test_every_leaf_has_a_row():
+    assert set(MATRIX) == set(leaves(Config))
+
+
+def test_the_matrix_knows_every_rule(finished):
+    scripts = {path.stem for path in (finished.folder / "workflow" / "scripts").glob("*.py")}
+    assert scripts - {"draw_zoo_renders", "train_zoo_part", "assemble_zoo"} == EVERYTHING
+
+
+def test_a_changed_value_reruns_what_it_reaches_and_nothing_else(other):
+    def differs(key: str, row: Row) -> str | None:
+        file = other.folder / "other" / f"{key}.yaml"
+        file.write_text(yaml.safe_dump(nested({key: row.value} | row.also)))
+        planned = other.planned(*TARGETS, "--configfile", f"other/{file.name}")
+        if planned == row.reruns:
+            return None
+        missing, spare = sorted(row.reruns - planned), sorted(planned - row.reruns)
+        return f"{key} = {row.value}: does not rerun {missing}, reruns {spare} for nothing"
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(differs, MATRIX, MATRIX.values()))
+    assert not [line for line in found if line], "\n".join(line for line in found if line)
