@@ -59,10 +59,10 @@ class Files:
         """
         place = self.folder(folder, copied, "the workflow, as it was when this crate was written")
         for name, file in copied["files"].items():
-            # A record has the path from the run's working directory, which is not known.
-            self._copies[PurePosixPath(name).name, file["sha256"]] = relative(f"{folder}/{name}")
             if not name.startswith(whole):
-                self.file(f"{folder}/{name}", file, place)
+                copy = self.file(f"{folder}/{name}", file, place)
+                # A record has the path from the run's working directory, which is not known.
+                self._copies[PurePosixPath(name).name, file["sha256"]] = copy
 
     def add_output(self, path: str, record: Record) -> str:
         """Add what a job wrote; returns its `@id`."""
@@ -109,7 +109,7 @@ class Files:
         return self.graph.add(
             local("elsewhere", content["sha256"][:16], below),
             "Dataset" if folder else "File",
-            description="Not in this folder: it lies elsewhere, or was replaced or removed since."
+            description="No record says that this is here: it lies elsewhere, or has been replaced."
             + f" {TREE}" * folder,
             **_properties(below, content, folder),
         )

@@ -184,6 +184,7 @@ class Jobs:
         }
 
     def _usage(self, name: str, record: Record) -> set[str]:
+        """Costs but for zeros: most jobs use no GPU."""
         return {
             self.graph.add(
                 local("usage", key, name),
@@ -194,6 +195,7 @@ class Jobs:
                 value=getattr(record, key),
             )
             for key, unit in USAGE.items()
+            if getattr(record, key)
         }
 
 
