@@ -59,42 +59,34 @@ class Files:
         """
         place = self.folder(folder, copied, "the workflow, as it was when this crate was written")
         for name, file in copied["files"].items():
-            # A record has the path from the run's working directory, which is not known.
-            self._copies[PurePosixPath(name).name, file["sha256"]] = relative(f"{folder}/{name}")
             if not name.startswith(whole):
-                self.file(f"{folder}/{name}", file, place)
+                copy = self.file(f"{folder}/{name}", file, place)
+                # A record has the path from the run's working directory, which is not known.
+                self._copies[PurePosixPath(name).name, file["sha256"]] = copy
 
-    def add_output(self, path: str, record: Record) -> str:
-        """Add what a job wrote; returns its `@id`."""
-        below, made = _below(path, record), record.outputs[path]
-        content = {"sha256": made.sha256, "size": made.size}
-        if self._last[below] is not record or not self.results.place(path).exists():
-            found = self._elsewhere(below, content, made.files is not None)
-        elif made.files is None:
-            found = self.file(below, content)
-        else:
-            found = self.folder(below, content, f"{len(made.files)} files")
-            for name, file in made.files.items() if len(made.files) <= LISTED else ():
-                inner = f"{below}/{name}"
-                self._found[inner, file.sha256] = self.file(inner, file.model_dump(), found)
-        self._found[below, made.sha256] = found
-        return found
+    def add_outputs(self) -> None:
+        """Add what all jobs wrote; before `of` is asked for what they read."""
+        for record in self.results.records.values():
+            for path, made in record.outputs.items():
+                below = _below(path, record)
+                here = self._last[below] is record and self.results.place(path).exists()
+                add = self._output if here else self._elsewhere
+                self._found[below, made.sha256] = add(below, made)
 
     def of(self, path: str, content: Read | Made, record: Record) -> str:
-        """The `@id` of what a job read or wrote; all outputs have been added before."""
+        """The `@id` of what a job read or wrote."""
         below = _below(path, record)
         found = self._found.get((below, content.sha256))
         found = found or self._copies.get((PurePosixPath(path).name, content.sha256))
         if found is None:
             folder = self.results.place(path).is_dir()
-            found = self._elsewhere(below, content.model_dump(), folder)
-            self._found[below, content.sha256] = found
+            found = self._found[below, content.sha256] = self._elsewhere(below, content, folder)
         return found
 
     def file(self, below: str, content: Mapping[str, Any], part_of: str = ROOT) -> str:
         """Add a file of the crate; content has sha256 and size."""
         name = self.graph.add(relative(below), "File", **_properties(below, content, False))
-        self.graph.add(part_of, "Dataset", hasPart={name})
+        self.graph.add(part_of, hasPart={name})
         return name
 
     def folder(self, below: str, content: Mapping[str, Any], what: str) -> str:
@@ -102,16 +94,27 @@ class Files:
         properties = _properties(below, content, True)
         name = relative(f"{below}/")
         self.graph.add(name, "Dataset", description=f"{what}. {TREE}", **properties)
-        self.graph.add(ROOT, "Dataset", hasPart={name})
+        self.graph.add(ROOT, hasPart={name})
         return name
 
-    def _elsewhere(self, below: str, content: Mapping[str, Any], folder: bool) -> str:
+    def _output(self, below: str, made: Made) -> str:
+        content = made.model_dump()
+        if made.files is None:
+            return self.file(below, content)
+        found = self.folder(below, content, f"{len(made.files)} files")
+        for name, file in made.files.items() if len(made.files) <= LISTED else ():
+            inner = f"{below}/{name}"
+            self._found[inner, file.sha256] = self.file(inner, file.model_dump(), found)
+        return found
+
+    def _elsewhere(self, below: str, content: Read | Made, folder: bool = False) -> str:
+        folder = folder or isinstance(content, Made) and content.files is not None
         return self.graph.add(
-            local("elsewhere", content["sha256"][:16], below),
+            local("elsewhere", content.sha256[:16], below),
             "Dataset" if folder else "File",
-            description="Not in this folder: it lies elsewhere, or was replaced or removed since."
+            description="No record says that this is here: it lies elsewhere, or has been replaced."
             + f" {TREE}" * folder,
-            **_properties(below, content, folder),
+            **_properties(below, content.model_dump(), folder),
         )
 
 

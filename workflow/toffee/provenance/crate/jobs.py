@@ -45,20 +45,15 @@ class Jobs:
         self.written: set[str] = set()
         self._sentences = sentences(source)
         self._modules: dict[str, dict[str, str]] = {}
-        self._outlets: dict[str, str] = {}
         self._steps: dict[str, str] = {}
 
-    def add_outputs(self, record: Record) -> None:
-        """Add what a job wrote; of every job before `add` of any, which asks who wrote an input."""
-        for name, path in _named(record.output, record.outputs):
-            made = self.files.add_output(path, record)
-            self._outlets[made] = self._parameter(record.rule, "output", name, made)
-            self.written.add(made)
-
     def add(self, name: str, record: Record) -> None:
-        """Add a job; `name` tells it from all others."""
+        """Add a job, after the outputs of all jobs; `name` tells it from all others."""
         step, tool = self._step_and_tool(record)
-        made = {self.files.of(path, one, record) for path, one in record.outputs.items()}
+        read = self._data(record, tool, "input")
+        written = self._data(record, tool, "output")
+        self.read |= read
+        self.written |= written
         action = self.graph.add(
             local("job", name),
             "CreateAction",
@@ -66,8 +61,8 @@ class Jobs:
             description=f"rule {record.rule}, attempt {record.attempt}",
             identifier=record.sha256,
             instrument={tool},
-            object=self._inputs(record, step, tool) | self._values(record, tool),
-            result=made,
+            object=read | self._values(record, tool),
+            result=written,
             startTime=stamp(record.start.timestamp()),
             endTime=stamp(record.end.timestamp()),
             actionStatus=COMPLETED,
@@ -81,7 +76,6 @@ class Jobs:
             instrument={step},
             object={action},
         )
-        self.graph.add(tool, output={self._outlets[one] for one in made})
         self.graph.add(RUN, object={control})
         self.graph.add(ROOT, mentions={action})
 
@@ -117,32 +111,27 @@ class Jobs:
             return relative(f"{self.source.name}/workflow/scripts/{rule}.py")
         return local("script", rule, short(record.code.modules))
 
-    def _inputs(self, record: Record, step: str, tool: str) -> set[str]:
+    def _data(self, record: Record, tool: str, side: str) -> set[str]:
+        """What a job read or wrote; `side` is input or output."""
+        contents = record.inputs if side == "input" else record.outputs
         found: set[str] = set()
-        for name, path in _named(record.input, record.inputs):
-            data = self.files.of(path, record.inputs[path], record)
-            parameter = self._parameter(record.rule, "input", name, data)
-            self.graph.add(tool, input={parameter})
-            if data in self._outlets:
-                self._connect(self._outlets[data], parameter, step)
+        for name, path in _named(getattr(record, side), contents):
+            data = self.files.of(path, contents[path], record)
+            parameter = self._parameter(record.rule, side, name, data)
+            self.graph.add(tool, **{side: {parameter}})
             found.add(data)
-        self.read |= found
         return found
 
-    def _connect(self, outlet: str, inlet: str, step: str) -> None:
-        connection = self.graph.add(
-            local("connection", short([outlet, inlet])),
-            "ParameterConnection",
-            sourceParameter={outlet},
-            targetParameter={inlet},
-        )
-        self.graph.add(step, connection={connection})
-
     def _values(self, record: Record, tool: str) -> set[str]:
-        """Wildcards and params. Jobs that share a value share its entity."""
+        """Wildcards and params. Jobs that share a value share its entity.
+
+        The digest of the code is the tool's version.
+        """
         found: set[str] = set()
         for kind, values in (("wildcard", record.wildcards), ("param", record.params)):
             for name, value in values.items():
+                if (kind, name) == ("param", "code"):
+                    continue
                 place = local("value", record.rule, kind, name, short(value))
                 found.add(self.graph.add(place, "PropertyValue", name=name, value=_literal(value)))
                 parameter = self._parameter(record.rule, kind, name, place)
@@ -184,6 +173,7 @@ class Jobs:
         }
 
     def _usage(self, name: str, record: Record) -> set[str]:
+        """Costs but for zeros: most jobs use no GPU."""
         return {
             self.graph.add(
                 local("usage", key, name),
@@ -194,6 +184,7 @@ class Jobs:
                 value=getattr(record, key),
             )
             for key, unit in USAGE.items()
+            if getattr(record, key)
         }
 
 

@@ -15,8 +15,9 @@ from toffee.files import atomic_path
 COPIED = (
     "Snakefile",
     "rules/*.smk",
-    "config/**/*",
-    "envs/*",
+    "config/**/*.csv",
+    "config/**/*.yaml",
+    "envs/requirements.txt",
     "workflow/schemas/*",
     "workflow/scripts/*.py",
     "workflow/toffee/**/*.py",

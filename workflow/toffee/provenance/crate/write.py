@@ -72,8 +72,7 @@ def _describe(results: Results, source: Path) -> Graph:
     _add_workflow(graph, source, cite, workflow)
     configs = _add_records(graph, files, results)
     jobs = Jobs(graph, files, source, workflow)
-    for record in results.records.values():
-        jobs.add_outputs(record)
+    files.add_outputs()
     for name, record in results.records.items():
         jobs.add(name.removesuffix(".json"), record)
     _add_run(graph, results, jobs, workflow, configs)
