@@ -91,9 +91,9 @@ def sample(graph: list[Entity]) -> list[Entity]:
     """A part of a large crate that shows all that is different in it.
 
     Jobs and data that look like ones before them are left out: the same rule, the same properties,
-    types of values, form of times and states, and kinds of entities that are referred to. A job that lacks its
-    instrument, or has a time in another form, looks different and stays. What stays keeps what it
-    refers to, and no reference to what was left out.
+    types of values, form of times and states, and kinds of entities that are referred to. A job
+    that lacks its instrument, or has a time in another form, looks different and stays. What stays
+    keeps what it refers to, and no reference to what was left out.
     """
     entities = {one["@id"]: one for one in graph}
     parents = {
