@@ -221,6 +221,11 @@ def test_what_is_no_crate_is_a_finding(tmp_path, text):
     assert len(validate_crate(tmp_path / METADATA)) == 1
 
 
+def test_a_sample_keeps_what_is_malformed():
+    strange = {"@id": "#a", "@type": {"x": 1}, "object": [{"@id": []}, 1, None]}
+    assert sample([strange]) == [strange]
+
+
 def test_every_file_has_its_digest_and_size(run):
     found = run.crate()
     files = {name: one for name, one in found.items() if "File" in one["@type"]}
