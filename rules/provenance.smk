@@ -44,7 +44,7 @@ rule write_crate:
         ledger=rules.write_ledger.output.csv,
     output:
         metadata=f"{RESULTS}/ro-crate-metadata.json",
-        source=directory(f"{RESULTS}/workflow"),
+        source=directory(f"{RESULTS}/source"),
     log:
         log_of("write_crate"),
     benchmark:
