@@ -121,6 +121,16 @@ def test_a_reason_names_what_is_lost(project):
     )
 
 
+def test_what_the_base_model_draws_knows_nothing_of_toffeenet(project):
+    """Nor do controls that copy: the sweep, the base model's images and the pairs stay."""
+    edit(project.folder / "config" / "config.yaml", "subject_scale: 1.0", "subject_scale: 3.0")
+    out = project.run("--dry-run", "dreambench", "editing").stdout
+    drawn = set(
+        re.findall(r"output: \S*/evaluation/(?:dreambench|editing)/(\w+)[/.]\S*h5$", out, re.M)
+    )
+    assert drawn == {"toffeenet", "wrong_subject", "depth"}
+
+
 def test_one_more_shard_is_the_only_one_that_is_made(project):
     """And what reads all shards; a reason names the new file."""
     edit(project.folder / "config" / "config.yaml", "  shards: 2", "  shards: 3")

@@ -1,0 +1,43 @@
+"""Checks of the configuration, the targets and the rules, in one line where something is wrong.
+
+Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are there.
+"""
+
+from toffee.errors import ToffeeError
+from toffee.provenance.adopt import adopt
+from toffee.provenance.params import named
+from toffee.targets import requested, stop, unknown_target
+
+
+def checked(function, *arguments):
+    """Call a check; what it finds wrong is one line on stderr, before any rule runs."""
+    try:
+        return function(*arguments)
+    except ToffeeError as error:
+        stop(error)
+
+
+def name_params():
+    """Give every param of every rule its name, which Snakemake leaves out when it compares them."""
+    for one in workflow.rules:
+        plain = list(one.params._allitems())
+        one.params.clear()
+        one.set_params(**{name: checked(named, name, value) for name, value in plain})
+
+
+def adopt_results():
+    """Results that were copied here are told to Snakemake, by the process that plans."""
+    jobs = checked(adopt, RESULTS) if workflow.is_main_process else 0
+    if jobs:
+        print(f"{RESULTS}: {jobs} jobs are known from their records", file=sys.stderr)
+
+
+def check_targets():
+    """Stop with one line where a target is neither a rule nor a file that exists or can be made."""
+    rules_by_name = {one.name: one for one in workflow.rules}
+    for target in requested(sys.argv):
+        path = os.path.relpath(target)
+        known = target in rules_by_name or os.path.exists(target)
+        if not known and not any(one.is_producer(path) for one in workflow.rules):
+            steps = sorted(name for name, one in rules_by_name.items() if not one.output)
+            stop(unknown_target(path, steps, CONFIG.scale))

@@ -1,0 +1,112 @@
+"""Images of held-out subjects and prompts, by the base model and the two generators.
+
+Needs: base models, the trained generators, held-out photographs.
+Gives: evaluation/<name>/images.h5. Generation and scoring are apart, so that a new metric draws nothing.
+"""
+
+
+rule generate_base:
+    """The base model's images of held-out prompts, with text alone and over a depth map."""
+    input:
+        text_to_image=model("text_to_image"),
+        controlnet_depth=model("controlnet_depth"),
+        depth_estimator=model("depth"),
+    output:
+        images=f"{RESULTS}/evaluation/base/images.h5",
+    log:
+        log_of("generate_base"),
+    benchmark:
+        benchmark_of("generate_base")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        resolution=CONFIG.data.resolution,
+        base_prompts=CONFIG.evaluation.base_prompts,
+        sampler_steps=CONFIG.sampler.steps,
+        guidance=CONFIG.sampler.guidance,
+        control_scale=CONFIG.synthesis.control_scale,
+        batch=CONFIG.sampler.batch,
+        quality=CONFIG.synthesis.quality,
+        seed=CONFIG.evaluation.seed,
+        code=code_digest("generate_base"),
+    script:
+        "../workflow/scripts/generate_base.py"
+
+
+rule generate_refiner:
+    """Initial, control, each matching rule, wrong subject and ceiling of held-out subjects."""
+    input:
+        multiview_heldout=data_root("multiview_heldout"),
+        prompts=PROMPTS,
+        text_to_image=model("text_to_image"),
+        controlnet_depth=model("controlnet_depth"),
+        depth_estimator=model("depth"),
+        refiner=model("refiner"),
+        subject_encoder=model("subject_encoder"),
+        segmenter=model("segmenter"),
+    output:
+        images=f"{RESULTS}/evaluation/refiner/images.h5",
+    log:
+        log_of("generate_refiner"),
+    benchmark:
+        benchmark_of("generate_refiner")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        resolution=CONFIG.data.resolution,
+        subjects=CONFIG.evaluation.refiner_subjects,
+        matching=CONFIG.refiner.matching,
+        match_threshold=CONFIG.refiner.match_threshold,
+        position_weight=CONFIG.refiner.position_weight,
+        strength=CONFIG.refiner.strength,
+        keep_background=CONFIG.refiner.keep_background,
+        sampler_steps=CONFIG.refiner.sampler_steps,
+        guidance=CONFIG.refiner.guidance,
+        base_steps=CONFIG.sampler.steps,
+        base_guidance=CONFIG.sampler.guidance,
+        control_scale=CONFIG.synthesis.control_scale,
+        batch=CONFIG.sampler.batch,
+        quality=CONFIG.synthesis.quality,
+        seed=CONFIG.evaluation.seed,
+        prompts_digest=digest_of(PROMPTS),
+        code=code_digest("generate_refiner"),
+    script:
+        "../workflow/scripts/generate_refiner.py"
+
+
+rule generate_views:
+    """Views of held-out subjects in the pose of another real view."""
+    input:
+        multiview_heldout=data_root("multiview_heldout"),
+        view_generator=model("view_generator"),
+        text_to_image=model("text_to_image"),
+        subject_encoder=model("subject_encoder"),
+        depth_estimator=model("depth"),
+    output:
+        images=f"{RESULTS}/evaluation/views/images.h5",
+    log:
+        log_of("generate_views"),
+    benchmark:
+        benchmark_of("generate_views")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        resolution=CONFIG.data.resolution,
+        subjects=CONFIG.evaluation.views_subjects,
+        sampler_steps=CONFIG.view_generator.sampler_steps,
+        guidance=CONFIG.view_generator.guidance,
+        batch=CONFIG.sampler.batch,
+        quality=CONFIG.synthesis.quality,
+        seed=CONFIG.evaluation.seed,
+        code=code_digest("generate_views"),
+    script:
+        "../workflow/scripts/generate_views.py"

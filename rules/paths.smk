@@ -1,0 +1,80 @@
+"""Where things are: files of the repository, photographs, models, stages, tables, logs.
+
+Needs `CONFIG` and the names of rules/common.smk when a function is called. Nothing here makes a file.
+"""
+
+from toffee.config import ZooSource
+from toffee.files import file_digest
+from toffee.models.download import manifest_files
+from toffee.provenance.code import code_digest
+
+
+def project(path):
+    """Path of a file of the repository, seen from the working directory."""
+    return os.path.relpath(os.path.join(workflow.basedir, path))
+
+
+def project_input(path):
+    """A file of the repository as an input. Its time, which every checkout sets anew, does not
+    count: a rule that reads it has `digest_of(path)` among its params."""
+    return ancient(project(path))
+
+
+def digest_of(path):
+    """Path and digest of a file of the repository, for the params of the rules that read it."""
+    return {str(path): checked(file_digest, path)}
+
+
+def data_root(name):
+    """Folder of subjects, multiview, multiview_heldout or benchmark: the world's or a given one."""
+    if CONFIG.data.source == "world":
+        return f"{RESULTS}/world/{name}"
+    return getattr(CONFIG.data.folders, name)
+
+
+def model(role):
+    """Folder of a base model or of one that a rule trains."""
+    return f"{RESULTS}/models/{role}"
+
+
+def stage(name):
+    """Path of one stage's file of a shard."""
+    return f"{RESULTS}/dataset/stages/{name}/{{shard}}.h5"
+
+
+def table_files(names):
+    """Tables, as csv and as Markdown."""
+    return [f"{RESULTS}/tables/{name}.{suffix}" for name in names for suffix in ("csv", "md")]
+
+
+def figure_files(names):
+    """Figures."""
+    return [f"{RESULTS}/figures/{name}.png" for name in names]
+
+
+def log_of(rule):
+    """Path of a rule's log."""
+    return f"{RESULTS}/logs/{rule}.log"
+
+
+def benchmark_of(rule):
+    """Path of a rule's benchmark: seconds, memory and load of its last run."""
+    return f"{RESULTS}/benchmarks/{rule}.tsv"
+
+
+def zoo_files(role):
+    """The zoo's record of a role's files; empty for a model that comes from elsewhere."""
+    source = MODELS[role]
+    return checked(manifest_files, Path(ZOO), source.zoo) if isinstance(source, ZooSource) else {}
+
+
+def zoo_paths(wildcards):
+    """The zoo's files of a role; none for a model that comes from elsewhere."""
+    files = zoo_files(wildcards.role)
+    return [os.path.join(ZOO, MODELS[wildcards.role].zoo, name) for name in files]
+
+
+def item(path, kind):
+    """An output that Snakemake's report shows, with the caption of its name."""
+    caption = f"../workflow/report/{kind}_{Path(path).stem}.rst"
+    return report(path, caption=caption, category=f"{kind}s".capitalize())

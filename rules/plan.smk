@@ -1,0 +1,59 @@
+"""What is to be synthesized: usable subjects, and every sample of a shard.
+
+Needs: training subjects, multi-view sequences, prompts.
+Gives: dataset/subjects.parquet, donors.parquet, quarantine.csv and plan/<shard>.parquet. Nothing here
+knows how many shards there are, so one more changes none of the others.
+"""
+
+
+rule list_subjects:
+    """The usable subjects and the frames that lend poses; what cannot be read is set aside."""
+    input:
+        subjects=data_root("subjects"),
+        multiview=data_root("multiview"),
+    output:
+        subjects=f"{RESULTS}/dataset/subjects.parquet",
+        donors=f"{RESULTS}/dataset/donors.parquet",
+        quarantine=f"{RESULTS}/dataset/quarantine.csv",
+    log:
+        log_of("list_subjects"),
+    benchmark:
+        benchmark_of("list_subjects")
+    priority: ON_THE_WAY
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("list_subjects"),
+    script:
+        "../workflow/scripts/list_subjects.py"
+
+
+rule plan_shard:
+    """What every sample of a shard is: subject, prompt, kind and donor of the pose."""
+    input:
+        subjects=f"{RESULTS}/dataset/subjects.parquet",
+        donors=f"{RESULTS}/dataset/donors.parquet",
+        prompts=PROMPTS,
+    output:
+        plan=PLAN,
+    log:
+        log_of("plan_shard/{shard}"),
+    benchmark:
+        benchmark_of("plan_shard/{shard}")
+    priority: ON_THE_WAY
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        **CONFIG.synthesis.kinds.model_dump(),
+        samples_per_shard=CONFIG.synthesis.samples_per_shard,
+        seed=CONFIG.seed,
+        prompts_digest=digest_of(PROMPTS),
+        code=code_digest("plan_shard"),
+    script:
+        "../workflow/scripts/plan_shard.py"

@@ -1,0 +1,143 @@
+"""Figures of target `all`.
+
+Needs: stages of the first shard, shards, images of the evaluation, photographs.
+Gives: figures/<name>.png.
+"""
+
+
+rule plot_pipeline:
+    """Subject, initial, refined and view, one row a subject."""
+    input:
+        plan=PLAN.format(shard=SHARDS[0]),
+        subjects=data_root("subjects"),
+        initial=stage("initial").format(shard=SHARDS[0]),
+        refined=stage("refined").format(shard=SHARDS[0]),
+        views=stage("views").format(shard=SHARDS[0]),
+    output:
+        figure=item(f"{RESULTS}/figures/pipeline.png", "figure"),
+    log:
+        log_of("plot_pipeline"),
+    benchmark:
+        benchmark_of("plot_pipeline")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("plot_pipeline"),
+    script:
+        "../workflow/scripts/plot_pipeline.py"
+
+
+rule plot_editing:
+    """Editing pairs of the four kinds: input, mask, target."""
+    input:
+        index=f"{RESULTS}/dataset/index.parquet",
+        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+    output:
+        figure=item(f"{RESULTS}/figures/editing.png", "figure"),
+    log:
+        log_of("plot_editing"),
+    benchmark:
+        benchmark_of("plot_editing")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("plot_editing"),
+    script:
+        "../workflow/scripts/plot_editing.py"
+
+
+rule plot_toffeenet:
+    """Held-out subjects by prompts, ToffeeNet beside the text-only model."""
+    input:
+        images=[benchmark_files(name, "h5")[0] for name in SHOWN],
+        benchmark=data_root("benchmark"),
+        references=REFERENCES,
+    output:
+        figure=item(f"{RESULTS}/figures/toffeenet.png", "figure"),
+    log:
+        log_of("plot_toffeenet"),
+    benchmark:
+        benchmark_of("plot_toffeenet")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        methods=SHOWN,
+        references_digest=digest_of(REFERENCES),
+        code=code_digest("plot_toffeenet"),
+    script:
+        "../workflow/scripts/plot_toffeenet.py"
+
+
+rule plot_dataset:
+    """Kinds, yields and score histograms; a wall of accepted and rejected pairs."""
+    input:
+        index=f"{RESULTS}/dataset/index.parquet",
+        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        subjects=data_root("subjects"),
+    output:
+        figure=item(f"{RESULTS}/figures/dataset.png", "figure"),
+    log:
+        log_of("plot_dataset"),
+    benchmark:
+        benchmark_of("plot_dataset")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        **CONFIG.filter.model_dump(),
+        code=code_digest("plot_dataset"),
+    script:
+        "../workflow/scripts/plot_dataset.py"
+
+
+rule plot_refiner:
+    """Held-out subjects by matching rules, with initial image, control and ceiling."""
+    input:
+        images=f"{RESULTS}/evaluation/refiner/images.h5",
+    output:
+        figure=item(f"{RESULTS}/figures/refiner.png", "figure"),
+    log:
+        log_of("plot_refiner"),
+    benchmark:
+        benchmark_of("plot_refiner")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("plot_refiner"),
+    script:
+        "../workflow/scripts/plot_refiner.py"
+
+
+rule plot_views:
+    """Held-out subjects: source view, target view, generated view."""
+    input:
+        images=f"{RESULTS}/evaluation/views/images.h5",
+    output:
+        figure=item(f"{RESULTS}/figures/views.png", "figure"),
+    log:
+        log_of("plot_views"),
+    benchmark:
+        benchmark_of("plot_views")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_digest("plot_views"),
+    script:
+        "../workflow/scripts/plot_views.py"

@@ -1,0 +1,54 @@
+"""Figures of λ and of the held-out edits.
+
+Needs: images and scores of the benchmark, held-out edits.
+Gives: figures/strength.png and edits.png; only targets `figures` and their own names build them.
+"""
+
+
+rule plot_strength:
+    """Similarity against text alignment over λ, and pictures of the same noise by λ."""
+    input:
+        scores=benchmark_files("strength", "parquet"),
+        images=benchmark_files("strength", "h5")[0],
+        benchmark=data_root("benchmark"),
+        references=REFERENCES,
+    output:
+        figure=item(f"{RESULTS}/figures/strength.png", "figure"),
+    log:
+        log_of("plot_strength"),
+    benchmark:
+        benchmark_of("plot_strength")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        strengths=CONFIG.evaluation.strengths,
+        references_digest=digest_of(REFERENCES),
+        code=code_digest("plot_strength"),
+    script:
+        "../workflow/scripts/plot_strength.py"
+
+
+rule plot_edits:
+    """Held-out edits by ToffeeNet and with depth, beside the base model's own."""
+    input:
+        pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
+        images=[f"{RESULTS}/evaluation/editing/{name}.h5" for name in rows("editing")],
+    output:
+        figure=item(f"{RESULTS}/figures/edits.png", "figure"),
+    log:
+        log_of("plot_edits"),
+    benchmark:
+        benchmark_of("plot_edits")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        methods=rows("editing"),
+        code=code_digest("plot_edits"),
+    script:
+        "../workflow/scripts/plot_edits.py"

@@ -1,0 +1,137 @@
+"""Scores of held-out images, and of the dataset itself.
+
+Needs: images of rules/generate.smk, the dataset, photographs, metric encoders.
+Gives: evaluation/<name>/scores.parquet (one row an image and metric), evaluation/dataset/leakage.csv.
+The metric encoders condition and filter nothing.
+"""
+
+
+rule score_base:
+    """What the metric CLIP reads in real held-out photographs and in the base model's images."""
+    input:
+        images=f"{RESULTS}/evaluation/base/images.h5",
+        metric_clip=model("metric_clip"),
+    output:
+        scores=f"{RESULTS}/evaluation/base/scores.parquet",
+    log:
+        log_of("score_base"),
+    benchmark:
+        benchmark_of("score_base")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        batch=CONFIG.sampler.batch,
+        code=code_digest("score_base"),
+    script:
+        "../workflow/scripts/score_base.py"
+
+
+rule score_refiner:
+    """Similarity to the subject and to the text, of every method on every held-out subject."""
+    input:
+        images=f"{RESULTS}/evaluation/refiner/images.h5",
+        metric_dino=model("metric_dino"),
+        metric_clip=model("metric_clip"),
+        segmenter=model("segmenter"),
+    output:
+        scores=f"{RESULTS}/evaluation/refiner/scores.parquet",
+    log:
+        log_of("score_refiner"),
+    benchmark:
+        benchmark_of("score_refiner")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        batch=CONFIG.sampler.batch,
+        code=code_digest("score_refiner"),
+    script:
+        "../workflow/scripts/score_refiner.py"
+
+
+rule score_views:
+    """Identity and pose of generated views against real views."""
+    input:
+        images=f"{RESULTS}/evaluation/views/images.h5",
+        metric_dino=model("metric_dino"),
+        metric_clip=model("metric_clip"),
+        segmenter=model("segmenter"),
+    output:
+        scores=f"{RESULTS}/evaluation/views/scores.parquet",
+    log:
+        log_of("score_views"),
+    benchmark:
+        benchmark_of("score_views")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        batch=CONFIG.sampler.batch,
+        code=code_digest("score_views"),
+    script:
+        "../workflow/scripts/score_views.py"
+
+
+rule score_dataset:
+    """Accepted against rejected pairs, by yardsticks that the filter never saw."""
+    input:
+        index=f"{RESULTS}/dataset/index.parquet",
+        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        subjects=data_root("subjects"),
+        metric_dino=model("metric_dino"),
+        metric_clip=model("metric_clip"),
+        segmenter=model("segmenter"),
+    output:
+        scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
+    log:
+        log_of("score_dataset"),
+    benchmark:
+        benchmark_of("score_dataset")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        pairs=CONFIG.evaluation.dataset_pairs,
+        batch=CONFIG.sampler.batch,
+        seed=CONFIG.evaluation.seed,
+        code=code_digest("score_dataset"),
+    script:
+        "../workflow/scripts/score_dataset.py"
+
+
+rule score_leakage:
+    """The nearest training subject of every benchmark subject, by a yardstick trained elsewhere."""
+    input:
+        benchmark=data_root("benchmark"),
+        subjects=data_root("subjects"),
+        multiview=data_root("multiview"),
+        multiview_heldout=data_root("multiview_heldout"),
+        metric_dino=model("metric_dino"),
+        metric_clip=model("metric_clip"),
+        segmenter=model("segmenter"),
+    output:
+        nearest=f"{RESULTS}/evaluation/dataset/leakage.csv",
+    log:
+        log_of("score_leakage"),
+    benchmark:
+        benchmark_of("score_leakage")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        resolution=CONFIG.data.resolution,
+        batch=CONFIG.sampler.batch,
+        code=code_digest("score_leakage"),
+    script:
+        "../workflow/scripts/score_leakage.py"

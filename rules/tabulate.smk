@@ -1,0 +1,128 @@
+"""Tables of target `all`.
+
+Needs: scores, the filter's yield, published numbers.
+Gives: tables/<name>.csv and .md. The rows' `source` says what was measured and what was published.
+"""
+
+
+rule tabulate_base:
+    """What a reader sees in the base model's images, and in real ones."""
+    input:
+        scores=f"{RESULTS}/evaluation/base/scores.parquet",
+    output:
+        csv=item(f"{RESULTS}/tables/base.csv", "table"),
+        markdown=f"{RESULTS}/tables/base.md",
+    log:
+        log_of("tabulate_base"),
+    benchmark:
+        benchmark_of("tabulate_base")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_digest("tabulate_base"),
+    script:
+        "../workflow/scripts/tabulate_base.py"
+
+
+rule tabulate_refiner:
+    """Refiner: initial image, control, matching rules, wrong subject, ceiling."""
+    input:
+        scores=f"{RESULTS}/evaluation/refiner/scores.parquet",
+    output:
+        csv=item(f"{RESULTS}/tables/refiner.csv", "table"),
+        markdown=f"{RESULTS}/tables/refiner.md",
+    log:
+        log_of("tabulate_refiner"),
+    benchmark:
+        benchmark_of("tabulate_refiner")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        default=CONFIG.refiner.matching,
+        code=code_digest("tabulate_refiner"),
+    script:
+        "../workflow/scripts/tabulate_refiner.py"
+
+
+rule tabulate_views:
+    """View Generator: own against other subject, target against source pose."""
+    input:
+        scores=f"{RESULTS}/evaluation/views/scores.parquet",
+    output:
+        csv=item(f"{RESULTS}/tables/views.csv", "table"),
+        markdown=f"{RESULTS}/tables/views.md",
+    log:
+        log_of("tabulate_views"),
+    benchmark:
+        benchmark_of("tabulate_views")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_digest("tabulate_views"),
+    script:
+        "../workflow/scripts/tabulate_views.py"
+
+
+rule tabulate_dreambench:
+    """DreamBench: measured methods, the real-photo oracle and published rows."""
+    input:
+        scores=dreambench_scores(),
+        oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
+        published=PUBLISHED["dreambench"],
+    output:
+        csv=item(f"{RESULTS}/tables/dreambench.csv", "table"),
+        markdown=f"{RESULTS}/tables/dreambench.md",
+    log:
+        log_of("tabulate_dreambench"),
+    benchmark:
+        benchmark_of("tabulate_dreambench")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        source=CONFIG.data.source,
+        resolution=CONFIG.data.resolution,
+        encoders=ENCODERS,
+        published_digest=digest_of(PUBLISHED["dreambench"]),
+        code=code_digest("tabulate_dreambench"),
+    script:
+        "../workflow/scripts/tabulate_dreambench.py"
+
+
+rule tabulate_dataset:
+    """Dataset: kinds, yields and thresholds, accepted against rejected, leakage."""
+    input:
+        funnel=f"{RESULTS}/dataset/funnel.csv",
+        quarantine=f"{RESULTS}/dataset/quarantine.csv",
+        scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
+        leakage=f"{RESULTS}/evaluation/dataset/leakage.csv",
+        published=PUBLISHED["cost"],
+    output:
+        csv=item(f"{RESULTS}/tables/dataset.csv", "table"),
+        markdown=f"{RESULTS}/tables/dataset.md",
+    log:
+        log_of("tabulate_dataset"),
+    benchmark:
+        benchmark_of("tabulate_dataset")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        **CONFIG.filter.model_dump(),
+        published_digest=digest_of(PUBLISHED["cost"]),
+        code=code_digest("tabulate_dataset"),
+    script:
+        "../workflow/scripts/tabulate_dataset.py"
