@@ -3,7 +3,11 @@
 About three minutes of CPU time, nearly all of it for starting the jobs' interpreters.
 """
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +164,75 @@ def test_a_broken_picture_is_set_aside_and_counted(chain):
     assert aside.to_dict() == {"broken image": 1, "all": 1}
     rejected = pd.read_parquet(results / "dataset" / "index.parquet")
     assert 0 < rejected["accepted"].sum() < len(rejected) == 20
+
+
+def toffee(project: Project, *arguments: str) -> subprocess.CompletedProcess:
+    """The command, of the project's own package."""
+    environment = os.environ | {"PYTHONPATH": str(project.folder / "workflow")}
+    command = [sys.executable, "-m", "toffee.cli", *arguments]
+    return subprocess.run(
+        command, cwd=project.folder, env=environment, capture_output=True, text=True
+    )
+
+
+def test_the_audit_finds_the_broken_picture_and_nothing_else(chain):
+    """The fixture's own tampering is a lie to the records; of all true jobs nothing is said."""
+    project, _ = chain
+    done = toffee(project, "audit", "results/chain")
+    assert done.returncode == 30, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert (
+        sum(line.startswith("bytes: results/chain/world/subjects/images/") for line in lines) == 1
+    )
+    assert all(line.split(": ")[1].startswith("results/chain/world/subjects") for line in lines)
+
+
+def test_jobs_run_again_write_the_same_bytes(chain):
+    project, _ = chain
+    jobs = ("plan_shard 00000", "draw_initial 00000", "refine_shard 00000", "filter_dataset")
+    jobs += ("train_toffeenet variants/p_0", "tabulate_views", "plot_views")
+    arguments = [part for job in jobs for part in ("--job", job)]
+    done = toffee(project, "audit", "results/chain", *arguments)
+    assert done.returncode == 30, done.stdout + done.stderr
+    assert "replay:" not in done.stdout
+
+
+def test_a_forged_table_is_not_what_its_job_writes(chain, tmp_path):
+    """The forger made every digest right, and no job read the table after: replay tells."""
+    from toffee.files import file_digest
+    from toffee.provenance.record import seal
+
+    project, results = chain
+    shutil.copytree(results, tmp_path / "chain")
+    table, name = tmp_path / "chain/tables/strength.csv", "results/chain/tables/strength.csv"
+    table.write_text(table.read_text().replace("toffeenet,λ = 1.5", "toffeenet,λ = 1.6"))
+    record = tmp_path / "chain/records/tables/strength.csv.json"
+    content = json.loads(record.read_text())
+    size = {"sha256": file_digest(table), "size": table.stat().st_size}
+    content["outputs"][name] |= size
+    record.write_text(json.dumps(seal(content)))
+    assert name not in toffee(project, "audit", str(tmp_path / "chain")).stdout
+    done = toffee(project, "audit", str(tmp_path / "chain"), "--job", "tabulate_strength")
+    assert done.returncode == 40
+    assert f"replay: {name}: " in done.stdout
+
+
+def test_results_copied_without_their_times_are_known(chain, tmp_path):
+    """Their records tell another checkout: nothing reruns, and a change reruns its rules."""
+    project, results = chain
+    there = Project(tmp_path / "there")
+    kept = shutil.ignore_patterns("results", ".snakemake", "__pycache__")
+    shutil.copytree(project.folder, there.folder, ignore=kept)
+    shutil.copytree(results, there.folder / "results" / "chain", copy_function=shutil.copyfile)
+    first = there.run(*TARGETS, "--configfile", "chain.yaml", "--dry-run")
+    assert "Nothing to be done" in first.stdout + first.stderr
+    assert "jobs are known from their records" in first.stderr
+    values = yaml.safe_load((there.folder / "chain.yaml").read_text())
+    values["filter"]["max_copy_rate"] = 0.5
+    configure(there.folder, values)
+    planned = there.planned("dataset", "--configfile", "chain.yaml")
+    assert {"filter_dataset", "tabulate_dataset", "export_dataset"} <= planned
+    assert not planned & {"score_shard", "refine_shard", "pretrain_refiner", "download_model"}
 
 
 def test_an_empty_folder_stops_with_one_line(chain, tmp_path):
