@@ -1,0 +1,35 @@
+"use strict";
+
+const NUMBER = new Intl.NumberFormat("en");
+const DATE = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  timeZone: "UTC",
+});
+
+/** Numbers, sizes and times for people. */
+const Format = {
+  count: (n, one, many = `${one}s`) => `${NUMBER.format(n)} ${n === 1 ? one : many}`,
+  number: (n) => (n === null ? "–" : NUMBER.format(n)),
+  score: (n) => (n === null ? "missing" : n.toFixed(2)),
+  time: (iso) => (iso ? `${DATE.format(new Date(iso))} UTC` : "–"),
+  words: (name) => name.replaceAll("_", " "),
+
+  seconds(s) {
+    if (s === null || s === undefined) return "–";
+    if (s < 120) return `${s.toFixed(1)} s`;
+    if (s < 7200) return `${(s / 60).toFixed(1)} min`;
+    return `${NUMBER.format(+(s / 3600).toFixed(1))} h`;
+  },
+
+  bytes(n) {
+    for (const unit of ["bytes", "kB", "MB", "GB", "TB"]) {
+      if (n < 1000 || unit === "TB") return `${unit === "bytes" ? n : n.toFixed(1)} ${unit}`;
+      n /= 1000;
+    }
+  },
+
+  metric(name) {
+    const known = { dino: "DINO", clip_i: "CLIP-I", clip_t: "CLIP-T", seg_dino: "Seg-DINO" };
+    return known[name] ?? Format.words(name);
+  },
+};

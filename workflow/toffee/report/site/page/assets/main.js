@@ -1,0 +1,51 @@
+"use strict";
+
+/** Facts of the whole run, for the head of the page. */
+function runFacts({ run, rules }) {
+  const [commit, changed] = run.commits[0] ?? [];
+  const others = run.commits.length - 1;
+  return [
+    ["Jobs", `${NUMBER.format(run.jobs)} of ${Format.count(rules.length, "rule")}`],
+    ["CPU time", Format.seconds(run.cpu_seconds)],
+    ["GPU time", run.gpu_seconds ? Format.seconds(run.gpu_seconds) : null],
+    ["First job", Format.time(run.start)],
+    ["Last job", Format.time(run.end)],
+    ["Devices", run.devices.join(", ")],
+    ["Commit", commit && [digest(commit, "the commit"), changed ? " with changes" : "", others > 0 ? ` and ${others} other${others > 1 ? "s" : ""}` : ""]],
+  ];
+}
+
+/** Load what a section needs when the reader comes near it. */
+function whenNear(id, key, show) {
+  const section = byId(id);
+  const load = () => Store.get(key).then((data) => show(data, section), (error) =>
+    section.append(el("p", { class: "note" }, `${error.message}.`)));
+  const watch = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) {
+      watch.disconnect();
+      load();
+    }
+  }, { rootMargin: "600px" });
+  watch.observe(section);
+}
+
+async function start() {
+  const site = Store.now("site");
+  document.title = `Toffee, scale ${site.scale}: results and where they come from`;
+  byId("scale").textContent = site.scale;
+  byId("facts").replaceWith(terms(runFacts(site), { id: "facts", class: "facts" }));
+  byId("verdict").append(verdictLine(site.audit));
+  byId("written").textContent = Format.time(site.written);
+  showTables(site.tables, byId("tables"));
+  showFigures(site.figures, byId("figures"));
+  showAudit(site, byId("audit"));
+  await showWorkflow(site, byId("workflow"));
+  whenNear("dataset", "wall", showWall);
+  whenNear("ledger", "ledger", ({ columns, rows }, section) => {
+    section.append(el("p", {}, Format.count(rows.length, "row"), "."), grid("Ledger", columns, rows));
+  });
+  // Tests measure the time until here.
+  document.documentElement.dataset.ready = Math.round(performance.now());
+}
+
+start();
