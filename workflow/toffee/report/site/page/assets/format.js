@@ -6,13 +6,19 @@ const DATE = new Intl.DateTimeFormat("en-GB", {
   timeZone: "UTC",
 });
 
+/** Names that are written in a way of their own. */
+const NAMES = {
+  dino: "DINO", clip_i: "CLIP-I", clip_t: "CLIP-T", seg_dino: "Seg-DINO", dino_masked: "DINO, masked",
+  clip_i_masked: "CLIP-I, masked", dreambench: "DreamBench", dreambooth: "DreamBooth", toffeenet: "ToffeeNet",
+};
+
 /** Numbers, sizes and times for people. */
 const Format = {
   count: (n, one, many = `${one}s`) => `${NUMBER.format(n)} ${n === 1 ? one : many}`,
   number: (n) => (n === null ? "–" : NUMBER.format(n)),
   score: (n) => (n === null ? "missing" : n.toFixed(2)),
   time: (iso) => (iso ? `${DATE.format(new Date(iso))} UTC` : "–"),
-  words: (name) => name.replaceAll("_", " "),
+  words: (name) => NAMES[name] ?? name.replaceAll("_", " "),
 
   seconds(s) {
     if (s === null || s === undefined) return "–";
@@ -28,8 +34,4 @@ const Format = {
     }
   },
 
-  metric(name) {
-    const known = { dino: "DINO", clip_i: "CLIP-I", clip_t: "CLIP-T", seg_dino: "Seg-DINO" };
-    return known[name] ?? Format.words(name);
-  },
 };

@@ -1,14 +1,17 @@
 "use strict";
 
+/** Pixels around the graph, and the zoom below which its text is too small to read. */
+const PADDING = 16, LEGIBLE = 0.5;
+
 /** The graph of rules. `choose` is called with a rule's name when its node is clicked.
  *
- * Returns {mark}: mark(rules, focus) lights up some rules and the arrows among them, all without
- * arguments. The list of rules under the graph is its alternative for keyboards and screen readers. */
+ * Returns {mark, tools}: mark(rules, focus) lights up some rules and the arrows among them and shows
+ * them, or as much of them around the rule `focus` as can be read; without arguments it shows all. The list of rules under the graph is its alternative for keyboards and screen readers. */
 function drawGraph(box, rules, edges, choose) {
   const most = Math.max(...rules.map((rule) => rule.cpu_seconds), 1e-9);
   const nodes = rules.map((rule) => ({ data: {
     id: rule.rule,
-    label: `${rule.rule}\n${Format.count(rule.jobs, "job")} · ${Format.seconds(rule.cpu_seconds)}`,
+    label: nodeLines(rule).join("\n"),
     cost: Math.sqrt(rule.cpu_seconds / most),
   } }));
   const arrows = reduced(edges).map(([source, target]) => ({ data: { id: `${source}>${target}`, source, target } }));
@@ -16,17 +19,17 @@ function drawGraph(box, rules, edges, choose) {
     container: box,
     elements: [...nodes, ...arrows],
     style: graphStyle(),
-    layout: { name: "dagre", rankDir: "LR", nodeSep: 10, rankSep: 46, fit: true, padding: 16 },
+    layout: { name: "dagre", rankDir: "LR", nodeSep: 8, edgeSep: 4, rankSep: 30, fit: false },
     minZoom: 0.2,
     maxZoom: 2,
     autoungrabify: true,
     boxSelectionEnabled: false,
   });
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const fit = (elements) => {
-    const view = { fit: { eles: elements, padding: 16 } };
-    if (still.matches) graph.fit(elements, 16);
-    else graph.stop().animate(view, { duration: 300 });
+  const show = (elements, first) => {
+    graph.fit(elements, PADDING);
+    if (graph.zoom() >= LEGIBLE) return;
+    graph.zoom(LEGIBLE);
+    graph.center(first);
   };
   const zoom = (factor) => graph.zoom({
     level: graph.zoom() * factor,
@@ -46,21 +49,35 @@ function drawGraph(box, rules, edges, choose) {
   const tools = el("div", { class: "tools" },
     tool("+", "Zoom in", () => zoom(1.3)),
     tool("−", "Zoom out", () => zoom(1 / 1.3)),
-    tool("Fit", "Show the whole graph", () => fit(graph.elements())));
+    tool("Fit", "Show the whole graph", () => graph.fit(undefined, PADDING)));
 
   return {
     tools,
     mark(names, focus) {
       graph.elements().removeClass("lit dim focus");
-      if (!names) return;
+      if (!names) {
+        show(graph.elements(), graph.nodes().roots());
+        return;
+      }
       const lit = graph.nodes().filter((node) => names.has(node.id()));
       const all = lit.union(lit.edgesWith(lit));
       graph.elements().difference(all).addClass("dim");
       all.addClass("lit");
-      if (focus) graph.getElementById(focus).addClass("focus");
-      fit(lit);
+      show(lit, graph.getElementById(focus).addClass("focus"));
     },
   };
+}
+
+/** A rule's name and its number of jobs in lines that fit into a node. */
+function nodeLines({ rule, jobs }) {
+  const parts = rule.split(/(?<=_)/);
+  if (jobs > 1) parts.push(` × ${NUMBER.format(jobs)}`);
+  const lines = [""];
+  for (const part of parts) {
+    if (lines.at(-1) && (lines.at(-1) + part).length > 14) lines.push(part);
+    else lines.push(lines.pop() + part);
+  }
+  return lines.map((line) => line.trim());
 }
 
 /** Arrows without those that a longer way implies: the records name all, a drawing gets lighter. */
@@ -89,17 +106,16 @@ function graphStyle() {
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   return [
     { selector: "node", style: {
-      shape: "round-rectangle", width: 158, height: 42, label: "data(label)", color: colour("ink"),
-      "font-family": "system-ui, sans-serif", "font-size": 12, "line-height": 1.3,
-      "text-wrap": "wrap", "text-max-width": 160, "text-valign": "center",
-      "background-color": colour("paper"), "border-width": 1, "border-color": colour("line-strong"),
-      "background-fill": "linear-gradient", "background-gradient-direction": "to-right",
-      "background-gradient-stop-colors": `${colour("cost")} ${colour("cost")} ${colour("paper")} ${colour("paper")}`,
-      "background-gradient-stop-positions": (node) => `0% ${100 * node.data("cost")}% ${100 * node.data("cost")}% 100%`,
+      shape: "round-rectangle", width: 112, height: 38, label: "data(label)", color: colour("ink"),
+      "font-family": "system-ui, sans-serif", "font-size": 13, "line-height": 1.15,
+      "text-wrap": "wrap", "text-valign": "center",
+      "background-color": `mapData(cost, 0, 1, ${colour("paper")}, ${colour("cost")})`, "border-width": 1, "border-color": colour("line-strong"),
     } },
     { selector: "edge", style: {
       width: 1.2, "line-color": colour("line-strong"), "target-arrow-color": colour("line-strong"),
-      "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier",
+      "target-arrow-shape": "triangle", "arrow-scale": 0.8,
+      "curve-style": "round-taxi", "taxi-direction": "rightward", "taxi-turn": -15, "taxi-radius": 8,
+      "source-endpoint": "90deg", "target-endpoint": "270deg",
     } },
     { selector: "node.lit", style: { "border-color": colour("accent"), "border-width": 1.5 } },
     { selector: "edge.lit", style: { "line-color": colour("accent"), "target-arrow-color": colour("accent"), width: 1.8 } },

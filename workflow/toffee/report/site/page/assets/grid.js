@@ -1,5 +1,7 @@
 "use strict";
 
+/** Rows up to which there is nothing to sort. */
+const FEWEST = 4;
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 
 /** A table that sorts by a click on its head, filters by text and shows a page at a time.
@@ -9,16 +11,17 @@ const COLLATOR = new Intl.Collator("en", { numeric: true });
 function grid(label, columns, rows, { size = 25, filter = rows.length > size } = {}) {
   const heads = columns.map((column) => (typeof column === "string" ? { title: column } : column));
   for (const [place, head] of heads.entries()) {
-    head.numeric ??= rows.length > 0 && rows.every((row) => row[place] === "" || isNumber(row[place]));
+    head.numeric ??= isNumeric(rows.map((row) => row[place]));
     head.show ??= (value) => (value === null ? "–" : String(value));
   }
   let shown = rows, page = 0, order = { place: -1, down: false };
 
   const body = el("tbody");
-  const buttons = heads.map((head, place) =>
-    el("button", { type: "button", onclick: () => sort(place) }, Format.words(head.title)));
-  const cells = heads.map((head, place) =>
-    el("th", { scope: "col", class: head.numeric ? "number" : null }, buttons[place]));
+  const cells = heads.map((head, place) => {
+    const title = Format.words(head.title);
+    const sorts = el("button", { type: "button", onclick: () => sort(place) }, title);
+    return el("th", { scope: "col", class: head.numeric ? "number" : null }, rows.length > FEWEST ? sorts : title);
+  });
   const range = el("span", { role: "status" });
   const back = el("button", { type: "button", onclick: () => turn(-1) }, "Previous");
   const next = el("button", { type: "button", onclick: () => turn(1) }, "Next");
@@ -74,7 +77,12 @@ function grid(label, columns, rows, { size = 25, filter = rows.length > size } =
     pager);
 }
 
-const isNumber = (value) => typeof value === "number" || value === null || (value.trim() !== "" && Number.isFinite(Number(value)));
+/** Whether a column holds numbers, some of which may be missing. */
+function isNumeric(values) {
+  const told = values.filter((value) => value !== null && value !== "");
+  return told.length > 0 && told.every((value) =>
+    typeof value === "number" || (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value))));
+}
 
 /** Order of two values of a numeric column; missing ones stand first. */
 function difference(a, b) {

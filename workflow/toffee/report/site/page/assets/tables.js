@@ -29,7 +29,7 @@ function tableArticle(table) {
 
 function tablePanel(table, panel, number) {
   const counted = panel.groups.some((group) => group.rows.some((row) => row.n));
-  const heads = ["Method", ...panel.metrics.map(Format.metric), ...(counted ? ["n"] : [])];
+  const heads = ["Method", ...panel.metrics.map(Format.words), ...(counted ? ["n"] : [])];
   const label = `Table ${Format.words(table.name)}${number ? `, part ${number + 1}` : ""}`;
   return wide(label, el("table", { class: "numbers" },
     el("caption", { class: "hidden" }, label),
@@ -67,6 +67,6 @@ function cellLink(table, row, metric, text) {
   const place = [table.name, row.method, row.setting, metric].map(encodeURIComponent).join("/");
   return el("a", {
     href: `#chain/${place}`,
-    "aria-label": `${text}, ${Format.metric(metric)} of ${Format.words(row.method)}: where it comes from`,
+    "aria-label": `${text}, ${Format.words(metric)} of ${Format.words(row.method)}: where it comes from`,
   }, value, error ? el("span", { class: "error" }, ` ± ${error}`) : null);
 }

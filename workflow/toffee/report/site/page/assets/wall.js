@@ -40,8 +40,8 @@ function showWall(wall, section) {
     el("p", {}, `${NUMBER.format(kept)} of ${Format.count(total, "candidate")} passed the filter. `,
       `Below is a fixed sample of ${NUMBER.format(wall.pairs.length)}, accepted and rejected in equal numbers where there are enough, spread over kinds and reasons: `,
       "it shows what the filter sees, not how often."),
-    grid("Candidates by kind", ["kind", { title: "candidates", numeric: true }, { title: "accepted", numeric: true },
-      { title: "share", numeric: true, show: share }], rows, { filter: false }),
+    el("div", { class: "narrow" }, grid("Candidates by kind", ["kind", { title: "candidates", show: Format.number },
+      { title: "accepted", show: Format.number }, { title: "share", show: share }], rows)),
     el("div", { class: "filters" }, el("label", {}, "Kind ", kind), el("label", {}, "Verdict ", verdict), said),
     cards, el("p", { class: "centre" }, more));
   choose();

@@ -8,7 +8,7 @@ function showWorkflow(site, section) {
     `Graph of ${Format.count(rules.size, "rule")}; the same rules are listed below` });
   const panel = el("div", { id: "inspector", class: "inspector", "aria-live": "off" });
   const legend = el("p", { class: "small" },
-    "The filled part of a node grows with the CPU time of its jobs (square root). Arrows that a longer way implies are not drawn. ",
+    "The darker a node, the more CPU time its jobs took. Arrows that a longer way implies are not drawn. ",
     "Drag to move; Ctrl and the wheel, or a pinch, to zoom.");
   const frame = el("div", { class: "frame" }, box);
   section.append(frame, legend, panel);
@@ -38,13 +38,13 @@ function showWorkflow(site, section) {
     panel.replaceChildren(...trails(trail), heading, ...body.filter((one) => one !== null));
     graph.mark(marked, focus);
     if (!moved) return;
-    (top ? section : panel).scrollIntoView({ block: "start" });
+    (top ? frame : panel).scrollIntoView({ block: "start" });
     heading.focus({ preventScroll: true });
   }
 
   function overview() {
-    const columns = ["rule", { title: "jobs", numeric: true }, ...COSTS.slice(0, 3)];
-    columns[0] = { title: "rule", show: (name) => el("a", { href: ruleLink(name) }, name) };
+    const link = (name) => el("a", { href: ruleLink(name) }, name);
+    const columns = [{ title: "rule", show: link }, { title: "jobs", show: Format.number }, ...COSTS.slice(0, 3)];
     const rows = site.rules.map((rule) => [rule.rule, rule.jobs, rule.seconds, rule.cpu_seconds, rule.gpu_seconds]);
     return { title: "All rules", body: [grid("All rules", columns, rows, { size: 100, filter: false })] };
   }
@@ -61,7 +61,7 @@ function showWorkflow(site, section) {
     const heads = wildcards.map((title) => ({ title, numeric: false, show: link }));
     if (!wildcards.length) heads.push({ title: "job", show: (text, row) => link(name, row) });
     const numbered = rows.map((row, number) => [...(wildcards.length ? row : ["", ...row]), number]);
-    const columns = [...heads, { title: "start", show: Format.time }, ...COSTS, { title: "attempt", numeric: true }];
+    const columns = [...heads, { title: "start", show: Format.time }, ...COSTS, { title: "attempt" }];
     return {
       title: name,
       trail: [],
@@ -106,7 +106,7 @@ function showWorkflow(site, section) {
     const table = known(site.tables.find((one) => one.name === name), `table ${name}`);
     const chain = known(await Store.get(`chains/${name}`), `job behind table ${name}`);
     return {
-      title: `Where ${Format.metric(metric)} of ${Format.words(method)} comes from`,
+      title: `Where ${Format.words(metric)} of ${Format.words(method)} comes from`,
       trail: [[`Table ${Format.words(name)}`, `#table-${name}`]],
       body: chainView(site.run.root, chain, { text: cellText(table, method, setting, metric), method, setting }),
       marked: new Set(chain.steps.map((step) => step.rule)),
@@ -180,7 +180,7 @@ function recordView(root, rule, record, modules) {
       ["Attempt", record.attempt === 1 ? "the first" : `number ${record.attempt}, after ${Format.count(record.earlier.length, "failure")}`],
     ], { class: "facts" }),
     el("h4", {}, "Parameters"),
-    params.length ? grid(`Parameters of ${rule}`, ["name", { title: "value", show: (text) => el("code", {}, text) }], params) : el("p", {}, "None."),
+    params.length ? grid(`Parameters of ${rule}`, ["name", { title: "value", show: (text) => el("code", { class: "value" }, text) }], params) : el("p", {}, "None."),
     el("h4", {}, "Inputs"),
     record.inputs.length ? grid("Inputs", inputs, record.inputs, { size: 15 }) : el("p", {}, "None: made from the parameters."),
     el("h4", {}, "Outputs"),
