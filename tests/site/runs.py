@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from toffee.evaluation.tables import TABLE
-from toffee.provenance.record import files_of, seal
+from toffee.provenance.record import seal
 from toffee.report.site.write import write_site
 from toffee.storage import ShardWriter
 from toffee.synthesis import KINDS
@@ -117,7 +117,8 @@ def write_run(folder: Path, shards: int) -> None:
         for stage, before in STAGES.items():
             inputs = [*plan, *models[:2], *refiner, *(p for one in before for p in made[one])]
             place = "dataset/shards" if stage == "score_shard" else f"dataset/stages/{stage}"
-            made[stage] = run.job(stage, [f"{place}/{number:05d}.h5"], inputs, shard=f"{number:05d}")
+            name = f"{number:05d}"
+            made[stage] = run.job(stage, [f"{place}/{name}.h5"], inputs, shard=name)
         done += made["score_shard"]
     index = run.job("filter_dataset", ["dataset/index.parquet"], done)
     run.job("export_dataset", ["dataset/hub"], [*index, *done])

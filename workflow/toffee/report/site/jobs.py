@@ -1,4 +1,4 @@
-"""The graph of jobs as the page shows it: rules with their sums at once, jobs and records on demand.
+"""The graph of jobs as the page shows it: rules with sums at once, jobs and records on demand.
 
 A job is named on the page by `<rule>/<number>`, its place among its rule's jobs, oldest first.
 """
@@ -222,11 +222,12 @@ def describe_chain(jobs: Jobs, path: str) -> dict[str, Any] | None:
     for step in steps:
         for job in step["jobs"]:
             record = jobs.records[names[job[0]]]
-            job.append([[p, made.sha256, made.size] for p, made in record.outputs.items()])
+            job.append([[one, made.sha256, made.size] for one, made in record.outputs.items()])
     sources = {
-        path: [path, read.sha256, read.size]
+        source: [source, read.sha256, read.size]
         for one in ancestors
-        for path, read in jobs.records[one].inputs.items()
-        if jobs.writer(path) is None
+        for source, read in jobs.records[one].inputs.items()
+        if jobs.writer(source) is None
     }
-    return {"job": jobs.ids[name], "path": path, "steps": steps, "sources": sorted(sources.values())}
+    listed = [sources[path] for path in sorted(sources)]
+    return {"job": jobs.ids[name], "path": path, "steps": steps, "sources": listed}

@@ -70,9 +70,10 @@ def sample(table: pd.DataFrame, count: int = PAIRS) -> list[dict[str, Any]]:
     turn, spread over kinds and reasons."""
     groups = [table[table["accepted"]], table[~table["accepted"]]]
     half = count // 2
-    sizes = [min(len(group), max(half, count - len(other))) for group, other in zip(
-        groups, groups[::-1], strict=True
-    )]
+    sizes = [
+        min(len(group), max(half, count - len(other)))
+        for group, other in zip(groups, groups[::-1], strict=True)
+    ]
     picks = []
     for group, size in zip(groups, sizes, strict=True):
         step = max(1, len(group) // POOL)
