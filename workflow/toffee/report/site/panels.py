@@ -50,12 +50,14 @@ def describe_table(path: Path) -> dict[str, Any]:
 
 
 def metric_groups(rows: Sequence[set[str]]) -> list[set[str]]:
-    """Metrics that belong together, because a chain of rows has them in common."""
+    """Metrics that belong together, because a chain of rows has them in common; in the order of
+    the rows."""
     groups: list[set[str]] = []
     for metrics in rows:
         touching = [group for group in groups if group & metrics]
-        groups = [group for group in groups if not group & metrics]
-        groups.append(metrics.union(*touching))
+        place = groups.index(touching[0]) if touching else len(groups)
+        rest = [group for group in groups if group not in touching]
+        groups = [*rest[:place], metrics.union(*touching), *rest[place:]]
     return groups
 
 

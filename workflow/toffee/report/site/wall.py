@@ -76,8 +76,8 @@ def sample(table: pd.DataFrame, count: int = PAIRS) -> list[dict[str, Any]]:
     ]
     picks = []
     for group, size in zip(groups, sizes, strict=True):
-        step = max(1, len(group) // POOL)
-        picks.append(varied(group.iloc[::step].to_dict("records"), size, ("reason", "kind")))
+        pool = group.sample(min(POOL, len(group)), random_state=0).sort_index()
+        picks.append(varied(pool.to_dict("records"), size, ("reason", "kind")))
     shorter = min(map(len, picks))
     mixed = [row for pair in zip(*picks, strict=False) for row in pair]
     return mixed + [row for group in picks for row in group[shorter:]]

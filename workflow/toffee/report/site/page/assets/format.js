@@ -16,8 +16,10 @@ const NAMES = {
 const Format = {
   count: (n, one, many = `${one}s`) => `${NUMBER.format(n)} ${n === 1 ? one : many}`,
   number: (n) => (n === null ? "–" : NUMBER.format(n)),
-  score: (n) => (n === null ? "missing" : n.toFixed(2)),
+  score: (n) => (n === null ? "missing" : n.toFixed(2).replace("-", "−")),
   time: (iso) => (iso ? `${DATE.format(new Date(iso))} UTC` : "–"),
+  /** A whole number of five digits or more in groups of three; any other text as it is. */
+  grouped: (text) => (/^\d{5,}$/.test(text) ? NUMBER.format(text) : text),
   words: (name) => NAMES[name] ?? name.replaceAll("_", " "),
 
   seconds(s) {
@@ -33,5 +35,4 @@ const Format = {
       n /= 1000;
     }
   },
-
 };

@@ -9,11 +9,10 @@ const PADDING = 16, LEGIBLE = 0.5;
  * them, or as much of them around the rule `focus` as can be read; without arguments it shows all. The list of rules under the graph is its alternative for keyboards and screen readers. */
 function drawGraph(box, rules, edges, choose) {
   const most = Math.max(...rules.map((rule) => rule.cpu_seconds), 1e-9);
-  const nodes = rules.map((rule) => ({ data: {
-    id: rule.rule,
-    label: nodeLines(rule).join("\n"),
-    cost: Math.sqrt(rule.cpu_seconds / most),
-  } }));
+  const nodes = rules.map((rule) => {
+    const lines = nodeLines(rule), cost = Math.sqrt(rule.cpu_seconds / most);
+    return { data: { id: rule.rule, label: lines.join("\n"), height: lines.length > 2 ? 52 : 38, cost } };
+  });
   const arrows = reduced(edges).map(([source, target]) => ({ data: { id: `${source}>${target}`, source, target } }));
   const graph = cytoscape({
     container: box,
@@ -106,7 +105,7 @@ function graphStyle() {
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   return [
     { selector: "node", style: {
-      shape: "round-rectangle", width: 112, height: 38, label: "data(label)", color: colour("ink"),
+      shape: "round-rectangle", width: 112, height: "data(height)", label: "data(label)", color: colour("ink"),
       "font-family": "system-ui, sans-serif", "font-size": 13, "line-height": 1.15,
       "text-wrap": "wrap", "text-valign": "center",
       "background-color": `mapData(cost, 0, 1, ${colour("paper")}, ${colour("cost")})`, "border-width": 1, "border-color": colour("line-strong"),

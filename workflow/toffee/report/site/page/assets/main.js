@@ -15,18 +15,14 @@ function runFacts({ run, rules }) {
   ];
 }
 
-/** Load what a section needs when the reader comes near it. */
-function whenNear(id, key, show) {
+/** Show a section whose data is large: it is loaded once the rest of the page can be used. */
+async function fill(id, key, show) {
   const section = byId(id);
-  const load = () => Store.get(key).then((data) => show(data, section), (error) =>
-    section.append(el("p", { class: "note" }, `${error.message}.`)));
-  const watch = new IntersectionObserver((entries) => {
-    if (entries.some((entry) => entry.isIntersecting)) {
-      watch.disconnect();
-      load();
-    }
-  }, { rootMargin: "600px" });
-  watch.observe(section);
+  try {
+    show(await Store.get(key), section);
+  } catch (error) {
+    section.append(el("p", { class: "note" }, `${error.message}.`));
+  }
 }
 
 async function start() {
@@ -40,12 +36,14 @@ async function start() {
   showFigures(site.figures, byId("figures"));
   showAudit(site, byId("audit"));
   await showWorkflow(site, byId("workflow"));
-  whenNear("dataset", "wall", showWall);
-  whenNear("ledger", "ledger", ({ columns, rows }, section) => {
-    section.append(el("p", {}, Format.count(rows.length, "row"), "."), grid("Ledger", columns, rows));
-  });
   // Tests measure the time until here.
   document.documentElement.dataset.ready = Math.round(performance.now());
+  await fill("dataset", "wall", showWall);
+  await fill("ledger", "ledger", ({ columns, rows }, section) => {
+    section.append(el("p", {}, Format.count(rows.length, "row"), "."), grid("Ledger", columns, rows));
+  });
+  // What came in has moved the section that the address names.
+  document.getElementById(decode(location.hash.slice(1)))?.scrollIntoView();
 }
 
 start();

@@ -44,7 +44,7 @@ function tableGroup(table, panel, group, counted) {
     el("th", { scope: "row" }, Format.words(row.method),
       row.setting ? el("span", { class: "setting" }, row.setting) : null),
     row.cells.map((text, place) => el("td", {},
-      published || text === "–" || !table.job ? text : cellLink(table, row, panel.metrics[place], text))),
+      published || text === "–" || !table.job ? Format.grouped(text) : cellLink(table, row, panel.metrics[place], text))),
     counted ? el("td", {}, row.n) : null));
   const body = el("tbody", { class: published ? "published" : null },
     el("tr", { class: "group" }, el("th", { scope: "rowgroup", colspan: width }, el("span", {}, GROUPS[group.title]))),
@@ -68,5 +68,5 @@ function cellLink(table, row, metric, text) {
   return el("a", {
     href: `#chain/${place}`,
     "aria-label": `${text}, ${Format.words(metric)} of ${Format.words(row.method)}: where it comes from`,
-  }, value, error ? el("span", { class: "error" }, ` ± ${error}`) : null);
+  }, Format.grouped(value), error ? el("span", { class: "error" }, ` ± ${error}`) : null);
 }

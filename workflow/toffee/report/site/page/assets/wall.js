@@ -53,7 +53,7 @@ function pairCard(pair) {
     el("span", { "aria-hidden": "true" }, name)));
   const verdict = pair.accepted
     ? el("span", { class: "good" }, "accepted")
-    : el("span", { class: "bad" }, `rejected: ${Format.words(pair.reason)}`);
+    : el("span", { class: "bad" }, `rejected: ${reasonText(pair.reason)}`);
   const scores = Object.entries(pair.scores).map(([name, value]) => [Format.words(name), Format.score(value)]);
   return el("li", { tabindex: -1 },
     el("div", { class: "pictures" }, pictures),
@@ -61,4 +61,10 @@ function pairCard(pair) {
     el("p", { class: "tags" }, el("span", { class: "kind" }, pair.kind), " ", verdict),
     terms(scores, { class: "scores" }),
     el("p", { class: "small" }, "sample ", el("code", {}, pair.sample), ` of shard ${pair.shard}`));
+}
+
+/** Why the filter rejected a pair: the name of its threshold, for people. */
+function reasonText(reason) {
+  const [, bound, score] = reason.match(/^(min|max)_(.+)$/) ?? [];
+  return score ? `${Format.words(score)} too ${bound === "min" ? "low" : "high"}` : Format.words(reason);
 }

@@ -8,7 +8,7 @@ function showWorkflow(site, section) {
     `Graph of ${Format.count(rules.size, "rule")}; the same rules are listed below` });
   const panel = el("div", { id: "inspector", class: "inspector", "aria-live": "off" });
   const legend = el("p", { class: "small" },
-    "The darker a node, the more CPU time its jobs took. Arrows that a longer way implies are not drawn. ",
+    "The stronger the colour of a node, the more CPU time its jobs took. Arrows that a longer way implies are not drawn. ",
     "Drag to move; Ctrl and the wheel, or a pinch, to zoom.");
   const frame = el("div", { class: "frame" }, box);
   section.append(frame, legend, panel);
