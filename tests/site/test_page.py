@@ -65,6 +65,20 @@ def test_a_record_has_whole_digests_and_leads_to_its_neighbours(page, site):
     assert "train_toffeenet" in told
 
 
+def test_a_digest_can_be_copied(page, site):
+    from selenium.webdriver.common.keys import Keys
+
+    page.open(site, "#job/filter_dataset/0")
+    page.heading("filter_dataset")
+    whole = page.texts("#inspector .digest code", "title")[0]
+    page.click("#inspector .copy", "copy")
+    page.wait("document.querySelector('#inspector .copy').textContent === 'copied'")
+    page.wait("document.querySelector('#ledger input')")
+    field = page.find("#ledger input")
+    field.send_keys(Keys.CONTROL, "v")
+    assert page.run("arguments[0].value", field) == whole
+
+
 def test_a_folder_lists_its_first_files_and_says_how_many_more(page, site):
     page.open(site, "#job/write_world/0")
     page.heading("write_world")

@@ -20,6 +20,11 @@ const Format = {
   time: (iso) => (iso ? `${DATE.format(new Date(iso))} UTC` : "–"),
   /** A whole number of five digits or more in groups of three; any other text as it is. */
   grouped: (text) => (/^\d{5,}$/.test(text) ? NUMBER.format(text) : text),
+  /** A method, a difference of two (`a − b`), or the share of a gap (`gap_closed(a)`). */
+  method(name) {
+    const [, closes] = name.match(/^gap_closed\((.+)\)$/) ?? [];
+    return closes ? `gap closed by ${Format.words(closes)}` : name.split(" − ").map(Format.words).join(" − ");
+  },
   words: (name) => NAMES[name] ?? name.replaceAll("_", " "),
 
   seconds(s) {

@@ -41,7 +41,7 @@ function tableGroup(table, panel, group, counted) {
   const width = 1 + panel.metrics.length + counted;
   const published = group.title === "published";
   const rows = group.rows.map((row) => el("tr", {},
-    el("th", { scope: "row" }, Format.words(row.method),
+    el("th", { scope: "row" }, Format.method(row.method),
       row.setting ? el("span", { class: "setting" }, row.setting) : null),
     row.cells.map((text, place) => el("td", {},
       published || text === "–" || !table.job ? Format.grouped(text) : cellLink(table, row, panel.metrics[place], text))),
@@ -67,6 +67,6 @@ function cellLink(table, row, metric, text) {
   const place = [table.name, row.method, row.setting, metric].map(encodeURIComponent).join("/");
   return el("a", {
     href: `#chain/${place}`,
-    "aria-label": `${text}, ${Format.words(metric)} of ${Format.words(row.method)}: where it comes from`,
+    "aria-label": `${text}, ${Format.words(metric)} of ${Format.method(row.method)}: where it comes from`,
   }, Format.grouped(value), error ? el("span", { class: "error" }, ` ± ${error}`) : null);
 }

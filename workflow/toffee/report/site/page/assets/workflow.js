@@ -106,7 +106,7 @@ function showWorkflow(site, section) {
     const table = known(site.tables.find((one) => one.name === name), `table ${name}`);
     const chain = known(await Store.get(`chains/${name}`), `job behind table ${name}`);
     return {
-      title: `Where ${Format.words(metric)} of ${Format.words(method)} comes from`,
+      title: `Where ${Format.words(metric)} of ${Format.method(method)} comes from`,
       trail: [[`Table ${Format.words(name)}`, `#table-${name}`]],
       body: chainView(site.run.root, chain, { text: cellText(table, method, setting, metric), method, setting }),
       marked: new Set(chain.steps.map((step) => step.rule)),
@@ -119,7 +119,7 @@ function showWorkflow(site, section) {
   return follow(false);
 }
 
-const COSTS = [["wall time", Format.seconds], ["CPU time", Format.seconds], ["GPU time", Format.seconds],
+const COSTS = [["wall time", Format.seconds], ["CPU time", Format.seconds], ["GPU time", (s) => (s ? Format.seconds(s) : "–")],
   ["peak memory", (mb) => Format.bytes(mb * 1e6)]].map(([title, show]) => ({ title, show, numeric: true }));
 
 const ruleLink = (rule) => `#rule/${rule}`;
