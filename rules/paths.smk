@@ -14,6 +14,12 @@ def project(path):
     return os.path.relpath(os.path.join(workflow.basedir, path))
 
 
+def project_files(folder, pattern):
+    """Files of the repository below a folder, seen from the repository."""
+    found = Path(workflow.basedir, folder).glob(pattern)
+    return sorted(str(path.relative_to(workflow.basedir)) for path in found if path.is_file())
+
+
 def project_input(path):
     """A file of the repository as an input. Its time, which every checkout sets anew, does not
     count: a rule that reads it has `digest_of(path)` among its params."""

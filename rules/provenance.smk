@@ -9,6 +9,10 @@ WHOLE = CONFIG.report.scope == "whole"
 TOLD_TABLES = table_files([*TABLES, *(MORE_TABLES if WHOLE else [])])
 TOLD_FIGURES = figure_files([*FIGURES, *(MORE_FIGURES if WHOLE else [])])
 
+# The page is more than code: its own files, and the captions of what it shows.
+PAGE_CAPTIONS = [project_input(path) for path in project_files("workflow/report", "*.rst")]
+PAGE_FILES = [project(path) for path in project_files("workflow/toffee/report/site/page", "**/*")]
+
 
 rule write_ledger:
     """What each rule's jobs took and wrote, in all and for each accepted pair."""
@@ -85,6 +89,37 @@ rule write_verdict:
         "../workflow/scripts/write_verdict.py"
 
 
+rule write_site:
+    """The page: tables and figures, and a way from every number to the jobs behind it."""
+    input:
+        tables=[path for path in TOLD_TABLES if path.endswith(".csv")],
+        figures=TOLD_FIGURES,
+        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        index=f"{RESULTS}/dataset/index.parquet",
+        ledger=rules.write_ledger.output.csv,
+        verdict=rules.write_verdict.output.verdict,
+        captions=PAGE_CAPTIONS,
+    output:
+        site=directory(f"{RESULTS}/site"),
+    log:
+        log_of("write_site"),
+    benchmark:
+        benchmark_of("write_site")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        results=RESULTS,
+        source=CONFIG.data.source,
+        resolution=CONFIG.data.resolution,
+        digests=[digest_of(path) for path in (*PAGE_CAPTIONS, *PAGE_FILES)],
+        code=code_digest("write_site"),
+    script:
+        "../workflow/scripts/write_site.py"
+
+
 rule audit:
     """Audit the results now, and fail where something is found."""
     input:
@@ -107,6 +142,12 @@ rule crate:
     """The results as a Workflow Run RO-Crate."""
     input:
         rules.write_crate.output.metadata,
+
+
+rule site:
+    """The page."""
+    input:
+        rules.write_site.output.site,
 
 
 rule ledger:

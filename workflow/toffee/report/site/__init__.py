@@ -1,0 +1,1 @@
+"""The results as a static page: tables, figures, the graph of jobs, the dataset, the audit."""
