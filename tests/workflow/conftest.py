@@ -17,7 +17,7 @@ from toffee.config import ROLES
 from toffee.models.download import write_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ("all", "tables", "figures", "dreambooth")
+TARGETS = ("all", "tables", "figures", "dreambooth", "site")
 
 STUB = """if False:
 {imports}

@@ -1,7 +1,7 @@
 """What each value of the configuration reruns: another value for every leaf, and the exact rules.
 
 The sets say what should depend on what, in the words of the method, and were not read off a dry
-run. They are those of target `all tables figures dreambooth` on a finished tiny scale. New values
+run. They are those of target `all tables figures dreambooth site` on a finished tiny scale. New values
 repeat another value of the same rule where there is one, because a set of bare values hides that.
 """
 
@@ -22,16 +22,18 @@ class Row:
 
 
 # What follows from what, from the end of the DAG to its beginning.
-PAGE = {"write_report"}
-COST = {"tabulate_cost", "plot_cost"}
+TOLD = {"write_ledger", "write_crate", "write_verdict", "write_site"}
+PAGE = {"write_report"} | TOLD
+COST = {"tabulate_cost", "plot_cost"} | TOLD
 DATASET_TABLE = {"tabulate_dataset"} | PAGE
 LEAKAGE = {"score_leakage"} | DATASET_TABLE
 
-ABLATIONS = {"tabulate_variants", "tabulate_reconstruction", "tabulate_segmentation"}
-SWEEP = {"tabulate_strength", "plot_strength"}
+ABLATIONS = {"tabulate_variants", "tabulate_reconstruction", "tabulate_segmentation"} | TOLD
+SWEEP = {"tabulate_strength", "plot_strength"} | TOLD
 DREAMBENCH = {"score_dreambench", "tabulate_dreambench"} | PAGE
 BENCHMARK = {"generate_benchmark", "plot_toffeenet"} | DREAMBENCH | ABLATIONS | SWEEP
 EDITS = {"generate_edits", "score_edits", "tabulate_editing", "tabulate_variants", "plot_edits"}
+EDITS |= TOLD
 PAIRS = {"make_editing_pairs", "copy_controls"} | EDITS
 TUNING = {"tune_dreambooth", "tabulate_dreambooth"}
 DREAMBOOTH = {"generate_dreambooth", "filter_dreambooth"} | DREAMBENCH | COST
@@ -80,7 +82,7 @@ MEASURED = {
 # Tables say where the photographs come from; there is no table `base` without the world.
 SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE
 ONE_VARIANT = {"train_toffeenet", "generate_benchmark", "score_dreambench"}
-ONE_VARIANT |= {"tabulate_reconstruction"}
+ONE_VARIANT |= {"tabulate_reconstruction"} | TOLD
 
 PLACES = ("subjects", "multiview", "multiview_heldout", "benchmark")
 SAME_PHOTOS = {f"data.folders.{name}": f"results/tiny/world/{name}" for name in PLACES}
@@ -227,4 +229,6 @@ MATRIX = {
     "evaluation.strength_prompts": Row(8, {"generate_benchmark", "score_dreambench"} | SWEEP),
     "evaluation.editing_subjects": Row(64, PAIRS),
     "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE),
+    # What is told of a run: less of it, by the same rules.
+    "report.scope": Row("core", TOLD),
 }

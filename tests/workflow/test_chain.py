@@ -24,7 +24,7 @@ TABLES = ("base", "refiner", "views", "dreambench", "dataset", "variants", "reco
 TABLES += ("segmentation", "strength", "editing", "cost", "dreambooth")
 FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength")
 FIGURES += ("edits", "cost")
-TARGETS = ("all", "tables", "figures", "dreambooth")
+TARGETS = ("all", "tables", "figures", "dreambooth", "site")
 TRAINING = {"steps": 2, "batch": 4, "sampler_steps": 2}
 CONFIG = {
     "scale": "chain",
