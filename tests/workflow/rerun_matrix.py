@@ -1,8 +1,9 @@
 """What each value of the configuration reruns: another value for every leaf, and the exact rules.
 
 The sets say what should depend on what, in the words of the method, and were not read off a dry
-run. They are those of target `all tables figures dreambooth site` on a finished tiny scale. New values
-repeat another value of the same rule where there is one, because a set of bare values hides that.
+run. They are those of targets `all tables figures dreambooth site` on a finished tiny scale. New
+values repeat another value of the same rule where there is one, because a set of bare values hides
+that.
 """
 
 from dataclasses import dataclass, field
