@@ -236,6 +236,8 @@ def test_an_address_of_nothing_says_so(page, site):
     for address in ("#rule/none", "#job/score_shard/99", "#chain/none/a/b/c", "#job/a/%"):
         page.open(site, address)
         page.heading("Not found")
+    page.open(site, "#constructor/score_shard")
+    page.heading("All rules")
 
 
 def test_25_000_jobs_are_usable_within_three_seconds(page, large_site):

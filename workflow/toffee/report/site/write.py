@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,6 @@ def write_site(
     captions: Sequence[Path] = (),
     source: str = "",
     resolution: int = 0,
-    page: Path = PAGE,
 ) -> None:
     """Write a folder whose `index.html` shows a run; it opens from a disk and needs no server.
 
@@ -54,7 +53,6 @@ def write_site(
         captions: text files `table_<name>` and `figure_<name>`.
         source, resolution: of the measured photographs (config `data`); they decide about the note
             that measured and published rows do not compare.
-        page: folder of the page's own files.
 
     Raises:
         ToffeeError: an input cannot be read; nothing is written then.
@@ -63,16 +61,9 @@ def write_site(
     jobs = Jobs(found, own=found.written(out))
     told = {path.stem: path.read_text(encoding="utf-8").strip() for path in map(Path, captions)}
     with atomic_path(out) as folder:
-        shutil.copytree(page, folder)
+        shutil.copytree(PAGE, folder)
         data = folder / "data"
-        shown = []
-        for path in map(Path, tables):
-            chain = describe_chain(jobs, found.written(path))
-            write_script(data / "chains" / f"{path.stem}.js", f"chains/{path.stem}", chain)
-            note = comparability(source, resolution).replace("**", "")
-            described = {"name": path.stem, "caption": told.get(f"table_{path.stem}", "")}
-            described |= {"path": found.written(path), "job": chain and chain["job"]}
-            shown.append(described | {"note": note} | describe_table(path))
+        note = comparability(source, resolution).replace("**", "")
         write_jobs(jobs, data / "jobs")
         write_script(data / "ledger.js", "ledger", _grid(ledger))
         write_script(data / "wall.js", "wall", write_wall(index, shards, folder / "images"))
@@ -82,14 +73,26 @@ def write_site(
             "run": describe_run(jobs),
             "rules": jobs.rules(),
             "edges": jobs.edges(),
-            "tables": shown,
+            "tables": [
+                _write_table(Path(path), jobs, data, told) | {"note": note} for path in tables
+            ],
             "figures": [_copy_figure(Path(path), folder / "figures", told) for path in figures],
             "audit": None if audit is None else read_audit(audit),
         }
         write_script(data / "site.js", "site", site)
 
 
-def _copy_figure(path: Path, folder: Path, captions: dict[str, str]) -> dict[str, Any]:
+def _write_table(path: Path, jobs: Jobs, data: Path, captions: Mapping[str, str]) -> dict[str, Any]:
+    """Write what stands behind a table; the table itself."""
+    written = jobs.results.written(path)
+    chain = describe_chain(jobs, written)
+    write_script(data / "chains" / f"{path.stem}.js", f"chains/{path.stem}", chain)
+    caption = captions.get(f"table_{path.stem}", "")
+    told = {"name": path.stem, "caption": caption, "path": written, "job": chain and chain["job"]}
+    return told | describe_table(path)
+
+
+def _copy_figure(path: Path, folder: Path, captions: Mapping[str, str]) -> dict[str, Any]:
     """Copy a figure; its name, caption and size in pixels."""
     folder.mkdir(exist_ok=True)
     try:
@@ -99,10 +102,8 @@ def _copy_figure(path: Path, folder: Path, captions: dict[str, str]) -> dict[str
     except OSError as error:
         raise ToffeeError(f"{path}: expected a figure ({error})") from None
     caption = captions.get(f"figure_{path.stem}", "")
-    return {"name": path.stem, "caption": caption, "file": path.name} | {
-        "width": width,
-        "height": height,
-    }
+    told = {"name": path.stem, "caption": caption, "file": path.name}
+    return told | {"width": width, "height": height}
 
 
 def _grid(path: Path) -> dict[str, Any]:

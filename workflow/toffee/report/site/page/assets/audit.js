@@ -1,6 +1,7 @@
 "use strict";
 
 const VERDICTS = {
+  __proto__: null,
   clean: "Every file is what its record says, and every record is what the next one read.",
   schema: "Records are missing or do not have the form of a record.",
   bytes: "Files do not have the bytes that their records say.",

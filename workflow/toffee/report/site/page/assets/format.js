@@ -8,6 +8,7 @@ const DATE = new Intl.DateTimeFormat("en-GB", {
 
 /** Names that are written in a way of their own. */
 const NAMES = {
+  __proto__: null,
   dino: "DINO", clip_i: "CLIP-I", clip_t: "CLIP-T", seg_dino: "Seg-DINO", dino_masked: "DINO, masked",
   clip_i_masked: "CLIP-I, masked", dreambench: "DreamBench", dreambooth: "DreamBooth", toffeenet: "ToffeeNet",
 };

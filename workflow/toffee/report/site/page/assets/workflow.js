@@ -15,7 +15,8 @@ function showWorkflow(site, section) {
   const graph = drawGraph(box, site.rules, site.edges, (rule) => { location.hash = ruleLink(rule); });
   frame.append(graph.tools);
 
-  const views = { rule: showRule, job: showJob, chain: showChain };
+  // Without a prototype, so that an address cannot name what is no view.
+  const views = { __proto__: null, rule: showRule, job: showJob, chain: showChain };
 
   async function follow(moved) {
     const [view, ...parts] = location.hash.slice(1).split("/").map(decode);
@@ -24,13 +25,13 @@ function showWorkflow(site, section) {
       if (!panel.hasChildNodes() || location.hash === "#rules") place(overview(), moved);
       return;
     }
+    const address = location.hash;
     panel.setAttribute("aria-busy", "true");
-    try {
-      place(await views[view](...parts), true);
-    } catch (error) {
-      place(unknown(error), true);
-    }
+    const shown = await views[view](...parts).catch(unknown);
+    // Who has gone on meanwhile wants to see that.
+    if (location.hash !== address) return;
     panel.removeAttribute("aria-busy");
+    place(shown, true);
   }
 
   function place({ title, trail = [], body, marked, focus, top }, moved) {
@@ -81,7 +82,7 @@ function showWorkflow(site, section) {
     const before = site.edges.filter(([, target]) => target === name).map(([source]) => source);
     const after = site.edges.filter(([source]) => source === name).map(([, target]) => target);
     return terms([
-      ["Reads what is written by", before.length ? links(before) : "no rule: only files of the repository"],
+      ["Reads from", before.length ? links(before) : "no rule: only files that no job wrote"],
       ["Read by", after.length ? links(after) : "no rule"],
     ], { class: "pairs" });
   }
@@ -164,7 +165,9 @@ function jobName(rule, wildcards) {
 /** All of a record. */
 function recordView(root, rule, record, modules) {
   const { git, environment } = record;
-  const commit = git.commit && [digest(git.commit, "the commit"), git.changed ? " with changes to its files" : ""];
+  const commit = git.commit
+    ? [digest(git.commit, "the commit"), git.changed ? " with changes to its files" : ""]
+    : "not known: it did not run from a git checkout";
   const files = [{ title: "as" }, { title: "path", show: (path) => pathOf(root, path) },
     { title: "SHA-256", show: (value, row) => digest(value, row[1]) }, { title: "size", numeric: true, show: Format.bytes }];
   const inputs = [...files, { title: "written by", show: (job) => (job ? el("a", { href: jobLink(job) }, job.split("/")[0]) : "no job") }];
