@@ -125,7 +125,7 @@ def write_jobs(jobs: Jobs, folder: Path) -> None:
 
 
 def _row(record: Record, wildcards: Iterable[str]) -> list[Any]:
-    """A job in its rule's list; see `COLUMNS` of page/assets/workflow.js."""
+    """A job in its rule's list; see `showRule` in page/assets/workflow.js."""
     costs = (record.seconds, record.cpu_seconds, record.gpu_seconds, record.peak_memory_mb)
     start = record.start.isoformat(timespec="seconds")
     return [*(record.wildcards.get(name, "") for name in wildcards), start, *costs, record.attempt]
