@@ -61,7 +61,7 @@ def test_one_line_names_the_variant(variants, line):
 
 def test_the_demo_is_the_tiny_scale_with_less_of_the_benchmark():
     demo = yaml.safe_load((PROJECT / "config" / "demo.yaml").read_text())
-    assert demo["scale"] == TINY["scale"] and set(demo) == {"scale", "evaluation"}
+    assert demo["scale"] == TINY["scale"] and set(demo) == {"scale", "evaluation", "report"}
     values = TINY | {"evaluation": TINY["evaluation"] | demo["evaluation"]}
     assert load_config(values).evaluation.images_per_prompt == 1
     assert set(demo["evaluation"]["methods"]) < set(TINY["evaluation"]["methods"])
