@@ -21,4 +21,5 @@ if __name__ == "__main__":
             batch=snakemake.params.batch,
             quality=snakemake.params.quality,
             seed=snakemake.params.seed,
+            code=snakemake.params.code,
         )

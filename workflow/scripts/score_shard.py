@@ -18,4 +18,5 @@ if __name__ == "__main__":
             resolution=snakemake.params.resolution,
             batch=snakemake.params.batch,
             quality=snakemake.params.quality,
+            code=snakemake.params.code,
         )

@@ -57,7 +57,7 @@ class Run:
             "log": f"{ROOT}/logs/{rule}.log",
             "benchmark": f"{ROOT}/benchmarks/{rule}.tsv",
             "params": params or {},
-            "code": {"sha256": code_digest("plan_samples"), "modules": {"scripts/x.py": "0" * 16}},
+            "code": {"sha256": code_digest("plan_shard"), "modules": {"scripts/x.py": "0" * 16}},
             "config": "0123456789abcdef",
             "environment": {"lock": "e" * 64, "python": "3.11.7", "machine": "Linux x86_64"},
             "git": {"commit": "c" * 40, "changed": False},
@@ -125,7 +125,7 @@ def run(tmp_path):
         run.write(f"{ROOT}/world/subjects/{number}.jpg", str(number))
     run.write(f"{ROOT}/models/clip/config.json")
     run.write(f"{ROOT}/models/clip/deep/weights é.safetensors", "weights")
-    run.add("write_world", {"subjects": f"{ROOT}/world/subjects"}, params={"seed": 7})
+    run.add("write_subjects", {"subjects": f"{ROOT}/world/subjects"}, params={"seed": 7})
     zoo = {"workflow/zoo/clip/model.safetensors": {"sha256": "a" * 64, "size": 9}}
     run.add(
         "download_model",
@@ -139,12 +139,12 @@ def run(tmp_path):
     }
     run.write(f"{ROOT}/dataset/plan.parquet", "plan")
     run.add(
-        "plan_samples",
+        "plan_shard",
         {"plan": f"{ROOT}/dataset/plan.parquet"},
         input={"prompts": list(prompts)[0]},
         read=prompts,
         params={"evil": EVIL, "kinds": {"a": [0.5, None]}, "none": None, "on": True, "seed": 0},
-        code={"sha256": code_digest("plan_samples"), "modules": module_digests("plan_samples")},
+        code={"sha256": code_digest("plan_shard"), "modules": module_digests("plan_shard")},
     )
     shards = [f"{ROOT}/dataset/shards/0000{number}.h5" for number in range(3)]
     for number, shard in enumerate(shards):
@@ -178,7 +178,7 @@ def test_each_profile_finds_its_faults(run, no_network):
         del entities["./"]["license"]
         del entities["source/Snakefile"]["programmingLanguage"]
         del entities["#job/dataset/plan.parquet"]["instrument"]
-        del entities["#parameter/write_world/param/seed"]["additionalType"]
+        del entities["#parameter/write_subjects/param/seed"]["additionalType"]
         entities["#control/dataset/shards/00001.h5"]["instrument"] = {"@id": "./"}
         entities["#job/dataset/shards/00002.h5"]["startTime"] = "yesterday"
 
@@ -291,7 +291,7 @@ def test_inputs_are_what_was_read(run):
 def test_what_was_replaced_or_removed_is_not_said_to_be_here(run):
     before = describe(run.folder / "dataset/plan.parquet")["sha256"]
     run.write(f"{ROOT}/dataset/plan.parquet", "another plan")
-    run.add("plan_samples", {"plan": f"{ROOT}/dataset/plan.parquet"})
+    run.add("plan_shard", {"plan": f"{ROOT}/dataset/plan.parquet"})
     (run.folder / "dataset/index.parquet").unlink()
     found = run.crate()
     old = f"#elsewhere/{before[:16]}/dataset/plan.parquet"
@@ -302,9 +302,9 @@ def test_what_was_replaced_or_removed_is_not_said_to_be_here(run):
 
 def test_the_tool_is_the_copied_script_only_if_that_is_what_ran(run):
     found = run.crate()
-    tool = "source/workflow/scripts/plan_samples.py"
+    tool = "source/workflow/scripts/plan_shard.py"
     assert found["#job/dataset/plan.parquet"]["instrument"] == {"@id": tool}
-    assert found[tool]["version"] == code_digest("plan_samples")
+    assert found[tool]["version"] == code_digest("plan_shard")
     assert "SoftwareSourceCode" in found[tool]["@type"]
     other = found["#job/dataset/shards/00000.h5"]["instrument"]["@id"]
     assert other.startswith("#script/finish_shard/")
@@ -330,7 +330,7 @@ def test_terms_are_those_of_ro_crate(run):
 
 
 def test_an_edited_record_is_refused(run):
-    path = run.add("plan_samples", {"plan": f"{ROOT}/dataset/plan.parquet"})
+    path = run.add("plan_shard", {"plan": f"{ROOT}/dataset/plan.parquet"})
     path.write_text(path.read_text().replace('"threads": 1', '"threads": 2'))
     with pytest.raises(ToffeeError, match="plan.parquet.json: expected content with SHA-256"):
         run.crate()

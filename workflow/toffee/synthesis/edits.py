@@ -125,6 +125,7 @@ def make_edits(
     batch: int,
     quality: int,
     seed: int,
+    code: str = "",
 ) -> None:
     """Make the targets and masks of a shard's editing pairs; generation pairs have none here.
 
@@ -172,6 +173,7 @@ def make_edits(
                 "guidance": guidance,
                 "control_scale": control_scale,
                 "seed": seed,
+                "code": code,
             },
             images={"target": "png", "mask": "mask"},
             batch=batch,

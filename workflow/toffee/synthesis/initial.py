@@ -23,6 +23,7 @@ def draw_initial(
     batch: int,
     quality: int,
     seed: int,
+    code: str = "",
 ) -> None:
     """Draw a shard's initial images: text-aligned, right outline, the subject's details lost.
 
@@ -37,6 +38,7 @@ def draw_initial(
         sampler_steps, guidance, control_scale: see `TextToImage.draw`.
         batch, quality: samples at once, JPEG quality.
         seed: run seed.
+        code: digest of the code, so that no file is resumed by another one.
     """
     model = TextToImage(text_to_image, controlnet_depth)
     estimate = DepthEstimator(depth_estimator)
@@ -57,13 +59,14 @@ def draw_initial(
     draw_stage(
         plan=plan,
         out=out,
-        inputs=[text_to_image, controlnet_depth, depth_estimator],
+        inputs=[subjects, text_to_image, controlnet_depth, depth_estimator],
         settings={
             "resolution": resolution,
             "steps": sampler_steps,
             "guidance": guidance,
             "control_scale": control_scale,
             "seed": seed,
+            "code": code,
         },
         images={"image": "jpeg"},
         batch=batch,

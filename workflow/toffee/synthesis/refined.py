@@ -63,6 +63,7 @@ def refine_shard(
     batch: int,
     quality: int,
     seed: int,
+    code: str = "",
 ) -> None:
     """Refine a shard's initial images.
 
@@ -102,7 +103,7 @@ def refine_shard(
         draw_stage(
             plan=plan,
             out=out,
-            inputs=[initial, refiner, text_to_image, subject_encoder, segmenter],
+            inputs=[subjects, initial, refiner, text_to_image, subject_encoder, segmenter],
             settings={
                 "resolution": resolution,
                 "matching": [matching, match_threshold, position_weight],
@@ -111,6 +112,7 @@ def refine_shard(
                 "steps": sampler_steps,
                 "guidance": guidance,
                 "seed": seed,
+                "code": code,
             },
             images={"image": "jpeg"},
             batch=batch,

@@ -98,6 +98,7 @@ def score_shard(
     resolution: int,
     batch: int,
     quality: int,
+    code: str = "",
 ) -> None:
     """Put a shard's pairs together and score them.
 
@@ -110,11 +111,13 @@ def score_shard(
     image_similarity (filter CLIP, target and the pair's input picture), copy_rate (share of
     foreground patches repeated in place), mask_area (share of the target that the subject takes),
     mask_connectedness.
+
+    code: digest of the code, so that no shard is resumed by another one.
     """
     rows = read_plan(plan)
     encoder, judge, segment = SubjectEncoder(subject_encoder), Clip(clip), Segmenter(segmenter)
-    inputs = [refined, views, edits, subject_encoder, clip, segmenter]
-    digest = identity(rows, inputs, {"resolution": resolution})
+    inputs = [subjects, refined, views, edits, subject_encoder, clip, segmenter]
+    digest = identity(rows, inputs, {"resolution": resolution, "code": code})
     columns = dict.fromkeys(TEXTS, "str") | {"attempt": "int"} | dict.fromkeys(SCORES, "float")
     with (
         Shard(refined) as drawn,

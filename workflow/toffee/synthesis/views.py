@@ -25,6 +25,7 @@ def draw_views(
     batch: int,
     quality: int,
     seed: int,
+    code: str = "",
 ) -> None:
     """Draw a shard's subjects in the poses of their donors.
 
@@ -48,12 +49,20 @@ def draw_views(
     draw_stage(
         plan=plan,
         out=out,
-        inputs=[view_generator, text_to_image, subject_encoder, depth_estimator],
+        inputs=[
+            subjects,
+            multiview,
+            view_generator,
+            text_to_image,
+            subject_encoder,
+            depth_estimator,
+        ],
         settings={
             "resolution": resolution,
             "steps": sampler_steps,
             "guidance": guidance,
             "seed": seed,
+            "code": code,
         },
         images={"image": "jpeg"},
         batch=batch,
