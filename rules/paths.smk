@@ -7,6 +7,8 @@ from toffee.config import ZooSource
 from toffee.files import file_digest
 from toffee.models.download import manifest_files
 from toffee.provenance.code import code_digest
+from toffee.provenance.crate.source import copied_files
+from toffee.provenance.digests import tree_digest
 
 
 def project(path):
@@ -24,6 +26,12 @@ def project_input(path):
     """A file of the repository as an input. Its time, which every checkout sets anew, does not
     count: a rule that reads it has `digest_of(path)` among its params."""
     return ancient(project(path))
+
+
+def digest_of_all(paths):
+    """One digest of many files of the repository."""
+    digests = {str(path): {"sha256": checked(file_digest, project(path))} for path in paths}
+    return tree_digest(digests)
 
 
 def digest_of(path):

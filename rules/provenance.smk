@@ -9,9 +9,10 @@ WHOLE = CONFIG.report.scope == "whole"
 TOLD_TABLES = table_files([*TABLES, *(MORE_TABLES if WHOLE else [])])
 TOLD_FIGURES = figure_files([*FIGURES, *(MORE_FIGURES if WHOLE else [])])
 
-# The page is more than code: its own files, and the captions of what it shows.
-PAGE_CAPTIONS = [project_input(path) for path in project_files("workflow/report", "*.rst")]
-PAGE_FILES = [project(path) for path in project_files("workflow/toffee/report/site/page", "**/*")]
+# What the crate copies; what the page is made of besides code, and the captions of what it shows.
+CRATE_FILES = checked(copied_files, Path(workflow.basedir))
+PAGE_FILES = project_files("workflow/toffee/report/site/page", "**/*")
+CAPTIONS = project_files("workflow/report", "*.rst")
 
 
 rule write_ledger:
@@ -60,6 +61,7 @@ rule write_crate:
         mem_mb=4000,
     params:
         results=RESULTS,
+        source_digest=digest_of_all(CRATE_FILES),
         code=code_digest("write_crate"),
     script:
         "../workflow/scripts/write_crate.py"
@@ -98,7 +100,7 @@ rule write_site:
         index=f"{RESULTS}/dataset/index.parquet",
         ledger=rules.write_ledger.output.csv,
         verdict=rules.write_verdict.output.verdict,
-        captions=PAGE_CAPTIONS,
+        captions=[project_input(path) for path in CAPTIONS],
     output:
         site=directory(f"{RESULTS}/site"),
     log:
@@ -114,7 +116,7 @@ rule write_site:
         results=RESULTS,
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
-        digests=[digest_of(path) for path in (*PAGE_CAPTIONS, *PAGE_FILES)],
+        page_digest=digest_of_all([*CAPTIONS, *PAGE_FILES]),
         code=code_digest("write_site"),
     script:
         "../workflow/scripts/write_site.py"
@@ -123,7 +125,7 @@ rule write_site:
 rule audit:
     """Audit the results now, and fail where something is found."""
     input:
-        rules.write_crate.output.metadata,
+        rules.write_site.output.site,
     log:
         log_of("audit"),
     conda:

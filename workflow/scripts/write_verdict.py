@@ -6,4 +6,5 @@ from toffee.job import job
 
 if __name__ == "__main__":
     with job(snakemake):
-        write_verdict(audit(snakemake.params.results), snakemake.output.verdict)
+        findings = audit(snakemake.params.results, targets=snakemake.input)
+        write_verdict(findings, snakemake.output.verdict)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +18,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ToffeeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # `toffee trace … | head`
-        sys.stderr.close()
-        return 0
+
+
+def _say(line: object) -> None:
+    """Print a line; a reader that has gone (`toffee audit … | head`) changes no exit code."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("results", metavar="RESULTS", type=Path, help="e.g. results/tiny")
     audit.add_argument("--tier", choices=TIERS, default="graph", help="the last one to check")
     audit.add_argument("--sample", type=int, default=3, metavar="N", help="jobs to replay")
+    audit.add_argument("--seed", type=int, help="of the sample; by default nobody knows it before")
     audit.add_argument(
         "--job",
         action="append",
@@ -68,9 +75,9 @@ def _audit(options: argparse.Namespace) -> int:
 
     if options.job:
         options.tier = "replay"
-    findings = audit(options.results, options.tier, options.sample, options.job)
-    for finding in findings:
-        print(finding)
+    findings = audit(
+        options.results, options.tier, options.sample, options.job, options.seed, say=_say
+    )
     print(f"{options.results}: {verdict(findings)}, {len(findings)} findings", file=sys.stderr)
     return exit_code(findings)
 
@@ -90,14 +97,15 @@ def _trace(options: argparse.Namespace) -> int:
     else:
         tree = trace(results, options.what[0])
     if options.json:
-        print(json.dumps(found | {"chain": tree}, indent=1, ensure_ascii=False))
+        _say(json.dumps(found | {"chain": tree}, indent=1, ensure_ascii=False))
         return 0
     for row in found.get("cell", []):
-        print(
+        _say(
             f"{row['method']}, {row['metric']} = {row['value']} ± {row['stderr'] or '–'} "
             f"(n {row['n'] or '–'}, {row['source']}; {row['setting'] or 'no setting'})"
         )
-    print("\n".join(tree_lines(tree)))
+    for line in tree_lines(tree):
+        _say(line)
     return 0
 
 

@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,9 @@ from pathlib import Path
 from toffee.errors import ToffeeError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{8}\.(tmp|old)(\..*)?$")
+"""Names that `atomic_path` writes to, and that a killed process may leave behind."""
 
 
 def remove(path: str | os.PathLike) -> None:
@@ -70,7 +75,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         ToffeeError: the disk or the quota is full, or the block wrote nothing.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    # Not the process's number: that of another machine may be the same.
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
     with disk_full_as_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove(temporary)
@@ -83,11 +89,21 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
             remove(temporary)
 
 
+def remove_leftovers(path: str | os.PathLike) -> None:
+    """Remove what killed processes left of writing `path`; nobody may be writing it now."""
+    path = Path(path)
+    if path.parent.is_dir():
+        for other in path.parent.iterdir():
+            own = other.name.startswith((f".{path.stem}.", f".{path.name}."))
+            if own and TEMPORARY.match(other.name):
+                remove(other)
+
+
 def replace(source: Path, target: Path) -> None:
     """Move `source` over `target`, also where either of them is a directory."""
     if source.is_dir() and target.is_dir():
         # os.replace refuses a directory that is not empty: put the old one aside for the moment.
-        aside = target.with_name(f".{target.name}.{os.getpid()}.old")
+        aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
         remove(aside)
         os.replace(target, aside)
         try:

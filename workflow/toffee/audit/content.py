@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from toffee.audit.findings import Finding
-from toffee.files import file_digest
+from toffee.files import TEMPORARY, file_digest
 from toffee.progress import progress
 from toffee.provenance.digests import describe
 from toffee.provenance.paths import BENCHMARKS, CONFIGS, LOGS, RECORDS, SOURCES, STARTED
@@ -31,7 +31,8 @@ def check_bytes(results: Results) -> list[Finding]:
             for (path, *_), difference in zip(files, checks, strict=True)
             if difference
         ]
-    return findings + list(_by_products(results)) + list(_unknown(results))
+    findings += _by_products(results)
+    return findings + list(_unknown(results) if results.whole else [])
 
 
 def _check_file(place: Path, sha256: str, size: int) -> tuple[str, str] | None:
@@ -48,7 +49,7 @@ def _check_file(place: Path, sha256: str, size: int) -> tuple[str, str] | None:
 
 
 def _by_products(results: Results) -> Iterator[Finding]:
-    """Benchmarks and logs that a job read: what it read is what is there."""
+    """Benchmarks that a job read: what it read is what is there."""
     benchmarks = {record.benchmark for record in results.records.values()}
     for record in results.records.values():
         for path, read in record.inputs.items():
@@ -64,14 +65,15 @@ def _by_products(results: Results) -> Iterator[Finding]:
 def _unknown(results: Results) -> Iterator[Finding]:
     """Files of the folder that no record and no pointer accounts for."""
     known = {path for path, *_ in results.files()}
-    folders = {path for r in results.records.values() for path, m in r.outputs.items() if m.files}
+    outputs = (pair for record in results.records.values() for pair in record.outputs.items())
+    folders = {path for path, made in outputs if made.files is not None}
     # What another job read, but no record says who wrote, is a gap in the graph: it is named there.
     read = {path for record in results.records.values() for path in record.inputs}
-    for place in sorted(results.folder.rglob("*")):
-        below = place.relative_to(results.folder)
-        if not place.is_file() or below.parts[0] in BY_PRODUCTS:
+    for below in _walk(results.folder):
+        place = results.folder / below
+        if below.parts[0] in BY_PRODUCTS or TEMPORARY.match(place.name):
             continue
-        path = results.written(place)
+        path = f"{results.root}/{below.as_posix()}"
         if below.parts[0] == RECORDS:
             if not _is_record(results, below):
                 yield Finding(TIER, path, "records of jobs alone", "an unknown file")
@@ -79,6 +81,13 @@ def _unknown(results: Results) -> Iterator[Finding]:
             place.name == ".snakemake_timestamp" and str(Path(path).parent) in folders
         ):
             yield Finding(TIER, path, "files that a job wrote", "an unknown file")
+
+
+def _walk(folder: Path) -> list[Path]:
+    """All files below a folder, relative, also those in linked folders."""
+    found = os.walk(folder, followlinks=True)
+    places = (Path(where, name) for where, _, names in found for name in names)
+    return sorted(place.relative_to(folder) for place in places)
 
 
 def _is_record(results: Results, below: Path) -> bool:
@@ -90,7 +99,7 @@ def _is_record(results: Results, below: Path) -> bool:
     return (
         name in results.records
         or name in results.pointers
-        or below.parts[1] == SOURCES
-        or name.endswith(STARTED)
+        or (below.parts[1] == SOURCES and below.suffix == ".json")
+        or name.endswith(f".json{STARTED}")
         or results.folder / below in unreadable
     )

@@ -1,6 +1,7 @@
 """Snakemake's own plan of a run, to compare with what the records say."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.errors import ToffeeError
+from toffee.provenance.adopt import ONLY_PLANNING
 
 TARGETS = ("all", "tables", "figures", "dreambooth", "site", "crate")
 """Targets that between them have every job of a scale."""
@@ -46,11 +48,22 @@ def planned_jobs(project: Path, config: Mapping[str, Any], root: str) -> dict[st
         command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", "--nolock"]
         command += ["--cores", "1", "--configfile", file.name, "--"]
         command += ZOO_TARGETS if root == ZOO_ROOT else TARGETS
-        done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+        # No profile of the auditor's counts, and nothing of the checkout's own results changes.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE_")}
+        done = subprocess.run(
+            command,
+            cwd=project,
+            env=environment | {ONLY_PLANNING: "1"},
+            capture_output=True,
+            text=True,
+        )
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise ToffeeError(f"Snakemake cannot plan the run: {lines[-1] if lines else 'no reason'}")
-    return {path: job for job in parse_jobs(done.stdout + done.stderr) for path in job.outputs}
+    plan = {path: job for job in parse_jobs(done.stdout + done.stderr) for path in job.outputs}
+    if not plan:
+        raise ToffeeError("Snakemake's dry run names no job")
+    return plan
 
 
 def parse_jobs(text: str) -> list[Job]:

@@ -1,6 +1,7 @@
 """How far the files of two runs of a job are apart, in the unit of their format."""
 
 import csv
+import math
 from pathlib import Path
 
 import numpy as np
@@ -27,15 +28,16 @@ def drift_of(before: Path, after: Path) -> str:
         return "a file that only one of the two runs has"
     if file_digest(before) == file_digest(after):
         return ""
+    measure = {
+        ".h5": _images_drift,
+        ".csv": _table_drift,
+        ".safetensors": _weights_drift,
+        ".parquet": _parquet_drift,
+    }.get(before.suffix, lambda *_: "other bytes")
     try:
-        return {
-            ".h5": _images_drift,
-            ".csv": _table_drift,
-            ".safetensors": _weights_drift,
-            ".parquet": _parquet_drift,
-        }[before.suffix](before, after)
-    except (KeyError, OSError, ValueError):
-        return "other bytes"
+        return measure(before, after)
+    except Exception as error:  # a file that is damaged in whatever way its library finds
+        return f"other bytes ({type(error).__name__})"
 
 
 def _images_drift(before: Path, after: Path) -> str:
@@ -67,6 +69,8 @@ def _table_drift(before: Path, after: Path) -> str:
             try:
                 moved = abs(float(a) - float(b))
             except ValueError:
+                moved = float("nan")
+            if math.isnan(moved):
                 return f"{b!r} instead of {a!r} in the row of {one[0]}"
             if moved > worst:
                 worst, where = moved, f"{b} instead of {a} in the row {', '.join(one[:3])}"
@@ -80,6 +84,8 @@ def _parquet_drift(before: Path, after: Path) -> str:
     if one.shape != two.shape or list(one.columns) != list(two.columns):
         return f"another table: {two.shape} instead of {one.shape}"
     numbers = one.select_dtypes("number").columns
+    if not one[numbers].isna().equals(two[numbers].isna()):
+        return "numbers where there were none, or none where there were"
     if not one.drop(columns=numbers).equals(two.drop(columns=numbers)):
         return "other texts"
     worst = float((one[numbers] - two[numbers]).abs().max().max()) if len(numbers) else 0.0
@@ -90,7 +96,7 @@ def _weights_drift(before: Path, after: Path) -> str:
     from safetensors.torch import load_file
 
     one, two = load_file(before), load_file(after)
-    if one.keys() != two.keys():
+    if {k: v.shape for k, v in one.items()} != {k: v.shape for k, v in two.items()}:
         return "other tensors"
     worst = max(float((one[name].float() - two[name].float()).abs().max()) for name in one)
     return f"weights that differ by up to {worst:.3g}"

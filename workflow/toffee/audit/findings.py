@@ -28,7 +28,8 @@ class Finding:
     found: str
 
     def __str__(self) -> str:
-        return f"{self.tier}: {self.file}: expected {self.expected}, found {self.found}"
+        text = f"{self.tier}: {self.file}: expected {self.expected}, found {self.found}"
+        return " ".join(text.split())  # a file's name may hold a line break
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

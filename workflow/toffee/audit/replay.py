@@ -5,6 +5,7 @@ the drift is measured and said, and what is not comparable is a finding.
 """
 
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from toffee.audit.drift import drift_of
 from toffee.audit.findings import Finding
 from toffee.errors import ToffeeError
+from toffee.models.download import MANIFEST
 from toffee.progress import progress
 from toffee.provenance.digests import describe
 from toffee.provenance.paths import CONFIGS, RECORDS
@@ -26,32 +28,30 @@ MEASURED = {"generate_dreambooth": ("seconds",)}
 """Rule → names of outputs that hold measured times, which no second run has again."""
 
 
-def check_replay(results: Results, sample: int, jobs: Sequence[str] = ()) -> list[Finding]:
+def check_replay(
+    results: Results, sample: int, jobs: Sequence[str] = (), seed: int | None = None
+) -> list[Finding]:
     """Run jobs again and compare.
 
     Args:
         results: a results folder; jobs read their inputs from there.
-        sample: how many jobs: one of each rule in turn, chosen by the digests of their records, so
-            that who made the records could not choose.
+        sample: how many jobs, one of each rule in turn.
         jobs: names of the jobs instead (a rule, or a rule and its wildcards).
+        seed: of the sample; by default nobody knows it before.
+
+    Raises:
+        ToffeeError: there is no such job.
     """
-    chosen = _named(results, jobs) if jobs else _sampled(results, sample)
+    chosen = known_jobs(results, jobs) or _sampled(results, sample, seed)
     findings = []
     for record in progress(chosen, desc="audit: replay", unit="job"):
+        print(f"audit: replay {record.job}", file=sys.stderr)
         findings += _replay(results, record)
     return findings
 
 
-def _sampled(results: Results, count: int) -> list[Record]:
-    turn: Counter[str] = Counter()
-    order = []
-    for record in sorted(results.records.values(), key=lambda record: record.sha256):
-        order.append((turn[record.rule], record.sha256, record))
-        turn[record.rule] += 1
-    return [record for *_, record in sorted(order, key=lambda one: one[:2])[:count]]
-
-
-def _named(results: Results, jobs: Sequence[str]) -> list[Record]:
+def known_jobs(results: Results, jobs: Sequence[str]) -> list[Record]:
+    """The records of jobs by name. Raises ToffeeError where there is none."""
     chosen = []
     for name in jobs:
         found = [r for r in results.records.values() if name in (r.job, r.rule)]
@@ -62,12 +62,34 @@ def _named(results: Results, jobs: Sequence[str]) -> list[Record]:
     return chosen
 
 
+def _sampled(results: Results, count: int, seed: int | None) -> list[Record]:
+    if count < 1:
+        raise ToffeeError(f"--sample {count}: expected at least one job")
+    draw = random.Random(seed) if seed is not None else random.SystemRandom()
+    records = [record for record in results.records.values() if not _tells_of_records(record)]
+    turn: Counter[str] = Counter()
+    order = []
+    for record in draw.sample(records, len(records)):
+        order.append((turn[record.rule], record))
+        turn[record.rule] += 1
+    return [record for _, record in sorted(order, key=lambda one: one[0])[:count]]
+
+
+def _tells_of_records(record: Record) -> bool:
+    """Whether a job tells of the whole folder at its time: ledger, crate, verdict, page."""
+    return "results" in record.params
+
+
 def _replay(results: Results, record: Record) -> list[Finding]:
     name = results.name_of(record)
+    if _tells_of_records(record):
+        print(f"audit: {record.job} tells of the folder's records, not replayed", file=sys.stderr)
+        return []
     with tempfile.TemporaryDirectory(prefix="toffee-replay-") as folder:
         scratch = Path(folder)
-        for path in record.inputs:
-            if not results.place(path).exists():
+        manifests = [f"{record.params['zoo']}/{MANIFEST}"] if "zoo" in record.params else []
+        for path in (*record.inputs, *manifests):
+            if not results.place(path).exists() or ".." in Path(path).parts:
                 return [Finding(TIER, f"records/{name}", f"the input {path}", "no such file")]
             _link(scratch / path, results.place(path))
         kept = results.folder / RECORDS

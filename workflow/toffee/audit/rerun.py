@@ -21,6 +21,9 @@ class Named(list):
         super().__init__(values.values())
         self._values = dict(values)
 
+    def __getitem__(self, key: Any) -> Any:
+        return self._values[key] if isinstance(key, str) else super().__getitem__(key)
+
     def __getattr__(self, name: str) -> Any:
         try:
             return self._values[name]

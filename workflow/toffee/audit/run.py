@@ -6,7 +6,7 @@ from pathlib import Path
 from toffee.audit.content import check_bytes
 from toffee.audit.findings import TIERS, Finding, verdict
 from toffee.audit.graph import check_graph
-from toffee.audit.replay import check_replay
+from toffee.audit.replay import check_replay, known_jobs
 from toffee.audit.schema import check_schema
 from toffee.errors import ToffeeError
 from toffee.provenance.results import Results
@@ -15,7 +15,13 @@ DEFAULT_TIER = "graph"
 
 
 def audit(
-    folder: str | Path, tier: str = DEFAULT_TIER, sample: int = 3, jobs: Sequence[str] = ()
+    folder: str | Path,
+    tier: str = DEFAULT_TIER,
+    sample: int = 3,
+    jobs: Sequence[str] = (),
+    seed: int | None = None,
+    targets: Sequence[str] = (),
+    say: Callable[[Finding], None] = lambda finding: None,
 ) -> list[Finding]:
     """Check a results folder.
 
@@ -24,6 +30,9 @@ def audit(
         tier: the last tier to check, one of `TIERS`; the ones before it are checked too.
         sample: jobs that tier replay runs again.
         jobs: names of the jobs that it runs instead (a rule, or a rule and its wildcards).
+        seed: of the sample.
+        targets: files whose chains alone are checked, while other jobs are at work in the folder.
+        say: called with each finding, tier by tier.
 
     Returns:
         Findings by tier, then by file; none where all is well.
@@ -32,15 +41,20 @@ def audit(
         ToffeeError: the folder has no records, or a job is unknown.
     """
     results = Results(folder)
+    if targets:
+        results = results.only(targets)
+    known_jobs(results, jobs)
     checks: dict[str, Callable[[], list[Finding]]] = {
         "schema": lambda: check_schema(results),
         "bytes": lambda: check_bytes(results),
         "graph": lambda: check_graph(results),
-        "replay": lambda: check_replay(results, sample, jobs),
+        "replay": lambda: check_replay(results, sample, jobs, seed),
     }
     findings: list[Finding] = []
     for name in TIERS[: TIERS.index(tier) + 1]:
-        findings += sorted(checks[name]())
+        for finding in sorted(checks[name]()):
+            findings.append(finding)
+            say(finding)
     return findings
 
 
@@ -50,9 +64,7 @@ def require_clean(folder: str | Path) -> None:
     Raises:
         ToffeeError: something was found.
     """
-    findings = audit(folder)
-    for finding in findings:
-        print(finding)
+    findings = audit(folder, say=print)
     if findings:
         raise ToffeeError(
             f"{folder}: {len(findings)} findings, the worst of tier {verdict(findings)}"

@@ -1,1 +1,1 @@
-"""Where every output came from: code digests now, job records later."""
+"""Where every output came from: digests of code and files, and a record of every job."""

@@ -11,11 +11,17 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from toffee.errors import ToffeeError
 from toffee.files import write_text
+from toffee.provenance.digests import read_json
 from toffee.provenance.params import shown
-from toffee.provenance.paths import RECORDS
-from toffee.provenance.results import Results
+from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES
 from toffee.provenance.schema import Made, Record
+
+ONLY_PLANNING = "TOFFEE_ONLY_PLANNING"
+"""Environment variable of an audit's dry runs, which have to change nothing."""
 
 METADATA_FORMAT = 6
 """Of Snakemake's metadata records (`snakemake.persistence.RECORD_FORMAT_VERSION`)."""
@@ -27,32 +33,53 @@ NAME_MAX = 254
 def adopt(root: str, state: str | Path = ".snakemake") -> int:
     """Give Snakemake the metadata, and files their times, of results that it has not seen.
 
-    Costs one look at a folder where the results are known already.
+    Only records that are new since the last call are looked at.
 
     Args:
         root: results folder, relative to the working directory.
         state: Snakemake's folder there.
 
     Returns:
-        How many jobs Snakemake did not know.
+        How many jobs Snakemake did not know, or knew with other values or inputs.
+
+    Raises:
+        ToffeeError: a record or a file's time cannot be read or written.
     """
     records = Path(root, RECORDS)
-    mark = Path(state, "toffee", f"{root.replace('/', '-')}.adopted")
-    if not records.is_dir():
+    if os.environ.get(ONLY_PLANNING) or not records.is_dir():
         return 0
-    status = records.stat()
-    identity = f"{status.st_dev} {status.st_ino}"
-    if mark.is_file() and mark.read_text(encoding="utf-8") == identity:
-        return 0
-    count = 0
-    for record in Results(root).records.values():
-        new = [path for path in record.outputs if not metadata_path(state, path).is_file()]
-        for path in new:
-            write_text(metadata_path(state, path), json.dumps(metadata_of(record)))
-            _restore_times(Path(path), record.outputs[path], record.end.timestamp())
-        count += bool(new)
-    write_text(mark, identity)
+    memory = Path(state, "toffee", f"{root.replace('/', '-')}.json")
+    known = read_json(memory) if memory.is_file() else {}
+    seen = {
+        path.relative_to(records).as_posix(): path.stat().st_mtime_ns
+        for path in records.rglob("*.json")
+        if path.relative_to(records).parts[0] not in (CONFIGS, SOURCES)
+    }
+    new = [name for name, time in seen.items() if known.get(name) != time]
+    count = sum(_adopt_job(records / name, state) for name in new)
+    if seen != known:
+        write_text(memory, json.dumps(seen))
     return count
+
+
+def _adopt_job(path: Path, state: str | Path) -> bool:
+    content = read_json(path)
+    if "see" in content:
+        return False
+    try:
+        record = Record.model_validate(content)
+    except ValidationError as error:
+        raise ToffeeError(f"{path}: not a valid record, see toffee audit ({error})") from None
+    wanted = metadata_of(record)
+    unknown = False
+    for output, made in record.outputs.items():
+        place = metadata_path(state, output)
+        found = read_json(place) if place.is_file() else {}
+        if any(found.get(key) != wanted[key] for key in ("params", "input")):
+            write_text(place, json.dumps(wanted))
+            _restore_times(Path(output), made, record.end.timestamp())
+            unknown = True
+    return unknown
 
 
 def metadata_path(state: str | Path, output: str) -> Path:
@@ -79,12 +106,14 @@ def metadata_of(record: Record) -> dict[str, Any]:
 
 def _restore_times(path: Path, made: Made, end: float) -> None:
     """Times as they were, of files that still have their size: a copy's are new, in any order."""
-    for name, file in (made.files or {"": made}).items():
-        place = path / name if name else path
-        if place.is_file() and place.stat().st_size == file.size and file.mtime_ns:
-            os.utime(place, ns=(file.mtime_ns, file.mtime_ns))
-    stamp = path / ".snakemake_timestamp"
-    if made.files is not None:
-        for place in (stamp, path):
+    files = made.files if made.files is not None else {"": made}
+    try:
+        for name, file in files.items():
+            place = path / name if name else path
+            if place.is_file() and place.stat().st_size == file.size and file.mtime_ns:
+                os.utime(place, ns=(file.mtime_ns, file.mtime_ns))
+        for place in (path / ".snakemake_timestamp", path) if made.files is not None else ():
             if place.exists():
                 os.utime(place, (end, end))
+    except OSError as error:
+        raise ToffeeError(f"cannot set the time of {path}: {error.strerror}") from error

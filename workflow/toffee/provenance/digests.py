@@ -124,7 +124,7 @@ def _describe_file(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
 def _walk(folder: Path) -> list[str]:
     """All files below a folder, relative, but for Snakemake's own marks."""
     names = []
-    for where, _, files in os.walk(folder):
+    for where, _, files in os.walk(folder, followlinks=True):
         below = Path(where).relative_to(folder)
         names += [(below / name).as_posix() for name in files if name != ".snakemake_timestamp"]
     return names

@@ -2,7 +2,7 @@
 cost.
 
 `Recorder` is the one mechanism: `toffee.job.job`, which stands around every script, uses it. A
-record is enough to run its job again (see `toffee.provenance.replay`). It carries a digest of
+record is enough to run its job again (see `toffee.audit.replay`). It carries a digest of
 itself, and the digests of the records of the jobs before it, so that who edits a number has to edit
 all that follows from it.
 """
@@ -23,8 +23,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from toffee.files import remove, write_text
-from toffee.provenance.code import PACKAGE, module_digests
+from toffee.files import remove, remove_leftovers, write_text
+from toffee.provenance.code import PACKAGE, code_digest, module_digests
 from toffee.provenance.digests import describe, describe_input, read_json
 from toffee.provenance.paths import (
     CONFIGS,
@@ -70,12 +70,20 @@ class Recorder:
         """
         self.snakemake = snakemake
         self.root = root_of(str(snakemake.log[0]))
+        # What the job reads and runs is what is there now: a checkout may move on while it works.
+        self.input = named(snakemake.input)
+        self.read = {path: describe_input(path, self.root) for path in files_of(self.input)}
+        rule = snakemake.rule
+        self.code = {"sha256": code_digest(rule), "modules": module_digests(rule)}
+        self.git = git_state()
         self.outputs = [str(path) for path in snakemake.output]
         self.start = _process_start()
         self.path = record_path(self.root, self.outputs[0])
         self.started = self.path.with_name(self.path.name + STARTED)
         self.earlier = read_json(self.started)["attempts"] if self.started.is_file() else []
         self.path.unlink(missing_ok=True)
+        for path in (*self.outputs, self.path, self.started):
+            remove_leftovers(path)
         self._mark({"start": stamp(self.start)})
 
     def finish(self) -> None:
@@ -96,25 +104,22 @@ class Recorder:
     def _content(self, made: Mapping[str, Any]) -> dict[str, Any]:
         snakemake, root = self.snakemake, self.root
         params = dict(snakemake.params.items())
-        inputs = named(snakemake.input)
-        read = {path: describe_input(path, root) for path in files_of(inputs)}
-        modules = module_digests(snakemake.rule)
         return {
             "version": VERSION,
             "rule": snakemake.rule,
             "wildcards": {name: str(value) for name, value in snakemake.wildcards.items()},
             "root": root,
-            "input": inputs,
+            "input": self.input,
             "output": named(snakemake.output),
-            "inputs": read,
+            "inputs": self.read,
             "outputs": made,
             "log": str(snakemake.log[0]),
             "benchmark": benchmark_path(str(snakemake.log[0])),
             "params": params,
-            "code": {"sha256": params.get("code"), "modules": modules},
+            "code": self.code,
             "config": _write_config(snakemake.config, root),
             "environment": environment(),
-            "git": git_state(),
+            "git": self.git,
             "seed": params.get("seed"),
             "device": device(),
             "threads": snakemake.threads,
@@ -135,6 +140,11 @@ def seal(record: Mapping[str, Any]) -> dict[str, Any]:
     content = {key: value for key, value in record.items() if key != "sha256"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return content | {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def config_name(text: str) -> str:
+    """The name under which a configuration is kept: the start of its digest."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def named(files: Any) -> dict[str, Any]:
@@ -192,7 +202,8 @@ def environment() -> dict[str, str | None]:
 @cache
 def git_state() -> dict[str, Any]:
     """Commit of the checkout, and whether its files differ from it; None where there is no git."""
-    command = ["git", "-C", str(PROJECT)]
+    # Without locks, so that no commit of the user's has to wait.
+    command = ["git", "--no-optional-locks", "-C", str(PROJECT)]
     try:
         # A checkout inside of another repository is none.
         top = _output([*command, "rev-parse", "--show-toplevel"])
@@ -212,7 +223,7 @@ def stamp(seconds: float) -> str:
 def _write_config(config: Mapping[str, Any], root: str) -> str:
     """Keep the configuration beside the records, once; its name is the start of its digest."""
     text = json.dumps(config, indent=1, sort_keys=True, default=str) + "\n"
-    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    name = config_name(text)
     path = Path(root, RECORDS, CONFIGS, f"{name}.json")
     if not path.is_file():
         write_text(path, text)

@@ -8,7 +8,8 @@ where a file is now.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,8 +17,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from toffee.errors import ToffeeError
+from toffee.files import TEMPORARY
+from toffee.provenance.digests import tree_digest
 from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES
-from toffee.provenance.record import PROJECT, seal
+from toffee.provenance.record import PROJECT, config_name, seal
 from toffee.provenance.schema import Record
 
 Problem = tuple[Path, str, str]
@@ -29,6 +32,7 @@ class Results:
 
     Attributes:
         folder: where it is.
+        whole: whether all records count, see `only`.
         project: the checkout, for files of the repository.
         records: by path of the record file within `records`, oldest first.
         problems: record files that cannot be used.
@@ -41,6 +45,7 @@ class Results:
             ToffeeError: the folder has none.
         """
         self.folder, self.project = Path(folder), Path(project)
+        self.whole = True
         self.problems: list[Problem] = []
         self.pointers: dict[str, str] = {}
         found: dict[str, Record] = {}
@@ -49,13 +54,25 @@ class Results:
             raise ToffeeError(f"{base}: no such folder, expected the results of a run")
         for path in sorted(base.rglob("*.json")):
             name = path.relative_to(base).as_posix()
-            if name.split("/")[0] in (CONFIGS, SOURCES):
+            if name.split("/")[0] in (CONFIGS, SOURCES) or TEMPORARY.match(path.name):
                 continue
             record = self._read(path, name)
             if record is not None:
                 found[name] = record
         order = sorted(found, key=lambda name: (found[name].start, name))
         self.records = {name: found[name] for name in order}
+
+    def only(self, targets: Iterable[str]) -> Results:
+        """The same folder with the records of some files and of all that they were made from."""
+        part = copy(self)
+        for name in ("root", "producers", "names"):
+            part.__dict__.pop(name, None)
+        found = [record for path in targets if (record := self.producer(path))]
+        kept = {id(one) for record in found for one in self.ancestors(record)}
+        part.records = {name: one for name, one in self.records.items() if id(one) in kept}
+        part.pointers = {n: see for n, see in self.pointers.items() if see in part.records}
+        part.whole = False
+        return part
 
     def _read(self, path: Path, name: str) -> Record | None:
         try:
@@ -71,9 +88,7 @@ class Results:
         except (OSError, ValueError) as error:
             self.problems.append((path, "a record in JSON", str(error)))
         else:
-            if seal(content)["sha256"] != content["sha256"]:
-                expected = f"content with SHA-256 {content['sha256'][:16]}…, as it says of itself"
-                self.problems.append((path, expected, "other content: it was edited"))
+            self.problems += [(path, *one) for one in _contradictions(record, content, name)]
             return record
         return None
 
@@ -100,9 +115,24 @@ class Results:
                 return self.producers[str(candidate)]
         return None
 
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """Identity of a record → its file within `records`."""
+        return {id(record): name for name, record in self.records.items()}
+
+    def written_sha256(self, record: Record, path: str) -> str:
+        """What a job's record says of a file: of an output, or of a file within one; "" of none."""
+        for output, made in record.outputs.items():
+            if path == output:
+                return made.sha256
+            inner = (made.files or {}).get(path.removeprefix(f"{output}/"))
+            if inner and path.startswith(f"{output}/"):
+                return inner.sha256
+        return ""
+
     def name_of(self, record: Record) -> str:
         """The record's file within `records`."""
-        return next(name for name, other in self.records.items() if other is record)
+        return self.names[id(record)]
 
     def before(self, record: Record) -> list[Record]:
         """The records of the jobs whose outputs a job read, each once, in its inputs' order."""
@@ -143,9 +173,13 @@ class Results:
         """
         path = self.folder / RECORDS / CONFIGS / f"{record.config}.json"
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            config = json.loads(text)
         except (OSError, ValueError) as error:
             raise ToffeeError(f"{path}: expected the configuration of {record.job}") from error
+        if config_name(text) != record.config:
+            raise ToffeeError(f"{path}: not the configuration of {record.job}: it was edited")
+        return config
 
     def files(self) -> Iterator[tuple[str, str, int, Record]]:
         """Every file that a job wrote: path, SHA-256, size (bytes), record of its job."""
@@ -155,3 +189,20 @@ class Results:
                     yield path, made.sha256, made.size, record
                 for name, file in (made.files or {}).items():
                     yield f"{path}/{name}", file.sha256, file.size, record
+
+
+def _contradictions(
+    record: Record, content: Mapping[str, Any], name: str
+) -> Iterator[tuple[str, str]]:
+    """Where a record does not agree with itself: what was expected, what was found."""
+    if seal(content)["sha256"] != record.sha256:
+        expected = f"content with SHA-256 {record.sha256[:16]}…, as it says of itself"
+        yield expected, "other content: it was edited"
+    first = next(iter(record.outputs))
+    if name != f"{first.removeprefix(record.root + '/')}.json":
+        yield "the record of the file that it is named after", f"that of {first}"
+    for path, made in record.outputs.items():
+        if made.files is not None:
+            digest = tree_digest(content["outputs"][path]["files"])
+            if digest != made.sha256:
+                yield f"{path} with the digest of its files", f"{made.sha256[:16]}…"

@@ -4,12 +4,13 @@ python -m toffee.provenance.schema        writes workflow/schemas/record.schema.
 """
 
 import json
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from toffee.files import write_text
-from toffee.provenance.record import PROJECT, VERSION
+from toffee.provenance.record import PROJECT, VERSION, files_of
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Seconds = Annotated[float, Field(ge=0)]
@@ -114,6 +115,17 @@ class Record(Strict):
     attempt: Annotated[int, Field(ge=1)] = Field(description="1 where nothing went wrong before")
     earlier: list[Attempt]
     sha256: Sha256 = Field(description="digest of all of the above, see record.seal")
+
+    @model_validator(mode="after")
+    def _writes_below_its_root(self) -> "Record":
+        for path in (self.log, self.benchmark, *self.outputs):
+            pure = PurePosixPath(path)
+            inside = pure.is_relative_to(self.root) and ".." not in pure.parts
+            if not inside or PurePosixPath(self.root).is_absolute():
+                raise ValueError(f"expected paths below {self.root}, got {path}")
+        if set(files_of(self.output)) != set(self.outputs):
+            raise ValueError("expected output and outputs to be the same paths")
+        return self
 
     @property
     def job(self) -> str:

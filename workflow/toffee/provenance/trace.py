@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from toffee.errors import ToffeeError
+from toffee.provenance.digests import describe
 from toffee.provenance.results import Results
-from toffee.provenance.schema import Record
+from toffee.provenance.schema import File, Record
 
 DIGITS = 16
 """Of a digest in the tree; JSON has all of them."""
@@ -27,22 +28,24 @@ def trace(results: Results, file: str) -> dict[str, Any]:
     stands elsewhere in the tree already has `above: true` instead of its own chain.
 
     Raises:
-        ToffeeError: no record knows the file.
+        ToffeeError: no record knows the file, or it is not what its job wrote.
     """
     path = results.written(file)
     record = results.producer(path)
     if record is None:
         raise ToffeeError(f"{path}: no record of a job that wrote it in {results.folder}")
+    place = results.place(path)
+    if not place.exists() or describe(place)["sha256"] != results.written_sha256(record, path):
+        raise ToffeeError(f"{path}: not the file that {record.job} wrote, see toffee audit")
     return _file(results, path, record, set())
 
 
 def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[str, Any]:
-    made = record.outputs.get(path)
-    inner = {} if made else _inner(record, path)
+    made = record.outputs.get(path) or _inner(record, path)
     tree: dict[str, Any] = {
         "path": path,
-        "sha256": made.sha256 if made else inner["sha256"],
-        "size": made.size if made else inner["size"],
+        "sha256": made.sha256,
+        "size": made.size,
         "job": record.job,
     }
     if record.sha256 in seen:
@@ -69,13 +72,13 @@ def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[s
     return tree | {"inputs": inputs}
 
 
-def _inner(record: Record, path: str) -> dict[str, Any]:
+def _inner(record: Record, path: str) -> File:
     """A file within a folder that a job wrote."""
     for folder, made in record.outputs.items():
         if made.files and path.startswith(f"{folder}/"):
             file = made.files.get(path.removeprefix(f"{folder}/"))
             if file:
-                return {"sha256": file.sha256, "size": file.size}
+                return file
     raise ToffeeError(f"{path}: not among the files that {record.job} wrote")
 
 

@@ -27,6 +27,12 @@ COPIED = (
 PACKAGE = "workflow/toffee/"
 
 
+def copied_files(project: Path) -> list[Path]:
+    """The files that `COPIED` names, relative to the checkout."""
+    found = (path for pattern in COPIED for path in project.glob(pattern) if path.is_file())
+    return sorted({path.relative_to(project) for path in found})
+
+
 def copy_source(project: Path, out: Path) -> None:
     """Copy what `COPIED` names from the checkout to the folder `out`, which is replaced.
 
@@ -38,12 +44,10 @@ def copy_source(project: Path, out: Path) -> None:
             f"{project / 'Snakefile'}: no such file, expected the workflow's checkout"
         )
     with atomic_path(out) as temporary:
-        for pattern in COPIED:
-            for path in sorted(project.glob(pattern)):
-                if path.is_file():
-                    target = temporary / path.relative_to(project)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(path, target)
+        for path in copied_files(project):
+            target = temporary / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(project / path, target)
 
 
 def sentences(source: Path) -> dict[str, str]:

@@ -23,6 +23,8 @@ FILES = 60
 """Files of a folder that the page lists; the record has all."""
 NEIGHBOURS = 40
 """Jobs of a rule that a record or a chain lists."""
+VERDICT = "write_verdict"
+"""Rule of the audit that the page shows."""
 COSTS = ("seconds", "cpu_seconds", "gpu_seconds")
 
 
@@ -94,7 +96,8 @@ def describe_run(jobs: Jobs) -> dict[str, Any]:
         "root": jobs.results.root,
         **{cost: sum(getattr(one, cost) for one in records) for cost in COSTS},
         "start": min((one.start.isoformat() for one in records), default=None),
-        "end": max((one.end.isoformat() for one in records), default=None),
+        # The audit's own job ends after it has said what it found.
+        "end": max((one.end.isoformat() for one in records if one.rule != VERDICT), default=None),
         "commits": [[commit, changed, n] for (commit, changed), n in commits.most_common()],
         "devices": sorted({one.device for one in records}),
         "problems": {
