@@ -7,10 +7,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from toffee.audit.content import check_bytes
 from toffee.audit.findings import exit_code
+from toffee.audit.graph import check_graph
 from toffee.audit.run import audit
+from toffee.audit.schema import check_schema
 from toffee.models.download import write_manifest
 from toffee.provenance.code import code_digest
+from toffee.provenance.results import Results
 
 from .conftest import INDEX, JOBS, MODEL, ROOT, SHARD, TABLE, play
 
@@ -18,7 +22,6 @@ from .conftest import INDEX, JOBS, MODEL, ROOT, SHARD, TABLE, play
 def audited(run, tier="graph"):
     """Findings of the run, with its own files of the repository."""
     from toffee.audit import run as module
-    from toffee.provenance.results import Results
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "Results", lambda folder: Results(folder, run.project))
@@ -146,9 +149,11 @@ def test_an_input_edge_removed(run):
 def test_two_producers(run):
     def claim(content):
         content["outputs"][INDEX] = content["outputs"][TABLE]
+        content["output"]["more"] = INDEX
 
     run.edit(TABLE, claim)
-    assert caught(audited(run), "graph", INDEX)
+    (finding,) = [f for f in audited(run) if f.expected == "one producer"]
+    assert finding.tier == "graph" and finding.file == INDEX
 
 
 def test_a_cycle(run):
@@ -239,3 +244,64 @@ def test_tiers_are_checked_down_to_the_one_asked_for(run):
     flip(run.path(SHARD))
     assert audited(run, "schema") == []
     assert exit_code(audited(run, "bytes")) == 20
+
+
+def test_an_edited_configuration(run):
+    (path,) = (run.folder / "records" / "config").glob("*.json")
+    path.write_text(path.read_text().replace("tiny", "tyni"))
+    assert caught(audited(run), "graph", f"records/config/{path.name}")
+
+
+def test_a_folder_whose_list_is_not_its_digest(run):
+    def shorten(content):
+        content["outputs"][MODEL]["files"] = {}
+
+    run.edit(MODEL, shorten)
+    assert caught(audited(run, "schema"), "schema", "records/models/clip.json")
+
+
+def test_a_record_in_anothers_place(run):
+    shutil.copy(run.record(TABLE), run.folder / "records" / "tables" / "better.csv.json")
+    assert caught(audited(run, "schema"), "schema", "records/tables/better.csv.json")
+
+
+def test_a_record_that_writes_elsewhere(run):
+    """Replay would write there."""
+
+    def elsewhere(content):
+        content["output"] = {"csv": "/etc/passwd"}
+        content["outputs"] = {"/etc/passwd": content["outputs"][TABLE]}
+
+    run.edit(TABLE, elsewhere)
+    (finding,) = audited(run, "schema")
+    assert "expected paths below results/tiny" in finding.found
+
+
+def test_a_file_that_was_lost_and_made_again_is_no_lie(run, monkeypatch):
+    """Its bytes are the same, so what was made from it stays as it is."""
+    monkeypatch.chdir(run.project)
+    run.path(TABLE).unlink()
+    play(*JOBS[4])
+    assert audited(run) == []
+
+
+def test_what_a_killed_job_left_is_no_lie(run):
+    (run.folder / "tables" / ".dataset.0a1b2c3d.tmp.csv").write_text("half")
+    (run.folder / "records" / "tables" / ".dataset.csv.0a1b2c3d.tmp.json").write_text("{")
+    assert audited(run) == []
+
+
+def test_a_chain_can_be_audited_while_others_work(run):
+    """The page's verdict: an old page, and files whose record is yet to come, do not matter."""
+    run.record(f"{ROOT}/report.html").unlink()
+    (run.folder / "half.h5").write_text("half")
+    results = Results(run.folder, run.project).only([TABLE])
+    assert not [*check_schema(results), *check_bytes(results), *check_graph(results)]
+    flip(run.path(SHARD))
+    assert caught(check_bytes(results), "bytes", SHARD)
+
+
+def test_a_finding_is_one_line(run):
+    (run.folder / "a\nbytes: b: expected c, found d").write_text("")
+    (finding,) = audited(run, "bytes")
+    assert len(str(finding).splitlines()) == 1

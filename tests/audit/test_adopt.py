@@ -1,0 +1,54 @@
+"""Results that were copied here: what Snakemake is told of them."""
+
+import json
+import os
+import time
+
+from toffee.provenance.adopt import ONLY_PLANNING, adopt, metadata_path
+from toffee.provenance.params import shown
+
+from .conftest import JOBS, ROOT, SHARD, TABLE, play
+
+
+def metadata(output):
+    return json.loads(metadata_path(".snakemake", output).read_text())
+
+
+def test_values_inputs_checksums_and_times(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    record = json.loads(run.record(SHARD).read_text())
+    os.utime(SHARD)  # as a copy has it
+    assert adopt(ROOT) == len(JOBS)
+    told = metadata(SHARD)
+    assert told["params"] == sorted(shown(*pair) for pair in record["params"].items())
+    assert told["input"] == sorted(record["inputs"])
+    checksums = {path: f"sha256:{read['sha256']}" for path, read in record["inputs"].items()}
+    assert told["input_checksums"] == checksums
+    assert os.stat(SHARD).st_mtime_ns == record["outputs"][SHARD]["mtime_ns"]
+    assert adopt(ROOT) == 0
+
+
+def test_other_results_in_the_same_place_are_told_anew(run, monkeypatch):
+    """Snakemake remembers the results that were here before; these were made with other values."""
+    monkeypatch.chdir(run.project)
+    adopt(ROOT)
+    known = metadata(TABLE)
+    place = metadata_path(".snakemake", TABLE)
+    place.write_text(json.dumps(known | {"params": ["max_copy_rate = 0.9"]}))
+    assert adopt(ROOT) == 0
+    os.utime(run.record(TABLE), ns=(time.time_ns(), time.time_ns()))
+    assert adopt(ROOT) == 1 and metadata(TABLE) == known
+
+
+def test_new_jobs_of_the_same_folder_are_told(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    adopt(ROOT)
+    metadata_path(".snakemake", SHARD).unlink()
+    play(*JOBS[2])
+    assert adopt(ROOT) == 1
+
+
+def test_an_audits_dry_run_tells_nothing(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    monkeypatch.setenv(ONLY_PLANNING, "1")
+    assert adopt(ROOT) == 0 and not metadata_path(".snakemake", SHARD).exists()
