@@ -3,6 +3,7 @@
 python -m toffee.report.readme results/tiny README.md        rewrites what stands between its marks
 """
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ CONDITIONS = ("all photos", "class prompt", "token prompt")
 
 BLOCKS = {
     "measured": (
-        Part("Benchmark, against all photos", "dreambench", METRICS, "all photos", r"^(?!gap)"),
+        Part("Benchmark, against all photos", "dreambench", METRICS, "all photos", r"^\w+$"),
         Part(
             "Refiner",
             "refiner",
@@ -60,14 +61,14 @@ BLOCKS = {
         ),
     ),
     "tables": (
-        Part("Generation by what ToffeeNet is trained on", "variants", METRICS[:3], "generation;"),
+        Part("Generation by what ToffeeNet is trained on", "variants", METRICS[:3], "generation"),
         Part(
             "Editing by what it is trained on",
             "variants",
             ("dino_inside", "histogram_inside", "dino_masked", "clip_t", "outside_error"),
             "editing; all edits",
         ),
-        Part("Reconstruction", "reconstruction", ("seg_dino", "clip_t", "dino")),
+        Part("Reconstruction, by p", "reconstruction", ("seg_dino", "clip_t", "dino")),
         Part("Subject cut out, or its whole photo", "segmentation", METRICS[:3]),
         Part("λ at inference", "strength", METRICS[:3]),
         Part(
@@ -104,7 +105,8 @@ def _part(part: Part, results: Path) -> str:
         table = pd.read_csv(path, dtype={"setting": str}).fillna({"setting": ""})
     except OSError as error:
         raise ToffeeError(f"{path}: {error.strerror}, expected the tables of a run") from None
-    rows = table["method"].str.contains(part.methods) & table["metric"].isin(part.metrics)
+    wanted = [bool(re.search(part.methods, method)) for method in table["method"]]
+    rows = pd.Series(wanted, index=table.index) & table["metric"].isin(part.metrics)
     rows &= table["setting"].str.contains(part.setting, regex=False)
     table = table[rows & (table["source"] == "measured")]
     if table.empty:
