@@ -76,13 +76,15 @@ CONFIG = {
 
 def real_project(folder: Path, zoo: Path) -> Project:
     """The project as it is, with a zoo of random weights."""
-    for name in ("rules", "envs", "config"):
+    for name in ("rules", "envs", "config", "profiles"):
         shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "Snakefile", folder)
+    for name in ("Snakefile", "CITATION.cff", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("scripts", "report", "toffee"):
         shutil.copytree(ROOT / "workflow" / name, folder / "workflow" / name, ignore=ignored)
-    configure(folder, CONFIG | {"models": {"zoo": str(zoo)}})
+    shutil.copytree(zoo, folder / "workflow" / "zoo")
+    configure(folder, CONFIG)
     return Project(folder)
 
 
@@ -107,7 +109,7 @@ def chain(random_zoo, tmp_path_factory):
         generation = shard.column("kind") == "generation"
         middle = float(np.median(shard.column("text_alignment")[generation]))
     thresholds = CONFIG["filter"] | {"min_text_alignment": middle}
-    configure(project.folder, CONFIG | {"models": {"zoo": str(random_zoo)}, "filter": thresholds})
+    configure(project.folder, CONFIG | {"filter": thresholds})
     run(project, *TARGETS)
     return project, results
 
@@ -205,7 +207,7 @@ def test_a_forged_table_is_not_what_its_job_writes(chain, tmp_path):
     project, results = chain
     shutil.copytree(results, tmp_path / "chain")
     table, name = tmp_path / "chain/tables/strength.csv", "results/chain/tables/strength.csv"
-    table.write_text(table.read_text().replace("toffeenet,λ = 1.5", "toffeenet,λ = 1.6"))
+    table.write_text(table.read_text().replace("λ = 1.5", "λ = 1.6"))
     record = tmp_path / "chain/records/tables/strength.csv.json"
     content = json.loads(record.read_text())
     size = {"sha256": file_digest(table), "size": table.stat().st_size}

@@ -20,15 +20,10 @@ class Named(list):
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__(values.values())
         self._values = dict(values)
+        self.__dict__.update(values)  # before the list's own methods: a file may be called index
 
     def __getitem__(self, key: Any) -> Any:
         return self._values[key] if isinstance(key, str) else super().__getitem__(key)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
     def items(self):
         return self._values.items()
