@@ -11,4 +11,5 @@ if __name__ == "__main__":
             results=Path(snakemake.params.results),
             out=Path(snakemake.output.metadata),
             source=Path(snakemake.output.source),
+            targets=snakemake.input,
         )

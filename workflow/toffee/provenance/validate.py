@@ -109,6 +109,12 @@ def sample(graph: list[Entity]) -> list[Entity]:
         if not looks <= seen or not _types(entity) <= JOBS | DATA:
             kept.add(name)
         seen |= looks
+    # A parameter is recommended to have an example; with the jobs left out it may lose all of them.
+    examples = {}
+    for name, entity in entities.items():
+        for parameter in _references(entity.get("exampleOfWork")):
+            examples.setdefault(parameter, name)
+    kept.update(examples.values())
     waiting = list(kept)
     for name in waiting:
         near = [parents[name]] if name in parents else []

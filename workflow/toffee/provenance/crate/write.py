@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,7 +34,13 @@ SHARDS = "dataset/shards/"
 INDEX = "dataset/index.parquet"
 
 
-def write_crate(results: Path, out: Path, source: Path, project: Path = PROJECT) -> None:
+def write_crate(
+    results: Path,
+    out: Path,
+    source: Path,
+    project: Path = PROJECT,
+    targets: Sequence[str] = (),
+) -> None:
     """Describe a results folder by the records that lie in it, as a Workflow Run RO-Crate.
 
     RO-Crate 1.1, profile Provenance Run Crate 0.5. The crate's root is the results folder. Every
@@ -44,6 +51,8 @@ def write_crate(results: Path, out: Path, source: Path, project: Path = PROJECT)
         out: the metadata file, `ro-crate-metadata.json` in the results folder.
         source: a folder of the results folder, for a copy of the workflow (see `source`).
         project: the checkout that is copied.
+        targets: files whose jobs, and those behind them, are described alone: an older page or
+            verdict of the same folder goes away after this.
 
     Raises:
         ToffeeError: there are no records, one of them is not valid, or `out` and `source` lie
@@ -51,6 +60,8 @@ def write_crate(results: Path, out: Path, source: Path, project: Path = PROJECT)
     """
     results, out, source = Path(results), Path(out), Path(source)
     found = Results(results, project)
+    if targets:
+        found = found.only(targets)
     if found.problems:
         path, expected, was = found.problems[0]
         raise ToffeeError(f"{path}: expected {expected}, found {was}")
