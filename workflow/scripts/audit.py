@@ -5,4 +5,4 @@ from toffee.job import job
 
 if __name__ == "__main__":
     with job(snakemake):
-        require_clean(snakemake.params.results)
+        require_clean(folder=snakemake.params.results)

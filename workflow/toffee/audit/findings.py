@@ -43,7 +43,7 @@ def verdict(findings: Iterable[Finding]) -> str:
     return next((tier for tier, number in EXIT_CODES.items() if number == code), "clean")
 
 
-def write_verdict(findings: list[Finding], out: str | Path) -> None:
+def write_findings(findings: list[Finding], out: str | Path) -> None:
     """Write the verdict, the number of findings and the time, then the findings, tab-separated."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     rows = [("verdict", verdict(findings), f"{len(findings)} findings", now)]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toffee.audit.content import check_bytes
-from toffee.audit.findings import TIERS, Finding, verdict
+from toffee.audit.findings import TIERS, Finding, verdict, write_findings
 from toffee.audit.graph import check_graph
 from toffee.audit.replay import check_replay, known_jobs
 from toffee.audit.schema import check_schema
@@ -56,6 +56,11 @@ def audit(
             findings.append(finding)
             say(finding)
     return findings
+
+
+def write_verdict(folder: str | Path, targets: Sequence[str], out: str | Path) -> None:
+    """Write what an audit of files and all that they were made from finds; it fails nothing."""
+    write_findings(audit(folder, targets=targets), out)
 
 
 def require_clean(folder: str | Path) -> None:
