@@ -7,7 +7,6 @@ from toffee.config import ZooSource
 from toffee.files import file_digest
 from toffee.models.download import manifest_files
 from toffee.provenance.code import code_digest
-from toffee.provenance.crate.source import copied_files
 from toffee.provenance.digests import tree_digest
 
 

@@ -9,8 +9,7 @@ WHOLE = CONFIG.report.scope == "whole"
 TOLD_TABLES = table_files([*TABLES, *(MORE_TABLES if WHOLE else [])])
 TOLD_FIGURES = figure_files([*FIGURES, *(MORE_FIGURES if WHOLE else [])])
 
-# What the crate copies; what the page is made of besides code, and the captions of what it shows.
-CRATE_FILES = checked(copied_files, Path(workflow.basedir))
+# What the page is made of besides code, and the captions of what it shows.
 PAGE_FILES = project_files("workflow/toffee/report/site/page", "**/*")
 CAPTIONS = project_files("workflow/report", "*.rst")
 
@@ -61,7 +60,6 @@ rule write_crate:
         mem_mb=4000,
     params:
         results=RESULTS,
-        source_digest=digest_of_all(CRATE_FILES),
         code=code_digest("write_crate"),
     script:
         "../workflow/scripts/write_crate.py"

@@ -3,6 +3,8 @@
 The rules and scripts lie outside of the results folder, which is the crate's root. An address of
 the repository would say which commit was meant, not what ran, and an auditor without a network
 could not read it. The copy is small (about 1 MB), keeps the repository's layout, and has digests.
+It is the workflow as it was when the crate was written: a comment that is edited later makes no new
+one.
 """
 
 import re
