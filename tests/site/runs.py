@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from toffee.evaluation.tables import TABLE
+from toffee.provenance.digests import tree_digest
 from toffee.provenance.record import seal
 from toffee.report.site.write import write_site
 from toffee.storage import ShardWriter
@@ -58,7 +59,8 @@ class Run:
         made = {path: {"sha256": sha(path), "size": 12_345, "mtime_ns": 1} for path in outputs}
         if files:
             inside = {name: {"sha256": sha(name), "size": 7, "mtime_ns": 1} for name in files}
-            made = {path: {"sha256": sha(path), "size": 99, "files": inside} for path in outputs}
+            folder = {"sha256": tree_digest(inside), "size": 99, "files": inside}
+            made = {path: folder for path in outputs}
         self.time += timedelta(seconds=1)
         record: dict[str, Any] = {
             "version": 1,

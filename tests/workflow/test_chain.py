@@ -206,15 +206,15 @@ def test_a_forged_table_is_not_what_its_job_writes(chain, tmp_path):
 
     project, results = chain
     shutil.copytree(results, tmp_path / "chain")
-    table, name = tmp_path / "chain/tables/strength.csv", "results/chain/tables/strength.csv"
-    table.write_text(table.read_text().replace("λ = 1.5", "λ = 1.6"))
-    record = tmp_path / "chain/records/tables/strength.csv.json"
+    table, name = tmp_path / "chain/tables/dreambooth.csv", "results/chain/tables/dreambooth.csv"
+    table.write_text(table.read_text().replace("text_only", "text_best"))
+    record = tmp_path / "chain/records/tables/dreambooth.csv.json"
     content = json.loads(record.read_text())
     size = {"sha256": file_digest(table), "size": table.stat().st_size}
     content["outputs"][name] |= size
     record.write_text(json.dumps(seal(content)))
     assert name not in toffee(project, "audit", str(tmp_path / "chain")).stdout
-    done = toffee(project, "audit", str(tmp_path / "chain"), "--job", "tabulate_strength")
+    done = toffee(project, "audit", str(tmp_path / "chain"), "--job", "tabulate_dreambooth")
     assert done.returncode == 40
     assert f"replay: {name}: " in done.stdout
 
