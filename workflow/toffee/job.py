@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from toffee.errors import ToffeeError
 from toffee.files import is_disk_full
+from toffee.interruption import EXIT_STATUS, Interrupted, listening
 from toffee.provenance.record import recorded
 
 
@@ -47,7 +48,8 @@ def job(snakemake: Any) -> Iterator[None]:
     and a record of what was read, written and spent stands beside the outputs at the end.
 
     A `ToffeeError`, or a full disk anywhere, becomes one line in the log and on standard error and
-    exit status 1. Any other error is a bug and keeps its traceback.
+    exit status 1; SIGTERM (see `toffee.interruption`) one line and status 143. Any other error is a
+    bug and keeps its traceback.
 
     Args:
         snakemake: the object that Snakemake hands to scripts (`rule`, `wildcards`, `threads`,
@@ -63,11 +65,13 @@ def job(snakemake: Any) -> Iterator[None]:
         sys.stdout, sys.stderr = Tee(streams[0], log), Tee(streams[1], log)
         start = time.monotonic()
         try:
-            with recorded(snakemake):
+            with listening(), recorded(snakemake):
                 yield
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
         except ToffeeError as error:
             fail(f"{name}: {error}")
+        except Interrupted as error:
+            fail(f"{name}: stopped by SIGTERM; {error}", EXIT_STATUS)
         except Exception as error:
             if not is_disk_full(error):
                 import traceback
@@ -79,10 +83,10 @@ def job(snakemake: Any) -> Iterator[None]:
             sys.stdout, sys.stderr = streams
 
 
-def fail(line: str) -> None:
-    """Print one line on standard error and leave with status 1."""
+def fail(line: str, status: int = 1) -> None:
+    """Print one line on standard error and leave with this status."""
     print(f"error: {line}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(status)
 
 
 def use_threads(threads: int) -> None:

@@ -32,6 +32,7 @@ from PIL import Image
 
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path, disk_full_as_error
+from toffee.interruption import deferred, stop_if_interrupted
 
 SCHEMA = "toffee-shard/1"
 MINIMUM_QUALITY = 95
@@ -89,7 +90,7 @@ class ShardWriter:
 
     Used as a context manager. Leaving it normally writes the HDF5 file under a temporary name and
     renames it to `path`; leaving it with an exception keeps `<path>.partial`, from which the next
-    writer of the same identity resumes:
+    writer of the same identity resumes. So does SIGTERM, after the batch that is being drawn:
 
         with ShardWriter(path, total=len(plan), identity=identity, images={"target": "jpeg"},
                          columns={"sample_id": "str"}) as writer:
@@ -222,6 +223,7 @@ class ShardWriter:
         Raises:
             ToffeeError: a name or length does not fit, an array has the wrong type, there are more
                 rows than `total`, or the disk is full (committed batches stay).
+            Interrupted: the job was asked to stop and rows are missing; the batch is committed.
         """
         rows = self._rows(columns, images)
         if rows == 0:
@@ -241,6 +243,8 @@ class ShardWriter:
         with disk_full_as_error(self.path):
             self._end = self._write_record(payload, self._end)
         self.done += rows
+        if self.done < self.total:
+            stop_if_interrupted(f"{self.done} of {self.total} rows are kept in {self.partial}")
 
     def _rows(self, columns: Mapping[str, Sequence], images: Mapping[str, Sequence]) -> int:
         for kind, given, expected in (
@@ -373,6 +377,8 @@ class ShardWriter:
             file["sha256"][name][...] = np.array(digests[name], dtype="S64")
 
     def __enter__(self) -> "ShardWriter":
+        self._deferred = deferred()
+        self._deferred.__enter__()
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
@@ -381,6 +387,7 @@ class ShardWriter:
                 self.close()
         finally:
             self._journal.close()
+            self._deferred.__exit__(None, None, None)
 
 
 class Shard:
