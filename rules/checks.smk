@@ -3,10 +3,19 @@
 Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are there.
 """
 
+import time
+
 from toffee.errors import ToffeeError
 from toffee.provenance.adopt import adopt
+from toffee.provenance.failures import failures, told
 from toffee.provenance.params import named
 from toffee.targets import requested, stop, unknown_target
+
+BEGIN = time.time()
+
+
+onerror:
+    print(told(failures(RESULTS, BEGIN)), file=sys.stderr, end="")
 
 
 def checked(function, *arguments):

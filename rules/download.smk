@@ -1,7 +1,8 @@
 """Base models.
 
 Needs: the catalogue of models (config/models.yaml) and the zoo, or the hub.
-Gives: models/<role>/ for every role.
+Gives: models/<role>/ for every role. On a cluster this runs where Snakemake runs: compute nodes may have
+no way out.
 """
 
 
@@ -16,6 +17,7 @@ rule download_model:
         log_of("download_model/{role}"),
     benchmark:
         benchmark_of("download_model/{role}")
+    localrule: True
     conda:
         "../envs/toffee.yaml"
     threads: 1

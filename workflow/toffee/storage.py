@@ -13,6 +13,10 @@ in the middle of a flush can leave a file that no longer opens. A batch counts a
 record is whole on disk; what a kill or a full disk tore off is cut away on the next start. The HDF5
 file is made from the finished journal in one go, row by row, and renamed. So a shard's bytes depend
 on its content alone: not on how often the job was killed, and not on the size of the batches.
+
+With the environment variable TOFFEE_KEEP_JOURNALS a finished file's journal stays, and the file can
+be made from it again. It is for jobs that share one submission: when a later one of them fails,
+Snakemake runs all of them again.
 """
 
 import fcntl
@@ -36,6 +40,8 @@ from toffee.interruption import deferred, stop_if_interrupted
 
 SCHEMA = "toffee-shard/1"
 MINIMUM_QUALITY = 95
+KEEP_JOURNALS = "TOFFEE_KEEP_JOURNALS"
+PARTIAL = ".partial"
 
 ImageFormat = Literal["jpeg", "png", "mask"]
 ColumnType = Literal["str", "int", "float"]
@@ -124,7 +130,7 @@ class ShardWriter:
         quality: int = MINIMUM_QUALITY,
     ) -> None:
         self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + ".partial")
+        self.partial = self.path.with_name(self.path.name + PARTIAL)
         self.total = int(total)
         self.identity = identity
         self.images = dict(images)
@@ -301,7 +307,7 @@ class ShardWriter:
             raise ToffeeError(f"{self.path}, row {row}, image {name}: {error}") from error
 
     def close(self) -> None:
-        """Make the finished file from the journal and remove the journal.
+        """Make the finished file from the journal and remove the journal, if it is not to be kept.
 
         The file is made in memory, which takes about twice its size.
 
@@ -315,7 +321,8 @@ class ShardWriter:
             )
         with atomic_path(self.path) as temporary:
             self._write_hdf5(temporary)
-        self.partial.unlink()
+        if KEEP_JOURNALS not in os.environ:
+            self.partial.unlink()
         self._journal.close()
 
     def _write_hdf5(self, path: Path) -> None:

@@ -132,7 +132,8 @@ class Recorder:
         }
 
     def _mark(self, attempt: Mapping[str, Any]) -> None:
-        write_text(self.started, json.dumps({"attempts": [*self.earlier, attempt]}) + "\n")
+        mark = {"log": str(self.snakemake.log[0]), "attempts": [*self.earlier, attempt]}
+        write_text(self.started, json.dumps(mark) + "\n")
 
 
 def seal(record: Mapping[str, Any]) -> dict[str, Any]:

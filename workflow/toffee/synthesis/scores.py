@@ -17,7 +17,7 @@ from toffee.progress import progress
 from toffee.storage import Shard, ShardWriter
 from toffee.synthesis.filter import SCORES
 from toffee.synthesis.plan import read_plan
-from toffee.synthesis.stage import identity, subject_images, subject_masks
+from toffee.synthesis.stage import forget_journals, identity, subject_images, subject_masks
 
 TEXTS = ("sample_id", "subject", "class_word", "kind", "prompt", "source_prompt")
 LAYOUT = {
@@ -173,3 +173,4 @@ def score_shard(
             }
             values = {name: list(part[name]) for name in (*TEXTS, "attempt")}
             writer.append(values | {name: score.tolist() for name, score in scores.items()}, files)
+    forget_journals(refined)

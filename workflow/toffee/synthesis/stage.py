@@ -13,7 +13,7 @@ from toffee.diffusion import batches
 from toffee.progress import progress
 from toffee.provenance.digests import sha256_of
 from toffee.seeds import noise, seed_of
-from toffee.storage import ImageFormat, ShardWriter
+from toffee.storage import PARTIAL, ImageFormat, ShardWriter
 from toffee.synthesis.plan import read_plan
 
 
@@ -73,6 +73,16 @@ def draw_stage(
                     for name in images
                 },
             )
+
+
+def forget_journals(stage_file: str | Path) -> None:
+    """Remove the journals that a shard's stages kept: nobody will make its files again.
+
+    stage_file: the file of any of the shard's stages.
+    """
+    stage_file = Path(stage_file)
+    for journal in stage_file.parents[1].glob(f"*/{stage_file.name}{PARTIAL}"):
+        journal.unlink()
 
 
 def subject_images(rows: pd.DataFrame, root: str | Path, resolution: int) -> torch.Tensor:

@@ -1,0 +1,222 @@
+"""A real SLURM on this machine alone: munged, slurmctld and two slurmd on loopback, two fake GPUs.
+
+Debian's packages `munge slurmctld slurmd slurm-client` and root are enough; there is no accounting
+and no systemd. Every daemon is a child that is stopped by its process id.
+
+    python tests/slurm/cluster.py -- snakemake --profile slurm   # a command with a cluster around it
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+DAEMONS = ("munged", "slurmctld", "slurmd")
+# Not elsewhere: Snakemake's executor clears SLURM_CONF for the steps of a job.
+CONF = Path("/etc/slurm")
+MARK = "# Written by Toffee's tests/slurm/cluster.py: a cluster for tests, on loopback.\n"
+NODES = ("toffee1", "toffee2")
+GPU_NODE = NODES[0]
+GPUS = ("/dev/null", "/dev/zero")  # any character device will do
+CPUS, MEMORY_MB = 2, 12000
+
+
+def missing() -> str | None:
+    """Why no cluster can be started here; None where it can."""
+    absent = [name for name in (*DAEMONS, "sbatch") if not shutil.which(name)]
+    if absent:
+        return f"SLURM is missing ({', '.join(absent)}): apt-get install munge slurmctld slurmd"
+    if os.geteuid() != 0:
+        return "starting SLURM's daemons takes root"
+    conf = CONF / "slurm.conf"
+    if conf.exists() and not conf.read_text().startswith(MARK):
+        return f"{conf} is not ours: there is a SLURM on this machine already"
+    return None
+
+
+def slurm_conf(folder: Path, ports: list[int]) -> str:
+    """slurm.conf of a cluster whose state and logs live in `folder`."""
+    controller, *nodes = ports
+    lines = [
+        "ClusterName=toffee",
+        f"SlurmctldHost={socket.gethostname()}(127.0.0.1)",
+        f"SlurmctldPort={controller}",
+        "SlurmUser=root",
+        "SlurmdUser=root",
+        "AuthType=auth/munge",
+        "ProctrackType=proctrack/linuxproc",
+        "TaskPlugin=task/none",
+        "SwitchType=switch/none",
+        "MpiDefault=none",
+        "JobAcctGatherType=jobacct_gather/none",
+        "AccountingStorageType=accounting_storage/none",
+        "SelectType=select/cons_tres",
+        "SelectTypeParameters=CR_Core_Memory",
+        "GresTypes=gpu",
+        "ReturnToService=2",
+        "MinJobAge=300",
+        "KillWait=5",
+        "SlurmdTimeout=20",
+        "SlurmctldTimeout=20",
+        "SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0",
+        "JobRequeue=1",
+        f"StateSaveLocation={folder}/state",
+        f"SlurmdSpoolDir={folder}/spool-%n",
+        f"SlurmctldPidFile={folder}/slurmctld.pid",
+        f"SlurmdPidFile={folder}/slurmd-%n.pid",
+        f"SlurmctldLogFile={folder}/slurmctld.log",
+        f"SlurmdLogFile={folder}/slurmd-%n.log",
+    ]
+    for name, port in zip(NODES, nodes, strict=True):
+        gres = f" Gres=gpu:{len(GPUS)}" if name == GPU_NODE else ""
+        lines.append(
+            f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port} "
+            f"CPUs={CPUS} RealMemory={MEMORY_MB}{gres}"
+        )
+    lines.append(f"PartitionName=all Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE")
+    return MARK + "\n".join(lines) + "\n"
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports of loopback that nobody uses."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class Cluster:
+    """The running cluster, a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """folder: an empty one, for state, spool and logs."""
+        self.folder = Path(folder)
+        self.daemons: dict[str, subprocess.Popen] = {}
+
+    def __enter__(self) -> "Cluster":
+        reason = missing()
+        if reason:
+            raise RuntimeError(reason)
+        for name in ("state", *(f"spool-{node}" for node in NODES)):
+            (self.folder / name).mkdir(parents=True)
+        CONF.mkdir(exist_ok=True)
+        ports = free_ports(1 + len(NODES))
+        (CONF / "slurm.conf").write_text(slurm_conf(self.folder, ports))
+        gres = "".join(f"NodeName={GPU_NODE} Name=gpu File={device}\n" for device in GPUS)
+        (CONF / "gres.conf").write_text(MARK + gres)
+        try:
+            self._start_munge()
+            self.start("slurmctld")
+            for node in NODES:
+                self.start(node)
+            self.wait_until_idle()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for name in reversed(list(self.daemons)):
+            self.stop(name)
+        for name in ("slurm.conf", "gres.conf"):
+            (CONF / name).unlink(missing_ok=True)
+
+    def _start_munge(self) -> None:
+        if subprocess.run(["munge", "-n"], capture_output=True).returncode == 0:
+            return  # one runs already
+        run = Path("/run/munge")
+        run.mkdir(exist_ok=True)
+        run.chmod(0o755)
+        os.chown(run, 0, 0)
+        key = self.folder / "munge.key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o600)
+        self.daemons["munged"] = self._spawn(
+            "munged",
+            ["munged", "--foreground", "--force", f"--key-file={key}"]
+            + [f"--seed-file={self.folder}/munge.seed", f"--pid-file={self.folder}/munged.pid"]
+            + [f"--log-file={self.folder}/munged.log"],
+        )
+        wait_for(lambda: subprocess.run(["munge", "-n"], capture_output=True).returncode == 0)
+
+    def start(self, name: str) -> None:
+        """Start `slurmctld` or the slurmd of a node."""
+        command = ["slurmctld", "-D"] if name == "slurmctld" else ["slurmd", "-D", "-N", name]
+        self.daemons[name] = self._spawn(name, command)
+
+    def stop(self, name: str) -> None:
+        """Stop a daemon by its process id."""
+        daemon = self.daemons.pop(name)
+        daemon.terminate()
+        try:
+            daemon.wait(20)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
+
+    def _spawn(self, name: str, command: list[str]) -> subprocess.Popen:
+        with open(self.folder / f"{name}.out", "a") as out:
+            return subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+
+    def wait_until_idle(self, seconds: float = 30) -> None:
+        """Wait until all nodes take jobs."""
+        states = ["sinfo", "--noheader", "--Node", "--format=%t"]
+        try:
+            wait_for(lambda: slurm(*states, check=False).split() == ["idle"] * len(NODES), seconds)
+        except TimeoutError:
+            logs = [self.folder / "slurmctld.log", *(self.folder / f"{n}.out" for n in NODES)]
+            tails = "\n".join(f"{log}:\n{log.read_text()[-1500:]}" for log in logs if log.exists())
+            raise TimeoutError(f"the cluster did not come up\n{tails}") from None
+
+
+def slurm(*command: str, check: bool = True) -> str:
+    """Output of one of SLURM's commands."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def wait_for(condition, seconds: float = 20, pause: float = 0.1):
+    """Wait until the condition gives something true, and give that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(pause)
+    raise TimeoutError(f"{condition} after {seconds} s")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    command = [part for part in parser.parse_args().command if part != "--"]
+    reason = missing()
+    if reason:
+        print(f"error: {reason}", file=sys.stderr)
+        return 1
+    folder = Path(tempfile.mkdtemp(prefix="toffee-slurm-"))
+    try:
+        with Cluster(folder):
+            print(f"a SLURM with {len(NODES)} nodes is up; its logs are in {folder}", flush=True)
+            running = subprocess.Popen(command)
+            signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+            status = running.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

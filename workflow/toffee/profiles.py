@@ -1,0 +1,83 @@
+"""What profiles/slurm and profiles/local are made of besides their own lines.
+
+A profile is read before the Snakefile, so this looks at the command line for what decides how much
+a job needs: the set of base models (config `models.set`).
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from toffee.targets import DEFAULT, scales, stop
+
+PROJECT = Path(__file__).resolve().parents[2]
+PROFILES = PROJECT / "profiles"
+NESTED = ("default-resources", "set-resources", "set-threads")
+
+
+def settings(profile: str) -> dict[str, Any]:
+    """What each rule needs, with the site's own file laid over it.
+
+    Args:
+        profile: `slurm` or `local`, a folder of profiles/; its `site.yaml` is optional.
+    """
+    needs = _read(PROFILES / "resources" / f"{model_set(sys.argv[1:])}.yaml")
+    site = PROFILES / profile / "site.yaml"
+    return laid_over(needs, _read(site)) if site.is_file() else needs
+
+
+def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a profile over those of another: resources entry by entry, other keys whole."""
+    merged = dict(below)
+    for key, value in above.items():
+        if key in NESTED and key in below:
+            deep = key == "set-resources"
+            merged[key] = _entries(below[key], value, deep)
+        else:
+            merged[key] = value
+    return merged
+
+
+def model_set(arguments: Sequence[str]) -> str:
+    """The set of base models that a command line of Snakemake asks for.
+
+    Args:
+        arguments: those behind `snakemake`.
+    """
+    from snakemake.cli import get_argument_parser
+
+    given = get_argument_parser().parse_known_args(arguments)[0]
+    files = [Path(path) for path in given.configfile or []]
+    scale = next((str(one)[6:] for one in given.config or [] if str(one)[:6] == "scale="), DEFAULT)
+    if not files and scale != DEFAULT:
+        known = scales(PROJECT / "config")
+        files = [known[scale]] if scale in known else []
+    found = DEFAULT
+    for path in files:
+        if path.is_file():  # Snakemake says so where it is none
+            found = (_read(path).get("models") or {}).get("set", found)
+    if not (PROFILES / "resources" / f"{found}.yaml").is_file():
+        stop(f"profiles/resources/{found}.yaml is missing: what jobs with models.set {found} need")
+    return found
+
+
+def _entries(below: Mapping[str, Any], above: Any, deep: bool) -> dict[str, Any]:
+    if not isinstance(above, Mapping):
+        return dict(below)
+    merged = dict(below)
+    for name, value in above.items():
+        merged[name] = {**below.get(name, {}), **value} if deep else value
+    return merged
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        stop(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})")
+    if not isinstance(content, dict):
+        stop(f"{path}: expected a mapping of settings")
+    return content
