@@ -56,4 +56,5 @@ rule all:
 
 name_params()
 adopt_results()
+take_over()
 check_targets()

@@ -9,9 +9,22 @@ from toffee.errors import ToffeeError
 from toffee.provenance.adopt import adopt
 from toffee.provenance.failures import failures, told
 from toffee.provenance.params import named
-from toffee.targets import requested, stop, unknown_target
+from toffee.takeover import cancel_abandoned, take_lock
+from toffee.targets import only_looks, requested, stop, unknown_target
 
 BEGIN = time.time()
+
+
+onstart:
+    # The jobs to be run that an earlier Snakemake submitted and never saw end.
+    checked(
+        cancel_abandoned,
+        {
+            number
+            for one in workflow.dag.needrun_jobs()
+            for number in workflow.persistence.external_jobids(one)
+        },
+    )
 
 
 onerror:
@@ -39,6 +52,12 @@ def adopt_results():
     jobs = checked(adopt, RESULTS) if workflow.is_main_process else 0
     if jobs:
         print(f"{RESULTS}: {jobs} jobs are known from their records", file=sys.stderr)
+
+
+def take_over():
+    """After a kill of Snakemake the next one starts without `--unlock`."""
+    if workflow.is_main_process and not only_looks(sys.argv):
+        take_lock(RESULTS)
 
 
 def check_targets():

@@ -3,7 +3,7 @@
 Debian's packages `munge slurmctld slurmd slurm-client` and root are enough; there is no accounting
 and no systemd. Every daemon is a child that is stopped by its process id.
 
-    python tests/slurm/cluster.py -- snakemake --profile slurm   # a command with a cluster around it
+    python tests/slurm/cluster.py -- snakemake --profile slurm   # a command with a cluster
 """
 
 import argparse

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from toffee.errors import ToffeeError
 
+KEEP_JOURNALS = "TOFFEE_KEEP_JOURNALS"
+"""Environment variable: the journals of finished files stay (see `toffee.storage`)."""
+
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{8}\.(tmp|old)(\..*)?$")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from toffee.errors import ToffeeError
-from toffee.files import is_disk_full
+from toffee.files import KEEP_JOURNALS, is_disk_full
 from toffee.interruption import EXIT_STATUS, Interrupted, listening
 from toffee.provenance.record import recorded
 
@@ -53,10 +53,11 @@ def job(snakemake: Any) -> Iterator[None]:
 
     Args:
         snakemake: the object that Snakemake hands to scripts (`rule`, `wildcards`, `threads`,
-            `log`, and what a record takes).
+            `resources`, `log`, and what a record takes).
     """
     name = " ".join([snakemake.rule, *(str(value) for value in snakemake.wildcards)])
     use_threads(snakemake.threads)
+    keep_journals(bool(snakemake.resources.get("keep_journal")))
     quieten_libraries()
     log_path = Path(str(snakemake.log[0]))
     log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +96,14 @@ def use_threads(threads: int) -> None:
         os.environ[variable] = str(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def keep_journals(keep: bool) -> None:
+    """Whether files that are written batch by batch can be made again (see `toffee.storage`)."""
+    if keep:
+        os.environ[KEEP_JOURNALS] = "1"
+    else:
+        os.environ.pop(KEEP_JOURNALS, None)
 
 
 def quieten_libraries() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from toffee.targets import DEFAULT, scales, stop
+from toffee.targets import DEFAULT, command_line, scales, stop
 
 PROJECT = Path(__file__).resolve().parents[2]
 PROFILES = PROJECT / "profiles"
@@ -24,7 +24,7 @@ def settings(profile: str) -> dict[str, Any]:
     Args:
         profile: `slurm` or `local`, a folder of profiles/; its `site.yaml` is optional.
     """
-    needs = _read(PROFILES / "resources" / f"{model_set(sys.argv[1:])}.yaml")
+    needs = _read(PROFILES / "resources" / f"{model_set(sys.argv)}.yaml")
     site = PROFILES / profile / "site.yaml"
     return laid_over(needs, _read(site)) if site.is_file() else needs
 
@@ -45,13 +45,12 @@ def model_set(arguments: Sequence[str]) -> str:
     """The set of base models that a command line of Snakemake asks for.
 
     Args:
-        arguments: those behind `snakemake`.
+        arguments: as `sys.argv`.
     """
-    from snakemake.cli import get_argument_parser
-
-    given = get_argument_parser().parse_known_args(arguments)[0]
-    files = [Path(path) for path in given.configfile or []]
-    scale = next((str(one)[6:] for one in given.config or [] if str(one)[:6] == "scale="), DEFAULT)
+    given = command_line(arguments)
+    files = [Path(path) for path in (given.configfile if given else None) or []]
+    values = [str(one) for one in (given.config if given else None) or []]
+    scale = next((one[6:] for one in values if one[:6] == "scale="), DEFAULT)
     if not files and scale != DEFAULT:
         known = scales(PROJECT / "config")
         files = [known[scale]] if scale in known else []

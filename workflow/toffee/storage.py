@@ -35,12 +35,11 @@ import torch
 from PIL import Image
 
 from toffee.errors import ToffeeError
-from toffee.files import atomic_path, disk_full_as_error
+from toffee.files import KEEP_JOURNALS, atomic_path, disk_full_as_error
 from toffee.interruption import deferred, stop_if_interrupted
 
 SCHEMA = "toffee-shard/1"
 MINIMUM_QUALITY = 95
-KEEP_JOURNALS = "TOFFEE_KEEP_JOURNALS"
 PARTIAL = ".partial"
 
 ImageFormat = Literal["jpeg", "png", "mask"]

@@ -1,5 +1,6 @@
 """One line for a target or a scale that does not exist: what was asked for, and what there is."""
 
+import argparse
 import difflib
 import sys
 from collections.abc import Mapping, Sequence
@@ -46,11 +47,28 @@ def requested(arguments: Sequence[str]) -> list[str]:
     Args:
         arguments: as `sys.argv`.
     """
+    given = command_line(arguments)
+    return given.targets or [] if given else []
+
+
+def only_looks(arguments: Sequence[str]) -> bool:
+    """Whether a command line of Snakemake asks for no job: a dry run, for instance."""
+    given = command_line(arguments)
+    return given is None or given.dryrun or given.unlock or given.lint is not None
+
+
+def command_line(arguments: Sequence[str]) -> argparse.Namespace | None:
+    """A command line of Snakemake as Snakemake reads it, profiles left out; None for another
+    program's.
+
+    Args:
+        arguments: as `sys.argv`.
+    """
     from snakemake.cli import get_argument_parser
 
     if "snakemake" not in Path(arguments[0]).parts[-2:]:
-        return []
-    return get_argument_parser().parse_known_args(arguments[1:])[0].targets or []
+        return None
+    return get_argument_parser().parse_known_args(arguments[1:])[0]
 
 
 def unknown_scale(name: str, known: Sequence[str]) -> str:

@@ -47,6 +47,7 @@ def as_snakemake(record: Mapping[str, Any], config: Mapping[str, Any]) -> Simple
         params=Named(record["params"]),
         wildcards=Named(record["wildcards"]),
         threads=record["threads"],
+        resources={},
         log=[record["log"]],
         config=dict(config),
     )

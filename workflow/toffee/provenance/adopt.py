@@ -79,14 +79,21 @@ def _adopt_job(path: Path, state: str | Path) -> bool:
             write_text(place, json.dumps(wanted))
             _restore_times(Path(output), made, record.end.timestamp())
             unknown = True
+        # A job that ended well after its Snakemake had been killed is not incomplete.
+        kept_path(state, output, "incomplete").unlink(missing_ok=True)
     return unknown
 
 
 def metadata_path(state: str | Path, output: str) -> Path:
     """Where Snakemake keeps what it knows of an output."""
+    return kept_path(state, output, "metadata")
+
+
+def kept_path(state: str | Path, output: str, folder: str) -> Path:
+    """Where Snakemake keeps a mark of an output in one of its folders."""
     name = urlsafe_b64encode(output.encode()).decode()
     parts = [name[i : i + NAME_MAX] for i in range(0, len(name), NAME_MAX)]
-    return Path(state, "metadata", *(f"@{part}" for part in parts[:-1]), parts[-1])
+    return Path(state, folder, *(f"@{part}" for part in parts[:-1]), parts[-1])
 
 
 def metadata_of(record: Record) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What went wrong in a run, for the end of it: the jobs without a good end, and their last lines."""
+"""What went wrong in a run, told at its end: jobs without a good end, and their last lines."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -38,6 +38,7 @@ from toffee.provenance.paths import (
 VERSION = 1
 PROJECT = PACKAGE.parents[1]
 LOCK = Path("envs", "requirements.txt")
+COSTS = ("seconds", "cpu_seconds", "gpu_seconds", "peak_memory_mb")
 
 
 @contextmanager
@@ -80,11 +81,22 @@ class Recorder:
         self.start = _process_start()
         self.path = record_path(self.root, self.outputs[0])
         self.started = self.path.with_name(self.path.name + STARTED)
-        self.earlier = read_json(self.started)["attempts"] if self.started.is_file() else []
+        self.earlier = self._earlier()
         self.path.unlink(missing_ok=True)
         for path in (*self.outputs, self.path, self.started):
             remove_leftovers(path)
         self._mark({"start": stamp(self.start)})
+
+    def _earlier(self) -> list[dict[str, Any]]:
+        """Attempts before this one: those without a good end, and where jobs share a submission,
+        which runs all of them again when one fails, also the one that had it."""
+        if self.started.is_file():
+            return read_json(self.started)["attempts"]
+        submission = self.snakemake.resources.get("keep_journal") or 1
+        if submission == 1 or not self.path.is_file():
+            return []
+        record = read_json(self.path)
+        return [*record["earlier"], {key: record[key] for key in ("start", *COSTS)}]
 
     def finish(self) -> None:
         """Write the record, and what it refers to."""

@@ -73,7 +73,8 @@ class Git(Strict):
 
 
 class Attempt(Strict):
-    """An earlier attempt that did not end well; costs are missing where it was killed."""
+    """An earlier attempt: one that did not end well (costs are missing where it was killed), or
+    that had to be repeated because another job of its submission did not."""
 
     start: Annotated[AwareDatetime, Field(strict=False)]
     seconds: Seconds | None = None

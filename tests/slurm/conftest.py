@@ -1,0 +1,135 @@
+"""The cluster of this machine, the project's small run on it, and what the faults are made with."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from .cluster import Cluster, missing, slurm, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = "tests/slurm/config.yaml"
+RESULTS = Path("results", "cluster")
+TABLES = ("base", "refiner", "views", "dreambench", "dataset")
+TARGETS = (
+    *(f"{RESULTS}/tables/{name}.csv" for name in TABLES),
+    f"{RESULTS}/dataset/hub",
+)
+# Status is asked for more often than on a real cluster, where jobs are longer.
+QUICKLY = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "5")
+
+
+class Run:
+    """A checkout in a folder of its own, and Snakemake run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = folder / RESULTS
+
+    def start(self, profile: str, *arguments: str) -> subprocess.Popen:
+        """Start Snakemake; its output goes to <profile>.log, behind that of earlier starts."""
+        command = [sys.executable, "-m", "snakemake", "--profile", profile, "--nocolor"]
+        quickly = QUICKLY if profile == "slurm" else ("--cores", "2")
+        with open(self.folder / f"{profile}.log", "a") as out:
+            return subprocess.Popen(
+                [*command, *quickly, "--configfile", CONFIG, *arguments],
+                cwd=self.folder,
+                env=os.environ | {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"},
+                stdout=out,
+                stderr=out,
+            )
+
+    def run(self, profile: str, *arguments: str, status: int = 0) -> str:
+        """Run Snakemake to its end; what it has said in all."""
+        running = self.start(profile, *arguments)
+        found = running.wait()
+        said = self.said(profile)
+        if found != status:
+            pytest.fail(f"snakemake --profile {profile}: status {found}\n{said[-6000:]}")
+        return said
+
+    def said(self, profile: str) -> str:
+        return (self.folder / f"{profile}.log").read_text()
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the dataset's and the tables' files, by path."""
+        folders = ("dataset/shards", "dataset/stages", "dataset/hub", "tables", "models")
+        files = [path for name in folders for path in (self.results / name).rglob("*")]
+        files += [*(self.results / "dataset").glob("*.parquet")]
+        return {
+            path.relative_to(self.results).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(files)
+            if path.is_file() and path.name != ".snakemake_timestamp"
+        }
+
+
+def checkout(folder: Path) -> Run:
+    """The project as a clone has it, in a new folder."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, files.split("\0")):
+        if not name.startswith("tests/") or name == CONFIG:
+            source, target = ROOT / name, folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_symlink() or source.exists():
+                shutil.copy2(source, target, follow_symlinks=False)
+    return Run(folder)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    """A running cluster; skips with the reason where there can be none."""
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    with Cluster(tmp_path_factory.mktemp("cluster")) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory) -> Run:
+    """The small run, finished without a cluster."""
+    run = checkout(tmp_path_factory.mktemp("local") / "project")
+    run.run("local", "--", *TARGETS)
+    return run
+
+
+def jobs(rule: str, state: str = "RUNNING") -> list[str]:
+    """SLURM's numbers of a rule's jobs (or of a group's, by its name) in a state."""
+    lines = slurm("squeue", "--noheader", "--states=all", "--format=%i|%T|%k").splitlines()
+    rows = [line.split("|", 2) for line in lines]
+    return [
+        number for number, found, comment in rows if found == state and f"rule_{rule}" in comment
+    ]
+
+
+def script_of(job: str, rule: str) -> psutil.Process | None:
+    """The process of a rule's script inside of a SLURM job."""
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if any(part.endswith(f".{rule}.py") for part in command) and "python" in command[0]:
+            try:
+                if process.environ().get("SLURM_JOB_ID") == job:
+                    return process
+            except psutil.Error:
+                continue
+    return None
+
+
+def running_script(rule: str, seconds: float = 120) -> tuple[str, psutil.Process]:
+    """Wait for a script of a rule to run in the cluster; its job and process."""
+
+    def found():
+        for job in [*jobs(rule), *jobs("shard")]:
+            process = script_of(job, rule)
+            if process:
+                return job, process
+        return None
+
+    return wait_for(found, seconds)
