@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from toffee.errors import ToffeeError
 from toffee.files import is_disk_full
 from toffee.interruption import EXIT_STATUS, Interrupted, listening
+from toffee.processes import allow
 from toffee.provenance.record import recorded
 
 
@@ -53,7 +54,7 @@ def job(snakemake: Any) -> Iterator[None]:
 
     Args:
         snakemake: the object that Snakemake hands to scripts (`rule`, `wildcards`, `threads`,
-            `log`, and what a record takes).
+            `log`, `resources` where there are any, and what a record takes).
     """
     name = " ".join([snakemake.rule, *(str(value) for value in snakemake.wildcards)])
     use_threads(snakemake.threads)
@@ -66,6 +67,7 @@ def job(snakemake: Any) -> Iterator[None]:
         start = time.monotonic()
         try:
             with listening(), recorded(snakemake):
+                allow(getattr(snakemake, "resources", None), snakemake.threads)
                 yield
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
         except ToffeeError as error:

@@ -27,6 +27,7 @@ from toffee.diffusion import (
 from toffee.distributed import team
 from toffee.encoded import Column, encode
 from toffee.files import atomic_path
+from toffee.launch import in_processes
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import load_unet, token_grid, widen_unet
@@ -42,6 +43,7 @@ def refiner_input(unet, latents: torch.Tensor, tokens: torch.Tensor) -> torch.Te
     return torch.cat([latents, token_grid(tokens, latents.shape[-1])], 1)
 
 
+@in_processes
 def pretrain_refiner(
     *,
     multiview: str | Path,

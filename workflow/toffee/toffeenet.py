@@ -24,6 +24,7 @@ from toffee.distributed import team
 from toffee.encoded import Column, encode
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path
+from toffee.launch import in_processes
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.models.text_to_image import TextEncoder
@@ -73,6 +74,7 @@ class Pairs:
         return len(self.prompts)
 
 
+@in_processes
 def train_toffeenet(
     *,
     index: str | Path,

@@ -17,6 +17,7 @@ from toffee.diffusion import (
 )
 from toffee.distributed import team
 from toffee.files import atomic_path
+from toffee.launch import in_processes
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import load_unet, unshuffle, widen_unet
@@ -28,6 +29,7 @@ from toffee.work_folder import work_folder
 DROP = 0.1  # share of the samples without the subject's tokens, which makes guidance possible
 
 
+@in_processes
 def pretrain_view_generator(
     *,
     multiview: str | Path,
