@@ -8,6 +8,7 @@ from toffee.diffusion import (
     Autoencoder,
     batches,
     diffusion_loss,
+    draw_noising,
     draw_times,
     guided,
     hold_outside,
@@ -121,14 +122,14 @@ def test_held_places_are_the_picture_noised_as_the_step_has_it(strength):
 @pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])
 def test_the_loss_is_against_what_the_schedule_says(kind):
     scheduler, (clean,) = scheduler_of(kind), draws(0)
+    drawn = draw_noising(clean.shape, scheduler, torch.Generator().manual_seed(3))
     loss = lambda predict, weight=None: diffusion_loss(  # noqa: E731
-        predict, clean, scheduler, torch.Generator().manual_seed(3), weight
+        predict, clean, scheduler, **drawn, weight=weight
     ).item()
     assert loss(perfect(scheduler, clean)) == pytest.approx(0, abs=1e-4)
-    # The same draws again, and the target from its definition.
-    again = torch.Generator().manual_seed(3)
-    share = scheduler.alphas_cumprod[draw_times(3, scheduler, again)][:, None, None, None]
-    noise = torch.randn(clean.shape, generator=again)
+    # The target from its definition.
+    share = scheduler.alphas_cumprod[drawn["times"]][:, None, None, None]
+    noise = drawn["noise"]
     target = noise if kind == "epsilon" else share.sqrt() * noise - (1 - share).sqrt() * clean
     zero = lambda latents, times: torch.zeros_like(latents)  # noqa: E731
     assert loss(zero) == pytest.approx(target.square().mean().item(), rel=1e-5)
@@ -140,8 +141,9 @@ def test_the_loss_is_against_what_the_schedule_says(kind):
 
 def test_an_unknown_kind_of_prediction_is_one_line():
     scheduler = DDIMScheduler(prediction_type="sample")
+    drawn = draw_noising(draws(0)[0].shape, scheduler, torch.Generator())
     with pytest.raises(ToffeeError, match="prediction_type 'sample'; expected v_prediction or eps"):
-        diffusion_loss(lambda latents, times: latents, *draws(0), scheduler, torch.Generator())
+        diffusion_loss(lambda latents, times: latents, *draws(0), scheduler, **drawn)
 
 
 def test_training_times_are_of_the_schedule_and_mostly_in_its_middle():

@@ -18,4 +18,5 @@ if __name__ == "__main__":
             token_grid=snakemake.params.token_grid,
             token_dropout=snakemake.params.token_dropout,
             seed=snakemake.params.seed,
+            code=snakemake.params.code,
         )

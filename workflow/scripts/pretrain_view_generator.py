@@ -18,4 +18,5 @@ if __name__ == "__main__":
             ema=snakemake.params.ema,
             depth=snakemake.params.depth,
             seed=snakemake.params.seed,
+            code=snakemake.params.code,
         )

@@ -26,4 +26,5 @@ if __name__ == "__main__":
             segmented=snakemake.params.segmented,
             depth=snakemake.params.depth,
             seed=snakemake.params.seed,
+            code=snakemake.params.code,
         )

@@ -59,11 +59,20 @@ def draw_times(count: int, scheduler: DDIMScheduler, generator: torch.Generator)
     return (share * last).round().long()
 
 
+def draw_noising(
+    shape: Sequence[int], scheduler: DDIMScheduler, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """What `diffusion_loss` needs of chance for latents [B,C,h,w]: `times` [B] and `noise`."""
+    times = draw_times(shape[0], scheduler, generator)
+    return {"times": times, "noise": torch.randn(*shape, generator=generator)}
+
+
 def diffusion_loss(
     predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     latents: torch.Tensor,
     scheduler: DDIMScheduler,
-    generator: torch.Generator,
+    times: torch.Tensor,
+    noise: torch.Tensor,
     weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Mean squared error of the model's prediction (noise or velocity, as the schedule says).
@@ -72,11 +81,9 @@ def diffusion_loss(
         predict: (noisy latents, times) to the model's output.
         latents: clean latents [B,C,h,w].
         scheduler: the noise schedule.
-        generator: source of times and noise.
+        times, noise: see `draw_noising`.
         weight: optional weight of each place, broadcastable to the latents.
     """
-    times = draw_times(len(latents), scheduler, generator)
-    noise = torch.randn(latents.shape, generator=generator)
     noisy = scheduler.add_noise(latents, noise, times)
     kind = scheduler.config.prediction_type
     if kind == "v_prediction":

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from toffee.data.dreambench import UNIQUE_TOKEN
-from toffee.diffusion import batches, diffusion_loss
+from toffee.diffusion import batches, diffusion_loss, draw_noising
 from toffee.models.text_to_image import TextToImage
 from toffee.seeds import noise, seed_of
 from toffee.training import Schedule, fit
@@ -103,24 +103,28 @@ class DreamBooth:
         own = model.autoencoder.encode(photos)
         named, plain = f"a {UNIQUE_TOKEN} {class_word}", f"a {class_word}"
         text = model.text([named] * count + [plain] * count)
-        weight = torch.tensor([1.0] * count + [self.tuning.prior_weight] * count)
+        weight = torch.tensor([1.0] * count + [self.tuning.prior_weight] * count)[
+            :, None, None, None
+        ]
 
-        def choose(latents: torch.Tensor) -> torch.Tensor:
-            return latents[torch.randint(len(latents), (count,), generator=generator)]
+        def draw() -> dict[str, torch.Tensor]:
+            chosen = [
+                latents[torch.randint(len(latents), (count,), generator=generator)]
+                for latents in (own, prior)
+            ]
+            clean = torch.cat(chosen)
+            return {"clean": clean, **draw_noising(clean.shape, model.scheduler, generator)}
 
         def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             return model.unet(noisy, times, text).sample
 
-        def loss(step: int) -> torch.Tensor:
-            clean = torch.cat([choose(own), choose(prior)])
-            half = diffusion_loss(
-                predict, clean, model.scheduler, generator, weight[:, None, None, None]
-            )
+        def loss(clean: torch.Tensor, times: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+            half = diffusion_loss(predict, clean, model.scheduler, times, noise, weight)
             return 2 * half  # the mean over both halves; the paper's loss is their sum
 
         model.unet.requires_grad_(True)
         schedule = Schedule(self.tuning.steps, count, self.tuning.learning_rate)
-        fitted = fit([model.unet], loss, schedule, f"DreamBooth {subject}")
+        fitted = fit([model.unet], draw, loss, schedule, f"DreamBooth {subject}")
         model.unet.requires_grad_(False)
         return fitted.losses
 

@@ -7,11 +7,13 @@ until the work asks, between two batches, with everything written that was done.
 """
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 EXIT_STATUS = 128 + signal.SIGTERM
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 class Interrupted(BaseException):
@@ -66,3 +68,14 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     first, _State.asked = not _State.asked, True
     if first and not _State.depth:  # a second one must not disturb the tidying up
         raise Interrupted("nothing is kept")
+
+
+def die_with_parent() -> None:
+    """Let the system kill this process when its parent dies, where it can (Linux).
+
+    A process that outlives the job that started it would hold the job's machine.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from toffee.errors import ToffeeError
 from toffee.files import KEEP_JOURNALS, is_disk_full
 from toffee.interruption import EXIT_STATUS, Interrupted, listening
+from toffee.processes import allow
 from toffee.provenance.record import recorded
 
 
@@ -67,6 +68,7 @@ def job(snakemake: Any) -> Iterator[None]:
         start = time.monotonic()
         try:
             with listening(), recorded(snakemake):
+                allow(snakemake.resources, snakemake.threads)
                 yield
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
         except ToffeeError as error:

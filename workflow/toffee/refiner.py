@@ -5,26 +5,35 @@ are mixed with those of the subject, and what it draws has the subject's details
 image's place.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
+from toffee.checkpoint import Checkpoint
 from toffee.data.images import grown, stack_images
 from toffee.data.multiview import load_multiview
 from toffee.diffusion import (
     Autoencoder,
+    batches,
     diffusion_loss,
+    draw_noising,
     guided,
     hold_outside,
     load_scheduler,
     sample,
 )
+from toffee.distributed import team
+from toffee.encoded import Column, encode
 from toffee.files import atomic_path
+from toffee.launch import in_processes
+from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import load_unet, token_grid, widen_unet
 from toffee.seeds import seed_of
 from toffee.training import Schedule, fit
+from toffee.work_folder import work_folder
 
 
 def refiner_input(unet, latents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
@@ -34,6 +43,7 @@ def refiner_input(unet, latents: torch.Tensor, tokens: torch.Tensor) -> torch.Te
     return torch.cat([latents, token_grid(tokens, latents.shape[-1])], 1)
 
 
+@in_processes
 def pretrain_refiner(
     *,
     multiview: str | Path,
@@ -48,6 +58,7 @@ def pretrain_refiner(
     token_grid: bool,
     token_dropout: float,
     seed: int,
+    code: str = "",
 ) -> None:
     """Pretrain the Refiner on all frames of the multi-view source, without their labels.
 
@@ -61,51 +72,80 @@ def pretrain_refiner(
         token_grid: also concatenate the grid of tokens to the UNet's input (our deviation).
         token_dropout: share of samples whose tokens are zeroed, which makes guidance possible.
         seed: run seed.
+        code: digest of the code, so that no training is resumed by another one.
     """
     torch.manual_seed(seed_of(seed, "refiner"))
     generator = torch.Generator().manual_seed(seed_of(seed, "refiner batches"))
-    base = Path(text_to_image)
+    base, schedule = Path(text_to_image), Schedule(steps, batch, learning_rate, ema)
     encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
     scheduler = load_scheduler(base / "scheduler")
     frames = [frame for sequence in load_multiview(multiview) for frame in sequence.frames]
-    latents, tokens = encode_frames(frames, resolution, autoencoder, encoder)
     unet = widen_unet(load_unet(base / "unet"), encoder.width if token_grid else 0, encoder.width)
+    settings = {
+        "resolution": resolution,
+        "schedule": asdict(schedule),
+        "token_grid": token_grid,
+        "token_dropout": token_dropout,
+        "seed": seed,
+        "code": code,
+    }
+    with work_folder(out, [multiview, text_to_image, subject_encoder], settings) as folder:
+        data = encode_frames(folder, frames, resolution, autoencoder, encoder)
+        latents, tokens = data["latents"], data["tokens"]
 
-    def loss(step: int) -> torch.Tensor:
-        rows = torch.randint(len(latents), (batch,), generator=generator)
-        condition = tokens[rows].float()
-        dropped = torch.rand(batch, 1, 1, generator=generator) < token_dropout
-        condition = condition.masked_fill(dropped, 0)
-        return diffusion_loss(
-            lambda noisy, times: (
-                unet(refiner_input(unet, noisy, condition), times, condition).sample
-            ),
-            latents[rows].float(),
-            scheduler,
-            generator,
-        )
+        def draw() -> dict[str, torch.Tensor]:
+            rows = torch.randint(len(latents), (batch,), generator=generator)
+            dropped = torch.rand(batch, 1, 1, generator=generator) < token_dropout
+            noising = draw_noising((batch, *latents.shape[1:]), scheduler, generator)
+            return {"rows": rows, "dropped": dropped, **noising}
 
-    fit([unet], loss, Schedule(steps, batch, learning_rate, ema), "refiner")
-    with atomic_path(out) as folder:
-        unet.save_pretrained(folder)
+        def loss(
+            rows: torch.Tensor, dropped: torch.Tensor, times: torch.Tensor, noise: torch.Tensor
+        ) -> torch.Tensor:
+            condition = tokens[rows].float().masked_fill(dropped, 0)
+
+            def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+                return unet(refiner_input(unet, noisy, condition), times, condition).sample
+
+            return diffusion_loss(predict, latents[rows].float(), scheduler, times, noise)
+
+        fit([unet], draw, loss, schedule, "refiner", Checkpoint(folder, generator))
+        if team().is_main_process:
+            with atomic_path(out) as target:
+                unet.save_pretrained(target)
 
 
 def encode_frames(
+    folder: Path,
     frames: list[Path],
     resolution: int,
     autoencoder: Autoencoder,
     encoder: SubjectEncoder,
+    estimate: DepthEstimator | None = None,
     batch: int = 64,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Latents [F,C,h,w] and patch tokens [F,N,d] of pictures, in half precision to save memory."""
-    from toffee.progress import progress
+) -> dict[str, Column]:
+    """Encode pictures, in half precision to save room (see `toffee.encoded`).
 
-    latents, tokens = [], []
-    for first in progress(range(0, len(frames), batch), desc="encode frames", unit="batch"):
-        images = stack_images(frames[first : first + batch], resolution)
-        latents.append(autoencoder.encode(images).half())
-        tokens.append(encoder.tokens(images).half())
-    return torch.cat(latents), torch.cat(tokens)
+    Args:
+        folder: the work folder.
+        frames: the pictures.
+        resolution: side of the pictures in pixels.
+        autoencoder, encoder, estimate: what encodes them.
+        batch: pictures encoded at once.
+
+    Returns:
+        `latents` [F,C,h,w], patch `tokens` [F,N,d] and, with an estimator, normalised `depth`
+        [F,H,W].
+    """
+
+    def encode_batch(span: slice) -> dict[str, torch.Tensor]:
+        images = stack_images(frames[span], resolution)
+        encoded = {"latents": autoencoder.encode(images), "tokens": encoder.tokens(images)}
+        if estimate is not None:
+            encoded["depth"] = estimate(images)
+        return {name: value.half() for name, value in encoded.items()}
+
+    return encode(folder / "frames", batches(len(frames), batch), encode_batch, "encode frames")
 
 
 class Refiner:

@@ -1,17 +1,30 @@
 """ToffeeNet: one diffusion model for subject-driven generation and editing (method step 7)."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from toffee.diffusion import Autoencoder, diffusion_loss, guided, load_scheduler, sample
+from toffee.checkpoint import Checkpoint
+from toffee.diffusion import (
+    Autoencoder,
+    batches,
+    diffusion_loss,
+    draw_noising,
+    guided,
+    load_scheduler,
+    sample,
+)
+from toffee.distributed import team
+from toffee.encoded import Column, encode
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path
+from toffee.launch import in_processes
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.models.text_to_image import TextEncoder
@@ -23,10 +36,10 @@ from toffee.models.unet import (
     unshuffle,
     widen_unet,
 )
-from toffee.progress import progress
 from toffee.seeds import seed_of
 from toffee.storage import Shard
 from toffee.training import Schedule, fit
+from toffee.work_folder import work_folder
 
 WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "toffeenet.json"
 GREY = 0.5  # what the masked image shows inside of the mask
@@ -45,22 +58,23 @@ class Pairs:
         tokens: patch tokens of the subject's picture [P,N,d].
         own: latents of the subject's picture itself, for reconstruction.
         depth: normalised depth of the target [P,H,W], or None.
-        text, class_text: embeddings of the prompt and of the bare class word, by row [P,L,d].
+        prompts, words: the prompt and the class word of each pair.
     """
 
-    target: torch.Tensor
-    masked: torch.Tensor
-    mask: torch.Tensor
-    tokens: torch.Tensor
-    own: torch.Tensor
-    depth: torch.Tensor | None
-    text: torch.Tensor
-    class_text: torch.Tensor
+    target: Column
+    masked: Column
+    mask: Column
+    tokens: Column
+    own: Column
+    depth: Column | None
+    prompts: list[str]
+    words: list[str]
 
     def __len__(self) -> int:
-        return len(self.target)
+        return len(self.prompts)
 
 
+@in_processes
 def train_toffeenet(
     *,
     index: str | Path,
@@ -83,6 +97,7 @@ def train_toffeenet(
     segmented: bool,
     depth: bool,
     seed: int,
+    code: str = "",
 ) -> None:
     """Train on the accepted pairs of the index.
 
@@ -103,90 +118,134 @@ def train_toffeenet(
     """
     torch.manual_seed(seed_of(seed, "toffeenet"))
     generator = torch.Generator().manual_seed(seed_of(seed, "toffeenet batches"))
-    base = Path(text_to_image)
+    base, schedule = Path(text_to_image), Schedule(steps, batch, learning_rate, ema)
     encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
     scheduler, text = load_scheduler(base / "scheduler"), TextEncoder(base)
     estimate = DepthEstimator(depth_estimator) if depth else None
-    pairs = encode_pairs(
-        index, shards, KINDS[kinds], segmented, encoder, autoencoder, text, estimate
-    )
-    factor = autoencoder.factor
-    extra = factor**2 + autoencoder.channels + (factor**2 if depth else 0)
-    unet = widen_unet(load_unet(base / "unet"), extra)
-    add_subject_attention(unet, encoder.width, pairs.tokens.shape[1])
-    start_subject_attention(unet, load_unet(Path(view_generator)))
-    empty = text([""])
+    inputs = [index, *shards, text_to_image, subject_encoder, depth_estimator, view_generator]
+    settings = {
+        "resolution": resolution,
+        "schedule": asdict(schedule),
+        "kinds": kinds,
+        "reconstruction": reconstruction,
+        "drop": [drop_text, drop_subject, drop_both],
+        "segmented": segmented,
+        "depth": depth,
+        "seed": seed,
+        "code": code,
+    }
+    with work_folder(out, inputs, settings) as folder:
+        pairs = encode_pairs(
+            folder, index, shards, KINDS[kinds], segmented, encoder, autoencoder, estimate
+        )
+        class_texts = [f"a {word}" for word in pairs.words]
+        factor = autoencoder.factor
+        extra = factor**2 + autoencoder.channels + (factor**2 if depth else 0)
+        unet = widen_unet(load_unet(base / "unet"), extra)
+        add_subject_attention(unet, encoder.width, pairs.tokens.shape[1])
+        start_subject_attention(unet, load_unet(Path(view_generator)))
 
-    def loss(step: int) -> torch.Tensor:
-        rows = torch.randint(len(pairs), (batch,), generator=generator)
-        chance = torch.rand(2, batch, 1, 1, generator=generator)
-        no_text = chance[0] < drop_text + drop_both
-        no_subject = (chance[0] >= drop_text) & (chance[0] < drop_text + drop_both + drop_subject)
-        whole = pairs.mask[rows].flatten(1).all(1)[:, None, None]
-        own = (chance[1] < reconstruction) & whole
-        prompt = torch.where(own, pairs.class_text[rows], pairs.text[rows])
-        prompt = torch.where(no_text, empty, prompt)
-        tokens = pairs.tokens[rows].float().masked_fill(no_subject, 0)
-        target = torch.where(own[..., None], pairs.own[rows], pairs.target[rows]).float()
-        entry = [unshuffle(pairs.mask[rows], factor), pairs.masked[rows].float()]
-        if pairs.depth is not None:
-            maps = pairs.depth[rows].float().masked_fill(own, 0)
-            entry.append(unshuffle(maps, factor))
+        def draw() -> dict[str, torch.Tensor]:
+            rows = torch.randint(len(pairs), (batch,), generator=generator)
+            chance = torch.rand(2, batch, 1, 1, generator=generator)
+            no_text = chance[0] < drop_text + drop_both
+            no_subject = chance[0] >= drop_text
+            no_subject &= chance[0] < drop_text + drop_both + drop_subject
+            return {
+                "rows": rows,
+                "no_text": no_text,
+                "no_subject": no_subject,
+                "reconstruct": chance[1] < reconstruction,
+                **draw_noising((batch, *pairs.target.shape[1:]), scheduler, generator),
+            }
 
-        def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            states = (prompt, [unet.subject_projection(tokens)])
-            return unet(torch.cat([noisy, *entry], 1), times, states).sample
+        def texts(all_texts: list[str], rows: torch.Tensor) -> torch.Tensor:
+            return text([all_texts[row] for row in rows]).to(rows.device)
 
-        return diffusion_loss(predict, target, scheduler, generator)
+        def loss(
+            rows: torch.Tensor,
+            no_text: torch.Tensor,
+            no_subject: torch.Tensor,
+            reconstruct: torch.Tensor,
+            times: torch.Tensor,
+            noise: torch.Tensor,
+        ) -> torch.Tensor:
+            mask = pairs.mask[rows]
+            own = reconstruct & mask.flatten(1).all(1)[:, None, None]
+            prompt = torch.where(own, texts(class_texts, rows), texts(pairs.prompts, rows))
+            prompt = torch.where(no_text, text([""]).to(rows.device), prompt)
+            tokens = pairs.tokens[rows].float().masked_fill(no_subject, 0)
+            target = torch.where(own[..., None], pairs.own[rows], pairs.target[rows]).float()
+            entry = [unshuffle(mask, factor), pairs.masked[rows].float()]
+            if pairs.depth is not None:
+                maps = pairs.depth[rows].float().masked_fill(own, 0)
+                entry.append(unshuffle(maps, factor))
 
-    fit([unet], loss, Schedule(steps, batch, learning_rate, ema), "ToffeeNet")
-    with atomic_path(out) as folder:
-        folder.mkdir()
-        unet.save_config(folder)
-        save_file(unet.state_dict(), folder / WEIGHTS, metadata={"format": "pt"})
-        settings = {
-            "token_width": encoder.width,
-            "tokens": pairs.tokens.shape[1],
-            "depth": depth,
-            "segmented": segmented,
-            "kinds": kinds,
-            "pairs": len(pairs),
-        }
-        (folder / CONFIG).write_text(json.dumps(settings, indent=2) + "\n")
+            def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+                states = (prompt, [unet.subject_projection(tokens)])
+                return unet(torch.cat([noisy, *entry], 1), times, states).sample
+
+            return diffusion_loss(predict, target, scheduler, times, noise)
+
+        fit([unet], draw, loss, schedule, "ToffeeNet", Checkpoint(folder, generator))
+        if team().is_main_process:
+            model = {
+                "token_width": encoder.width,
+                "tokens": pairs.tokens.shape[1],
+                "depth": depth,
+                "segmented": segmented,
+                "kinds": kinds,
+                "pairs": len(pairs),
+            }
+            with atomic_path(out) as target:
+                target.mkdir()
+                unet.save_config(target)
+                save_file(unet.state_dict(), target / WEIGHTS, metadata={"format": "pt"})
+                (target / CONFIG).write_text(json.dumps(model, indent=2) + "\n")
 
 
 def encode_pairs(
+    folder: Path,
     index: str | Path,
     shards: list[str],
     kinds: tuple[str, ...],
     cut_out: bool,
     encoder: SubjectEncoder,
     autoencoder: Autoencoder,
-    text: TextEncoder,
     estimate: DepthEstimator | None,
     batch: int = 64,
 ) -> Pairs:
-    """Read the accepted pairs of these kinds and encode what the training needs of them."""
+    """Read the accepted pairs of these kinds and encode what the training needs of them.
+
+    Args:
+        folder: the work folder (see `toffee.encoded`).
+        index, shards, kinds: where the pairs are and which are wanted.
+        cut_out: show the subject cut out on grey.
+        encoder, autoencoder, estimate: what encodes them.
+        batch: pairs encoded at once.
+
+    Raises:
+        ToffeeError: there is no such pair.
+    """
     table = pd.read_parquet(index)
     table = table[table["accepted"] & table["kind"].isin(kinds)]
     if table.empty:
         raise ToffeeError(f"{index}: no accepted pair of the kinds {', '.join(kinds)}")
-    parts: dict[str, list[torch.Tensor]] = {
-        key: [] for key in ("target", "masked", "mask", "tokens", "own", "depth")
-    }
+    files = {Path(path).stem: path for path in shards}
     prompts: list[str] = []
     words: list[str] = []
-    files = {Path(path).stem: path for path in shards}
-    work = [
-        (shard, rows["row"].to_numpy()[first : first + batch])
-        for shard, rows in table.groupby("shard", sort=True)
-        for first in range(0, len(rows), batch)
-    ]
-    for name, rows in progress(work, desc="encode pairs", unit="batch"):
+    work: list[tuple[str, np.ndarray]] = []
+    for name, chosen in table.groupby("shard", sort=True):
+        rows = chosen["row"].to_numpy()
         with Shard(files[name]) as shard:
-            kind = shard.column("kind")[rows]
             prompts += list(shard.column("prompt")[rows])
             words += list(shard.column("class_word")[rows])
+        work += [(name, rows[span]) for span in batches(len(rows), batch)]
+
+    def encode_batch(some: tuple[str, np.ndarray]) -> dict[str, torch.Tensor]:
+        name, rows = some
+        with Shard(files[name]) as shard:
+            kind = shard.column("kind")[rows]
             target, subject = shard.images("target", rows), shard.images("subject", rows)
             mask = torch.ones(len(rows), *target.shape[2:], dtype=torch.bool)
             masked = torch.full_like(target, GREY)
@@ -198,15 +257,19 @@ def encode_pairs(
             shown = subject
             if cut_out:
                 shown = segmented(subject, shard.masks("subject_mask", rows))
-        parts["target"].append(autoencoder.encode(target).half())
-        parts["masked"].append(autoencoder.encode(masked).half())
-        parts["own"].append(autoencoder.encode(subject).half())
-        parts["tokens"].append(encoder.tokens(shown).half())
-        parts["mask"].append(mask)
+        encoded = {
+            "target": autoencoder.encode(target).half(),
+            "masked": autoencoder.encode(masked).half(),
+            "own": autoencoder.encode(subject).half(),
+            "tokens": encoder.tokens(shown).half(),
+            "mask": mask,
+        }
         if estimate is not None:
-            parts["depth"].append(estimate(target).half())
-    whole = {key: torch.cat(value) if value else None for key, value in parts.items()}
-    return Pairs(text=text(prompts), class_text=text([f"a {word}" for word in words]), **whole)
+            encoded["depth"] = estimate(target).half()
+        return encoded
+
+    columns = encode(folder / "pairs", work, encode_batch, "encode pairs")
+    return Pairs(prompts=prompts, words=words, **({"depth": None} | columns))
 
 
 class ToffeeNet:

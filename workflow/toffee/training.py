@@ -1,14 +1,17 @@
 """The training loop that every model of the project shares."""
 
 import math
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
+from toffee.checkpoint import Checkpoint
+from toffee.distributed import shared_progress, team, total
 from toffee.errors import ToffeeError
-from toffee.progress import progress
+from toffee.interruption import Interrupted, interrupted
 
 
 @dataclass(frozen=True)
@@ -55,52 +58,108 @@ class Fit:
         return sum(tail) / len(tail)
 
 
+class _Objective(nn.Module):
+    """The modules that are trained, as one whose output is the loss.
+
+    What shares the work out over processes sees all of them through it, whatever the loss calls.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module], loss: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.trained, self.loss = nn.ModuleList(modules), loss
+
+    def forward(self, **part: torch.Tensor) -> torch.Tensor:
+        return self.loss(**part)
+
+
 def fit(
     modules: Iterable[nn.Module],
-    loss: Callable[[int], torch.Tensor],
+    draw: Callable[[], Mapping[str, torch.Tensor]],
+    loss: Callable[..., torch.Tensor],
     schedule: Schedule,
     desc: str,
+    checkpoint: Checkpoint | None = None,
 ) -> Fit:
-    """Minimise `loss(step)` over all parameters of `modules` that require a gradient.
+    """Minimise `loss(**draw())` over all parameters of `modules` that require a gradient.
 
+    Every process draws the whole batch, takes its own part of it, and steps along the mean gradient
+    of all parts: so what is learnt does not depend on the number of processes, but for rounding.
     The modules end in evaluation mode, with the averaged weights if the schedule asks for them.
 
     Args:
-        modules: what is trained, in place.
-        loss: draws its own batch for the step and gives a scalar.
+        modules: what is trained, in place; they move to the device of the process.
+        draw: everything random of one step, by name, on the CPU. The first dimension is the batch.
+        loss: the mean loss, a scalar, of a part of what was drawn, given by name on the device.
         schedule: steps and rates.
         desc: what is trained, for the progress line.
+        checkpoint: where to go on from, and to save to. Without one, the training starts anew and
+            does not ask whether the job was asked to stop.
 
     Raises:
-        ToffeeError: the loss is not finite.
+        ToffeeError: the loss is not finite, or there are more processes than samples in a batch.
+        Interrupted: the job was asked to stop; the checkpoint has all steps until now.
     """
-    modules = list(modules)
-    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-    for module in modules:
-        module.train()
+    objective = _Objective(modules, loss).train()
+    model = team().prepare_model(objective)
+    parameters = [p for p in objective.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98)
     )
-    rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.rate)
-    average = [p.detach().clone() for p in parameters] if schedule.ema else None
+    average = [p.detach().clone() for p in parameters] if schedule.ema else []
     result = Fit()
-    for step in progress(range(schedule.steps), desc=desc, unit="step"):
-        value = loss(step)
+    if checkpoint is not None:
+        result.losses = checkpoint.load(objective, optimizer, average)
+    first = len(result.losses)
+    if first and team().is_main_process:
+        print(f"{desc}: goes on from step {first} of {schedule.steps}", file=sys.stderr)
+    for step in shared_progress(range(first, schedule.steps), desc=desc, unit="step"):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.learning_rate * schedule.rate(step)
+        part, share = _own_part(draw(), schedule.batch, desc)
+        value = model(**part)
         optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, schedule.clip)
+        # The gradients' mean is taken over processes: one with more samples has to weigh more.
+        team().backward(value * (share * team().num_processes))
+        team().clip_grad_norm_(parameters, schedule.clip)
         optimizer.step()
-        rates.step()
-        result.losses.append(value.item())
-        if not math.isfinite(result.losses[-1]):
-            raise ToffeeError(f"{desc}: the loss is {result.losses[-1]} at step {step}")
-        if average is not None:
+        mean, asked_to_stop = total(value.item() * share, interrupted())
+        result.losses.append(mean)
+        if not math.isfinite(mean):
+            raise ToffeeError(f"{desc}: the loss is {mean} at step {step}")
+        if average:
             # A short memory at first, so that the start of the training is forgotten.
             decay = min(schedule.ema, (1 + step) / (10 + step))
             torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - decay)
-    if average is not None:
+        done = step + 1
+        if checkpoint is not None and done < schedule.steps:
+            if asked_to_stop or done % checkpoint.every == 0:
+                checkpoint.save(objective, optimizer, average, result.losses)
+            if asked_to_stop:
+                kept = f"step {done} of {schedule.steps} is kept in {checkpoint.path}"
+                raise Interrupted(f"{desc}: {kept}")
+    if average:
         with torch.no_grad():
             torch._foreach_copy_(parameters, average)
-    for module in modules:
-        module.eval()
+    objective.eval()
     return result
+
+
+def _own_part(
+    drawn: Mapping[str, torch.Tensor], batch: int, desc: str
+) -> tuple[dict[str, torch.Tensor], float]:
+    """This process's part of a batch, on its device, and the share of the samples in it."""
+    place, processes = team().process_index, team().num_processes
+    if batch < processes:
+        raise ToffeeError(
+            f"{desc}: a batch of {batch} is too small for {processes} processes, "
+            f"expected at most {batch}"
+        )
+
+    def bounds(count: int) -> tuple[int, int]:
+        return place * count // processes, (place + 1) * count // processes
+
+    part = {
+        name: value[slice(*bounds(len(value)))].to(team().device) for name, value in drawn.items()
+    }
+    start, end = bounds(batch)
+    return part, (end - start) / batch

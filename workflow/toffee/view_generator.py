@@ -1,23 +1,35 @@
 """The View Generator: draws the subject of one picture in another pose (method step 3)."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from toffee.data.images import stack_images
+from toffee.checkpoint import Checkpoint
 from toffee.data.multiview import load_multiview
-from toffee.diffusion import Autoencoder, diffusion_loss, guided, load_scheduler, sample
+from toffee.diffusion import (
+    Autoencoder,
+    diffusion_loss,
+    draw_noising,
+    guided,
+    load_scheduler,
+    sample,
+)
+from toffee.distributed import team
 from toffee.files import atomic_path
+from toffee.launch import in_processes
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import load_unet, unshuffle, widen_unet
 from toffee.refiner import encode_frames
 from toffee.seeds import seed_of
 from toffee.training import Schedule, fit
+from toffee.work_folder import work_folder
 
 DROP = 0.1  # share of the samples without the subject's tokens, which makes guidance possible
 
 
+@in_processes
 def pretrain_view_generator(
     *,
     multiview: str | Path,
@@ -32,6 +44,7 @@ def pretrain_view_generator(
     ema: float,
     depth: bool,
     seed: int,
+    code: str = "",
 ) -> None:
     """Pretrain on pairs of frames of one sequence: from E(frame a), draw frame b.
 
@@ -42,47 +55,58 @@ def pretrain_view_generator(
     """
     torch.manual_seed(seed_of(seed, "view generator"))
     generator = torch.Generator().manual_seed(seed_of(seed, "view generator batches"))
-    base = Path(text_to_image)
+    base, schedule = Path(text_to_image), Schedule(steps, batch, learning_rate, ema)
     encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
     scheduler = load_scheduler(base / "scheduler")
+    estimate = DepthEstimator(depth_estimator) if depth else None
     sequences = load_multiview(multiview)
     frames = [frame for sequence in sequences for frame in sequence.frames]
     ends = torch.tensor([len(sequence) for sequence in sequences]).cumsum(0)
     starts = torch.cat([torch.zeros(1, dtype=torch.long), ends[:-1]])
-    latents, tokens = encode_frames(frames, resolution, autoencoder, encoder)
-    maps = _depth_of(frames, resolution, DepthEstimator(depth_estimator)) if depth else None
     channels = autoencoder.factor**2 if depth else 0
     unet = widen_unet(load_unet(base / "unet"), channels, encoder.width)
+    inputs = [multiview, text_to_image, subject_encoder, depth_estimator]
+    settings = {
+        "resolution": resolution,
+        "schedule": asdict(schedule),
+        "depth": depth,
+        "seed": seed,
+        "code": code,
+    }
+    with work_folder(out, inputs, settings) as folder:
+        data = encode_frames(folder, frames, resolution, autoencoder, encoder, estimate)
+        latents, tokens = data["latents"], data["tokens"]
 
-    def loss(step: int) -> torch.Tensor:
-        chosen = torch.randint(len(sequences), (batch,), generator=generator)
-        size = ends[chosen] - starts[chosen]
-        shares = torch.rand(2, batch, generator=generator)
-        a = (shares[0] * size).long()
-        b = (a + 1 + (shares[1] * (size - 1)).long()) % size  # any other frame
-        a, b = starts[chosen] + a, starts[chosen] + b
-        dropped = torch.rand(batch, 1, 1, generator=generator) < DROP
-        condition = tokens[a].float().masked_fill(dropped, 0)
+        def draw() -> dict[str, torch.Tensor]:
+            chosen = torch.randint(len(sequences), (batch,), generator=generator)
+            size = ends[chosen] - starts[chosen]
+            shares = torch.rand(2, batch, generator=generator)
+            a = (shares[0] * size).long()
+            b = (a + 1 + (shares[1] * (size - 1)).long()) % size  # any other frame
+            dropped = torch.rand(batch, 1, 1, generator=generator) < DROP
+            noising = draw_noising((batch, *latents.shape[1:]), scheduler, generator)
+            return {"a": starts[chosen] + a, "b": starts[chosen] + b, "dropped": dropped, **noising}
 
-        def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            if maps is not None:
-                noisy = torch.cat([noisy, unshuffle(maps[b], autoencoder.factor)], 1)
-            return unet(noisy, times, condition).sample
+        def loss(
+            a: torch.Tensor,
+            b: torch.Tensor,
+            dropped: torch.Tensor,
+            times: torch.Tensor,
+            noise: torch.Tensor,
+        ) -> torch.Tensor:
+            condition = tokens[a].float().masked_fill(dropped, 0)
 
-        return diffusion_loss(predict, latents[b].float(), scheduler, generator)
+            def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+                if depth:
+                    noisy = torch.cat([noisy, unshuffle(data["depth"][b], autoencoder.factor)], 1)
+                return unet(noisy, times, condition).sample
 
-    fit([unet], loss, Schedule(steps, batch, learning_rate, ema), "view generator")
-    with atomic_path(out) as folder:
-        unet.save_pretrained(folder)
+            return diffusion_loss(predict, latents[b].float(), scheduler, times, noise)
 
-
-def _depth_of(frames: list[Path], resolution: int, estimate: DepthEstimator) -> torch.Tensor:
-    """Normalised depth [F,H,W] of pictures, in half precision."""
-    parts = [
-        estimate(stack_images(frames[first : first + 64], resolution)).half()
-        for first in range(0, len(frames), 64)
-    ]
-    return torch.cat(parts)
+        fit([unet], draw, loss, schedule, "view generator", Checkpoint(folder, generator))
+        if team().is_main_process:
+            with atomic_path(out) as target:
+                unet.save_pretrained(target)
 
 
 class ViewGenerator:

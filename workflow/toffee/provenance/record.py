@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from toffee import processes
 from toffee.files import remove, remove_leftovers, write_text
 from toffee.provenance.code import PACKAGE, code_digest, module_digests
 from toffee.provenance.digests import describe, describe_input, read_json
@@ -177,16 +178,18 @@ def files_of(names: Mapping[str, Any]) -> list[str]:
 
 
 def costs(start: float) -> dict[str, Any]:
-    """What this process and its children took since `start`: seconds (wall), cpu_seconds,
-    gpu_seconds (wall seconds times GPUs in use), peak_memory_mb (of the largest process)."""
+    """What this process, its children and those that it started on other machines took since
+    `start`: seconds (wall), cpu_seconds, gpu_seconds (wall seconds times GPUs in use); and
+    peak_memory_mb (of the largest process here)."""
     import resource
 
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     seconds = time.time() - start
+    cpu_seconds = sum(one.ru_utime + one.ru_stime for one in usage) + processes.JOB.cpu_seconds
     unit = 1024 if sys.platform != "darwin" else 1024**2
     return {
         "seconds": round(seconds, 3),
-        "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in usage), 3),
+        "cpu_seconds": round(cpu_seconds, 3),
         "gpu_seconds": round(seconds * _gpus_in_use(), 3),
         "peak_memory_mb": round(max(one.ru_maxrss for one in usage) / unit, 1),
     }
@@ -194,6 +197,8 @@ def costs(start: float) -> dict[str, Any]:
 
 def device() -> str:
     """What the job computed on: the name of its GPU, or cpu."""
+    if processes.JOB.gpus:
+        return processes.JOB.gpus[0]
     if not _gpus_in_use():
         return "cpu"
     import torch
@@ -250,6 +255,8 @@ def _process_start() -> float:
 
 
 def _gpus_in_use() -> int:
+    if processes.JOB.gpus:
+        return len(processes.JOB.gpus)
     torch = sys.modules.get("torch")
     return torch.cuda.device_count() if torch and torch.cuda.is_initialized() else 0
 

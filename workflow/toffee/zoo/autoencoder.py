@@ -9,7 +9,7 @@ from diffusers import AutoencoderDC
 from toffee.training import Fit, Schedule, fit
 from toffee.zoo.renders import Renders, sampler
 
-CHANNELS = 16
+CHANNELS, FACTOR = 16, 8
 NOISE = 0.1  # of a latent's scale: what the decoder must put up with from a diffusion model
 
 
@@ -46,17 +46,23 @@ def train_autoencoder(renders: Path, out: Path, schedule: Schedule, seed: int) -
     data, draw = Renders(renders), sampler(seed)
     model = build_autoencoder().to(memory_format=torch.channels_last)
 
-    def loss(step: int) -> torch.Tensor:
+    def batch() -> dict[str, torch.Tensor]:
         images = data.images(draw.integers(len(data), size=schedule.batch)) * 2 - 1
+        side = images.shape[-1] // FACTOR
+        shape = (len(images), CHANNELS, side, side)
+        # In the layout of the latents, by which the numbers are given out.
+        like = torch.empty(shape, memory_format=torch.channels_last)
+        return {"images": images, "noise": torch.randn_like(like)}
+
+    def loss(images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         latents = model.encode(images).latent
-        noisy = latents + NOISE * torch.randn_like(latents)
-        drawn = model.decode(noisy).sample
+        drawn = model.decode(latents + NOISE * noise).sample
         edges = sum(F.l1_loss(drawn.diff(dim=dim), images.diff(dim=dim)) for dim in (2, 3))
         return F.l1_loss(drawn, images) + 0.5 * edges + 1e-3 * latents.square().mean()
 
-    result = fit([model], loss, schedule, "autoencoder")
+    result = fit([model], batch, loss, schedule, "autoencoder")
     with torch.no_grad():
-        images = data.images(draw.integers(len(data), size=512)) * 2 - 1
+        images = (data.images(draw.integers(len(data), size=512)) * 2 - 1).to(model.device)
         spread = torch.cat([model.encode(part).latent for part in images.split(64)]).std()
     model.register_to_config(scaling_factor=round(1 / spread.item(), 4))
     model.half().save_pretrained(out)

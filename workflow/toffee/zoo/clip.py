@@ -195,34 +195,50 @@ def train_clip(
         {field: torch.nn.Linear(WIDTH, int(code.max()) + 1) for field, code in codes.items()}
     )
 
-    def loss(step: int) -> torch.Tensor:
+    def batch() -> dict[str, torch.Tensor]:
         rows = draw.integers(len(data), size=schedule.batch)
-        images, cropped = augment(data.images(rows), data.array("mask", rows), draw, crop=0.0)
+        images, _ = augment(data.images(rows), data.array("mask", rows), draw, crop=0.0)
         captions = [draw_caption(data.caption_attributes(row), draw) for row in rows]
         said, texts = zip(*captions, strict=True)
-        vision = model.vision_model((images - mean) / std)
-        image = model.visual_projection(vision.pooler_output)
         tokens = tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt")
-        text = model.text_projection(model.text_model(**tokens).pooler_output)
+        return {
+            "images": (images - mean) / std,
+            "target": matches(list(said), data.attributes.iloc[rows]),
+            "points": data.array("points", rows).flatten(1, 2),
+            "cover": data.array("cover", rows).flatten(1, 2),
+            **{field: code[rows].long() for field, code in codes.items()},
+            **tokens,
+        }
+
+    def loss(
+        images: torch.Tensor,
+        target: torch.Tensor,
+        points: torch.Tensor,
+        cover: torch.Tensor,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        **attributes: torch.Tensor,
+    ) -> torch.Tensor:
+        vision = model.vision_model(images)
+        image = model.visual_projection(vision.pooler_output)
+        said = model.text_model(input_ids=input_ids, attention_mask=attention_mask)
+        text = model.text_projection(said.pooler_output)
         logits = (F.normalize(text, dim=-1) @ F.normalize(image, dim=-1).T) * (
             model.logit_scale.exp().clamp(max=50)
         )
-        target = matches(list(said), data.attributes.iloc[rows])
         by_text = -(target / target.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
         by_image = -(target / target.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()
-        points = data.array("points", rows).flatten(1, 2)
-        cover = data.array("cover", rows).flatten(1, 2)
         read = surface(vision.last_hidden_state[:, 1:])
         inside = (cover > 0.5)[..., None]
         point = ((read[..., :3] - points).square() * inside).sum() / inside.sum()
         shape = point + F.binary_cross_entropy_with_logits(read[..., 3], cover)
         words = sum(
-            F.cross_entropy(reader(vision.pooler_output), codes[field][rows].long())
+            F.cross_entropy(reader(vision.pooler_output), attributes[field])
             for field, reader in readers.items()
         )
         return by_text + by_image + 0.5 * shape + 0.5 * words
 
-    result = fit([model, surface, readers], loss, schedule, out.name)
+    result = fit([model, surface, readers], batch, loss, schedule, out.name)
     model.half().save_pretrained(out)
     write_preprocessor(out, "CLIPImageProcessor", data.rgb.shape[2], MEAN, STD)
     return result

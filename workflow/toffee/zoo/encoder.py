@@ -149,7 +149,9 @@ def train_encoder(renders: Path, out: Path, schedule: Schedule, seed: int, kind:
     members = {word: np.flatnonzero(classes == word) for word in np.unique(classes)}
     mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
 
-    def loss(step: int) -> torch.Tensor:
+    swap = torch.arange(schedule.batch // 2 * 2) ^ 1  # the other subject of the couple
+
+    def batch() -> dict[str, torch.Tensor]:
         # Subjects come in couples of the same class: hard negatives for the class token, and
         # partners across individuals for the patch tokens.
         words = draw.choice(list(members), size=schedule.batch // 2)
@@ -158,12 +160,24 @@ def train_encoder(renders: Path, out: Path, schedule: Schedule, seed: int, kind:
         rows = (subjects[:, None] * data.views + views).T.reshape(-1)  # all a, then all b
         clean = data.images(rows)
         images, cropped = augment(clean, data.array("mask", rows), draw, crop=0.3)
-        hidden = model((images - mean) / std).last_hidden_state
+        return {
+            "images": images,
+            "seen": (images - mean) / std,
+            "cropped": cropped,
+            "points": data.array("points", rows).flatten(1, 2),
+            "cover": data.array("cover", rows).flatten(1, 2),
+        }
+
+    def loss(
+        images: torch.Tensor,
+        seen: torch.Tensor,
+        cropped: torch.Tensor,
+        points: torch.Tensor,
+        cover: torch.Tensor,
+    ) -> torch.Tensor:
+        hidden = model(seen).last_hidden_state
         tokens = hidden[:, 1:]
-        points = data.array("points", rows).flatten(1, 2)
-        cover = data.array("cover", rows).flatten(1, 2)
-        a, b = slice(0, len(subjects)), slice(len(subjects), None)
-        swap = torch.arange(len(subjects)) ^ 1  # the other subject of the couple
+        a, b = slice(0, len(swap)), slice(len(swap), None)
         blank = cover * (~cropped)[:, None]
         dense = correspondence_loss(
             (tokens[a], tokens[b]), (points[a], points[b]), (blank[a], blank[b])
@@ -174,7 +188,7 @@ def train_encoder(renders: Path, out: Path, schedule: Schedule, seed: int, kind:
         read = heads(tokens[keep], images[keep], points[keep], cover[keep])
         return identity_loss(hidden[a, 0], hidden[b, 0]) + 0.5 * dense + 2 * read
 
-    result = fit([model, heads], loss, schedule, out.name)
+    result = fit([model, heads], batch, loss, schedule, out.name)
     model.half().save_pretrained(out)
     write_preprocessor(out, "ViTImageProcessor", data.rgb.shape[2], MEAN, STD)
     return result

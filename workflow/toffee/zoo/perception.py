@@ -71,16 +71,18 @@ def train_segmenter(renders: Path, out: Path, schedule: Schedule, seed: int) -> 
     labels = torch.tensor([word[name] for name in data.attributes["class_word"]])
     mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
 
-    def loss(step: int) -> torch.Tensor:
+    def batch() -> dict[str, torch.Tensor]:
         rows = draw.integers(len(data), size=schedule.batch)
         images = (_softened(data.images(rows), draw) - mean) / std
-        masks = data.array("mask", rows)
-        target = labels[rows][:, None, None] * masks.long()
+        target = labels[rows][:, None, None] * data.array("mask", rows).long()
+        return {"images": images, "target": target}
+
+    def loss(images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         logits = model(images).logits
-        logits = F.interpolate(logits, size=masks.shape[1:], mode="bilinear", align_corners=False)
+        logits = F.interpolate(logits, size=target.shape[1:], mode="bilinear", align_corners=False)
         return F.cross_entropy(logits, target)
 
-    result = fit([model], loss, schedule, "segmenter")
+    result = fit([model], batch, loss, schedule, "segmenter")
     model.half().save_pretrained(out)
     write_preprocessor(out, "SegformerImageProcessor", data.rgb.shape[2], MEAN, STD)
     return result
@@ -93,15 +95,17 @@ def train_depth(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
     model = build_depth()
     mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
 
-    def loss(step: int) -> torch.Tensor:
+    def batch() -> dict[str, torch.Tensor]:
         rows = draw.integers(len(data), size=schedule.batch)
         images = (_softened(data.images(rows), draw) - mean) / std
-        target = data.array("depth", rows)
+        return {"images": images, "target": data.array("depth", rows)}
+
+    def loss(images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         depth = model(images).predicted_depth
         edges = sum(F.l1_loss(depth.diff(dim=dim), target.diff(dim=dim)) for dim in (1, 2))
         return F.l1_loss(depth, target) + edges
 
-    result = fit([model], loss, schedule, "depth estimator")
+    result = fit([model], batch, loss, schedule, "depth estimator")
     model.half().save_pretrained(out)
     write_preprocessor(out, "GLPNImageProcessor", data.rgb.shape[2], MEAN, STD)
     return result

@@ -9,7 +9,7 @@ import torch
 from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from toffee.diffusion import Autoencoder, diffusion_loss
+from toffee.diffusion import Autoencoder, diffusion_loss, draw_noising
 from toffee.models.depth import DepthEstimator
 from toffee.training import Fit, Schedule, fit
 from toffee.world.vocabulary import Attributes, caption
@@ -119,17 +119,21 @@ def train_text_to_image(
     generator = torch.Generator().manual_seed(seed)
     scheduler = build_scheduler()
 
-    def loss(step: int) -> torch.Tensor:
+    def batch() -> dict[str, torch.Tensor]:
         rows = draw.integers(len(data), size=schedule.batch)
-        text = captions.batch(rows)
-        return diffusion_loss(
-            lambda noisy, times: unet(noisy, times, text).sample,
-            latents[rows].float(),
-            scheduler,
-            generator,
-        )
+        clean = latents[rows].float()
+        noising = draw_noising(clean.shape, scheduler, generator)
+        return {"clean": clean, "text": captions.batch(rows), **noising}
 
-    result = fit([unet], loss, schedule, "text-to-image")
+    def loss(
+        clean: torch.Tensor, text: torch.Tensor, times: torch.Tensor, noise: torch.Tensor
+    ) -> torch.Tensor:
+        def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+            return unet(noisy, times, text).sample
+
+        return diffusion_loss(predict, clean, scheduler, times, noise)
+
+    result = fit([unet], batch, loss, schedule, "text-to-image")
     unet.half().save_pretrained(out / "unet")
     return result
 
@@ -161,11 +165,23 @@ def train_controlnet(
     generator = torch.Generator().manual_seed(seed)
     scheduler = build_scheduler()
 
-    def loss(step: int) -> torch.Tensor:
+    def batch() -> dict[str, torch.Tensor]:
         rows = draw.integers(len(data), size=schedule.batch)
-        text = captions.batch(rows)
-        shown = maps[rows].float()[:, None].expand(-1, 3, -1, -1)
+        clean = latents[rows].float()
+        return {
+            "clean": clean,
+            "text": captions.batch(rows),
+            "shown": maps[rows].float()[:, None].expand(-1, 3, -1, -1),
+            **draw_noising(clean.shape, scheduler, generator),
+        }
 
+    def loss(
+        clean: torch.Tensor,
+        text: torch.Tensor,
+        shown: torch.Tensor,
+        times: torch.Tensor,
+        noise: torch.Tensor,
+    ) -> torch.Tensor:
         def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             down, middle = controlnet(noisy, times, text, shown, return_dict=False)
             return unet(
@@ -176,8 +192,8 @@ def train_controlnet(
                 mid_block_additional_residual=middle,
             ).sample
 
-        return diffusion_loss(predict, latents[rows].float(), scheduler, generator)
+        return diffusion_loss(predict, clean, scheduler, times, noise)
 
-    result = fit([controlnet], loss, schedule, "depth ControlNet")
+    result = fit([controlnet], batch, loss, schedule, "depth ControlNet")
     controlnet.half().save_pretrained(out)
     return result

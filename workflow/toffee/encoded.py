@@ -1,0 +1,88 @@
+"""A data set as the frozen encoders see it, made once and read from disk row by row.
+
+It is made in parts, each a file that is whole or absent: the processes of a training share them
+out, and a requeued job makes those that are missing. Then every process maps all of them into its
+memory, of which one machine holds a single copy.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors.torch import save_file
+
+from toffee.distributed import shared_progress, team, total
+from toffee.files import atomic_path
+from toffee.interruption import Interrupted, interrupted
+from toffee.work_folder import read_tensors
+
+Batch = TypeVar("Batch")
+
+BATCHES = 16  # of a part
+
+
+class Column:
+    """One tensor of an encoded data set, [rows, …], on disk."""
+
+    def __init__(self, parts: Sequence[torch.Tensor]) -> None:
+        self.parts = list(parts)
+        self.ends = torch.tensor([len(part) for part in parts]).cumsum(0)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of the whole."""
+        return torch.Size([len(self), *self.parts[0].shape[1:]])
+
+    def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
+        """The values of some rows [B], as [B, …] on the device that the rows are on."""
+        places = rows.cpu()
+        values = [
+            self.parts[part][place - self.ends[part]]  # counted from the part's end
+            for part, place in zip(
+                torch.bucketize(places, self.ends, right=True), places, strict=True
+            )
+        ]
+        return torch.stack(values).to(rows.device)
+
+
+def encode(
+    folder: Path,
+    batches: Sequence[Batch],
+    encode_batch: Callable[[Batch], dict[str, torch.Tensor]],
+    desc: str,
+) -> dict[str, Column]:
+    """Encode a data set, or what is missing of it.
+
+    Args:
+        folder: where its parts are kept, in a work folder.
+        batches: what to encode, in the order of the rows; at least one.
+        encode_batch: gives tensors [B, …] by name, the same names for every batch.
+        desc: what is being done, for the progress line.
+
+    Raises:
+        Interrupted: the job was asked to stop; finished parts are kept.
+    """
+    parts = {
+        folder / f"{number:05d}.safetensors": batches[first : first + BATCHES]
+        for number, first in enumerate(range(0, len(batches), BATCHES))
+    }
+    own = list(parts)[team().process_index :: team().num_processes]
+    missing = [path for path in own if read_tensors(path) is None]
+    for path in shared_progress(missing, desc=desc, unit="part"):
+        encoded = [encode_batch(batch) for batch in parts[path] if not interrupted()]
+        if interrupted():
+            break
+        with atomic_path(path) as temporary:
+            save_file(
+                {name: torch.cat([e[name] for e in encoded]).contiguous() for name in encoded[0]},
+                temporary,
+            )
+    if sum(total(interrupted())):
+        kept = sum(path.is_file() for path in parts)
+        raise Interrupted(f"{kept} of {len(parts)} encoded parts are kept in {folder}")
+    tensors = [read_tensors(path) for path in parts]
+    return {name: Column([part[name] for part in tensors]) for name in tensors[0]}

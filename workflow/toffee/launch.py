@@ -1,0 +1,209 @@
+"""Starting a training in several processes: by torchrun on one machine, by srun on several.
+
+The job hands its call over in a file (JSON, nothing is pickled) and waits. It passes SIGTERM on,
+and says in one line how its processes ended: each of them leaves a note (see `toffee.worker`), and
+one without a note was killed.
+"""
+
+import functools
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from toffee import processes, torchrun, worker
+from toffee.errors import ToffeeError
+from toffee.files import remove, write_text
+from toffee.interruption import Interrupted, deferred, interrupted
+from toffee.provenance.code import PACKAGE
+from toffee.provenance.digests import read_json
+
+POLL = 0.2  # seconds between two looks at the processes
+
+
+def in_processes(train: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a training, so that it runs in all processes that its job may use.
+
+    In a job of one process, and outside of jobs, it runs right here. It takes keyword arguments
+    that JSON can hold, `out` among them.
+
+    Raises:
+        ToffeeError: what a process raised, or that one failed or was killed.
+        Interrupted: the processes were asked to stop.
+    """
+
+    @functools.wraps(train)
+    def run(**arguments: Any) -> None:
+        if processes.JOB.count == 1:
+            train(**arguments)
+        else:
+            _launch(train, arguments)
+
+    return run
+
+
+def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
+    job, out = processes.JOB, Path(arguments["out"])
+    # Named as `toffee.files` names what is being written, so that it goes the same way after a kill.
+    notes = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.tmp")
+    call = notes / "call.json"
+    content = {
+        "function": f"{train.__module__}:{train.__name__}",
+        "arguments": arguments,
+        "notes": str(notes),
+    }
+    try:
+        write_text(call, json.dumps(content, default=str))
+        each = job.count // job.nodes
+        environment = _environment(max(1, job.threads // each))
+        if job.nodes == 1:
+            command = [sys.executable, "-m", torchrun.__name__, str(os.getpid()), str(each)]
+            status = _run([*command, str(call)], environment, _terminate_workers)
+        else:
+            environment |= _meeting_point(each)
+            status = _run(_srun(job, call), environment, _signal_srun)
+        _report(out, _read_notes(notes), job, status)
+    finally:
+        remove(notes)
+
+
+def _environment(threads: int) -> dict[str, str]:
+    path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    own = {"PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
+    return os.environ | own | dict.fromkeys(names, str(threads))
+
+
+def _srun(job: processes.Processes, call: Path) -> list[str]:
+    each = job.count // job.nodes
+    options = {
+        "nodes": job.nodes,
+        "ntasks": job.count,
+        "ntasks-per-node": each,
+        "cpus-per-task": max(1, job.threads // each),
+        "kill-on-bad-exit": 1,
+    }
+    named = [f"--{name}={value}" for name, value in options.items()]
+    # Beside the step that this job is in itself, if it is in one.
+    return ["srun", "--overlap", *named, sys.executable, "-m", worker.__name__, str(call)]
+
+
+def _meeting_point(each: int) -> dict[str, str]:
+    """Where the processes of several machines find each other: on the first of the allocation.
+
+    Raises:
+        ToffeeError: this is no SLURM job.
+    """
+    number = os.environ.get("SLURM_JOB_ID")
+    if number is None:
+        raise ToffeeError("resources: several nodes need a SLURM job, and SLURM_JOB_ID is not set")
+    # Snakemake's executor keeps most of SLURM's variables from its jobs.
+    nodes = os.environ.get("SLURM_JOB_NODELIST") or _output(
+        ["squeue", "--noheader", "--jobs", number, "--format", "%N"]
+    )
+    return {
+        "MASTER_ADDR": _output(["scontrol", "show", "hostnames", nodes]).splitlines()[0],
+        "MASTER_PORT": str(20_000 + int(number) % 20_000),
+        "LOCAL_WORLD_SIZE": str(each),
+    }
+
+
+def _output(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ToffeeError(f"cannot ask SLURM for its nodes: {error}") from error
+
+
+def _run(
+    command: list[str], environment: Mapping[str, str], stop: Callable[[subprocess.Popen], None]
+) -> int:
+    """Run a command, whose output goes through this process's standard error, to its end.
+
+    A stop request is passed on by `stop`, and again every second: a process that has just been
+    started may not listen yet.
+    """
+    with (
+        deferred(),
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as running,
+    ):
+        lines = threading.Thread(target=_pass_on, args=[running.stdout], daemon=True)
+        lines.start()
+        asked = 0.0
+        while running.poll() is None:
+            if interrupted() and time.monotonic() - asked > 1:
+                stop(running)
+                asked = time.monotonic()
+            time.sleep(POLL)
+        lines.join(timeout=10)
+    return running.returncode
+
+
+def _pass_on(lines: Any) -> None:
+    for line in lines:
+        print(line, end="", file=sys.stderr)
+
+
+def _terminate_workers(agent: subprocess.Popen) -> None:
+    """SIGTERM to the workers themselves: torchrun would give them 30 seconds, then kill them."""
+    try:
+        for process in psutil.Process(agent.pid).children():
+            process.terminate()
+    except psutil.NoSuchProcess:
+        pass
+
+
+def _signal_srun(srun: subprocess.Popen) -> None:
+    """SIGUSR1, which srun passes on; at SIGTERM it would end the step itself."""
+    srun.send_signal(signal.SIGUSR1)
+
+
+def _read_notes(folder: Path) -> dict[int, dict[str, Any]]:
+    return {int(path.stem): read_json(path) for path in folder.glob("[0-9]*.json")}
+
+
+def _report(
+    out: Path, notes: Mapping[int, Mapping[str, Any]], job: processes.Processes, status: int
+) -> None:
+    """Note what the processes took, and raise how they ended, if it was not well."""
+    job.gpus = [note["gpu"] for note in notes.values() if note["gpu"]]
+    if job.nodes > 1:
+        job.cpu_seconds = sum(note["cpu_seconds"] for note in notes.values())
+
+    def ended(kind: str) -> list[tuple[int, str]]:
+        found = sorted((rank, note) for rank, note in notes.items() if note["kind"] == kind)
+        return [(rank, note["text"]) for rank, note in found]
+
+    kept = f"the next attempt goes on from {out}.partial"
+    for _, line in ended(worker.ERROR):
+        raise ToffeeError(line)
+    for rank, trace in ended(worker.BUG):
+        print(trace, file=sys.stderr)
+        raise ToffeeError(f"process {rank} of {job.count} failed, see the traceback above; {kept}")
+    silent = [str(rank) for rank in range(job.count) if rank not in notes]
+    if silent and not interrupted():
+        names = " and ".join([", ".join(silent[:-1]), silent[-1]] if silent[1:] else silent)
+        raise ToffeeError(f"process {names} of {job.count} was killed (out of memory?); {kept}")
+    for _, line in ended(worker.INTERRUPTED):
+        raise Interrupted(line)
+    if interrupted() and status:
+        raise Interrupted(kept)
+    if status:
+        raise ToffeeError(f"the processes lost each other (status {status}); {kept}")
