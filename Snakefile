@@ -15,6 +15,9 @@ min_version("9.0")
 PACKAGE_ROOT = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, PACKAGE_ROOT)
 os.environ.update(PYTHONPATH=PACKAGE_ROOT)
+# Compute nodes may have no way out. Downloads run where Snakemake runs, and nothing else needs one.
+if workflow.remote_exec:
+    os.environ.update(HF_HUB_OFFLINE="1")
 
 
 configfile: os.path.join(workflow.basedir, "config", "config.yaml")

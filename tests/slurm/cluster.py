@@ -126,6 +126,10 @@ class Cluster:
         return self
 
     def __exit__(self, *error: object) -> None:
+        left = slurm("squeue", "--noheader", "--format=%A", check=False).split()
+        if left:
+            slurm("scancel", *left, check=False)
+            time.sleep(1)
         for name in reversed(list(self.daemons)):
             self.stop(name)
         for name in ("slurm.conf", "gres.conf"):
@@ -165,6 +169,7 @@ class Cluster:
             daemon.wait()
 
     def _spawn(self, name: str, command: list[str]) -> subprocess.Popen:
+        command = ["setpriv", "--pdeathsig", "TERM", *command]  # no daemon outlives its owner
         with open(self.folder / f"{name}.out", "a") as out:
             return subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
 

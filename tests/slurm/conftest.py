@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .cluster import Cluster, missing, slurm, wait_for
+from .cluster import Cluster, missing, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "tests/slurm/config.yaml"
@@ -22,6 +22,7 @@ TARGETS = (
     f"{RESULTS}/dataset/hub",
 )
 # Status is asked for more often than on a real cluster, where jobs are longer.
+ENVIRONMENT = {"PYTHONPATH": "", "OMP_NUM_THREADS": "1", "TOFFEE_CHECKPOINT_EVERY": "5"}
 QUICKLY = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "5")
 
 
@@ -40,7 +41,7 @@ class Run:
             return subprocess.Popen(
                 [*command, *quickly, "--configfile", CONFIG, *arguments],
                 cwd=self.folder,
-                env=os.environ | {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"},
+                env=os.environ | ENVIRONMENT,
                 stdout=out,
                 stderr=out,
             )
@@ -100,36 +101,24 @@ def local(tmp_path_factory) -> Run:
     return run
 
 
-def jobs(rule: str, state: str = "RUNNING") -> list[str]:
-    """SLURM's numbers of a rule's jobs (or of a group's, by its name) in a state."""
-    lines = slurm("squeue", "--noheader", "--states=all", "--format=%i|%T|%k").splitlines()
-    rows = [line.split("|", 2) for line in lines]
-    return [
-        number for number, found, comment in rows if found == state and f"rule_{rule}" in comment
-    ]
+def script_of(rule: str, shard: str = "") -> tuple[str, psutil.Process] | None:
+    """The process of a rule's script in the cluster, and the SLURM job that it runs in.
 
-
-def script_of(job: str, rule: str) -> psutil.Process | None:
-    """The process of a rule's script inside of a SLURM job."""
+    shard: what its log's name begins with, since a group's job does not say its wildcards.
+    """
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
         if any(part.endswith(f".{rule}.py") for part in command) and "python" in command[0]:
             try:
-                if process.environ().get("SLURM_JOB_ID") == job:
-                    return process
+                job = process.environ().get("SLURM_JOB_ID")
+                logs = [Path(one.path) for one in process.open_files() if "/logs/" in one.path]
             except psutil.Error:
                 continue
+            if job and any(log.name.startswith(shard) for log in logs):
+                return job, process
     return None
 
 
-def running_script(rule: str, seconds: float = 120) -> tuple[str, psutil.Process]:
+def running_script(rule: str, shard: str = "", seconds: float = 240) -> tuple[str, psutil.Process]:
     """Wait for a script of a rule to run in the cluster; its job and process."""
-
-    def found():
-        for job in [*jobs(rule), *jobs("shard")]:
-            process = script_of(job, rule)
-            if process:
-                return job, process
-        return None
-
-    return wait_for(found, seconds)
+    return wait_for(lambda: script_of(rule, shard), seconds, 0.05)

@@ -1,0 +1,155 @@
+"""The profiles slurm and local: every rule is in them, and a site's values are laid over ours."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from toffee import profiles
+from toffee.profiles import laid_over, model_set
+
+from .conftest import ROOT, Project
+
+RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.M | re.S)
+SETS = ("tiny", "small", "paper")
+NEEDS_A_GPU = ("pretrain_refiner", "draw_initial", "train_toffeenet", "score_dreambench")
+NEEDS_NONE = ("filter_dataset", "tabulate_dreambench", "download_model", "write_site")
+
+
+def rules_with_jobs() -> set[str]:
+    """Rules that make something; the others only name targets."""
+    texts = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
+    return {name for text in texts for name, body in RULE.findall(text) if "    script:" in body}
+
+
+def needs(name: str) -> dict:
+    return yaml.safe_load((ROOT / "profiles" / "resources" / f"{name}.yaml").read_text())
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_rule_has_its_resources_and_no_other_name_has(name):
+    content, rules = needs(name), rules_with_jobs()
+    assert len(rules) > 50
+    assert set(content["set-resources"]) == rules
+    assert set(content.get("set-threads", {})) <= rules
+    for rule, values in content["set-resources"].items():
+        assert {"mem_mb", "runtime"} <= set(values), rule
+
+
+def test_groups_of_the_slurm_profile_are_rules():
+    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
+    groups = re.search(r"^groups:\n((?:  .*\n)+)", text, re.M)[1]
+    assert {line.split(":")[0].strip() for line in groups.splitlines()} < rules_with_jobs()
+
+
+def test_no_rule_names_a_partition():
+    for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]:
+        assert "partition" not in path.read_text(), path
+
+
+@pytest.mark.parametrize("name", ["slurm", "local"])
+def test_the_profiles_stand_at_the_root_too(name):
+    assert (ROOT / name / "config.yaml").samefile(ROOT / "profiles" / name / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "tiny"),
+        (["--config", "scale=paper", "--", "all"], "paper"),
+        (["--configfile", "config/small.yaml"], "small"),
+        (["--configfile", "config/demo.yaml"], "tiny"),
+        (["--configfile", "config/small.yaml", "mine.yaml"], "small"),
+        (["--configfile", "nowhere.yaml"], "tiny"),
+    ],
+)
+def test_the_set_of_models_is_read_off_the_command_line(arguments, expected, monkeypatch, tmp_path):
+    for name in ("small", "demo"):
+        (tmp_path / "config").mkdir(exist_ok=True)
+        content = (ROOT / "config" / f"{name}.yaml").read_text()
+        (tmp_path / "config" / f"{name}.yaml").write_text(content)
+    (tmp_path / "mine.yaml").write_text("seed: 1\n")
+    monkeypatch.chdir(tmp_path)
+    assert model_set(["snakemake", *arguments]) == expected
+
+
+def test_a_sites_entries_replace_ours_one_by_one():
+    ours = {
+        "jobs": 100,
+        "default-resources": {"mem_mb": 1, "runtime": 2},
+        "set-resources": {"a": {"gpu": 1, "mem_mb": 3}, "b": {"gpu": 1}},
+    }
+    site = {
+        "jobs": 5,
+        "slurm-qos": "long",
+        "default-resources": {"slurm_partition": "p"},
+        "set-resources": {"a": {"mem_mb": 9}},
+    }
+    assert laid_over(ours, site) == {
+        "jobs": 5,
+        "slurm-qos": "long",
+        "default-resources": {"mem_mb": 1, "runtime": 2, "slurm_partition": "p"},
+        "set-resources": {"a": {"gpu": 1, "mem_mb": 9}, "b": {"gpu": 1}},
+    }
+
+
+def test_a_sites_file_that_is_no_mapping_is_one_line(monkeypatch, tmp_path, capsys):
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources" / "tiny.yaml").write_text("default-resources: {}\n")
+    (tmp_path / "slurm").mkdir()
+    (tmp_path / "slurm" / "site.yaml").write_text("- a list\n")
+    monkeypatch.setattr(profiles, "PROFILES", tmp_path)
+    monkeypatch.setattr("sys.argv", ["snakemake"])
+    with pytest.raises(SystemExit):
+        profiles.settings("slurm")
+    line = f"error: {tmp_path}/slurm/site.yaml: expected a mapping of settings\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.fixture(scope="module")
+def paper_plan(fresh, tmp_path_factory) -> dict[str, str]:
+    """Rule → the resources that the paper scale's dry run says it asks for."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("paper") / "project"
+    shutil.copytree(fresh.folder, folder)
+    for name in ("subjects", "mvimgnet", "mvimgnet_heldout", "dreambooth"):
+        (folder / "data" / name).mkdir(parents=True)
+    targets = ("all", "tables", "figures", "dreambooth", "site", "crate", "audit", "zoo")
+    done = Project(folder).run(
+        "--profile", "profiles/slurm", "--dry-run", "--configfile", "config/paper.yaml",
+        "--config", "synthesis={shards: 1}", "--", *targets,
+    )  # fmt: skip
+    plan: dict[str, str] = {}
+    for line in done.stdout.splitlines():  # a group's jobs are indented
+        if named := re.fullmatch(r" *(?:local)?rule (\w+):", line):
+            rule = named[1]
+        elif "    resources: " in line:
+            plan[rule] = line
+    return plan
+
+
+def test_the_dry_run_at_paper_scale_names_what_every_rule_asks_for(paper_plan):
+    # What is made of the procedural world is no part of this scale.
+    absent = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"}
+    absent |= {"generate_base", "score_base", "tabulate_base"}
+    assert rules_with_jobs() - set(paper_plan) == absent
+    for rule in rules_with_jobs() - absent:
+        line = paper_plan[rule]
+        wanted = needs("paper")["set-resources"][rule]
+        memory = int(str(wanted["mem_mb"]).split()[0])
+        runtime = int(str(wanted["runtime"]).split()[0])
+        assert f"mem_mb={memory}," in line and f"runtime={runtime}" in line, (rule, line)
+        assert (f"gpu={wanted.get('gpu')}" in line) == ("gpu" in wanted), (rule, line)
+        assert "--signal=TERM@" in line
+
+
+def test_only_what_computes_on_a_gpu_asks_for_one(paper_plan):
+    assert all("gpu=" in paper_plan[rule] for rule in NEEDS_A_GPU)
+    assert not any("gpu=" in paper_plan.get(rule, "") for rule in NEEDS_NONE)
+
+
+def test_examples_for_a_site_are_yaml():
+    for path in Path(ROOT, "profiles", "slurm").glob("*.example.yaml"):
+        assert yaml.safe_load(path.read_text())
