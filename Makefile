@@ -2,6 +2,7 @@
 #              (SCALE=small takes config/small.yaml, CORES=8 more cores)
 # make tables  every table and figure of the paper at that scale: about 50 minutes; goes on from the demo
 # make audit   are the results what they claim to be? (snakemake audit does the same as a target)
+# make slurm-demo  a small run through the profile slurm, on a cluster that is started for it on this machine
 # make test    the tests
 # make lint    formatting and linting
 # make zoo     retrain the base models of the tiny scale from nothing (one to two hours)
@@ -19,7 +20,7 @@ ENV := $(VENV)/.installed
 LAYER := $(if $(filter-out tiny,$(SCALE)),--config scale=$(SCALE))
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: demo tables audit test lint zoo docs lock clean env
+.PHONY: demo tables slurm-demo audit test lint zoo docs lock clean env
 .DELETE_ON_ERROR:
 
 env: $(ENV)
@@ -39,6 +40,11 @@ demo: $(ENV)
 tables: export TOFFEE_PROGRESS := lines
 tables: $(ENV)
 	@$(SNAKEMAKE) --quiet rules host $(LAYER) -- all tables figures site
+
+slurm-demo: $(ENV)
+	@$(BIN)/python tests/slurm/cluster.py -- $(BIN)/snakemake --profile slurm --configfile tests/slurm/config.yaml \
+	  --slurm-init-seconds-before-status-checks 3 --latency-wait 5 --quiet rules host
+	@$(BIN)/python -m toffee.report.show results/cluster
 
 audit: $(ENV)
 	@$(BIN)/toffee audit results/$(SCALE)

@@ -58,6 +58,6 @@ rule all:
 
 
 name_params()
+take_over_results()
 adopt_results()
-take_over()
 check_targets()

@@ -9,22 +9,10 @@ from toffee.errors import ToffeeError
 from toffee.provenance.adopt import adopt
 from toffee.provenance.failures import failures, told
 from toffee.provenance.params import named
-from toffee.takeover import cancel_abandoned, take_lock
+from toffee.takeover import take_over
 from toffee.targets import only_looks, requested, stop, unknown_target
 
 BEGIN = time.time()
-
-
-onstart:
-    # The jobs to be run that an earlier Snakemake submitted and never saw end.
-    checked(
-        cancel_abandoned,
-        {
-            number
-            for one in workflow.dag.needrun_jobs()
-            for number in workflow.persistence.external_jobids(one)
-        },
-    )
 
 
 onerror:
@@ -54,10 +42,10 @@ def adopt_results():
         print(f"{RESULTS}: {jobs} jobs are known from their records", file=sys.stderr)
 
 
-def take_over():
-    """After a kill of Snakemake the next one starts without `--unlock`."""
+def take_over_results():
+    """After a kill of Snakemake the next one needs no `--unlock`, and no other job writes."""
     if workflow.is_main_process and not only_looks(sys.argv):
-        take_lock(RESULTS)
+        checked(take_over, RESULTS)
 
 
 def check_targets():

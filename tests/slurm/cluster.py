@@ -192,6 +192,12 @@ def slurm(*command: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
+def asked(job: str) -> dict[str, str]:
+    """What SLURM says of a job, by key."""
+    words = slurm("scontrol", "show", "job", job).split()
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
 def wait_for(condition, seconds: float = 20, pause: float = 0.1):
     """Wait until the condition gives something true, and give that."""
     end = time.monotonic() + seconds

@@ -1,12 +1,13 @@
 """A run on the cluster in which everything goes wrong, against an undisturbed one without it."""
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 
 import pytest
 
-from .cluster import Cluster, slurm, wait_for
+from .cluster import Cluster, asked, slurm, wait_for
 from .conftest import TARGETS, Run, checkout, running_script
 
 
@@ -26,12 +27,6 @@ class Survivor:
     def record(self, output: str) -> dict:
         path = self.run.results / "records" / f"{output}.json"
         return json.loads(path.read_text())
-
-
-def asked(job: str) -> dict[str, str]:
-    """What SLURM says of a job, by key."""
-    words = slurm("scontrol", "show", "job", job).split()
-    return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 @pytest.fixture(scope="module")
@@ -80,5 +75,57 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
     return survivor
 
 
-def test_it(survivor):
-    print(survivor.hit)
+def test_the_digests_are_those_of_the_undisturbed_run(survivor, local):
+    found, expected = survivor.run.digests(), local.digests()
+    assert len(expected) > 60
+    assert found == expected
+
+
+def test_nothing_is_left_to_do_and_nothing_lies_about(survivor):
+    said = survivor.run.run("slurm", "--", *TARGETS)
+    assert said.rstrip().splitlines()[-1].startswith("Nothing to be done")
+    left = [p for p in survivor.run.results.rglob("*") if ".partial" in p.name or ".tmp" in p.name]
+    assert not left
+    assert not list(survivor.run.results.rglob("*.started"))
+
+
+def test_a_training_that_was_killed_went_on_from_its_checkpoint(survivor):
+    record = survivor.record("models/refiner")
+    assert record["attempt"] == 2
+    assert survivor.hit["training"] != record["slurm_job_id"]
+    log = (survivor.run.folder / record["log"]).read_text()
+    assert int(re.search(r"goes on from step (\d+) of 40", log)[1]) >= 5
+
+
+def test_a_cancelled_shard_went_on_behind_its_last_batch(survivor):
+    record = survivor.record("dataset/stages/initial/00000.h5")
+    assert record["attempt"] >= 2 and record["slurm_job_id"] != survivor.hit["scancel"]
+    # It stopped by itself: it had the time to note what the attempt had cost.
+    assert record["earlier"][0]["cpu_seconds"] > 0
+
+
+def test_a_shard_that_ran_out_of_memory_came_back_with_more(survivor):
+    assert [survivor.asked[n]["MinMemoryNode"] for n in (1, 2, 3)] == ["2500M", "5000M", "7500M"]
+    # The step before it was not drawn again: it was made from what it had kept.
+    initial = survivor.record("dataset/stages/initial/00001.h5")
+    costs = [one["seconds"] for one in initial["earlier"]] + [initial["seconds"]]
+    assert len(costs) >= 3
+    log = (survivor.run.folder / initial["log"]).read_text()
+    assert "initial 00001: 0/0 batch" in log
+
+
+def test_a_killed_snakemake_was_taken_over(survivor):
+    said = survivor.run.said("slurm")
+    assert re.search(r"results/cluster: took over from process \d+, which was killed", said)
+    assert re.search(r"cancelling \d+ jobs of an earlier Snakemake", said)
+    assert "--unlock" not in said
+
+
+def test_a_job_that_lost_its_node_ran_again(survivor):
+    record = survivor.record("models/toffeenet")
+    assert record["slurm_job_id"] != survivor.hit["node"]
+
+
+def test_no_job_asked_for_a_gpu(survivor):
+    for job in slurm("squeue", "--noheader", "--states=all", "--format=%A").split():
+        assert "gpu" not in slurm("scontrol", "show", "job", job)

@@ -53,7 +53,7 @@ def in_processes(train: Callable[..., None]) -> Callable[..., None]:
 
 def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
     job, out = processes.JOB, Path(arguments["out"])
-    # Named as `toffee.files` names what is being written, so that it goes the same way after a kill.
+    # Named as `toffee.files` names what is being written: after a kill it goes the same way.
     notes = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.tmp")
     call = notes / "call.json"
     content = {
