@@ -4,7 +4,7 @@ import json
 import os
 import time
 
-from toffee.provenance.adopt import ONLY_PLANNING, adopt, metadata_path
+from toffee.provenance.adopt import ONLY_PLANNING, adopt, kept_path, metadata_path
 from toffee.provenance.params import shown
 
 from .conftest import JOBS, ROOT, SHARD, TABLE, play
@@ -52,3 +52,13 @@ def test_an_audits_dry_run_tells_nothing(run, monkeypatch):
     monkeypatch.chdir(run.project)
     monkeypatch.setenv(ONLY_PLANNING, "1")
     assert adopt(ROOT) == 0 and not metadata_path(".snakemake", SHARD).exists()
+
+
+def test_a_job_that_ended_well_after_its_snakemake_is_not_incomplete(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    done, not_done = (kept_path(".snakemake", path, "incomplete") for path in (SHARD, "a/b.h5"))
+    for mark in (done, not_done):
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text('{"external_jobid": "7"}')
+    adopt(ROOT)
+    assert not done.exists() and not_done.exists()

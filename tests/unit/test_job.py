@@ -1,6 +1,7 @@
 """What a script's surroundings make of errors, of the log and of the record."""
 
 import errno
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 
 from toffee.audit.rerun import as_snakemake
 from toffee.errors import ToffeeError
+from toffee.files import KEEP_JOURNALS
 from toffee.job import job
 
 
@@ -37,6 +39,15 @@ def write(snakemake):
 
 def log_of(snakemake):
     return Path(snakemake.log[0]).read_text()
+
+
+@pytest.mark.parametrize("attempt", [None, 1])
+def test_journals_are_kept_where_the_profile_says_so(snakemake, attempt, monkeypatch):
+    monkeypatch.setenv(KEEP_JOURNALS, "of an earlier job")
+    snakemake.resources = {"keep_journal": attempt} if attempt else {}
+    with job(snakemake):
+        write(snakemake)
+        assert (KEEP_JOURNALS in os.environ) == bool(attempt)
 
 
 def test_output_goes_to_the_log_too(snakemake, capsys):

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from toffee.errors import ToffeeError
+from toffee.files import KEEP_JOURNALS
 from toffee.storage import Shard, ShardWriter, content_digest, decode, encode
 
 TOTAL = 23
@@ -164,6 +165,21 @@ os.kill(os.getpid(), signal.SIGKILL)
     shard._journal.close()
     write(path)
     assert bytes_digest(path) == bytes_digest(finished)
+
+
+def test_a_kept_journal_makes_the_file_again(finished: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv(KEEP_JOURNALS, "1")
+    path = tmp_path / "kept.h5"
+    write(path)
+    path.unlink()
+    with writer(path) as again:
+        assert again.done == TOTAL  # nothing is left to draw
+    assert bytes_digest(path) == bytes_digest(finished)
+    monkeypatch.delenv(KEEP_JOURNALS)
+    path.unlink()
+    with writer(path):
+        pass
+    assert not list(tmp_path.glob("kept.h5.partial"))
 
 
 @pytest.mark.parametrize("length", [1, 30, 300, 3000])

@@ -27,11 +27,13 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def do(rule, inputs, outputs, fails=False, **params):
+def do(rule, inputs, outputs, fails=False, resources=None, **params):
     """A job that writes its name into its outputs."""
     names = {"rule": rule, "input": inputs, "output": outputs, "params": params}
     rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/{rule}.log"}
-    with job(as_snakemake(names | rest, {"scale": "tiny", "seed": 3})):
+    snakemake = as_snakemake(names | rest, {"scale": "tiny", "seed": 3})
+    snakemake.resources = resources or {}
+    with job(snakemake):
         if fails:
             raise ToffeeError("no")
         for path in map(Path, outputs.values()):
@@ -107,6 +109,19 @@ def test_a_failed_attempt_is_told_by_the_next(here):
     record = record_of(INDEX)
     assert record["attempt"] == 2 and len(record["earlier"]) == 1
     do("filter_dataset", {}, {"index": INDEX})
+    assert record_of(INDEX)["attempt"] == 1
+
+
+def test_a_job_that_its_group_has_to_repeat_tells_what_it_had_cost(here):
+    do("draw_views", {}, {"index": INDEX}, resources={"keep_journal": 1})
+    first = record_of(INDEX)
+    do("draw_views", {}, {"index": INDEX}, resources={"keep_journal": 2})
+    record = record_of(INDEX)
+    assert record["attempt"] == 2
+    assert record["earlier"][0]["start"] == first["start"]
+    assert record["earlier"][0]["cpu_seconds"] == first["cpu_seconds"]
+    Record.model_validate(record)
+    do("draw_views", {}, {"index": INDEX}, resources={"keep_journal": 1})  # asked for anew
     assert record_of(INDEX)["attempt"] == 1
 
 
