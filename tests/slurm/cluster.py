@@ -173,6 +173,12 @@ class Cluster:
         with open(self.folder / f"{name}.out", "a") as out:
             return subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
 
+    def resume(self, node: str) -> None:
+        """Bring a node back that was set down, if it has not come back by itself."""
+        slurm("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
+        down = ["sinfo", "--noheader", f"--nodes={node}", "--format=%t"]
+        wait_for(lambda: "down" not in slurm(*down, check=False))
+
     def wait_until_idle(self, seconds: float = 30) -> None:
         """Wait until all nodes take jobs."""
         states = ["sinfo", "--noheader", "--Node", "--format=%t"]

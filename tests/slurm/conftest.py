@@ -16,7 +16,7 @@ from .cluster import Cluster, missing, wait_for
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "tests/slurm/config.yaml"
 RESULTS = Path("results", "cluster")
-TABLES = ("base", "refiner", "views", "dreambench", "dataset")
+TABLES = ("refiner", "dreambench", "dataset")
 TARGETS = (
     *(f"{RESULTS}/tables/{name}.csv" for name in TABLES),
     f"{RESULTS}/dataset/hub",

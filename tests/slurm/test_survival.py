@@ -62,7 +62,7 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         node = asked(survivor.hit["node"])["NodeList"]
         slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
         time.sleep(3)
-        slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        cluster.resume(node)
         # The controller is away for a while.
         running_script("generate_benchmark")
         cluster.stop("slurmctld")
