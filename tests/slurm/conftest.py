@@ -55,6 +55,13 @@ class Run:
             pytest.fail(f"snakemake --profile {profile}: status {found}\n{said[-6000:]}")
         return said
 
+    def end(self, running: subprocess.Popen) -> None:
+        """End a Snakemake that still runs, and its jobs."""
+        if running.poll() is None:
+            running.kill()
+            running.wait()
+            slurm("scancel", *slurm("squeue", "--noheader", "--format=%A").split(), check=False)
+
     def said(self, profile: str) -> str:
         return (self.folder / f"{profile}.log").read_text()
 

@@ -70,8 +70,7 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         cluster.start("slurmctld")
         assert snakemake.wait(600) == 0, run.said("slurm")[-6000:]
     finally:
-        if snakemake.poll() is None:
-            snakemake.kill()
+        run.end(snakemake)
     return survivor
 
 
