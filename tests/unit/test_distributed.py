@@ -20,7 +20,7 @@ from toffee import processes
 from toffee.errors import ToffeeError
 from toffee.interruption import Interrupted, deferred, listening
 from toffee.launch import report
-from toffee.processes import allow
+from toffee.processes import allowed
 from toffee.refiner import pretrain_refiner
 
 HERE = Path(__file__).parent
@@ -161,10 +161,10 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from small_training import train
-from toffee.processes import allow
-allow(SimpleNamespace(processes=2), 2)
+from toffee.processes import allowed
 fault = {"kind": "wait", "step": 1, "rank": 0, "ready": sys.argv[2]}
-train(out=sys.argv[1], steps=9, batch=2, fault=fault)
+with allowed(SimpleNamespace(processes=2), 2):
+    train(out=sys.argv[1], steps=9, batch=2, fault=fault)
 """
 
 
@@ -276,13 +276,17 @@ def test_the_refiner_learns_the_same_in_two_processes(random_zoo, small_world, t
         (SimpleNamespace(gpu=4, processes=2), (2, 1)),
     ],
 )
-def test_resources_say_how_many_processes_there_are(monkeypatch, resources, expected):
-    monkeypatch.setattr(processes, "JOB", processes.JOB)
-    allow(resources, 3)
-    assert (processes.JOB.count, processes.JOB.nodes) == expected and processes.JOB.threads == 3
+def test_resources_say_how_many_processes_there_are(resources, expected):
+    with allowed(resources, 3):
+        assert (processes.JOB.count, processes.JOB.nodes) == expected
+        assert processes.JOB.threads == 3
+    assert processes.JOB.count == 1
 
 
-def test_processes_that_cannot_be_spread_evenly_are_one_line(monkeypatch):
-    monkeypatch.setattr(processes, "JOB", processes.JOB)
-    with pytest.raises(ToffeeError, match="resources: 3 processes on 2 nodes"):
-        allow(SimpleNamespace(processes=3, nodes=2), 1)
+def test_processes_that_cannot_be_spread_evenly_are_one_line():
+    resources = SimpleNamespace(processes=3, nodes=2)
+    with (
+        pytest.raises(ToffeeError, match="resources: 3 processes on 2 nodes"),
+        allowed(resources, 1),
+    ):
+        pytest.fail("it went on")

@@ -4,6 +4,8 @@ The number comes from the job's resources and not from its params: no result dep
 the rounding of sums.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,8 +35,9 @@ JOB = Processes()
 """Those of the job that this process is."""
 
 
-def allow(resources: Any, threads: int) -> None:
-    """Note what a job may use.
+@contextmanager
+def allowed(resources: Any, threads: int) -> Iterator[None]:
+    """Inside, the job is one that may use these resources.
 
     Args:
         resources: Snakemake's, or None: `processes`, by default as many as `gpu`, else 1; `nodes`,
@@ -51,4 +54,8 @@ def allow(resources: Any, threads: int) -> None:
         raise ToffeeError(
             f"resources: {count} processes on {nodes} nodes; expected the same number on each"
         )
-    JOB = Processes(count, nodes, threads)
+    before, JOB = JOB, Processes(count, nodes, threads)
+    try:
+        yield
+    finally:
+        JOB = before
