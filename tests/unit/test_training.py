@@ -1,11 +1,20 @@
-"""The training loop: rates, averaged weights, and what it does with a loss that is no number."""
+"""The training loop: rates, averaged weights, a loss that is no number, stopping and going on."""
+
+import os
+import random
+import signal
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
+from toffee import training
+from toffee.checkpoint import Checkpoint
 from toffee.errors import ToffeeError
-from toffee.training import Fit, Schedule, fit
+from toffee.interruption import Interrupted, deferred, listening
+from toffee.training import Fit, Schedule, fit, own_part
 
 
 class Point(nn.Module):
@@ -74,3 +83,120 @@ def test_a_loss_that_is_no_number_stops_with_one_line(bad):
 def test_the_final_loss_is_the_mean_of_the_last_twentieth():
     assert Fit([9.0] * 38 + [1.0, 3.0]).final_loss == 2.0
     assert Fit([4.0]).final_loss == 4.0
+
+
+STEPS = 11
+SEED = random.randrange(10**6)
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def learn(folder: Path, at: int | None = None, how: str = "") -> tuple[list[float], nn.Module]:
+    """Losses and model of a small training with checkpoints; in step `at` of the attempt it is
+    killed or asked to stop."""
+    torch.manual_seed(1)
+    model, generator = nn.Linear(3, 3), torch.Generator().manual_seed(2)
+    begun = []
+
+    def draw() -> dict[str, torch.Tensor]:
+        begun.append(None)
+        drawn = {"x": torch.randn(4, 3, generator=generator)}
+        if len(begun) - 1 == at and how == "kill":
+            raise Killed
+        if len(begun) - 1 == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return drawn
+
+    def loss(x: torch.Tensor) -> torch.Tensor:
+        return (model(x) - x.flip(1)).square().mean()
+
+    checkpoint = Checkpoint(folder, generator)
+    with listening(), deferred():
+        schedule = Schedule(STEPS, 4, 0.05, ema=0.7)
+        return fit([model], draw, loss, schedule, "flip", checkpoint).losses, model
+
+
+@pytest.fixture
+def every(monkeypatch):
+    monkeypatch.setenv("TOFFEE_CHECKPOINT_EVERY", "3")
+
+
+def equal(a: tuple[list[float], nn.Module], b: tuple[list[float], nn.Module]) -> bool:
+    return a[0] == b[0] and torch.equal(a[1].weight, b[1].weight)
+
+
+def test_a_killed_training_goes_on_from_its_last_checkpoint_as_if_nothing_had_been(
+    every, tmp_path, capsys
+):
+    step = random.Random(SEED).randrange(STEPS)
+    with pytest.raises(Killed):
+        learn(tmp_path / "a", step, "kill")
+    assert equal(learn(tmp_path / "a"), learn(tmp_path / "b")), f"seed {SEED}"
+    last = step // 3 * 3
+    said = f"flip: goes on from step {last} of {STEPS}\n"
+    assert (said in capsys.readouterr().err) == (last > 0), f"seed {SEED}"
+
+
+def test_sigterm_loses_no_step(every, tmp_path, capsys):
+    step = random.Random(SEED).randrange(STEPS - 1)
+    kept = f"flip: step {step + 1} of {STEPS} is kept in {tmp_path}/a/checkpoint.safetensors"
+    with pytest.raises(Interrupted, match=f"^{kept}$"):
+        learn(tmp_path / "a", step, "stop")
+    assert equal(learn(tmp_path / "a"), learn(tmp_path / "b")), f"seed {SEED}"
+    assert f"flip: goes on from step {step + 1} of {STEPS}\n" in capsys.readouterr().err
+
+
+def test_in_its_last_step_a_training_that_is_asked_to_stop_finishes(every, tmp_path):
+    assert equal(learn(tmp_path / "a", STEPS - 1, "stop"), learn(tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: data[:5], lambda data: b""]
+)
+def test_a_damaged_checkpoint_is_discarded_with_one_line(every, tmp_path, capsys, damage):
+    with pytest.raises(Killed):
+        learn(tmp_path / "a", 7, "kill")
+    path = tmp_path / "a" / "checkpoint.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    capsys.readouterr()
+    assert equal(learn(tmp_path / "a"), learn(tmp_path / "b"))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"{path}: damaged (") and "goes on" not in "".join(lines)
+    assert len(lines) == 3  # that one, and the progress of both
+
+
+def test_without_a_checkpoint_nobody_asks_a_training_to_stop():
+    with listening(), deferred():
+        os.kill(os.getpid(), signal.SIGTERM)
+        run(Schedule(3, 1, 0.1))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", ""])
+def test_a_number_of_steps_that_is_none_is_one_line(monkeypatch, tmp_path, text):
+    monkeypatch.setenv("TOFFEE_CHECKPOINT_EVERY", text)
+    with pytest.raises(ToffeeError, match=f"TOFFEE_CHECKPOINT_EVERY is {text!r}; expected a numb"):
+        Checkpoint(tmp_path, torch.Generator())
+
+
+@pytest.mark.parametrize(("batch", "processes"), [(8, 1), (8, 4), (7, 3), (3, 3)])
+def test_processes_share_a_batch_out(monkeypatch, batch, processes):
+    rows, shares = [], []
+    for place in range(processes):
+        one = SimpleNamespace(process_index=place, num_processes=processes, device="cpu")
+        monkeypatch.setattr(training, "team", lambda one=one: one)
+        part, share = own_part({"rows": torch.arange(batch)}, batch, "x")
+        rows += part["rows"].tolist()
+        shares.append(share)
+        assert share * batch == pytest.approx(len(part["rows"])) and len(part["rows"]) > 0
+    assert rows == list(range(batch)) and sum(shares) == pytest.approx(1)
+
+
+def test_more_processes_than_samples_are_one_line(monkeypatch):
+    many = SimpleNamespace(process_index=0, num_processes=4, device="cpu")
+    monkeypatch.setattr(training, "team", lambda: many)
+    with pytest.raises(
+        ToffeeError, match="^x: a batch of 3 is too small for 4 processes, expected"
+    ):
+        own_part({"rows": torch.arange(3)}, 3, "x")

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoModel, DDIMScheduler
 
+from toffee.device import device
 from toffee.errors import ToffeeError
 
 
@@ -19,7 +20,8 @@ class Autoencoder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.model = AutoModel.from_pretrained(str(folder), torch_dtype=torch.float32).eval()
+        self.model = AutoModel.from_pretrained(str(folder), torch_dtype=torch.float32)
+        self.model.eval().to(device())
         config = self.model.config
         self.scale = config.scaling_factor
         self.channels = config.latent_channels
@@ -31,16 +33,19 @@ class Autoencoder:
         """Pictures [B,3,H,W] in [0,1] to latents [B,C,H/f,W/f]."""
         parts = []
         for part in images.split(batch):
-            coded = self.model.encode(part * 2 - 1)
+            coded = self.model.encode((part * 2 - 1).to(device()))
             # A KL autoencoder gives a distribution, of which the mode is taken: no random draw.
             latent = coded.latent if hasattr(coded, "latent") else coded.latent_dist.mode()
-            parts.append(latent * self.scale)
+            parts.append((latent * self.scale).cpu())
         return torch.cat(parts)
 
     @torch.no_grad()
     def decode(self, latents: torch.Tensor, batch: int = 64) -> torch.Tensor:
         """Latents to pictures in [0,1]."""
-        parts = [self.model.decode(part / self.scale).sample for part in latents.split(batch)]
+        parts = [
+            self.model.decode((part / self.scale).to(device())).sample.cpu()
+            for part in latents.split(batch)
+        ]
         return (torch.cat(parts) / 2 + 0.5).clamp(0, 1)
 
 
@@ -109,7 +114,7 @@ def sample(
     """Denoise from noise, or from `start` noised to `strength`.
 
     Args:
-        predict: (latents, time) to the model's output, guidance included.
+        predict: (latents, times [B]), on the device, to the model's output, guidance included.
         scheduler: the noise schedule.
         noise: [B,C,h,w], one draw a sample.
         steps: denoising steps of a full run; a smaller strength takes its share of them.
@@ -118,20 +123,21 @@ def sample(
         keep: (latents, time) to latents, applied before each step: holds parts of a picture.
 
     Returns:
-        Clean latents [B,C,h,w].
+        Clean latents [B,C,h,w], on the CPU.
     """
+    noise = noise.to(device())
     scheduler.set_timesteps(steps)
     times = scheduler.timesteps
     latents = noise * scheduler.init_noise_sigma
     if start is not None and strength < 1:
         times = times[len(times) - max(1, round(strength * len(times))) :]
-        latents = scheduler.add_noise(start, noise, times[:1].expand(len(start)))
+        latents = scheduler.add_noise(start.to(device()), noise, times[:1].expand(len(start)))
     for time in times:
         if keep is not None:
             latents = keep(latents, time)
-        batch_time = time.expand(len(latents))
-        latents = scheduler.step(predict(latents, batch_time), time, latents).prev_sample
-    return latents
+        output = predict(latents, time.expand(len(latents)).to(device()))
+        latents = scheduler.step(output, time, latents).prev_sample
+    return latents.cpu()
 
 
 def hold_outside(
@@ -147,6 +153,8 @@ def hold_outside(
         noise: the noise that sampling starts from.
         scheduler: the noise schedule.
     """
+
+    change, latents, noise = (given.to(device()) for given in (change, latents, noise))
 
     def keep(current: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
         held = scheduler.add_noise(latents, noise, time.expand(len(latents)))

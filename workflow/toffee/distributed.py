@@ -35,4 +35,4 @@ def total(*values: float) -> list[float]:
 
 def shared_progress(items: Sequence[Item], **options: str) -> Iterator[Item]:
     """`toffee.progress.progress`, which the main process alone shows."""
-    return progress(items, **options) if team().is_main_process else iter(items)
+    return progress(items, **options) if items and team().is_main_process else iter(items)

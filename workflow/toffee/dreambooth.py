@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from toffee.data.dreambench import UNIQUE_TOKEN
+from toffee.device import device
 from toffee.diffusion import batches, diffusion_loss, draw_noising
 from toffee.models.text_to_image import TextToImage
 from toffee.seeds import noise, seed_of
@@ -102,10 +103,9 @@ class DreamBooth:
         generator = torch.Generator().manual_seed(seed_of(self.seed, "dreambooth", subject))
         own = model.autoencoder.encode(photos)
         named, plain = f"a {UNIQUE_TOKEN} {class_word}", f"a {class_word}"
-        text = model.text([named] * count + [plain] * count)
-        weight = torch.tensor([1.0] * count + [self.tuning.prior_weight] * count)[
-            :, None, None, None
-        ]
+        text = model.text([named] * count + [plain] * count).to(device())
+        weight = torch.tensor([1.0] * count + [self.tuning.prior_weight] * count)
+        weight = weight[:, None, None, None].to(device())
 
         def draw() -> dict[str, torch.Tensor]:
             chosen = [

@@ -32,11 +32,11 @@ class _State:
 def listening() -> Iterator[None]:
     """Inside, SIGTERM raises `Interrupted`: at once, or in `deferred` when the work asks."""
     before = signal.signal(signal.SIGTERM, _on_signal)
-    _State.asked, _State.depth = False, 0
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        _State.asked, _State.depth = False, 0
 
 
 def interrupted() -> bool:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from toffee.errors import ToffeeError
 from toffee.files import KEEP_JOURNALS, is_disk_full
 from toffee.interruption import EXIT_STATUS, Interrupted, listening
-from toffee.processes import allow
+from toffee.processes import allowed
 from toffee.provenance.record import recorded
 
 
@@ -67,8 +67,8 @@ def job(snakemake: Any) -> Iterator[None]:
         sys.stdout, sys.stderr = Tee(streams[0], log), Tee(streams[1], log)
         start = time.monotonic()
         try:
-            with listening(), recorded(snakemake):
-                allow(snakemake.resources, snakemake.threads)
+            resources = allowed(snakemake.resources, snakemake.threads)
+            with listening(), resources, recorded(snakemake):
                 yield
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
         except ToffeeError as error:

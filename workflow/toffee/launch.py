@@ -53,7 +53,7 @@ def in_processes(train: Callable[..., None]) -> Callable[..., None]:
 
 def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
     job, out = processes.JOB, Path(arguments["out"])
-    # Named as `toffee.files` names what is being written: after a kill it goes the same way.
+    # Named as `toffee.files` names what is being written: a kill leaves nothing that stays.
     notes = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.tmp")
     call = notes / "call.json"
     content = {
@@ -71,7 +71,7 @@ def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
         else:
             environment |= _meeting_point(each)
             status = _run(_srun(job, call), environment, _signal_srun)
-        _report(out, _read_notes(notes), job, status)
+        report(out, _read_notes(notes), job, status)
     finally:
         remove(notes)
 
@@ -179,10 +179,17 @@ def _read_notes(folder: Path) -> dict[int, dict[str, Any]]:
     return {int(path.stem): read_json(path) for path in folder.glob("[0-9]*.json")}
 
 
-def _report(
+def report(
     out: Path, notes: Mapping[int, Mapping[str, Any]], job: processes.Processes, status: int
 ) -> None:
-    """Note what the processes took, and raise how they ended, if it was not well."""
+    """Note what the processes took, and raise how they ended, if it was not well.
+
+    Args:
+        out: what they were making.
+        notes: of each process that left one, by rank (see `toffee.worker`).
+        job: these processes.
+        status: of what started them.
+    """
     job.gpus = [note["gpu"] for note in notes.values() if note["gpu"]]
     if job.nodes > 1:
         job.cpu_seconds = sum(note["cpu_seconds"] for note in notes.values())
@@ -199,7 +206,7 @@ def _report(
         raise ToffeeError(f"process {rank} of {job.count} failed, see the traceback above; {kept}")
     silent = [str(rank) for rank in range(job.count) if rank not in notes]
     if silent and not interrupted():
-        names = " and ".join([", ".join(silent[:-1]), silent[-1]] if silent[1:] else silent)
+        names = " and ".join(silent)
         raise ToffeeError(f"process {names} of {job.count} was killed (out of memory?); {kept}")
     for _, line in ended(worker.INTERRUPTED):
         raise Interrupted(line)

@@ -4,6 +4,8 @@ The number comes from the job's resources and not from its params: no result dep
 the rounding of sums.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,11 +35,12 @@ JOB = Processes()
 """Those of the job that this process is."""
 
 
-def allow(resources: Any, threads: int) -> None:
-    """Note what a job may use.
+@contextmanager
+def allowed(resources: Mapping[str, Any], threads: int) -> Iterator[None]:
+    """Inside, the job is one that may use these resources.
 
     Args:
-        resources: Snakemake's, or None: `processes`, by default as many as `gpu`, else 1; `nodes`,
+        resources: Snakemake's: `processes`, by default as many as `gpu`, else 1; `nodes`,
             by default 1. `gpu` counts all of a job's GPUs, as its `sbatch --gpus` does.
         threads: cores of the job on each machine.
 
@@ -45,10 +48,14 @@ def allow(resources: Any, threads: int) -> None:
         ToffeeError: they do not fit each other.
     """
     global JOB
-    count, nodes, gpus = (getattr(resources, name, None) for name in ("processes", "nodes", "gpu"))
+    count, nodes, gpus = (resources.get(name) for name in ("processes", "nodes", "gpu"))
     count, nodes = int(count or gpus or 1), int(nodes or 1)
     if count < 1 or nodes < 1 or count % nodes:
         raise ToffeeError(
             f"resources: {count} processes on {nodes} nodes; expected the same number on each"
         )
-    JOB = Processes(count, nodes, threads)
+    before, JOB = JOB, Processes(count, nodes, threads)
+    try:
+        yield
+    finally:
+        JOB = before

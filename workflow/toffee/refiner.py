@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from toffee.checkpoint import Checkpoint
 from toffee.data.images import grown, stack_images
 from toffee.data.multiview import load_multiview
+from toffee.device import device
 from toffee.diffusion import (
     Autoencoder,
     batches,
@@ -152,7 +153,7 @@ class Refiner:
     """The pretrained Refiner with the autoencoder and noise schedule that it was trained on."""
 
     def __init__(self, folder: Path, text_to_image: Path) -> None:
-        self.unet = load_unet(folder)
+        self.unet = load_unet(folder).to(device())
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
 
@@ -181,6 +182,7 @@ class Refiner:
         Returns:
             Pictures [B,3,H,W] in [0,1].
         """
+        tokens = tokens.to(device())
         empty = torch.zeros_like(tokens)
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from toffee.checkpoint import Checkpoint
+from toffee.device import device
 from toffee.diffusion import (
     Autoencoder,
     batches,
@@ -286,7 +287,7 @@ class ToffeeNet:
         unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder))
         add_subject_attention(unet, settings["token_width"], settings["tokens"])
         unet.load_state_dict(load_file(folder / WEIGHTS))
-        self.unet = unet.requires_grad_(False).eval()
+        self.unet = unet.requires_grad_(False).eval().to(device())
         self.encoder = SubjectEncoder(subject_encoder)
         self.autoencoder = Autoencoder(base / "vae")
         self.scheduler, self.text = load_scheduler(base / "scheduler"), TextEncoder(base)
@@ -341,14 +342,15 @@ class ToffeeNet:
         if self.depth:
             maps = torch.zeros(count, size, size) if depth is None else depth
             entry.append(unshuffle(maps, factor))
-        entry = torch.cat(entry, 1)
-        text, empty = self.text(prompts), self.text([""] * count)
+        entry = torch.cat(entry, 1).to(device())
+        text = torch.cat([self.text(prompts), self.text([""] * count)]).to(device())
+        tokens = tokens.to(device())
         set_subject_scale(self.unet, subject_scale)
 
         @torch.no_grad()
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             subject = self.unet.subject_projection(torch.cat([tokens, torch.zeros_like(tokens)]))
-            states = (torch.cat([text, empty]), [subject])
+            states = (text, [subject])
             both = torch.cat([torch.cat([latents, entry], 1)] * 2)
             drawn = self.unet(both, torch.cat([times, times]), states).sample
             return guided(*drawn.chunk(2), guidance)

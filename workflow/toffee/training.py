@@ -115,7 +115,7 @@ def fit(
     for step in shared_progress(range(first, schedule.steps), desc=desc, unit="step"):
         for group in optimizer.param_groups:
             group["lr"] = schedule.learning_rate * schedule.rate(step)
-        part, share = _own_part(draw(), schedule.batch, desc)
+        part, share = own_part(draw(), schedule.batch, desc)
         value = model(**part)
         optimizer.zero_grad(set_to_none=True)
         # The gradients' mean is taken over processes: one with more samples has to weigh more.
@@ -144,15 +144,19 @@ def fit(
     return result
 
 
-def _own_part(
+def own_part(
     drawn: Mapping[str, torch.Tensor], batch: int, desc: str
 ) -> tuple[dict[str, torch.Tensor], float]:
-    """This process's part of a batch, on its device, and the share of the samples in it."""
+    """This process's part of a batch, on its device, and the share of the samples in it.
+
+    Raises:
+        ToffeeError: there are more processes than samples.
+    """
     place, processes = team().process_index, team().num_processes
     if batch < processes:
         raise ToffeeError(
             f"{desc}: a batch of {batch} is too small for {processes} processes, "
-            f"expected at most {batch}"
+            "expected at most as many"
         )
 
     def bounds(count: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import torch
 
 from toffee.checkpoint import Checkpoint
 from toffee.data.multiview import load_multiview
+from toffee.device import device
 from toffee.diffusion import (
     Autoencoder,
     diffusion_loss,
@@ -113,7 +114,7 @@ class ViewGenerator:
     """The pretrained View Generator with its autoencoder and noise schedule."""
 
     def __init__(self, folder: Path, text_to_image: Path) -> None:
-        self.unet = load_unet(folder)
+        self.unet = load_unet(folder).to(device())
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
         self.depth = self.unet.config.in_channels > self.unet.config.out_channels
@@ -137,8 +138,9 @@ class ViewGenerator:
         Returns:
             Pictures [B,3,H,W] in [0,1].
         """
+        tokens = tokens.to(device())
         empty = torch.zeros_like(tokens)
-        pose = unshuffle(depth, self.autoencoder.factor) if self.depth else None
+        pose = unshuffle(depth, self.autoencoder.factor).to(device()) if self.depth else None
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             entry = latents if pose is None else torch.cat([latents, pose], 1)

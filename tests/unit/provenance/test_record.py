@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from toffee import processes
 from toffee.audit.rerun import as_snakemake
 from toffee.errors import ToffeeError
 from toffee.job import job
@@ -68,6 +69,22 @@ def test_what_was_read_and_written(here):
     assert Results(Path(ROOT), here).config(Results(Path(ROOT)).producer(MODEL))["seed"] == 3
     for content in (first, second):
         Record.model_validate(content)
+
+
+def test_what_processes_beside_the_job_took(here):
+    names = {"rule": "train_toffeenet", "input": {}, "output": {"model": MODEL}, "params": {}}
+    rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/a.log", "processes": 4}
+    with job(as_snakemake(names | rest, {"scale": "tiny"})):
+        processes.JOB.gpus, processes.JOB.cpu_seconds = ["H100"] * 4, 10_000.0
+        Path(MODEL).mkdir(parents=True)
+        Path(MODEL, "weights.safetensors").write_text("a")
+    record = record_of(MODEL)
+    assert (record["processes"], record["device"]) == (4, "H100")
+    assert record["gpu_seconds"] == pytest.approx(4 * record["seconds"], rel=0.1)
+    assert record["cpu_seconds"] >= 10_000
+    Record.model_validate(record)
+    do("filter_dataset", {}, {"index": INDEX})
+    assert (record_of(INDEX)["processes"], record_of(INDEX)["device"]) == (1, "cpu")
 
 
 def test_a_folders_digest_is_that_of_sha256sums_lines(here):

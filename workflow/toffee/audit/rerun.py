@@ -47,7 +47,7 @@ def as_snakemake(record: Mapping[str, Any], config: Mapping[str, Any]) -> Simple
         params=Named(record["params"]),
         wildcards=Named(record["wildcards"]),
         threads=record["threads"],
-        resources={},
+        resources={"processes": record.get("processes", 1)},
         log=[record["log"]],
         config=dict(config),
     )

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from toffee.device import device as own_device
 from toffee.errors import ToffeeError
 from toffee.models.preprocess import Preprocessing
 
@@ -48,7 +49,7 @@ class ClipMetric:
         self, folder: Path, batch: int = BATCH, device: str | torch.device | None = None
     ) -> None:
         self.batch = batch
-        self.device = _device(device)
+        self.device = own_device() if device is None else torch.device(device)
         self.preprocessing = Preprocessing.read(folder)
         self.model = _pretrained("CLIPModel", folder).to(self.device)
         self.tokenizer = _pretrained("AutoTokenizer", folder)
@@ -115,7 +116,7 @@ class Metrics:
         device: str | torch.device | None = None,
     ) -> None:
         self.batch, self.names = batch, tuple(names)
-        self.device = _device(device)
+        self.device = own_device() if device is None else torch.device(device)
         self.dino = _pretrained("AutoModel", metric_dino).to(self.device)
         self.clip = ClipMetric(metric_clip, batch, device)
         self.efficientnet = load_efficientnet().to(self.device)
@@ -299,10 +300,6 @@ def _pretrained(kind: str, folder: Path) -> nn.Module:
         reason = str(error).strip().splitlines()[0]
         raise ToffeeError(f"{folder}: expected a {kind} in hub layout ({reason})") from error
     return loaded if kind == "AutoTokenizer" else loaded.eval().requires_grad_(False)
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def _pooled(output: Tensor | object) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoTokenizer, CLIPModel
 
+from toffee.device import device
 from toffee.models.preprocess import Preprocessing
 
 
@@ -13,7 +14,7 @@ class Clip:
     """A frozen CLIPModel with its tokenizer; all features are of unit length."""
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+        self.model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval().to(device())
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.preprocessing = Preprocessing.read(folder)
         self.batch = batch
@@ -23,17 +24,19 @@ class Clip:
         """Features [B,d] of pictures [B,3,H,W] in [0,1]."""
         parts = [
             self.model.visual_projection(
-                self.model.vision_model(self.preprocessing.whole(part)).pooler_output
+                self.model.vision_model(self.preprocessing.whole(part).to(device())).pooler_output
             )
             for part in images.split(self.batch)
         ]
-        return F.normalize(torch.cat(parts), dim=-1)
+        return F.normalize(torch.cat(parts), dim=-1).cpu()
 
     @torch.no_grad()
     def texts(self, texts: list[str]) -> torch.Tensor:
         """Features [B,d] of texts."""
-        tokens = self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+        tokens = self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(
+            device()
+        )
         pooled = self.model.text_model(
             input_ids=tokens.input_ids, attention_mask=tokens.attention_mask
         ).pooler_output
-        return F.normalize(self.model.text_projection(pooled), dim=-1)
+        return F.normalize(self.model.text_projection(pooled), dim=-1).cpu()

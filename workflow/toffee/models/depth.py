@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModelForDepthEstimation
 
+from toffee.device import device
 from toffee.models.preprocess import Preprocessing
 
 
@@ -22,7 +23,8 @@ class DepthEstimator:
     """A frozen estimator of relative inverse depth (transformers' depth estimation classes)."""
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.model = AutoModelForDepthEstimation.from_pretrained(folder, dtype=torch.float32).eval()
+        self.model = AutoModelForDepthEstimation.from_pretrained(folder, dtype=torch.float32)
+        self.model.eval().to(device())
         self.preprocessing = Preprocessing.read(folder)
         self.batch = batch
 
@@ -31,8 +33,8 @@ class DepthEstimator:
         """Normalised depth [B,H,W] in [0,1], 1 nearest, of pictures [B,3,H,W]."""
         parts = []
         for part in images.split(self.batch):
-            depth = self.model(self.preprocessing.whole(part)).predicted_depth
+            depth = self.model(self.preprocessing.whole(part).to(device())).predicted_depth
             if depth.shape[-2:] != images.shape[-2:]:
                 depth = F.interpolate(depth[:, None], images.shape[-2:], mode="bilinear")[:, 0]
-            parts.append(normalise(depth))
+            parts.append(normalise(depth).cpu())
         return torch.cat(parts)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModelForSemanticSegmentation
 
+from toffee.device import device
 from toffee.errors import ToffeeError
 from toffee.models.preprocess import Preprocessing
 
@@ -17,9 +18,8 @@ class Segmenter:
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
         self.folder = Path(folder)
-        self.model = AutoModelForSemanticSegmentation.from_pretrained(
-            folder, dtype=torch.float32
-        ).eval()
+        self.model = AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=torch.float32)
+        self.model.eval().to(device())
         self.preprocessing = Preprocessing.read(folder)
         self.labels = {word: int(index) for index, word in self.model.config.id2label.items()}
         self.batch = batch
@@ -42,12 +42,12 @@ class Segmenter:
         wanted = torch.tensor([self.labels[word] for word in class_words])
         masks = []
         for part, label in zip(images.split(self.batch), wanted.split(self.batch), strict=True):
-            logits = self.model(self.preprocessing.whole(part)).logits
+            logits = self.model(self.preprocessing.whole(part).to(device())).logits
             logits = F.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
             likely = logits.softmax(1)
             object_ = likely[:, 0] < 0.5
             area = object_.sum((1, 2)).clamp(min=1)
             own = likely[torch.arange(len(part)), label]
             found = (own * object_).sum((1, 2)) / area >= MIN_CONFIDENCE
-            masks.append(object_ & found[:, None, None])
+            masks.append((object_ & found[:, None, None]).cpu())
         return torch.cat(masks)

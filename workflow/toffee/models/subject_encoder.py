@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModel
 
+from toffee.device import device
 from toffee.models.preprocess import Preprocessing
 
 GREY = 0.5  # what a segmented picture shows outside of the subject
@@ -22,7 +23,7 @@ class SubjectEncoder:
     """
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+        self.model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval().to(device())
         self.preprocessing = Preprocessing.read(folder)
         config = self.model.config
         self.width = config.hidden_size
@@ -35,7 +36,7 @@ class SubjectEncoder:
         """Class tokens [B,d] and patch tokens [B,N,d] of pictures [B,3,H,W] in [0,1]."""
         hidden = torch.cat(
             [
-                self.model(self.preprocessing.whole(part)).last_hidden_state
+                self.model(self.preprocessing.whole(part).to(device())).last_hidden_state.cpu()
                 for part in images.split(self.batch)
             ]
         )

@@ -8,6 +8,7 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from toffee.device import device
 from toffee.diffusion import Autoencoder, guided, load_scheduler, sample
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -20,7 +21,8 @@ class TextEncoder:
         self.tokenizer = CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
         self.model = CLIPTextModel.from_pretrained(
             Path(folder) / "text_encoder", dtype=torch.float32
-        ).eval()
+        )
+        self.model.eval().to(device())
         # The same few prompts return in every batch.
         self._one = lru_cache(maxsize=4096)(self._encode)
 
@@ -31,7 +33,7 @@ class TextEncoder:
     @torch.no_grad()
     def _encode(self, prompt: str) -> torch.Tensor:
         tokens = self.tokenizer(prompt, padding="max_length", truncation=True, return_tensors="pt")
-        return self.model(input_ids=tokens.input_ids).last_hidden_state[0]
+        return self.model(input_ids=tokens.input_ids.to(device())).last_hidden_state[0].cpu()
 
 
 class TextToImage:
@@ -49,14 +51,12 @@ class TextToImage:
         self.autoencoder = Autoencoder(folder / "vae")
         self.scheduler = load_scheduler(folder / "scheduler")
         self.text = TextEncoder(folder)
-        self.unet = UNet2DConditionModel.from_pretrained(
-            folder / "unet", torch_dtype=torch.float32
-        ).eval()
+        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+        self.unet.eval().to(device())
         self.controlnet = None
         if controlnet is not None:
-            self.controlnet = ControlNetModel.from_pretrained(
-                controlnet, torch_dtype=torch.float32
-            ).eval()
+            self.controlnet = ControlNetModel.from_pretrained(controlnet, torch_dtype=torch.float32)
+            self.controlnet.eval().to(device())
 
     def latent_shape(self, resolution: int) -> tuple[int, int, int]:
         """(channels, height, width) of the latents of a square picture."""
@@ -70,7 +70,7 @@ class TextToImage:
         depth: torch.Tensor | None = None,
         control_scale: float = 1.0,
     ) -> Predict:
-        """The model's guided prediction under these prompts.
+        """The model's guided prediction under these prompts, for `toffee.diffusion.sample`.
 
         Args:
             prompts: one a sample.
@@ -78,10 +78,10 @@ class TextToImage:
             depth: normalised depth [B,H,W] for the ControlNet, or None to go without.
             control_scale: weight of the ControlNet.
         """
-        text = torch.cat([self.text(prompts), self.text([""] * len(prompts))])
+        text = torch.cat([self.text(prompts), self.text([""] * len(prompts))]).to(device())
         control = None
         if depth is not None:
-            control = depth[:, None].expand(-1, 3, -1, -1).repeat(2, 1, 1, 1)
+            control = depth.to(device())[:, None].expand(-1, 3, -1, -1).repeat(2, 1, 1, 1)
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             latents, times = torch.cat([latents, latents]), torch.cat([times, times])

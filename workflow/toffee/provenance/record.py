@@ -136,6 +136,7 @@ class Recorder:
             "seed": params.get("seed"),
             "device": device(),
             "threads": snakemake.threads,
+            "processes": processes.JOB.count,
             **costs(self.start),
             "start": stamp(self.start),
             "end": stamp(time.time()),

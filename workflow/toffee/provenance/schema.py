@@ -106,6 +106,9 @@ class Record(Strict):
     seed: int | None
     device: str = Field(description="cpu, or the name of the GPU")
     threads: Annotated[int, Field(ge=1)]
+    processes: Annotated[int, Field(ge=1)] = Field(
+        1, description="how many it might train in; their sums are rounded in another order"
+    )
     seconds: Seconds = Field(description="wall time, from the start of the process")
     cpu_seconds: Seconds
     gpu_seconds: Seconds = Field(description="wall time times GPUs in use")

@@ -9,6 +9,7 @@ import torch
 from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from toffee.device import device
 from toffee.diffusion import Autoencoder, diffusion_loss, draw_noising
 from toffee.models.depth import DepthEstimator
 from toffee.training import Fit, Schedule, fit
@@ -62,15 +63,14 @@ class Captions:
 
     def __init__(self, folder: Path, data: Renders, draw: np.random.Generator) -> None:
         self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-        self.encoder = CLIPTextModel.from_pretrained(
-            folder / "text_encoder", dtype=torch.float32
-        ).eval()
+        self.encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
+        self.encoder.eval().to(device())
         self.data, self.draw = data, draw
 
     @torch.no_grad()
     def embed(self, texts: list[str]) -> torch.Tensor:
         tokens = self.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
-        return self.encoder(**tokens).last_hidden_state
+        return self.encoder(**tokens.to(device())).last_hidden_state.cpu()
 
     def text(self, row: int) -> str:
         """A caption; what strikes the eye (style, light, usually the place) is rarely left out."""
@@ -158,7 +158,7 @@ def train_controlnet(
     maps = estimate_depth(data, depth)
     captions = Captions(text_to_image, data, draw)
     unet = UNet2DConditionModel.from_pretrained(text_to_image / "unet", torch_dtype=torch.float32)
-    unet.requires_grad_(False)
+    unet.requires_grad_(False).to(device())
     controlnet = ControlNetModel.from_unet(
         unet, conditioning_embedding_out_channels=(16, 32, 32, 64)
     )

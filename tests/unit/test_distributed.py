@@ -1,0 +1,290 @@
+"""Trainings in several processes: the same numbers, whatever happens on the way."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from toffee import processes
+from toffee.errors import ToffeeError
+from toffee.interruption import Interrupted, deferred, listening
+from toffee.launch import report
+from toffee.processes import allowed
+from toffee.refiner import pretrain_refiner
+
+HERE = Path(__file__).parent
+STEPS, BATCH = 9, 5
+SEED = random.randrange(10**6)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def setting():
+    """Checkpoints every other step; the training's module is found by every process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOFFEE_CHECKPOINT_EVERY", "2")
+        patch.setenv("PYTHONPATH", str(HERE))
+        patch.syspath_prepend(HERE)
+        yield
+
+
+def train(out: Path, count: int, nodes: int = 1, **fault) -> dict:
+    """What the small training wrote, in `count` processes."""
+    from small_training import train
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "JOB", processes.Processes(count, nodes, 2))
+        train(out=out, steps=STEPS, batch=BATCH, fault=fault or None)
+    # Nothing is left but the result.
+    assert not Path(f"{out}.partial").exists() and not list(out.parent.glob(f".{out.stem}*"))
+    return json.loads(out.read_text())
+
+
+def workers(folder: Path) -> list[psutil.Process]:
+    """Processes that train now, for something in this folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if {"toffee.worker", "toffee.torchrun"} & set(process.info["cmdline"] or [])
+        and process.info["cmdline"][-1].startswith(str(folder))
+    ]
+
+
+def same(a: dict, b: dict) -> bool:
+    pairs = zip([a["losses"], *a["weights"]], [b["losses"], *b["weights"]], strict=True)
+    return all(torch.allclose(torch.tensor(x), torch.tensor(y), atol=1e-5) for x, y in pairs)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> dict:
+    return train(tmp_path_factory.mktemp("alone") / "a.json", 1)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory) -> dict:
+    """Of two processes, undisturbed."""
+    return train(tmp_path_factory.mktemp("both") / "a.json", 2)
+
+
+def test_two_processes_learn_the_same_from_a_batch_that_is_not_even(alone, both):
+    assert len(set(alone["losses"])) == STEPS
+    assert same(alone, both)
+
+
+def test_after_a_kill_the_job_ends_in_one_line_and_the_next_attempt_goes_on(both, tmp_path):
+    step, rank = random.Random(SEED).randrange(STEPS), SEED % 2
+    out = tmp_path / "a.json"
+    line = rf"^process {rank} of 2 was killed .*; the next attempt goes on from .*a\.json\.partial$"
+    with pytest.raises(ToffeeError, match=line):
+        train(out, 2, kind="kill", step=step, rank=rank)
+    assert not workers(tmp_path) and not out.exists()
+    assert train(out, 2) == both, f"seed {SEED}"
+
+
+def test_sigterm_to_the_job_stops_all_processes_at_the_same_step(alone, both, tmp_path):
+    step, out, other = random.Random(SEED).randrange(STEPS - 1), tmp_path / "a", tmp_path / "b"
+    kept = f"numbers: step {step + 1} of {STEPS} is kept in {out}.partial/checkpoint.safetensors"
+    with listening(), pytest.raises(Interrupted, match=f"^{kept}$"):
+        train(out, 2, kind="terminate", step=step, rank=0, pid=os.getpid())
+    assert not workers(tmp_path) and not out.exists()
+    shutil.copytree(f"{out}.partial", f"{other}.partial")
+    assert train(out, 2) == both, f"seed {SEED}"
+    assert same(train(other, 1), alone), f"seed {SEED}"  # in another number of processes
+
+
+def test_what_one_process_raises_is_the_jobs_one_line(tmp_path, capfd):
+    with pytest.raises(ToffeeError, match="^row 7 is broken$"):
+        train(tmp_path / "a", 2, kind="error", step=1, rank=1)
+    assert "Traceback" not in capfd.readouterr().err and not workers(tmp_path)
+
+
+def note(kind: str, text: str = "", gpu: str | None = None) -> dict:
+    return {"kind": kind, "text": text, "gpu": gpu, "cpu_seconds": 2.0}
+
+
+FAILED = (
+    "^process 1 of 3 failed, see the traceback above; the next attempt goes on from out.partial"
+)
+
+
+@pytest.mark.parametrize(
+    ("notes", "error", "line"),
+    [
+        # What says most counts, whoever says it.
+        (
+            [note("lost", "t"), note("interrupted", "i"), note("error", "row 7")],
+            ToffeeError,
+            "^row 7$",
+        ),
+        ([note("lost", "t"), note("bug", "trace"), note("interrupted", "i")], ToffeeError, FAILED),
+        ([note("interrupted", "step 3"), note("lost"), note("lost")], Interrupted, "^step 3$"),
+        ([None, note("lost", "t"), None], ToffeeError, "^process 0 and 2 of 3 was killed"),
+        ([note("lost", "t")] * 3, ToffeeError, "the processes lost each other"),
+    ],
+)
+def test_how_processes_ended_is_told_in_one_line(capsys, notes, error, line):
+    given = {rank: note for rank, note in enumerate(notes) if note}
+    with pytest.raises(error, match=line) as raised:
+        report(Path("out"), given, processes.Processes(3), 1)
+    assert "\n" not in str(raised.value)
+    assert capsys.readouterr().err == ("trace\n" if line == FAILED else "")
+
+
+def test_a_job_that_was_asked_to_stop_does_not_take_its_processes_for_killed():
+    with listening(), deferred():
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted, match=r"goes on from out\.partial$"):
+            report(Path("out"), {}, processes.Processes(2), 1)
+        report(Path("out"), dict.fromkeys(range(2), note("done")), processes.Processes(2), 0)
+
+
+def test_the_job_notes_the_gpus_of_its_processes_and_their_time_on_other_machines():
+    notes = {rank: note("done", gpu="H100") for rank in range(4)}
+    for nodes, seconds in ((1, 0.0), (2, 8.0)):
+        job = processes.Processes(4, nodes)
+        report(Path("out"), notes, job, 0)
+        assert job.gpus == ["H100"] * 4 and job.cpu_seconds == seconds
+
+
+JOB = """
+import sys
+from pathlib import Path
+from small_training import train
+from toffee.processes import allowed
+fault = {"kind": "wait", "step": 1, "rank": 0, "ready": sys.argv[2]}
+with allowed({"processes": 2}, 2):
+    train(out=sys.argv[1], steps=9, batch=2, fault=fault)
+"""
+
+
+def wait_for(condition, seconds=60) -> bool:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def test_processes_do_not_outlive_a_job_that_is_killed(tmp_path):
+    ready = tmp_path / "ready"
+    search = os.pathsep.join([str(HERE), str(HERE.parents[1] / "workflow")])
+    job = subprocess.Popen(
+        [sys.executable, "-c", JOB, str(tmp_path / "a"), str(ready)],
+        env=os.environ | {"PYTHONPATH": search},
+    )
+    assert wait_for(ready.exists)
+    assert len(workers(tmp_path)) == 3
+    job.kill()
+    job.wait()
+    assert wait_for(lambda: not workers(tmp_path), 10)
+
+
+SRUN = """#!{python}
+# What srun does: a task each, with its place in SLURM's variables; SIGUSR1 goes to all of them.
+import os, signal, subprocess, sys
+options = dict(a[2:].split("=") for a in sys.argv[1:] if a.startswith("--") and "=" in a)
+command = sys.argv[sys.argv.index({python!r}):]
+count, each = int(options["ntasks"]), int(options["ntasks-per-node"])
+assert count == each * int(options["nodes"])
+tasks = [
+    subprocess.Popen(command, env=os.environ | {{
+        "SLURM_PROCID": str(n), "SLURM_NTASKS": str(count), "SLURM_LOCALID": str(n % each)}})
+    for n in range(count)
+]
+signal.signal(signal.SIGUSR1, lambda *_: [task.send_signal(signal.SIGUSR1) for task in tasks])
+sys.exit(max(task.wait() for task in tasks))
+"""
+SCONTROL = "#!/bin/sh\n[ $* = 'show hostnames n[1-2]' ] || exit 1; echo localhost; echo n2\n"
+SQUEUE = "#!/bin/sh\necho 'n[1-2]'\n"
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """A cluster of two machines, both of them this one."""
+    for name, text in (
+        ("srun", SRUN.format(python=sys.executable)),
+        ("scontrol", SCONTROL.replace("$*", '"$*"')),
+        ("squeue", SQUEUE),
+    ):
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    monkeypatch.setenv("SLURM_JOB_ID", str(os.getpid()))
+    monkeypatch.delenv("SLURM_JOB_NODELIST", raising=False)
+
+
+def test_srun_starts_the_processes_of_several_machines_and_passes_the_signal_on(
+    slurm, alone, tmp_path
+):
+    out = tmp_path / "a"
+    with listening(), pytest.raises(Interrupted, match="step 4 of 9 is kept"):
+        train(out, 2, nodes=2, kind="terminate", step=3, rank=0, pid=os.getpid())
+    assert same(train(out, 2, nodes=2), alone)
+
+
+def test_several_machines_need_a_slurm_job(tmp_path, monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    with pytest.raises(ToffeeError, match="several nodes need a SLURM job"):
+        train(tmp_path / "a", 2, nodes=2)
+
+
+def test_the_refiner_learns_the_same_in_two_processes(random_zoo, small_world, tmp_path):
+    def weights(count: int) -> dict[str, torch.Tensor]:
+        out = tmp_path / str(count)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(processes, "JOB", processes.Processes(count, 1, 2))
+            pretrain_refiner(
+                multiview=small_world / "multiview",
+                text_to_image=random_zoo / "text_to_image",
+                subject_encoder=random_zoo / "subject_encoder",
+                out=out,
+                resolution=64,
+                steps=3,
+                batch=3,
+                learning_rate=1e-4,
+                ema=0.5,
+                token_grid=True,
+                token_dropout=0.2,
+                seed=0,
+            )
+        return load_file(out / "diffusion_pytorch_model.safetensors")
+
+    one, two = weights(1), weights(2)
+    assert one.keys() == two.keys()
+    assert all(torch.allclose(one[name], two[name], atol=1e-5) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        ({}, (1, 1)),
+        ({"mem_mb": 4000}, (1, 1)),
+        ({"gpu": 4}, (4, 1)),
+        ({"gpu": 8, "nodes": 2}, (8, 2)),
+        ({"gpu": 4, "processes": 2}, (2, 1)),
+    ],
+)
+def test_resources_say_how_many_processes_there_are(resources, expected):
+    with allowed(resources, 3):
+        assert (processes.JOB.count, processes.JOB.nodes) == expected
+        assert processes.JOB.threads == 3
+    assert processes.JOB.count == 1
+
+
+def test_processes_that_cannot_be_spread_evenly_are_one_line():
+    resources = {"processes": 3, "nodes": 2}
+    with (
+        pytest.raises(ToffeeError, match="resources: 3 processes on 2 nodes"),
+        allowed(resources, 1),
+    ):
+        pytest.fail("it went on")
