@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .cluster import Cluster, missing, wait_for
+from .cluster import Cluster, missing, slurm, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "tests/slurm/config.yaml"
