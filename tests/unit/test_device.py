@@ -3,11 +3,13 @@
 They refuse to mix devices as real ones do.
 """
 
+import json
 from types import SimpleNamespace
 
 import pytest
 import torch
 from diffusers import DDIMScheduler, ModelMixin
+from safetensors.torch import save_file
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from transformers import PreTrainedModel
 
@@ -22,7 +24,7 @@ from toffee.models.text_to_image import TextToImage
 from toffee.models.unet import add_subject_attention, load_unet, widen_unet
 from toffee.refiner import Refiner
 from toffee.synthesis.edits import redraw
-from toffee.toffeenet import ToffeeNet
+from toffee.toffeenet import CONFIG, WEIGHTS, ToffeeNet
 from toffee.view_generator import ViewGenerator
 
 
@@ -142,17 +144,16 @@ def test_the_view_generator_draws_on_the_gpu(gpu, random_zoo, noise, monkeypatch
     assert drawn_on(model.draw(torch.rand(2, 64, 128), depth, noise, 2, 2.0), model.unet)
 
 
-def test_toffeenet_draws_and_edits_on_the_gpu(gpu, random_zoo, noise):
+def test_toffeenet_draws_and_edits_on_the_gpu(gpu, random_zoo, noise, tmp_path):
     base = random_zoo / "text_to_image"
-    model = ToffeeNet.__new__(ToffeeNet)  # its file is read by safetensors, which knows no fakes
-    model.segmented, model.depth = True, True
-    model.unet = widened(base, 64 + 16 + 64)
+    unet = widened(base, 64 + 16 + 64)
     with unset_fake_temporarily():
-        add_subject_attention(model.unet, 128, 64)
-    model.unet.to(device())
-    other = TextToImage(base)
-    model.autoencoder, model.scheduler, model.text = other.autoencoder, other.scheduler, other.text
-    model.encoder = SubjectEncoder(random_zoo / "subject_encoder")
+        add_subject_attention(unet, 128, 64)
+        unet.save_config(tmp_path)
+        save_file(unet.state_dict(), tmp_path / WEIGHTS)
+        settings = {"token_width": 128, "tokens": 64, "depth": True, "segmented": True}
+        (tmp_path / CONFIG).write_text(json.dumps(settings))
+        model = ToffeeNet(tmp_path, base, random_zoo / "subject_encoder")
     pictures, masks = torch.rand(PICTURES), torch.ones(2, 64, 64, dtype=torch.bool)
     tokens = model.tokens(pictures, masks)
     assert drawn_on(model.draw(WORDS, tokens, noise, 2, 2.0), model.unet)

@@ -83,7 +83,7 @@ def test_two_processes_learn_the_same_from_a_batch_that_is_not_even(alone, both)
 def test_after_a_kill_the_job_ends_in_one_line_and_the_next_attempt_goes_on(both, tmp_path):
     step, rank = random.Random(SEED).randrange(STEPS), SEED % 2
     out = tmp_path / "a.json"
-    line = rf"^process {rank} of 2 was killed .*; the next attempt goes on from .*a\.json\.partial$"
+    line = rf"^killed .*: process {rank} of 2; the next attempt goes on from .*a\.json\.partial$"
     with pytest.raises(ToffeeError, match=line):
         train(out, 2, kind="kill", step=step, rank=rank)
     assert not workers(tmp_path) and not out.exists()
@@ -127,7 +127,7 @@ FAILED = (
         ),
         ([note("lost", "t"), note("bug", "trace"), note("interrupted", "i")], ToffeeError, FAILED),
         ([note("interrupted", "step 3"), note("lost"), note("lost")], Interrupted, "^step 3$"),
-        ([None, note("lost", "t"), None], ToffeeError, "^process 0 and 2 of 3 was killed"),
+        ([None, note("lost", "t"), None], ToffeeError, "^killed .*: process 0 and 2 of 3; "),
         ([note("lost", "t")] * 3, ToffeeError, "the processes lost each other"),
     ],
 )

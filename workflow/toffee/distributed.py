@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import cache
 
 import torch
 from accelerate import Accelerator
@@ -18,6 +19,7 @@ PATIENCE = timedelta(hours=2)
 disk. One that died is noticed at once: its connections close, or its launcher ends the rest."""
 
 
+@cache
 def team() -> Accelerator:
     """The processes that train together, and this one's place among them."""
     return Accelerator(

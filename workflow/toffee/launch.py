@@ -207,7 +207,7 @@ def report(
     silent = [str(rank) for rank in range(job.count) if rank not in notes]
     if silent and not interrupted():
         names = " and ".join(silent)
-        raise ToffeeError(f"process {names} of {job.count} was killed (out of memory?); {kept}")
+        raise ToffeeError(f"killed (out of memory?): process {names} of {job.count}; {kept}")
     for _, line in ended(worker.INTERRUPTED):
         raise Interrupted(line)
     if interrupted() and status:

@@ -141,6 +141,7 @@ def fit(
         with torch.no_grad():
             torch._foreach_copy_(parameters, average)
     objective.eval()
+    team().free_memory()  # it would keep the model
     return result
 
 
