@@ -43,15 +43,16 @@ def train(run: Run, **resources: int | str) -> tuple[dict[str, str], set[str], s
 
 
 def two_workers() -> list[dict[str, str]]:
-    """The environments of a training's two processes; none until both are there."""
+    """The environments of a training's two processes in the cluster; none until both are there."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
-        if "toffee.worker" in command and "srun" not in command[0] and "run" not in command:
+        if "toffee.training.worker" in command and "python" in command[0]:
             try:
                 found.append(process.environ())
             except psutil.Error:
                 continue
+    found = [one for one in found if "SLURM_JOB_ID" in one]
     return found if len(found) == 2 else []
 
 

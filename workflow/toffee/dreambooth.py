@@ -15,7 +15,7 @@ from toffee.device import device
 from toffee.diffusion import batches, diffusion_loss, draw_noising
 from toffee.models.text_to_image import TextToImage
 from toffee.seeds import noise, seed_of
-from toffee.training import Schedule, fit
+from toffee.training.loop import Schedule, fit
 
 
 @dataclass(frozen=True)

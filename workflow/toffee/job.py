@@ -11,8 +11,8 @@ from typing import Any, TextIO
 from toffee.errors import ToffeeError
 from toffee.files import KEEP_JOURNALS, is_disk_full
 from toffee.interruption import EXIT_STATUS, Interrupted, listening
-from toffee.processes import allowed
 from toffee.provenance.record import recorded
+from toffee.training.processes import allowed
 
 
 class Tee:

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from toffee.checkpoint import Checkpoint
 from toffee.data.images import grown, stack_images
 from toffee.data.multiview import load_multiview
 from toffee.device import device
@@ -25,16 +24,17 @@ from toffee.diffusion import (
     load_scheduler,
     sample,
 )
-from toffee.distributed import team
-from toffee.encoded import Column, encode
 from toffee.files import atomic_path
-from toffee.launch import in_processes
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import load_unet, token_grid, widen_unet
 from toffee.seeds import seed_of
-from toffee.training import Schedule, fit
-from toffee.work_folder import work_folder
+from toffee.training.checkpoint import Checkpoint
+from toffee.training.distributed import team
+from toffee.training.encoded import Column, encode
+from toffee.training.launch import in_processes
+from toffee.training.loop import Schedule, fit
+from toffee.training.work_folder import work_folder
 
 
 def refiner_input(unet, latents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
@@ -69,7 +69,7 @@ def pretrain_refiner(
         subject_encoder: E.
         out: folder of the Refiner's UNet.
         resolution: side of the pictures in pixels.
-        steps, batch, learning_rate, ema: see `toffee.training.Schedule`.
+        steps, batch, learning_rate, ema: see `toffee.training.loop.Schedule`.
         token_grid: also concatenate the grid of tokens to the UNet's input (our deviation).
         token_dropout: share of samples whose tokens are zeroed, which makes guidance possible.
         seed: run seed.
@@ -125,7 +125,7 @@ def encode_frames(
     estimate: DepthEstimator | None = None,
     batch: int = 64,
 ) -> dict[str, Column]:
-    """Encode pictures, in half precision to save room (see `toffee.encoded`).
+    """Encode pictures, in half precision to save room (see `toffee.training.encoded`).
 
     Args:
         folder: the work folder.

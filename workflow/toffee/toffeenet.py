@@ -10,7 +10,6 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from toffee.checkpoint import Checkpoint
 from toffee.device import device
 from toffee.diffusion import (
     Autoencoder,
@@ -21,11 +20,8 @@ from toffee.diffusion import (
     load_scheduler,
     sample,
 )
-from toffee.distributed import team
-from toffee.encoded import Column, encode
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path
-from toffee.launch import in_processes
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.models.text_to_image import TextEncoder
@@ -39,8 +35,12 @@ from toffee.models.unet import (
 )
 from toffee.seeds import seed_of
 from toffee.storage import Shard
-from toffee.training import Schedule, fit
-from toffee.work_folder import work_folder
+from toffee.training.checkpoint import Checkpoint
+from toffee.training.distributed import team
+from toffee.training.encoded import Column, encode
+from toffee.training.launch import in_processes
+from toffee.training.loop import Schedule, fit
+from toffee.training.work_folder import work_folder
 
 WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "toffeenet.json"
 GREY = 0.5  # what the masked image shows inside of the mask
@@ -219,7 +219,7 @@ def encode_pairs(
     """Read the accepted pairs of these kinds and encode what the training needs of them.
 
     Args:
-        folder: the work folder (see `toffee.encoded`).
+        folder: the work folder (see `toffee.training.encoded`).
         index, shards, kinds: where the pairs are and which are wanted.
         cut_out: show the subject cut out on grey.
         encoder, autoencoder, estimate: what encodes them.

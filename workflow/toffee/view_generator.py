@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 
-from toffee.checkpoint import Checkpoint
 from toffee.data.multiview import load_multiview
 from toffee.device import device
 from toffee.diffusion import (
@@ -16,16 +15,17 @@ from toffee.diffusion import (
     load_scheduler,
     sample,
 )
-from toffee.distributed import team
 from toffee.files import atomic_path
-from toffee.launch import in_processes
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import load_unet, unshuffle, widen_unet
 from toffee.refiner import encode_frames
 from toffee.seeds import seed_of
-from toffee.training import Schedule, fit
-from toffee.work_folder import work_folder
+from toffee.training.checkpoint import Checkpoint
+from toffee.training.distributed import team
+from toffee.training.launch import in_processes
+from toffee.training.loop import Schedule, fit
+from toffee.training.work_folder import work_folder
 
 DROP = 0.1  # share of the samples without the subject's tokens, which makes guidance possible
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from toffee import processes
 from toffee.audit.rerun import as_snakemake
 from toffee.errors import ToffeeError
 from toffee.job import job
@@ -16,6 +15,7 @@ from toffee.provenance.digests import describe, describe_input, sha256_of
 from toffee.provenance.record import PROJECT, seal
 from toffee.provenance.results import Results
 from toffee.provenance.schema import SCHEMA, Record, schema_text
+from toffee.training import processes
 
 ROOT = "results/tiny"
 MODEL, INDEX = f"{ROOT}/models/clip", f"{ROOT}/dataset/index.parquet"

@@ -2,7 +2,7 @@
 
 import json
 
-from toffee.training import Fit, Schedule
+from toffee.training.loop import Fit, Schedule
 from toffee.zoo import recipes as module
 from toffee.zoo.assemble import assemble_zoo
 from toffee.zoo.recipes import RECORD, Recipe, train_part

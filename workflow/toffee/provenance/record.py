@@ -23,7 +23,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from toffee import processes
 from toffee.files import remove, remove_leftovers, write_text
 from toffee.provenance.code import PACKAGE, code_digest, module_digests
 from toffee.provenance.digests import describe, describe_input, read_json
@@ -35,6 +34,7 @@ from toffee.provenance.paths import (
     record_path,
     root_of,
 )
+from toffee.training import processes
 
 VERSION = 1
 PROJECT = PACKAGE.parents[1]

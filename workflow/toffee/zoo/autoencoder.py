@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderDC
 
-from toffee.training import Fit, Schedule, fit
+from toffee.training.loop import Fit, Schedule, fit
 from toffee.zoo.renders import Renders, sampler
 
 CHANNELS, FACTOR = 16, 8

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer, ViTModel
 
-from toffee.training import Fit, Schedule, fit
+from toffee.training.loop import Fit, Schedule, fit
 from toffee.world.vocabulary import Attributes, caption
 from toffee.zoo.encoder import MEAN, STD, augment, write_preprocessor
 from toffee.zoo.renders import Renders, sampler

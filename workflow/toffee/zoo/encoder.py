@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import Dinov2Config, Dinov2Model, PreTrainedModel, ViTConfig, ViTModel
 
-from toffee.training import Fit, Schedule, fit
+from toffee.training.loop import Fit, Schedule, fit
 from toffee.zoo.renders import Renders, sampler
 
 WIDTH, LAYERS, HEADS, PATCH = 128, 4, 4, 8

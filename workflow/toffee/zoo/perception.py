@@ -11,7 +11,7 @@ from transformers import (
     SegformerForSemanticSegmentation,
 )
 
-from toffee.training import Fit, Schedule, fit
+from toffee.training.loop import Fit, Schedule, fit
 from toffee.world.vocabulary import CLASSES
 from toffee.zoo.encoder import MEAN, STD, write_preprocessor
 from toffee.zoo.renders import Renders, sampler

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from toffee.training import Fit, Schedule
+from toffee.training.loop import Fit, Schedule
 
 RECORD = "training.json"
 RENDERS = {"subjects": 4500, "views": 4, "seed": 1}

@@ -12,7 +12,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from toffee.device import device
 from toffee.diffusion import Autoencoder, diffusion_loss, draw_noising
 from toffee.models.depth import DepthEstimator
-from toffee.training import Fit, Schedule, fit
+from toffee.training.loop import Fit, Schedule, fit
 from toffee.world.vocabulary import Attributes, caption
 from toffee.zoo.autoencoder import CHANNELS
 from toffee.zoo.renders import Renders, sampler

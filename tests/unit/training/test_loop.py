@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from toffee import training
-from toffee.checkpoint import Checkpoint
 from toffee.errors import ToffeeError
 from toffee.interruption import Interrupted, deferred, listening
-from toffee.training import Fit, Schedule, fit, own_part
+from toffee.training import loop
+from toffee.training.checkpoint import Checkpoint
+from toffee.training.loop import Fit, Schedule, fit, own_part
 
 
 class Point(nn.Module):
@@ -185,7 +185,7 @@ def test_processes_share_a_batch_out(monkeypatch, batch, processes):
     rows, shares = [], []
     for place in range(processes):
         one = SimpleNamespace(process_index=place, num_processes=processes, device="cpu")
-        monkeypatch.setattr(training, "team", lambda one=one: one)
+        monkeypatch.setattr(loop, "team", lambda one=one: one)
         part, share = own_part({"rows": torch.arange(batch)}, batch, "x")
         rows += part["rows"].tolist()
         shares.append(share)
@@ -195,7 +195,7 @@ def test_processes_share_a_batch_out(monkeypatch, batch, processes):
 
 def test_more_processes_than_samples_are_one_line(monkeypatch):
     many = SimpleNamespace(process_index=0, num_processes=4, device="cpu")
-    monkeypatch.setattr(training, "team", lambda: many)
+    monkeypatch.setattr(loop, "team", lambda: many)
     with pytest.raises(
         ToffeeError, match="^x: a batch of 3 is too small for 4 processes, expected"
     ):

@@ -1,8 +1,8 @@
-"""torchrun as a job needs it: `python -m toffee.torchrun JOB PROCESSES CALL`.
+"""torchrun as a job needs it: `python -m toffee.training.torchrun JOB PROCESSES CALL`.
 
 It neither outlives the job, whose process number is JOB, nor reports for it: workers leave notes
-(see `toffee.worker`). SIGTERM, which a cluster sends to every process, it leaves to the workers:
-they stop at a common step and may need longer to save it than torchrun waits.
+(see `worker`). SIGTERM, which a cluster sends to every process, it leaves to the workers: they
+stop at a common step and may need longer to save it than torchrun waits.
 """
 
 import logging
@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 
-from toffee import worker
 from toffee.interruption import die_with_parent
+from toffee.training import worker
 
 
 def main(job: str, processes: str, call: str) -> None:

@@ -1,7 +1,7 @@
-"""One process of several that train together: `torchrun … -m toffee.worker CALL.json`.
+"""One process of several that train together: `torchrun … -m toffee.training.worker CALL.json`.
 
-A call is {"function": "module:name", "arguments": {…}}. `toffee.launch` writes it, with a folder
-for `notes`: there every process says how it ended, for the job to tell in one line. Without such a
+A call is {"function": "module:name", "arguments": {…}}. `launch` writes it, with a folder for
+`notes`: there every process says how it ended, for the job to tell in one line. Without such a
 folder it says so on standard error. Under srun the process finds its place in SLURM's variables.
 """
 

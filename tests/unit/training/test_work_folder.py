@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from toffee.interruption import interrupted, listening
-from toffee.work_folder import IDENTITY, work_folder
+from toffee.training.work_folder import IDENTITY, work_folder
 
 
 def use(tmp_path, settings, fail: bool = True) -> bool:

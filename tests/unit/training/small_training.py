@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from toffee.checkpoint import Checkpoint
-from toffee.distributed import team
-from toffee.encoded import encode
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path
 from toffee.interruption import interrupted
-from toffee.launch import in_processes
-from toffee.training import Schedule, fit
-from toffee.work_folder import work_folder
+from toffee.training.checkpoint import Checkpoint
+from toffee.training.distributed import team
+from toffee.training.encoded import encode
+from toffee.training.launch import in_processes
+from toffee.training.loop import Schedule, fit
+from toffee.training.work_folder import work_folder
 
 ROWS, WIDTH = 90, 6
 

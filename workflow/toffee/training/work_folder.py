@@ -1,6 +1,6 @@
 """The work folder of a training, `<out>.partial`: what a killed or requeued job goes on from.
 
-It holds the encoded data set (`toffee.encoded`) and the last checkpoint (`toffee.checkpoint`), and
+It holds the encoded data set (see `encoded`) and the last checkpoint (see `checkpoint`), and
 carries the digest of what these depend on: a folder of anything else is thrown away.
 """
 
@@ -15,11 +15,11 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from toffee.distributed import team
 from toffee.files import TEMPORARY, remove, write_text
 from toffee.interruption import deferred
 from toffee.provenance.digests import describe_input, sha256_of
 from toffee.provenance.paths import RECORDS
+from toffee.training.distributed import team
 
 IDENTITY = "identity"
 

@@ -1,8 +1,8 @@
 """Starting a training in several processes: by torchrun on one machine, by srun on several.
 
 The job hands its call over in a file (JSON, nothing is pickled) and waits. It passes SIGTERM on,
-and says in one line how its processes ended: each of them leaves a note (see `toffee.worker`), and
-one without a note was killed.
+and says in one line how its processes ended: each of them leaves a note (see `worker`), and one
+without a note was killed.
 """
 
 import functools
@@ -20,12 +20,12 @@ from typing import Any
 
 import psutil
 
-from toffee import processes, torchrun, worker
 from toffee.errors import ToffeeError
 from toffee.files import remove, write_text
 from toffee.interruption import Interrupted, deferred, interrupted
 from toffee.provenance.code import PACKAGE
 from toffee.provenance.digests import read_json
+from toffee.training import processes, torchrun, worker
 
 POLL = 0.2  # seconds between two looks at the processes
 
@@ -186,7 +186,7 @@ def report(
 
     Args:
         out: what they were making.
-        notes: of each process that left one, by rank (see `toffee.worker`).
+        notes: of each process that left one, by rank (see `toffee.training.worker`).
         job: these processes.
         status: of what started them.
     """

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from toffee.checkpoint import Checkpoint
-from toffee.distributed import shared_progress, team, total
 from toffee.errors import ToffeeError
 from toffee.interruption import Interrupted, interrupted
+from toffee.training.checkpoint import Checkpoint
+from toffee.training.distributed import shared_progress, team, total
 
 
 @dataclass(frozen=True)

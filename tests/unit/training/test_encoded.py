@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from toffee import encoded
-from toffee.encoded import BATCHES, encode
 from toffee.interruption import Interrupted, deferred, listening
+from toffee.training import encoded
+from toffee.training.encoded import BATCHES, encode
 
 SPANS = [range(first, first + 3) for first in range(0, 3 * (2 * BATCHES + 5), 3)]
 COUNT = 3 * len(SPANS)

@@ -12,10 +12,10 @@ from typing import TypeVar
 import torch
 from safetensors.torch import save_file
 
-from toffee.distributed import shared_progress, team, total
 from toffee.files import atomic_path
 from toffee.interruption import Interrupted, interrupted
-from toffee.work_folder import read_tensors
+from toffee.training.distributed import shared_progress, team, total
+from toffee.training.work_folder import read_tensors
 
 Batch = TypeVar("Batch")
 

@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from toffee.distributed import team
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path
-from toffee.work_folder import read_tensors
+from toffee.training.distributed import team
+from toffee.training.work_folder import read_tensors
 
 EVERY = 500
 """Steps between two checkpoints: some two minutes of the project's small models on one core, and
@@ -37,7 +37,7 @@ class Checkpoint:
 
         Args:
             folder: the work folder.
-            generator: what `draw` of `toffee.training.fit` draws from.
+            generator: what `draw` of `toffee.training.loop.fit` draws from.
 
         Raises:
             ToffeeError: TOFFEE_CHECKPOINT_EVERY is no positive whole number.

@@ -1,6 +1,6 @@
 """What the processes of one training agree on. A process alone is a team of one.
 
-`toffee.launch` starts them; here they find each other, through accelerate.
+`toffee.training.launch` starts them; here they find each other, through accelerate.
 """
 
 from collections.abc import Iterator, Sequence

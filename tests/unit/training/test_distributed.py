@@ -15,12 +15,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from toffee import processes
 from toffee.errors import ToffeeError
 from toffee.interruption import Interrupted, deferred, listening
-from toffee.launch import report
-from toffee.processes import allowed
 from toffee.refiner import pretrain_refiner
+from toffee.training import processes, torchrun, worker
+from toffee.training.launch import report
+from toffee.training.processes import allowed
 
 HERE = Path(__file__).parent
 STEPS, BATCH = 9, 5
@@ -54,7 +54,7 @@ def workers(folder: Path) -> list[psutil.Process]:
     return [
         process
         for process in psutil.process_iter(["cmdline"])
-        if {"toffee.worker", "toffee.torchrun"} & set(process.info["cmdline"] or [])
+        if {worker.__name__, torchrun.__name__} & set(process.info["cmdline"] or [])
         and process.info["cmdline"][-1].startswith(str(folder))
     ]
 
@@ -159,7 +159,7 @@ JOB = """
 import sys
 from pathlib import Path
 from small_training import train
-from toffee.processes import allowed
+from toffee.training.processes import allowed
 fault = {"kind": "wait", "step": 1, "rank": 0, "ready": sys.argv[2]}
 with allowed({"processes": 2}, 2):
     train(out=sys.argv[1], steps=9, batch=2, fault=fault)
@@ -175,7 +175,7 @@ def wait_for(condition, seconds=60) -> bool:
 
 def test_processes_do_not_outlive_a_job_that_is_killed(tmp_path):
     ready = tmp_path / "ready"
-    search = os.pathsep.join([str(HERE), str(HERE.parents[1] / "workflow")])
+    search = os.pathsep.join([str(HERE), str(HERE.parents[2] / "workflow")])
     job = subprocess.Popen(
         [sys.executable, "-c", JOB, str(tmp_path / "a"), str(ready)],
         env=os.environ | {"PYTHONPATH": search},
