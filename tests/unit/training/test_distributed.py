@@ -202,7 +202,13 @@ tasks = [
 signal.signal(signal.SIGUSR1, lambda *_: [task.send_signal(signal.SIGUSR1) for task in tasks])
 sys.exit(max(task.wait() for task in tasks))
 """
-SCONTROL = "#!/bin/sh\n[ $* = 'show hostnames n[1-2]' ] || exit 1; echo localhost; echo n2\n"
+SCONTROL = """#!/bin/sh
+case "$*" in
+  'show hostnames n[1-2]') echo n1; echo n2;;
+  '--oneliner show node n1') echo 'NodeName=n1 NodeAddr=localhost NodeHostName=n1 OS=Linux 6 #1';;
+  *) exit 1;;
+esac
+"""
 SQUEUE = "#!/bin/sh\necho 'n[1-2]'\n"
 
 
@@ -211,7 +217,7 @@ def slurm(tmp_path, monkeypatch):
     """A cluster of two machines, both of them this one."""
     for name, text in (
         ("srun", SRUN.format(python=sys.executable)),
-        ("scontrol", SCONTROL.replace("$*", '"$*"')),
+        ("scontrol", SCONTROL),
         ("squeue", SQUEUE),
     ):
         path = tmp_path / "bin" / name
@@ -288,3 +294,19 @@ def test_processes_that_cannot_be_spread_evenly_are_one_line():
         allowed(resources, 1),
     ):
         pytest.fail("it went on")
+
+
+def test_a_first_node_that_cannot_be_found_is_one_line(tmp_path):
+    call = tmp_path / "call.json"
+    call.write_text(json.dumps({"function": "small_training:train", "arguments": {}}))
+    nowhere = os.environ | {"MASTER_ADDR": "no-such-node.invalid", "RANK": "0", "WORLD_SIZE": "2"}
+    done = subprocess.run(
+        [sys.executable, "-m", worker.__name__, str(call)],
+        env=nowhere | {"PYTHONPATH": str(HERE.parents[2] / "workflow")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot find the first node, no-such-node.invalid: ")
+    assert len(done.stderr.splitlines()) == 1

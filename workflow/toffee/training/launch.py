@@ -110,8 +110,12 @@ def _meeting_point(each: int) -> dict[str, str]:
     nodes = os.environ.get("SLURM_JOB_NODELIST") or _output(
         ["squeue", "--noheader", "--jobs", number, "--format", "%N"]
     )
+    first = _output(["scontrol", "show", "hostnames", nodes]).splitlines()[0]
+    # A node's name is SLURM's own; where it answers is its address.
+    node = _output(["scontrol", "--oneliner", "show", "node", first])
+    said = dict(word.split("=", 1) for word in node.split() if "=" in word)
     return {
-        "MASTER_ADDR": _output(["scontrol", "show", "hostnames", nodes]).splitlines()[0],
+        "MASTER_ADDR": said.get("NodeAddr", first),
         "MASTER_PORT": str(20_000 + int(number) % 20_000),
         "LOCAL_WORLD_SIZE": str(each),
     }

@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 import traceback
 from pathlib import Path
@@ -51,6 +52,7 @@ def _ending(function: str, arguments: dict[str, Any]) -> tuple[str, str]:
     """Make a call; how it ended, and what there is to say about it."""
     try:
         with listening():
+            _check_meeting_point()
             module, _, name = function.partition(":")
             train = getattr(importlib.import_module(module), name)
             _quieten()
@@ -64,6 +66,16 @@ def _ending(function: str, arguments: dict[str, Any]) -> tuple[str, str]:
         if is_disk_full(error):
             return ERROR, f"disk full while writing {getattr(error, 'filename', None) or 'output'}"
         return LOST if _is_loss(error) else BUG, traceback.format_exc()
+
+
+def _check_meeting_point() -> None:
+    """Torch would look for a wrong address as long as processes wait for each other."""
+    host = os.environ.get("MASTER_ADDR")
+    try:
+        if host:
+            socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise ToffeeError(f"cannot find the first node, {host}: {error.strerror}") from error
 
 
 def _quieten() -> None:
