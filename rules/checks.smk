@@ -13,10 +13,12 @@ from toffee.takeover import take_over
 from toffee.targets import only_looks, requested, stop, unknown_target
 
 BEGIN = time.time()
+ZOO_RESULTS = "results/zoo"
 
 
 onerror:
-    print(told(failures(RESULTS, BEGIN)), file=sys.stderr, end="")
+    found = [one for root in (RESULTS, ZOO_RESULTS) for one in failures(root, BEGIN)]
+    print(told(found), file=sys.stderr, end="")
 
 
 def checked(function, *arguments):
@@ -45,7 +47,8 @@ def adopt_results():
 def take_over_results():
     """After a kill of Snakemake the next one needs no `--unlock`, and no other job writes."""
     if workflow.is_main_process and not only_looks(sys.argv):
-        checked(take_over, RESULTS)
+        for root in (RESULTS, ZOO_RESULTS):
+            checked(take_over, root)
 
 
 def check_targets():

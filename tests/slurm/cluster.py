@@ -7,6 +7,7 @@ and no systemd. Every daemon is a child that is stopped by its process id.
 """
 
 import argparse
+import fcntl
 import os
 import shutil
 import signal
@@ -21,10 +22,12 @@ DAEMONS = ("munged", "slurmctld", "slurmd")
 # Not elsewhere: Snakemake's executor clears SLURM_CONF for the steps of a job.
 CONF = Path("/etc/slurm")
 MARK = "# Written by Toffee's tests/slurm/cluster.py: a cluster for tests, on loopback.\n"
+LOCK = Path("/tmp/toffee-test-cluster.lock")  # one cluster a machine, since it has one slurm.conf
 NODES = ("toffee1", "toffee2")
 GPU_NODE = NODES[0]
 GPUS = ("/dev/null", "/dev/zero")  # any character device will do
 CPUS, MEMORY_MB = 2, 12000
+URGENT = "urgent"  # a partition whose jobs preempt those of the others
 
 
 def missing() -> str | None:
@@ -37,6 +40,11 @@ def missing() -> str | None:
     conf = CONF / "slurm.conf"
     if conf.exists() and not conf.read_text().startswith(MARK):
         return f"{conf} is not ours: there is a SLURM on this machine already"
+    with open(LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return "another cluster of these tests runs on this machine"
     return None
 
 
@@ -79,7 +87,12 @@ def slurm_conf(folder: Path, ports: list[int]) -> str:
             f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port} "
             f"CPUs={CPUS} RealMemory={MEMORY_MB}{gres}"
         )
-    lines.append(f"PartitionName=all Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE")
+    lines += [
+        "PreemptType=preempt/partition_prio",
+        "PreemptMode=REQUEUE",
+        f"PartitionName=all Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE GraceTime=10",
+        f"PartitionName={URGENT} Nodes={','.join(NODES)} PriorityTier=9",
+    ]
     return MARK + "\n".join(lines) + "\n"
 
 
@@ -107,6 +120,8 @@ class Cluster:
         reason = missing()
         if reason:
             raise RuntimeError(reason)
+        self._lock = open(LOCK, "w")  # noqa: SIM115 - held as long as the cluster is up
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for name in ("state", *(f"spool-{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True)
         CONF.mkdir(exist_ok=True)
@@ -134,6 +149,7 @@ class Cluster:
             self.stop(name)
         for name in ("slurm.conf", "gres.conf"):
             (CONF / name).unlink(missing_ok=True)
+        self._lock.close()
 
     def _start_munge(self) -> None:
         if subprocess.run(["munge", "-n"], capture_output=True).returncode == 0:

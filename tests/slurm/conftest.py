@@ -63,7 +63,8 @@ class Run:
             slurm("scancel", *slurm("squeue", "--noheader", "--format=%A").split(), check=False)
 
     def said(self, profile: str) -> str:
-        return (self.folder / f"{profile}.log").read_text()
+        log = self.folder / f"{profile}.log"
+        return log.read_text() if log.exists() else ""
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of the dataset's and the tables' files, by path."""
@@ -124,6 +125,11 @@ def script_of(rule: str, shard: str = "") -> tuple[str, psutil.Process] | None:
             if job and any(log.name.startswith(shard) for log in logs):
                 return job, process
     return None
+
+
+def log_of(script: psutil.Process) -> str:
+    """Path of the log that a script writes."""
+    return next(one.path for one in script.open_files() if "/logs/" in one.path)
 
 
 def running_script(rule: str, shard: str = "", seconds: float = 240) -> tuple[str, psutil.Process]:

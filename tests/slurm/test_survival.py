@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from .cluster import Cluster, asked, slurm, wait_for
-from .conftest import TARGETS, Run, checkout, running_script
+from .cluster import URGENT, Cluster, asked, slurm, wait_for
+from .conftest import TARGETS, Run, checkout, log_of, running_script
 
 
 @dataclass
@@ -17,11 +17,13 @@ class Survivor:
 
     Attributes:
         hit: fault → SLURM's number of the job that it hit.
+        lost: log of the job that lost its node.
         asked: attempt → what SLURM says of the job of the shard that runs out of memory.
     """
 
     run: Run
     hit: dict[str, str] = field(default_factory=dict)
+    lost: str = ""
     asked: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def record(self, output: str) -> dict:
@@ -48,23 +50,29 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         # The other shard runs out of memory twice: the kernel kills it.
         for attempt in (1, 2):
             job, script = running_script("refine_shard", "00001")
-            script.kill()
-            survivor.hit[f"memory {attempt}"] = job
             survivor.asked[attempt] = asked(job)
+            script.kill()
+            script.wait(30)
         job, _ = running_script("refine_shard", "00001")
         survivor.asked[3] = asked(job)
         # Snakemake itself is killed, its jobs run on.
         snakemake.kill()
         snakemake.wait()
         snakemake = run.start("slurm", "--", *TARGETS)
-        # A node goes down under ToffeeNet's training and comes back.
-        survivor.hit["node"], _ = running_script("train_toffeenet")
-        node = asked(survivor.hit["node"])["NodeList"]
+        # Somebody else's urgent job preempts ToffeeNet's training, and all else that runs.
+        running_script("train_toffeenet")
+        work = run.results / "models" / "toffeenet.partial"
+        wait_for(lambda: any(work.glob("checkpoint*")), 120, 0.02)
+        slurm("sbatch", f"--partition={URGENT}", "--nodes=2", "--exclusive", "--wrap=sleep 1")
+        # A node goes down under a job and comes back.
+        job, script = running_script("generate_benchmark")
+        survivor.lost = log_of(script)
+        node = asked(job)["NodeList"]
         slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
         time.sleep(3)
         cluster.resume(node)
         # The controller is away for a while.
-        running_script("generate_benchmark")
+        running_script("score_dreambench")
         cluster.stop("slurmctld")
         time.sleep(2)
         cluster.start("slurmctld")
@@ -120,11 +128,18 @@ def test_a_killed_snakemake_was_taken_over(survivor):
     assert "--unlock" not in said
 
 
-def test_a_job_that_lost_its_node_ran_again(survivor):
+def test_a_training_that_was_preempted_went_on(survivor):
     record = survivor.record("models/toffeenet")
-    assert record["slurm_job_id"] != survivor.hit["node"]
+    assert record["attempt"] >= 2
+    assert "goes on from step" in (survivor.run.folder / record["log"]).read_text()
+
+
+def test_a_job_that_lost_its_node_ran_again(survivor):
+    records = [json.loads(p.read_text()) for p in survivor.run.results.glob("records/**/*.json")]
+    (record,) = [one for one in records if survivor.lost.endswith(one.get("log", "no log"))]
+    assert record["attempt"] >= 2
 
 
 def test_no_job_asked_for_a_gpu(survivor):
-    for job in slurm("squeue", "--noheader", "--states=all", "--format=%A").split():
-        assert "gpu" not in slurm("scontrol", "show", "job", job)
+    assert len(survivor.asked) == 3
+    assert not any("gpu" in said.get("TresPerJob", "") for said in survivor.asked.values())

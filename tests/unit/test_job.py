@@ -44,7 +44,7 @@ def log_of(snakemake):
 @pytest.mark.parametrize("attempt", [None, 1])
 def test_journals_are_kept_where_the_profile_says_so(snakemake, attempt, monkeypatch):
     monkeypatch.setenv(KEEP_JOURNALS, "of an earlier job")
-    snakemake.resources = {"keep_journal": attempt} if attempt else {}
+    snakemake.resources = {"submission": attempt} if attempt else {}
     with job(snakemake):
         write(snakemake)
         assert (KEEP_JOURNALS in os.environ) == bool(attempt)

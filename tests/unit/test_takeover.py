@@ -2,17 +2,28 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-import psutil
 import pytest
 
+from toffee import takeover
+from toffee.errors import ToffeeError
 from toffee.takeover import take_over
+from toffee.targets import only_looks
 
 ROOT = "results/tiny"
+NOTES = Path(".snakemake", "toffee", "processes", "tiny")
+ALIVE = f"""
+import sys, time
+from toffee.takeover import take_over
+take_over("{ROOT}")
+print("ready", flush=True)
+time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -28,11 +39,11 @@ def lock(files: list[str], name: str = "0.output.lock") -> Path:
     return path
 
 
-def owner(pid: int, start: float | None, host: str | None = None) -> Path:
-    path = Path(".snakemake", "toffee", "tiny.owner.json")
+def note(host: str | None = None, pid: int = 1) -> Path:
+    """What a process that nobody has any more has left."""
+    path = NOTES / f"{host or socket.gethostname()}-{pid}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"host": host or os.uname().nodename, "pid": pid, "start": start}
-    path.write_text(json.dumps(content))
+    path.touch()
     return path
 
 
@@ -45,68 +56,96 @@ def incomplete(output: str, number: str) -> None:
     path.write_text(json.dumps({"external_jobid": number}))
 
 
+def command(folder: Path, name: str, text: str) -> None:
+    path = folder / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
 @pytest.fixture
 def queue(here, monkeypatch):
-    """A squeue that knows jobs 7 and 8 until scancel comes, which notes its arguments."""
-    folder = here / "bin"
-    folder.mkdir()
-    for name, text in {
-        "squeue": "test -e cancelled || printf '7|7\\n8|8_1\\n'",
-        "scancel": 'echo "$@" > cancelled',
-    }.items():
-        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (folder / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    """A squeue that knows jobs 7 and 8_1 of this folder and 5 of another, until scancel comes,
+    which notes its arguments."""
+    known = f"7|7|{here}\\n8|8_1|{here}\\n5|5|/elsewhere\\n"
+    command(here, "squeue", f"test -e cancelled || printf '{known}'")
+    command(here, "scancel", 'echo "$@" > cancelled')
+    monkeypatch.setenv("PATH", f"{here}/bin:{os.environ['PATH']}")
     return here / "cancelled"
 
 
-def dead() -> int:
-    """The number of a process that is no more."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
+def alive(folder: Path) -> subprocess.Popen:
+    """A process that works on the results."""
+    running = subprocess.Popen(
+        [sys.executable, "-c", ALIVE], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout.readline() == "ready\n"
+    return running
 
 
-def test_the_lock_of_a_dead_owner_goes_and_that_of_another_scale_stays(here, capsys):
+def test_the_lock_of_a_killed_process_goes_and_that_of_another_scale_stays(here, capsys):
     own, other = lock([f"{ROOT}/a"]), lock(["results/paper/a"], "1.output.lock")
-    mark = owner(dead(), 1.0)
+    left = note(pid=77)
     take_over(ROOT)
-    assert not own.exists() and other.exists()
-    assert "took over from process" in capsys.readouterr().err
-    assert json.loads(mark.read_text())["pid"] == os.getpid()
+    assert not own.exists() and other.exists() and not left.exists()
+    assert "took over from process 77, which was killed" in capsys.readouterr().err
+    assert [path.name for path in NOTES.iterdir()] == [f"{socket.gethostname()}-{os.getpid()}"]
 
 
-def test_a_process_that_only_has_the_owners_number_is_not_the_owner(here):
+def test_a_process_that_is_killed_leaves_its_note_and_one_that_ends_does_not(here, capsys):
+    killed = alive(here)
+    killed.kill()
+    killed.wait()
+    assert len(list(NOTES.iterdir())) == 1
     path = lock([f"{ROOT}/a"])
-    owner(os.getpid(), psutil.Process().create_time() - 100)
-    take_over(ROOT)
-    assert not path.exists()
+    ended = subprocess.run(
+        [sys.executable, "-c", f"from toffee.takeover import take_over; take_over('{ROOT}')"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"took over from process {killed.pid}" in ended.stderr
+    assert not path.exists() and not list(NOTES.iterdir())
 
 
-def test_a_running_owner_keeps_its_lock_and_its_jobs(here, queue):
-    path, mark = lock([f"{ROOT}/a"]), owner(os.getpid(), psutil.Process().create_time())
-    before = mark.read_text()
-    incomplete(f"{ROOT}/a", "7")
-    take_over(ROOT)
-    assert path.exists() and mark.read_text() == before and not queue.exists()
-
-
-@pytest.mark.parametrize("host", ["another", None])
-def test_what_cannot_be_known_is_left_to_the_user(here, queue, capsys, host):
+def test_what_a_running_process_has_is_left_alone_whoever_was_killed(here, queue):
     path = lock([f"{ROOT}/a"])
     incomplete(f"{ROOT}/a", "7")
-    if host:
-        owner(1, 1.0, host)
+    left = note(pid=77)
+    running = alive(here)  # takes over from 77, and holds what comes
+    path = lock([f"{ROOT}/a"])
+    queue.unlink(missing_ok=True)
+    left.touch()
+    try:
+        take_over(ROOT)
+        assert path.exists() and left.exists() and not queue.exists()
+    finally:
+        running.kill()
+        running.wait()
+
+
+def test_a_lock_that_nobody_has_noted_is_left_alone(here, queue):
+    path = lock([f"{ROOT}/a"])
+    incomplete(f"{ROOT}/a", "7")
     take_over(ROOT)
     assert path.exists() and not queue.exists()
-    if host:
-        line = capsys.readouterr().err
-        assert "by process 1 on another" in line and "snakemake --unlock" in line
+
+
+def test_another_machines_process_is_left_to_the_user(here, queue, capsys):
+    path = lock([f"{ROOT}/a"])
+    incomplete(f"{ROOT}/a", "7")
+    note("another")
+    take_over(ROOT)
+    assert path.exists() and not queue.exists()
+    line = capsys.readouterr().err
+    assert "may be in use by another-1" in line and "snakemake --unlock" in line
 
 
 def test_jobs_that_were_left_on_the_cluster_are_cancelled(here, queue, capsys):
+    note()
     incomplete(f"{ROOT}/a", "7")
     incomplete(f"{ROOT}/{'long' * 80}", "8_1")
+    incomplete(f"{ROOT}/number-of-another-project", "5")
     incomplete(f"{ROOT}/gone", "6")
     incomplete("results/paper/a", "9")
     Path(".snakemake/incomplete/not-a-mark").write_text("x")
@@ -115,7 +154,37 @@ def test_jobs_that_were_left_on_the_cluster_are_cancelled(here, queue, capsys):
     assert "cancelling 2 jobs of an earlier Snakemake: 7 8_1" in capsys.readouterr().err
 
 
+def test_a_controller_that_is_away_does_not_say_that_the_jobs_are(here, queue, monkeypatch):
+    monkeypatch.setattr(takeover, "PATIENCE", 0)
+    command(here, "squeue", "exit 1")
+    left = note()
+    incomplete(f"{ROOT}/a", "7")
+    with pytest.raises(ToffeeError, match=r"SLURM does not answer.*may still run: 7;"):
+        take_over(ROOT)
+    assert left.exists()  # the next one tries again
+
+
 def test_without_a_cluster_there_is_nothing_to_cancel(here, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
+    note()
     incomplete(f"{ROOT}/a", "7")
     take_over(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("option", "looks"),
+    [
+        ("--dry-run", True),
+        ("--summary", True),
+        ("--dag", True),
+        ("--report", True),
+        ("--unlock", True),
+        ("--nolock", True),
+        ("--lint", True),
+        ("--touch", True),
+        ("--keep-going", False),
+        ("--forceall", False),
+    ],
+)
+def test_only_a_command_that_runs_jobs_takes_over(option, looks):
+    assert only_looks(["snakemake", "--cores", "2", option]) == looks

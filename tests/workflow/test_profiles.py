@@ -34,13 +34,13 @@ def test_every_rule_has_its_resources_and_no_other_name_has(name):
     assert set(content["set-resources"]) == rules
     assert set(content.get("set-threads", {})) <= rules
     for rule, values in content["set-resources"].items():
-        assert {"mem_mb", "runtime"} <= set(values), rule
+        # More of both with each submission.
+        assert all("* attempt" in values[key] for key in ("mem_mb", "runtime")), rule
 
 
 def test_groups_of_the_slurm_profile_are_rules():
-    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
-    groups = re.search(r"^groups:\n((?:  .*\n)+)", text, re.M)[1]
-    assert {line.split(":")[0].strip() for line in groups.splitlines()} < rules_with_jobs()
+    content = yaml.safe_load((ROOT / "profiles" / "slurm" / "groups.yaml").read_text())
+    assert set(content["groups"]) == set(content["set-resources"]) < rules_with_jobs()
 
 
 def test_no_rule_names_a_partition():
@@ -62,6 +62,7 @@ def test_the_profiles_stand_at_the_root_too(name):
         (["--configfile", "config/demo.yaml"], "tiny"),
         (["--configfile", "config/small.yaml", "mine.yaml"], "small"),
         (["--configfile", "nowhere.yaml"], "tiny"),
+        (["--config", "models={set: paper}"], "paper"),
     ],
 )
 def test_the_set_of_models_is_read_off_the_command_line(arguments, expected, monkeypatch, tmp_path):
@@ -94,17 +95,29 @@ def test_a_sites_entries_replace_ours_one_by_one():
     }
 
 
-def test_a_sites_file_that_is_no_mapping_is_one_line(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("- a list\n", "{site}: expected a mapping of settings"),
+        (
+            "default-resources: [slurm_account=x]\n",
+            "site.yaml, default-resources: expected NAME: VALUE",
+        ),
+        ("configfile: x.yaml\n", "{site}, configfile: give it on the command line"),
+    ],
+)
+def test_what_a_sites_file_cannot_say_is_one_line(text, line, monkeypatch, tmp_path, capsys):
     (tmp_path / "resources").mkdir()
-    (tmp_path / "resources" / "tiny.yaml").write_text("default-resources: {}\n")
+    (tmp_path / "resources" / "tiny.yaml").write_text("default-resources: {a: 1}\n")
     (tmp_path / "slurm").mkdir()
-    (tmp_path / "slurm" / "site.yaml").write_text("- a list\n")
+    site = tmp_path / "slurm" / "site.yaml"
+    site.write_text(text)
     monkeypatch.setattr(profiles, "PROFILES", tmp_path)
     monkeypatch.setattr("sys.argv", ["snakemake"])
     with pytest.raises(SystemExit):
         profiles.settings("slurm")
-    line = f"error: {tmp_path}/slurm/site.yaml: expected a mapping of settings\n"
-    assert capsys.readouterr().err == line
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {line.format(site=site)}") and said.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +153,9 @@ def test_the_dry_run_at_paper_scale_names_what_every_rule_asks_for(paper_plan):
         wanted = needs("paper")["set-resources"][rule]
         memory = int(str(wanted["mem_mb"]).split()[0])
         runtime = int(str(wanted["runtime"]).split()[0])
-        assert f"mem_mb={memory}," in line and f"runtime={runtime}" in line, (rule, line)
-        assert (f"gpu={wanted.get('gpu')}" in line) == ("gpu" in wanted), (rule, line)
+        said = dict(re.findall(r"(\w+)=(\w+)", line))
+        assert (said["mem_mb"], said["runtime"]) == (str(memory), str(runtime)), rule
+        assert said.get("gpu") == (str(wanted["gpu"]) if "gpu" in wanted else None), rule
         assert "--signal=TERM@" in line
 
 
@@ -150,6 +164,30 @@ def test_only_what_computes_on_a_gpu_asks_for_one(paper_plan):
     assert not any("gpu=" in paper_plan.get(rule, "") for rule in NEEDS_NONE)
 
 
-def test_examples_for_a_site_are_yaml():
+def test_examples_for_a_site_are_yaml_with_and_without_their_comments():
     for path in Path(ROOT, "profiles", "slurm").glob("*.example.yaml"):
-        assert yaml.safe_load(path.read_text())
+        text = path.read_text()
+        assert yaml.safe_load(text)
+        optional = re.sub(r"^( *)# (?=[\w-]+: *\S|[a-z-]+:$|  \w)", r"\1", text, flags=re.M)
+        assert len(yaml.safe_load(optional)) >= len(yaml.safe_load(text))
+
+
+def test_the_example_of_two_nodes_is_what_sbatch_takes():
+    """The plugin would turn tasks into tasks a GPU, which no node has."""
+    from snakemake_executor_plugin_slurm.submit_string import get_submit_command
+
+    text = (ROOT / "profiles" / "slurm" / "site.example.yaml").read_text()
+    (line,) = re.findall(r"^# +(train_toffeenet: .*)$", text, re.M)
+
+    class Resources(dict):
+        __getattr__ = dict.__getitem__
+
+    class Job:
+        resources = yaml.safe_load(line)["train_toffeenet"] | {"mem_mb": 1000, "runtime": 60}
+        resources = Resources(resources)
+        threads = 64
+
+    params = dict.fromkeys(("slurm_logfile", "comment_str", "account", "partition", "workdir"), "")
+    command = get_submit_command(Job, {"run_uuid": "x", **params})
+    assert "--nodes=2" in command and "--ntasks=2" in command
+    assert "--ntasks-per-gpu" not in command

@@ -58,7 +58,7 @@ def job(snakemake: Any) -> Iterator[None]:
     """
     name = " ".join([snakemake.rule, *(str(value) for value in snakemake.wildcards)])
     use_threads(snakemake.threads)
-    keep_journals(bool(snakemake.resources.get("keep_journal")))
+    keep_journals(bool(snakemake.resources.get("submission")))
     quieten_libraries()
     log_path = Path(str(snakemake.log[0]))
     log_path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,29 +15,37 @@ from toffee.targets import DEFAULT, command_line, scales, stop
 
 PROJECT = Path(__file__).resolve().parents[2]
 PROFILES = PROJECT / "profiles"
-NESTED = ("default-resources", "set-resources", "set-threads")
+NESTED = (
+    *("default-resources", "set-resources", "set-threads"),
+    *("resources", "set-resource-scopes", "groups"),
+)
+ELSEWHERE = ("config", "configfile", "configfiles")  # what decides which set of models is asked for
 
 
 def settings(profile: str) -> dict[str, Any]:
-    """What each rule needs, with the site's own file laid over it.
+    """What each rule needs, with what the profile adds and the site's own file laid over it.
 
     Args:
-        profile: `slurm` or `local`, a folder of profiles/; its `site.yaml` is optional.
+        profile: `slurm` or `local`, a folder of profiles/; its `groups.yaml` and `site.yaml` are
+            optional.
     """
-    needs = _read(PROFILES / "resources" / f"{model_set(sys.argv)}.yaml")
-    site = PROFILES / profile / "site.yaml"
-    return laid_over(needs, _read(site)) if site.is_file() else needs
+    merged = _read(PROFILES / "resources" / f"{model_set(sys.argv)}.yaml")
+    for name in ("groups.yaml", "site.yaml"):
+        path = PROFILES / profile / name
+        if path.is_file():
+            content = _read(path)
+            if found := next((key for key in ELSEWHERE if key in content), None):
+                stop(f"{path}, {found}: give it on the command line, this file is for the site")
+            merged = laid_over(merged, content)
+    return merged
 
 
 def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a profile over those of another: resources entry by entry, other keys whole."""
     merged = dict(below)
     for key, value in above.items():
-        if key in NESTED and key in below:
-            deep = key == "set-resources"
-            merged[key] = _entries(below[key], value, deep)
-        else:
-            merged[key] = value
+        entries = key in NESTED and value is not None and below.get(key) is not None
+        merged[key] = _entries(key, below[key], value) if entries else value
     return merged
 
 
@@ -54,18 +62,26 @@ def model_set(arguments: Sequence[str]) -> str:
     if not files and scale != DEFAULT:
         known = scales(PROJECT / "config")
         files = [known[scale]] if scale in known else []
-    found = DEFAULT
+    found = "tiny"
     for path in files:
         if path.is_file():  # Snakemake says so where it is none
             found = (_read(path).get("models") or {}).get("set", found)
+    for one in values:
+        if one.startswith("models="):
+            found = (yaml.safe_load(one.removeprefix("models=")) or {}).get("set", found)
     if not (PROFILES / "resources" / f"{found}.yaml").is_file():
         stop(f"profiles/resources/{found}.yaml is missing: what jobs with models.set {found} need")
     return found
 
 
-def _entries(below: Mapping[str, Any], above: Any, deep: bool) -> dict[str, Any]:
-    if not isinstance(above, Mapping):
-        return dict(below)
+def _entries(key: str, below: Mapping[str, Any], above: Any) -> dict[str, Any]:
+    deep = key == "set-resources"
+    if (
+        not isinstance(above, Mapping)
+        or deep
+        and not all(isinstance(value, Mapping) for value in above.values())
+    ):
+        stop(f"site.yaml, {key}: expected {'RULE: {NAME: VALUE}' if deep else 'NAME: VALUE'}")
     merged = dict(below)
     for name, value in above.items():
         merged[name] = {**below.get(name, {}), **value} if deep else value

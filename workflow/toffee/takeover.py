@@ -1,34 +1,41 @@
 """What a Snakemake that was killed leaves behind, taken over by the next one: its lock, and the
 jobs that it had submitted.
 
-Snakemake's lock does not say whose it is, so each run notes that beside it. A lock goes away if its
-owner was on this machine and is no more; what another machine holds is left to the user. Jobs that
-still run on the cluster would write the files of the new run's jobs, so they are cancelled:
-they put down what they have (see `toffee.interruption`), and the new ones go on from there.
+Snakemake's lock does not say whose it is. So each process notes that it is there, in a file that it
+holds locked as long as it lives; one that nobody holds is of a process that was killed. Jobs that
+still run on the cluster would write the files of the new run's jobs, so they are cancelled: they
+put down what they have (see `toffee.interruption`), and the new ones go on from there.
+
+Wherever another process is there, or may be there on another machine, all is left as it is.
 """
 
+import atexit
+import fcntl
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import psutil
 
 from toffee.errors import ToffeeError
-from toffee.files import write_text
+from toffee.files import remove
 
 STATE = Path(".snakemake")
+PATIENCE = 60  # seconds that SLURM may take to answer
 GONE_WITHIN = 300  # seconds that cancelled jobs may take to end; SLURM's KillWait is 30 by default
+
+_held = []
+"""Open files: their locks last as long as this process."""
 
 
 def take_over(root: str | Path) -> None:
-    """Take over from a run that was killed, and note this one as the owner of what comes.
+    """Note that this process works on a results folder, and take over from those that were killed.
 
     Before the plan is made: what abandoned jobs still finish, and what they leave unfinished, has
     to be in it.
@@ -37,37 +44,59 @@ def take_over(root: str | Path) -> None:
         root: results folder; runs of other scales keep their locks and their jobs.
 
     Raises:
-        ToffeeError: jobs of the earlier run do not end.
+        ToffeeError: SLURM does not answer, or jobs of the earlier run do not end.
     """
-    mark = STATE / "toffee" / f"{Path(root).name}.owner.json"
-    me = {"host": socket.gethostname(), "pid": psutil.Process().pid, "start": _start_of()}
-    owner = json.loads(mark.read_text()) if mark.is_file() else None
-    if not _take_lock(root, owner, me["host"]):
-        return
-    write_text(mark, json.dumps(me) + "\n")
-    _cancel(_submitted(root))
-
-
-def _take_lock(root: str | Path, owner: Mapping[str, Any] | None, host: str) -> bool:
-    """Remove the lock of an owner that is no more; whether nothing is locked then."""
+    folder = STATE / "toffee" / "processes" / Path(root).name
+    me = f"{socket.gethostname()}-{os.getpid()}"
+    _note(folder / me)
+    others = [path for path in folder.iterdir() if path.name != me]
+    killed = [path for path in others if _is_free(path)]
     locks = [lock for lock in (STATE / "locks").glob("*.lock") if _is_below(lock, root)]
-    if not locks:
-        return True
-    if owner is None:
-        return False
-    if owner["host"] != host:
-        print(
-            f"{root} is locked by process {owner['pid']} on {owner['host']}; if that is no more: "
-            "snakemake --unlock",
-            file=sys.stderr,
-        )
-        return False
-    if _start_of(owner["pid"]) == owner["start"]:
-        return False  # it runs, and Snakemake will say so
+    if len(killed) < len(others):
+        far = [path for path in others if _host(path) != _host(folder / me)]
+        if locks and far:
+            names = " and ".join(path.name for path in far)
+            print(
+                f"{root} may be in use by {names} (host-process); if that is no more: "
+                f"rm {' '.join(map(str, far))}; snakemake --unlock",
+                file=sys.stderr,
+            )
+        return
+    if not killed:
+        return
     for lock in locks:
         lock.unlink(missing_ok=True)
-    print(f"{root}: took over from process {owner['pid']}, which was killed", file=sys.stderr)
+    names = " and ".join(path.name.rpartition("-")[2] for path in killed)
+    print(f"{root}: took over from process {names}, which was killed", file=sys.stderr)
+    _cancel(_submitted(root))
+    for path in killed:
+        path.unlink(missing_ok=True)
+
+
+def _note(path: Path) -> None:
+    """Hold a file locked until this process ends; a file system without locks does without."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "w")  # noqa: SIM115 - open as long as the process
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    _held.append(file)
+    atexit.register(remove, path.absolute())
+
+
+def _is_free(path: Path) -> bool:
+    """Whether the process of a note is one of this machine that is no more."""
+    if _host(path) != socket.gethostname():
+        return False
+    try:
+        with open(path) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held, or gone, or no locks here
+        return False
     return True
+
+
+def _host(path: Path) -> str:
+    return path.name.rpartition("-")[0]
 
 
 def _submitted(root: str | Path) -> set[str]:
@@ -93,41 +122,48 @@ def _cancel(submitted: set[str]) -> None:
     """Cancel those jobs that are still on the cluster, and wait until they are gone."""
     if not submitted or not shutil.which("squeue"):
         return
-    present = _present(submitted)
+    present = sorted(_present(submitted))
     if not present:
         return
-    numbers = sorted(present)
-    jobs = f"{len(numbers)} job{'s' if numbers[1:] else ''} of an earlier Snakemake"
-    print(f"cancelling {jobs}: {' '.join(numbers)}", file=sys.stderr)
-    subprocess.run(["scancel", *numbers], check=False)
-    if not _wait(lambda: not _present(present), GONE_WITHIN):
-        raise ToffeeError(f"SLURM jobs {' '.join(numbers)} do not end after scancel")
+    jobs = f"{len(present)} job{'s' if present[1:] else ''} of an earlier Snakemake"
+    print(f"cancelling {jobs}: {' '.join(present)}", file=sys.stderr)
+    subprocess.run(["scancel", *present], check=False)
+    if not _wait(lambda: not _present(submitted), GONE_WITHIN):
+        raise ToffeeError(f"SLURM jobs {' '.join(present)} do not end after scancel")
 
 
-def _present(jobs: Iterable[str]) -> set[str]:
-    """Those of the jobs that wait or run."""
-    command = ["squeue", "--me", "--noheader", "--format=%A|%i"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    lines = [line.strip().split("|") for line in done.stdout.splitlines()]
-    known = set(jobs)
-    return {job for _, job in lines if job in known} | {job for job, _ in lines if job in known}
+def _present(jobs: set[str]) -> set[str]:
+    """Those of the jobs that wait or run, of this user's and of this folder: a number alone may by
+    now be another job's.
+
+    Raises:
+        ToffeeError: SLURM does not answer.
+    """
+    answers: list[str] = []
+
+    def answered() -> bool:
+        command = ["squeue", "--me", "--noheader", "--format=%A|%i|%Z"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        answers[:] = [done.stdout]
+        return done.returncode == 0
+
+    if not _wait(answered, PATIENCE):
+        raise ToffeeError(
+            "SLURM does not answer (squeue), and jobs of a Snakemake that was killed may still "
+            f"run: {' '.join(sorted(jobs))}; start again when it does"
+        )
+    rows = [line.strip().split("|", 2) for line in answers[0].splitlines()]
+    own = [row[:2] for row in rows if len(row) == 3 and os.path.realpath(row[2]) == os.getcwd()]
+    return {number for row in own for number in row} & jobs
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
+    while not condition():
+        if time.monotonic() > end:
+            return False
         time.sleep(1)
-    return False
-
-
-def _start_of(pid: int | None = None) -> float | None:
-    """When a process began, which tells it from a later one of the same number; None for none."""
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None
+    return True
 
 
 def _is_below(lock: Path, root: str | Path) -> bool:

@@ -10,6 +10,17 @@ from typing import NoReturn
 DEFAULT = "tiny"
 """The scale of config/config.yaml, over which the files of the others are laid."""
 
+LOOKING = (
+    *("dryrun", "nolock", "unlock", "lint", "touch", "report", "archive", "containerize"),
+    *("dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "list_rules"),
+    *("list_target_rules", "list_changes", "list_input_changes", "list_params_changes"),
+    *("list_untracked", "list_conda_envs", "delete_all_output", "delete_temp_output"),
+    *("cleanup_metadata", "cleanup_shadow", "conda_cleanup_envs", "conda_cleanup_pkgs"),
+    *("conda_create_envs_only", "container_cleanup_images", "generate_unit_tests", "export_cwl"),
+    *("print_compilation", "draft_notebook", "edit_notebook"),
+)
+"""Options of Snakemake with which it runs no job, or runs without its lock."""
+
 
 def scales(folder: str | Path) -> dict[str, Path]:
     """The scales that ship with the project, and the file of each."""
@@ -52,9 +63,13 @@ def requested(arguments: Sequence[str]) -> list[str]:
 
 
 def only_looks(arguments: Sequence[str]) -> bool:
-    """Whether a command line of Snakemake asks for no job: a dry run, for instance."""
-    given = command_line(arguments)
-    return given is None or given.dryrun or given.unlock or given.lint is not None
+    """Whether a command line of Snakemake runs no job, or not under Snakemake's lock.
+
+    Args:
+        arguments: as `sys.argv`.
+    """
+    given, default = command_line(arguments), command_line(arguments[:1])
+    return given is None or any(getattr(given, n) != getattr(default, n) for n in LOOKING)
 
 
 def command_line(arguments: Sequence[str]) -> argparse.Namespace | None:

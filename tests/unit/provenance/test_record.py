@@ -130,15 +130,15 @@ def test_a_failed_attempt_is_told_by_the_next(here):
 
 
 def test_a_job_that_its_group_has_to_repeat_tells_what_it_had_cost(here):
-    do("draw_views", {}, {"index": INDEX}, resources={"keep_journal": 1})
+    do("draw_views", {}, {"index": INDEX}, resources={"submission": 1})
     first = record_of(INDEX)
-    do("draw_views", {}, {"index": INDEX}, resources={"keep_journal": 2})
+    do("draw_views", {}, {"index": INDEX}, resources={"submission": 2})
     record = record_of(INDEX)
     assert record["attempt"] == 2
     assert record["earlier"][0]["start"] == first["start"]
     assert record["earlier"][0]["cpu_seconds"] == first["cpu_seconds"]
     Record.model_validate(record)
-    do("draw_views", {}, {"index": INDEX}, resources={"keep_journal": 1})  # asked for anew
+    do("draw_views", {}, {"index": INDEX}, resources={"submission": 1})  # asked for anew
     assert record_of(INDEX)["attempt"] == 1
 
 

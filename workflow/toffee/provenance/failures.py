@@ -38,6 +38,8 @@ def failures(root: str | Path, since: float) -> list[Failure]:
     """
     found = []
     for mark in sorted(Path(root, RECORDS).rglob(f"*{STARTED}")):
+        if not mark.is_file():
+            continue  # a job that still runs has just ended
         if mark.stat().st_mtime >= since:
             content = read_json(mark)
             if "log" in content:

@@ -93,7 +93,7 @@ class Recorder:
         which runs all of them again when one fails, also the one that had it."""
         if self.started.is_file():
             return read_json(self.started)["attempts"]
-        submission = self.snakemake.resources.get("keep_journal") or 1
+        submission = self.snakemake.resources.get("submission") or 1
         if submission == 1 or not self.path.is_file():
             return []
         record = read_json(self.path)

@@ -5,6 +5,7 @@ out, and a requeued job makes those that are missing. Then every process maps al
 memory, of which one machine holds a single copy.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,7 @@ from typing import TypeVar
 import torch
 from safetensors.torch import save_file
 
+from toffee.errors import ToffeeError
 from toffee.files import atomic_path
 from toffee.interruption import Interrupted, interrupted
 from toffee.training.distributed import shared_progress, team, total
@@ -20,6 +22,7 @@ from toffee.training.work_folder import read_tensors
 Batch = TypeVar("Batch")
 
 BATCHES = 16  # of a part
+LATE = 60  # seconds after which a shared file system shows what another machine wrote
 
 
 class Column:
@@ -84,5 +87,16 @@ def encode(
     if sum(total(interrupted())):
         kept = sum(path.is_file() for path in parts)
         raise Interrupted(f"{kept} of {len(parts)} encoded parts are kept in {folder}")
-    tensors = [read_tensors(path) for path in parts]
+    tensors = [_shown(path) for path in parts]
     return {name: Column([part[name] for part in tensors]) for name in tensors[0]}
+
+
+def _shown(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a part that is written, wherever; a shared file system may show it late."""
+    until = time.monotonic() + LATE
+    while not path.is_file() and time.monotonic() < until:
+        time.sleep(0.2)
+    tensors = read_tensors(path)
+    if tensors is None:
+        raise ToffeeError(f"{path}: missing, and another process has just written it")
+    return tensors

@@ -28,6 +28,7 @@ from toffee.provenance.digests import read_json
 from toffee.training import processes, torchrun, worker
 
 POLL = 0.2  # seconds between two looks at the processes
+LATE = 60  # seconds after which a shared file system shows what another machine wrote
 
 
 def in_processes(train: Callable[..., None]) -> Callable[..., None]:
@@ -71,7 +72,7 @@ def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
         else:
             environment |= _meeting_point(each)
             status = _run(_srun(job, call), environment, _signal_srun)
-        report(out, _read_notes(notes), job, status)
+        report(out, _read_notes(notes, 0 if status else job.count), job, status)
     finally:
         remove(notes)
 
@@ -179,7 +180,11 @@ def _signal_srun(srun: subprocess.Popen) -> None:
     srun.send_signal(signal.SIGUSR1)
 
 
-def _read_notes(folder: Path) -> dict[int, dict[str, Any]]:
+def _read_notes(folder: Path, expected: int) -> dict[int, dict[str, Any]]:
+    """Notes by process; where so many are sure to come, a shared file system may be late."""
+    until = time.monotonic() + LATE
+    while len(list(folder.glob("[0-9]*.json"))) < expected and time.monotonic() < until:
+        time.sleep(POLL)
     return {int(path.stem): read_json(path) for path in folder.glob("[0-9]*.json")}
 
 
@@ -208,12 +213,13 @@ def report(
     for rank, trace in ended(worker.BUG):
         print(trace, file=sys.stderr)
         raise ToffeeError(f"process {rank} of {job.count} failed, see the traceback above; {kept}")
+    # They stop at a common step, after which SLURM may kill those that are slower to leave.
+    for _, line in ended(worker.INTERRUPTED):
+        raise Interrupted(line)
     silent = [str(rank) for rank in range(job.count) if rank not in notes]
     if silent and not interrupted():
         names = " and ".join(silent)
         raise ToffeeError(f"killed (out of memory?): process {names} of {job.count}; {kept}")
-    for _, line in ended(worker.INTERRUPTED):
-        raise Interrupted(line)
     if interrupted() and status:
         raise Interrupted(kept)
     if status:
