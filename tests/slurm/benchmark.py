@@ -1,4 +1,4 @@
-"""A shard as one submission, as five, and as arrays: `python tests/slurm/benchmark.py`.
+"""A shard as one submission and as five: `python tests/slurm/benchmark.py`.
 
 Prints a Markdown table: what four small shards took on a cluster of this machine, two jobs at a
 time, with the status polling of the profile. Run it on an idle machine.
@@ -22,7 +22,6 @@ SHARDS = 4
 MODES = {
     "one submission a shard (the profile)": {},
     "one submission a step": {"groups": None},
-    "arrays of shards, an array a step": {"groups": None, "slurm-array-jobs": "all"},
 }
 
 
@@ -49,7 +48,7 @@ def main() -> None:
                 "slurm", "--slurm-init-seconds-before-status-checks", "20", "--", *shards
             )
             seconds = time.monotonic() - start
-            submitted = len(re.findall(r"submitted with SLURM|Submitted array job", said[before:]))
+            submitted = len(re.findall("submitted with SLURM", said[before:]))
             print(f"| {mode} | {submitted} | {seconds:.0f} |", flush=True)
 
 
