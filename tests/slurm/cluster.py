@@ -197,9 +197,9 @@ class Cluster:
 
     def wait_until_idle(self, seconds: float = 30) -> None:
         """Wait until all nodes take jobs."""
-        states = ["sinfo", "--noheader", "--Node", "--format=%t"]
+        states = ["sinfo", "--noheader", "--Node", "--format=%t"]  # a line a node and partition
         try:
-            wait_for(lambda: slurm(*states, check=False).split() == ["idle"] * len(NODES), seconds)
+            wait_for(lambda: set(slurm(*states, check=False).split()) == {"idle"}, seconds)
         except TimeoutError:
             logs = [self.folder / "slurmctld.log", *(self.folder / f"{n}.out" for n in NODES)]
             tails = "\n".join(f"{log}:\n{log.read_text()[-1500:]}" for log in logs if log.exists())
