@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -31,11 +32,25 @@ class Survivor:
         return json.loads(path.read_text())
 
 
+def has_begun(run: Run, log: str) -> bool:
+    """Whether the job that writes a log has left its mark beside the records."""
+    marks = [json.loads(path.read_text()) for path in run.results.glob("records/**/*.started")]
+    return any(log.endswith(mark["log"]) for mark in marks)
+
+
+def keep_hurrying(cluster: Cluster, over: threading.Event) -> None:
+    """Let nothing wait for its time until all is over."""
+    while not over.wait(2):
+        cluster.hurry()
+
+
 @pytest.fixture(scope="module")
 def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
     run = checkout(tmp_path_factory.mktemp("survivor") / "project")
     survivor = Survivor(run)
     snakemake = run.start("slurm", "--", *TARGETS)
+    over = threading.Event()
+    threading.Thread(target=keep_hurrying, args=(cluster, over), daemon=True).start()
     try:
         # A training loses its process when it has made some steps.
         survivor.hit["training"], training = running_script("pretrain_refiner")
@@ -67,6 +82,7 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         # A node goes down under a job and comes back.
         job, script = running_script("generate_benchmark")
         survivor.lost = log_of(script)
+        wait_for(lambda: has_begun(run, survivor.lost), 60)
         node = asked(job)["NodeList"]
         slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
         time.sleep(3)
@@ -78,6 +94,7 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         cluster.start("slurmctld")
         assert snakemake.wait(600) == 0, run.said("slurm")[-6000:]
     finally:
+        over.set()
         run.end(snakemake)
     return survivor
 
