@@ -66,8 +66,9 @@ def take_over(root: str | Path) -> None:
         return
     for lock in locks:
         lock.unlink(missing_ok=True)
-    names = " and ".join(path.name.rpartition("-")[2] for path in killed)
-    print(f"{root}: took over from process {names}, which was killed", file=sys.stderr)
+    if locks:
+        names = " and ".join(path.name.rpartition("-")[2] for path in killed)
+        print(f"{root}: took over from process {names}, which was killed", file=sys.stderr)
     _cancel(_submitted(root))
     for path in killed:
         path.unlink(missing_ok=True)
