@@ -195,12 +195,6 @@ class Cluster:
         down = ["sinfo", "--noheader", f"--nodes={node}", "--format=%t"]
         wait_for(lambda: "down" not in slurm(*down, check=False))
 
-    def hurry(self) -> None:
-        """Start jobs that wait for their time: SLURM lets those that it starts again wait for two
-        minutes."""
-        for job in slurm("squeue", "--noheader", "--states=PD", "--format=%A", check=False).split():
-            slurm("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
-
     def wait_until_idle(self, seconds: float = 30) -> None:
         """Wait until all nodes take jobs."""
         states = ["sinfo", "--noheader", "--Node", "--format=%t"]  # a line a node and partition

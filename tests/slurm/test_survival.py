@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,19 +41,11 @@ def has_begun(run: Run, log: str) -> bool:
     return False
 
 
-def keep_hurrying(cluster: Cluster, over: threading.Event) -> None:
-    """Let nothing wait for its time until all is over."""
-    while not over.wait(2):
-        cluster.hurry()
-
-
 @pytest.fixture(scope="module")
 def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
     run = checkout(tmp_path_factory.mktemp("survivor") / "project")
     survivor = Survivor(run)
     snakemake = run.start("slurm", "--", *TARGETS)
-    over = threading.Event()
-    threading.Thread(target=keep_hurrying, args=(cluster, over), daemon=True).start()
     try:
         # A training loses its process when it has made some steps.
         survivor.hit["training"], training = running_script("pretrain_refiner")
@@ -78,7 +69,8 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         snakemake.kill()
         snakemake.wait()
         snakemake = run.start("slurm", "--", *TARGETS)
-        # Somebody else's urgent job preempts ToffeeNet's training, and all else that runs.
+        # Somebody else's urgent job preempts ToffeeNet's training, and all else that runs. SLURM
+        # lets a job that it starts again wait for two minutes.
         running_script("train_toffeenet")
         work = run.results / "models" / "toffeenet.partial"
         wait_for(lambda: any(work.glob("checkpoint*")), 120, 0.02)
@@ -98,7 +90,6 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         cluster.start("slurmctld")
         assert snakemake.wait(600) == 0, run.said("slurm")[-6000:]
     finally:
-        over.set()
         run.end(snakemake)
     return survivor
 
