@@ -88,7 +88,7 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         cluster.stop("slurmctld")
         time.sleep(2)
         cluster.start("slurmctld")
-        assert snakemake.wait(600) == 0, run.said("slurm")[-6000:]
+        assert snakemake.wait(900) == 0, run.said("slurm")[-6000:]
     finally:
         run.end(snakemake)
     return survivor
