@@ -12,6 +12,9 @@ from .cluster import URGENT, Cluster, asked, slurm, wait_for
 from .conftest import TARGETS, Run, checkout, log_of, running_script
 
 
+QUIET = ("--output=/dev/null", "--wrap=sleep 1")
+
+
 @dataclass
 class Survivor:
     """The disturbed run, and what was done to it.
@@ -74,7 +77,7 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         running_script("train_toffeenet")
         work = run.results / "models" / "toffeenet.partial"
         wait_for(lambda: any(work.glob("checkpoint*")), 120, 0.02)
-        slurm("sbatch", f"--partition={URGENT}", "--nodes=2", "--exclusive", "--wrap=sleep 1")
+        slurm("sbatch", f"--partition={URGENT}", "--nodes=2", "--exclusive", *QUIET)
         # A node goes down under a job and comes back.
         job, script = running_script("generate_benchmark")
         survivor.lost = log_of(script)
