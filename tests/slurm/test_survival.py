@@ -11,7 +11,6 @@ import pytest
 from .cluster import URGENT, Cluster, asked, slurm, wait_for
 from .conftest import TARGETS, Run, checkout, log_of, running_script
 
-
 QUIET = ("--output=/dev/null", "--wrap=sleep 1")
 
 
