@@ -79,13 +79,14 @@ def test_a_training_on_two_nodes(cluster, again, local):
 
 def test_a_shard_that_fails_for_ever_stops_only_what_depends_on_it(cluster, again):
     dataset = again.results / "dataset"
-    shutil.rmtree(dataset / "stages")
     shutil.rmtree(dataset / "shards")
+    for stage in ("refined", "edits"):
+        shutil.rmtree(dataset / "stages" / stage)
     (again.results / "tables" / "refiner.csv").unlink()
-    plan = dataset / "plan" / "00001.parquet"
-    times = plan.stat()
-    plan.write_bytes(b"no Parquet")
-    os.utime(plan, ns=(times.st_atime_ns, times.st_mtime_ns))
+    initial = dataset / "stages" / "initial" / "00001.h5"  # which only the refining of this shard reads
+    times = initial.stat()
+    initial.write_bytes(b"no HDF5")
+    os.utime(initial, ns=(times.st_atime_ns, times.st_mtime_ns))
     index = dataset / "index.parquet"
     index.unlink()
 
@@ -96,6 +97,6 @@ def test_a_shard_that_fails_for_ever_stops_only_what_depends_on_it(cluster, agai
     assert not (dataset / "shards" / "00001.h5").exists()
     assert not index.exists()
     told = said[said.index("failed:") :]
-    assert f"({RESULTS}/logs/draw_initial/00001.log)" in told
-    assert "draw_initial 00001, 3 attempts" in told
-    assert "error: draw_initial 00001:" in told and "dataset/plan/00001.parquet" in told
+    assert f"({RESULTS}/logs/refine_shard/00001.log)" in told
+    assert "refine_shard 00001, 3 attempts" in told
+    assert "error: refine_shard 00001:" in told and "dataset/stages/initial/00001.h5" in told
