@@ -1,7 +1,7 @@
 """Licences of what a sample is made from: identifiers, what they add up to, what may be shared.
 
-A licence is an identifier as the Hugging Face hub spells it (`apache-2.0`, `cc-by-4.0`) or any other
-text, in lower case; several that all apply are joined by ` AND `, as in an SPDX expression.
+A licence is an identifier as the Hugging Face hub spells it (`apache-2.0`, `cc-by-4.0`) or any
+other text, in lower case; several that all apply are joined by ` AND `, as in an SPDX expression.
 """
 
 import re
@@ -30,6 +30,8 @@ HUB_LICENCES = {
     "mit": "https://opensource.org/license/mit",
     "openrail": None,
     "openrail++": None,
+    "other": None,
+    UNKNOWN: None,
 }
 """Identifiers that the hub knows, with the address of the text where there is one text."""
 

@@ -34,7 +34,7 @@ class ListedSubject:
 
 
 class Donor(NamedTuple):
-    """A frame that lends its pose, relative to the multi-view folder, and its sequence's licence."""
+    """A frame that lends its pose (relative to the multi-view folder), and its licence."""
 
     frame: str
     licence: str
