@@ -61,3 +61,33 @@ rule export_dataset:
         code=code_digest("export_dataset"),
     script:
         "../workflow/scripts/export_dataset.py"
+
+
+rule export_pipeline:
+    """ToffeeNet as a diffusers pipeline, a folder that stands alone."""
+    input:
+        toffeenet=model(BASE),
+        text_to_image=model("text_to_image"),
+        subject_encoder=model("subject_encoder"),
+    output:
+        pipeline=directory(f"{RESULTS}/pipeline"),
+    log:
+        log_of("export_pipeline"),
+    benchmark:
+        benchmark_of("export_pipeline")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        scale=CONFIG.scale,
+        resolution=CONFIG.data.resolution,
+        subject_scale=CONFIG.toffeenet.subject_scale,
+        sampler_steps=CONFIG.toffeenet.sampler_steps,
+        guidance=CONFIG.toffeenet.guidance,
+        models=names_of(MODELS),
+        model_licences=licences_of(MODELS),
+        code=code_digest("export_pipeline"),
+    script:
+        "../workflow/scripts/export_pipeline.py"
