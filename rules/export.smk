@@ -6,6 +6,9 @@ Gives: dataset/export/<shard>.parquet and .json, dataset/hub/, pipeline/. More s
 
 from toffee.config.drawing import licences_of, names_of
 
+# Copied as they are: here comments count too.
+PIPELINE_FILES = project_files("workflow/toffee/export/diffusers_code", "[!_]*.py")
+
 
 rule export_shard:
     """A shard's accepted pairs that may be shared, in Parquet, and a summary of them."""
@@ -88,6 +91,7 @@ rule export_pipeline:
         guidance=CONFIG.toffeenet.guidance,
         models=names_of(MODELS),
         model_licences=licences_of(MODELS),
+        files_digest=digest_of_all(PIPELINE_FILES),
         code=code_digest("export_pipeline"),
     script:
         "../workflow/scripts/export_pipeline.py"

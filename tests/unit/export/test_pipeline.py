@@ -169,7 +169,7 @@ def test_without_a_subject_it_draws_the_text(pipe, net, given) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_draws_nearly_the_same(folder, pipe, given, dtype) -> None:
     subjects, subject_masks, pictures, masks, noise = given
-    half = load(folder, dtype=dtype)
+    half = load(folder, dtype=dtype, custom_pipeline=str(folder))
     for module in (half.unet, half.vae, half.text_encoder, half.subject_encoder):
         assert {weight.dtype for weight in module.parameters()} == {dtype}
     arguments = (PROMPTS, subjects, subject_masks, pictures, masks)
@@ -205,28 +205,28 @@ def test_what_does_not_go_together_is_refused(pipe, wrong, line) -> None:
         pipe("a mug", **wrong)
 
 
-ALONE = """
-import sys
-from diffusers import DiffusionPipeline
-from PIL import Image
-options = {"custom_pipeline": sys.argv[1], "trust_remote_code": True}
-pipe = DiffusionPipeline.from_pretrained(sys.argv[1], **options)
-photo = Image.new("RGB", (80, 70), "red")
-pipe("a mug", subject=photo, seed=0).images[0].save(sys.argv[2])
-assert "toffee" not in sys.modules
-"""
-
-
-def test_it_stands_alone(folder, pipe, tmp_path) -> None:
-    """Moved elsewhere, offline, where this package cannot be found."""
-    moved, out = tmp_path / "elsewhere", tmp_path / "drawn.png"
-    subprocess.run(["cp", "-r", str(folder), str(moved)], check=True)
+def test_the_cards_lines_draw_where_the_folder_stands_alone(folder, pipe, tmp_path) -> None:
+    """Copied elsewhere, offline, where this package cannot be found."""
+    subprocess.run(["cp", "-r", str(folder), str(tmp_path / "pipeline")], check=True)
+    Image.new("RGB", (80, 70), "red").save(tmp_path / "photo.jpg")
+    mask = Image.new("L", (80, 70))
+    mask.paste(255, (20, 20, 50, 50))
+    mask.save(tmp_path / "mask.png")
+    lines = (folder / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    assert len(lines.splitlines()) == 5
+    code = lines.replace("path/of/pipeline", str(tmp_path / "pipeline")) + (
+        'drawn.save("drawn.png"), edited.save("edited.png")\n'
+        'assert "toffee" not in __import__("sys").modules\n'
+    )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache")}
-    command = [sys.executable, "-c", ALONE, str(moved), str(out)]
+    command = [sys.executable, "-c", code]
     subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
-    photo = Image.new("RGB", (80, 70), "red")
-    assert np.array_equal(Image.open(out), pipe("a mug", subject=photo, seed=0).images[0])
+    photo = Image.open(tmp_path / "photo.jpg")
+    drawn = pipe("a ball in the snow", photo, mask, seed=0).images[0]
+    assert np.array_equal(Image.open(tmp_path / "drawn.png"), drawn)
+    changed = np.array(Image.open(tmp_path / "edited.png")) != np.array(photo)
+    assert changed[20:50, 20:50].mean() > 0.9 and changed.sum() == changed[20:50, 20:50].sum()
 
 
 def test_base_parts_are_linked_and_only_safetensors_hold_weights(folder, random_zoo) -> None:

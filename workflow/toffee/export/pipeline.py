@@ -50,7 +50,8 @@ safetensors. Half precision: `from_pretrained(..., dtype=torch.bfloat16).to("cud
   `subject_scale` {scale:g} (the paper's λ).
 - {segmented}
 - {depth}
-- With `image` and `mask` it edits; outside of the mask the picture comes back to the bit.
+- Masks are white where the subject is, and where a picture to edit may change; outside of it the
+  picture comes back to the bit.
 - Trained on {pairs} synthetic pairs ({kinds}). It repeats their faults and the base model's, and
   knows the subjects that these know. Say so where its pictures are shown.
 
@@ -65,12 +66,13 @@ The pairs that it was trained on were drawn with these models too:
 {drawn}
 """
 
-LINES = """from diffusers import DiffusionPipeline
-from PIL import Image
-pipe = DiffusionPipeline.from_pretrained("{folder}", trust_remote_code=True)
-photo, mask = Image.open("photo.jpg"), Image.open("mask.png")  # mask: white where the subject is
-pipe("{prompt}", subject=photo, subject_mask=mask, seed=0).images[0].save("drawn.png")"""
+LINES = """import diffusers
+pipe = diffusers.DiffusionPipeline.from_pretrained("{folder}", trust_remote_code=True)
+photo, mask = (diffusers.utils.load_image(path) for path in ("photo.jpg", "mask.png"))
+drawn = pipe("{drawn}", subject=photo, subject_mask=mask, seed=0).images[0]
+edited = pipe("{edited}", photo, mask, image=photo, mask=mask, seed=0).images[0]"""
 
+PROMPTS = {"drawn": "a ball in the snow", "edited": "a striped ball"}
 SEGMENTED = {
     True: "Trained on subjects cut out by their masks: give `subject_mask`.",
     False: "Trained on whole pictures of subjects: no `subject_mask` is needed.",
@@ -120,7 +122,7 @@ def export_pipeline(
         "num_inference_steps": sampler_steps,
         "guidance_scale": guidance,
     }
-    card = _card(name, settings, index, Path(out), models, model_licences)
+    card = _card(name, settings, index, Path(out).name, models, model_licences)
     with atomic_path(out) as folder:
         folder.mkdir()
         for part in ("vae", "text_encoder", "tokenizer"):
@@ -185,7 +187,7 @@ def _card(
     name: str,
     settings: Mapping,
     index: Mapping,
-    out: Path,
+    out: str,
     models: Mapping[str, str],
     licences: Mapping[str, str],
 ) -> str:
@@ -202,7 +204,7 @@ def _card(
     text = CARD.format(
         name=name,
         paper=PAPER,
-        lines=LINES.format(folder=f"path/of/{out.name}", prompt="a ball in the snow"),
+        lines=LINES.format(folder=f"path/of/{out}", **PROMPTS),
         version=diffusers.__version__,
         side=index["resolution"],
         steps=index["num_inference_steps"],
