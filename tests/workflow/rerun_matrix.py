@@ -103,6 +103,7 @@ MATRIX = {
     "models.catalogue": Row("other/models.yaml", {"download_model"} | MEASURED),
     "models.set": Row("small", WITH_MODELS),
     "models.zoo": Row("other/zoo", WITH_MODELS),
+    "models.lock": Row("other/models.lock.yaml"),  # of models that come from a hub
     # Photographs.
     "data.source": Row("folders", SOURCE, SAME_PHOTOS),
     "data.resolution": Row(256, EVERYTHING - {"download_model"}),

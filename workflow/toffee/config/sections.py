@@ -40,6 +40,10 @@ class Models(Section):
         description="folder of models that are fetched from disk, with manifest.json (path, "
         "relative to the repository)"
     )
+    lock: Path = Field(
+        description="YAML file of the SHA-256 of every file that came from a hub, written by the "
+        "first download (path, relative to the repository)"
+    )
 
 
 class Folders(Section):
