@@ -49,7 +49,7 @@ def fetch(tmp_path):
     """Download the model as `role`; changes are those of the source."""
 
     def run(role="model", **changes):
-        source = {"repo": REPO, "revision": COMMIT, "licence": "mit", "files": FILES} | changes
+        source = {"repo": REPO, "revision": COMMIT, "files": FILES} | changes
         out = tmp_path / "models" / role
         lock = tmp_path / "config" / "models.lock.yaml"
         download_model(role=role, source=source, zoo="unused", lock=lock, out=out)

@@ -22,7 +22,7 @@ KILLS = 20
 PROGRAM = """
 import sys
 from toffee.models.download import download_model
-source = {"repo": "o/m", "revision": "c" * 40, "licence": "", "files": ["*.safetensors", "*.json"]}
+source = {"repo": "o/m", "revision": "c" * 40, "files": ["*.safetensors", "*.json"]}
 print("ready", flush=True)
 download_model(role="model", source=source, zoo="", lock=sys.argv[1], out=sys.argv[2])
 assert "torch" not in sys.modules

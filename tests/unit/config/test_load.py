@@ -150,6 +150,7 @@ HUB = {"repo": "a/b", "revision": "0" * 40, "licence": "mit", "files": ["model.s
         (HUB | {"files": ["model.bin"]}, "a relative pattern that ends in .json, .txt, .safetens"),
         (HUB | {"files": ["../model.safetensors"]}, "a relative pattern"),
         (HUB | {"revision": "../main"}, "revision: expected text to match pattern"),
+        (HUB | {"revision": 1234567}, "revision: expected a revision in quotes"),
         (HUB | {"mirrors": [{"repo": "mirror"}]}, "mirrors.0.repo: expected text to match pattern"),
         (HUB | {"tag": "x"}, "unknown config key tiny.text_to_image.tag"),
     ],

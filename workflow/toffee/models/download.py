@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toffee.config.models import ALLOWED_SUFFIXES, HubSource, ZooSource
+from toffee.config.models import ALLOWED_SUFFIXES, HubFiles, ZooSource
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path, file_digest, write_text
 from toffee.models.fetch import fetch_from_hub
@@ -27,7 +27,7 @@ def download_model(
 
     Args:
         role: what the model is for; used in messages.
-        source: leaves of a `ZooSource` or a `HubSource`.
+        source: leaves of a `ZooSource` or a `HubFiles`.
         zoo: folder of the zoo, with its manifest.
         lock: file of the digests that models of the hub must have (see `toffee.models.lock`).
         out: the model's folder, in hub layout; it appears when everything is there. What a killed
@@ -38,7 +38,7 @@ def download_model(
             allowed, the hub refuses, or the disk has no room.
     """
     if "zoo" not in source:
-        fetch_from_hub(role, HubSource.model_validate(dict(source)), lock, out)
+        fetch_from_hub(role, HubFiles.model_validate(dict(source)), lock, out)
         return
     with atomic_path(out) as temporary:
         temporary.mkdir()

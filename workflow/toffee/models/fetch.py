@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from math import ceil
 from pathlib import Path
 
-from toffee.config.models import HubSource
+from toffee.config.models import HubFiles
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path, disk_full_as_error, file_digest, remove, replace, write_text
 from toffee.models.hub import Gone, RemoteFile, Repository, asked, choose, look_up, patterns
@@ -31,7 +31,7 @@ class Refused(ToffeeError):
     """A repository does not hold the bytes that it should."""
 
 
-def fetch_from_hub(role: str, source: HubSource, lock_path: str | Path, out: str | Path) -> None:
+def fetch_from_hub(role: str, source: HubFiles, lock_path: str | Path, out: str | Path) -> None:
     """Fetch a model into its final folder, from its repository or else from a mirror.
 
     Args:
@@ -64,7 +64,7 @@ def fetch_from_hub(role: str, source: HubSource, lock_path: str | Path, out: str
     raise ToffeeError("; ".join(problems))
 
 
-def candidates(source: HubSource, lock: SourceLock) -> Iterator[tuple[str, str | None]]:
+def candidates(source: HubFiles, lock: SourceLock) -> Iterator[tuple[str, str | None]]:
     """Repositories and revisions to ask, in this order: the source, at its locked commit, and then
     its mirrors."""
     owner, _, commit = (lock.key or "").partition("@")
@@ -73,7 +73,7 @@ def candidates(source: HubSource, lock: SourceLock) -> Iterator[tuple[str, str |
         yield mirror.repo, mirror.revision
 
 
-def warn(role: str, source: HubSource, lock: SourceLock, supply: Repository) -> None:
+def warn(role: str, source: HubFiles, lock: SourceLock, supply: Repository) -> None:
     """Say where a download is not what the catalogue alone would make of it."""
     if supply.repo != source.repo:
         compared = (
@@ -89,7 +89,7 @@ def warn(role: str, source: HubSource, lock: SourceLock, supply: Repository) -> 
 
 
 def fetch(
-    role: str, source: HubSource, lock: SourceLock, supply: Repository, out: Path
+    role: str, source: HubFiles, lock: SourceLock, supply: Repository, out: Path
 ) -> dict[str, Entry]:
     """Fetch a source's files from one repository into `<out>.partial` and compare each of them.
 

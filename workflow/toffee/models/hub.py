@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import quote
 
-from toffee.config.models import COMMIT, DEFAULT_REVISION, HubSource
+from toffee.config.models import COMMIT, DEFAULT_REVISION, HubFiles
 from toffee.errors import ToffeeError
 
 SHORT_COMMIT = re.compile(r"^[0-9a-f]{7,39}$")
@@ -127,7 +127,7 @@ def whole_commit(repo: str, short: str) -> str:
     return short  # a branch may have such a name
 
 
-def choose(repository: Repository, source: HubSource) -> dict[str, RemoteFile]:
+def choose(repository: Repository, source: HubFiles) -> dict[str, RemoteFile]:
     """The files of a repository that a source asks for, by path in the repository.
 
     Raises:
@@ -151,13 +151,13 @@ def choose(repository: Repository, source: HubSource) -> dict[str, RemoteFile]:
     return chosen
 
 
-def patterns(source: HubSource) -> list[str]:
+def patterns(source: HubFiles) -> list[str]:
     """The patterns of a source, as paths in its repository."""
     prefix = f"{source.subfolder}/" if source.subfolder else ""
     return [prefix + pattern for pattern in source.files]
 
 
-def asked(name: str, source: HubSource) -> bool:
+def asked(name: str, source: HubFiles) -> bool:
     """Whether a source asks for a file of its repository."""
     return any(matches(name, pattern) for pattern in patterns(source))
 
