@@ -1,5 +1,8 @@
 """The small checkpoints load as the real ones do: same classes, files and preprocessors."""
 
+import json
+
+import full_size
 import pytest
 import torch
 from checkpoints import ROLES, WRITERS, write_repository
@@ -73,6 +76,26 @@ def test_a_pipeline_draws(repository, repo, linear):
     assert len(pipeline.tokenizer(PROMPT, padding="max_length").input_ids) == 77
     image = pipeline(PROMPT, height=64, width=64, num_inference_steps=2, output_type="np").images
     assert image.shape == (1, 64, 64, 3) and image.std() > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "millions"),
+    [("UNet2DConditionModel", full_size.UNET, 865.9), ("AutoencoderKL", full_size.VAE, 83.7)],
+)
+def test_the_real_sizes_have_the_real_number_of_parameters(kind, config, millions):
+    import diffusers
+
+    with torch.device("meta"):
+        model = getattr(diffusers, kind).from_config(config)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    assert parameters / 1e6 == pytest.approx(millions, abs=0.1)
+
+
+@pytest.mark.parametrize(("part", "config"), [("unet", full_size.UNET), ("vae", full_size.VAE)])
+def test_the_small_base_model_differs_from_the_real_one_in_sizes_alone(repository, part, config):
+    folder = repository("stabilityai/stable-diffusion-2-1-base") / part
+    small = json.loads((folder / "config.json").read_text())
+    assert {key for key in config if small[key] != config[key]} <= full_size.SIZES
 
 
 @pytest.mark.parametrize(
