@@ -5,7 +5,11 @@ import json
 import full_size
 import pytest
 import torch
+from catalogue import CATALOGUE, read_set, serve
 from checkpoints import ROLES, WRITERS, write_repository
+
+from toffee.config import load_catalogue
+from toffee.models.download import download_model
 
 PROMPT = "a photo of a dog."
 
@@ -43,20 +47,26 @@ def image_inputs(folder, picture):
 
 
 def test_the_catalogue_is_covered():
-    from pathlib import Path
-
-    import yaml
-
-    sets = yaml.safe_load((Path(__file__).parents[2] / "config" / "models.yaml").read_text())
+    sets = {name: read_set(name) for name in ("small", "paper")}
     named = {
         one["repo"]
         for sources in sets.values()
         for source in sources.values()
-        if "repo" in source
         for one in (source, *source.get("mirrors", []))
     }
     assert named <= WRITERS.keys()
     assert {role: source["repo"] for role, source in sets["paper"].items()} == ROLES
+
+
+@pytest.mark.parametrize("name", ["small", "paper"])
+def test_every_source_of_a_set_can_be_fetched(hub, client, tmp_path, name):
+    sources = load_catalogue(CATALOGUE, name)
+    serve(hub, read_set(name), tmp_path / "served")
+    for role, source in sources.items():
+        params = source.model_dump(exclude={"note", "licence"})
+        out = tmp_path / "models" / role
+        download_model(role, params, "unused", tmp_path / "models.lock.yaml", out)
+        assert not list(out.rglob("*.bin")) and list(out.rglob("*.safetensors"))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from server import Fault
 from toffee.errors import ToffeeError
 from toffee.files import file_digest
 from toffee.models.download import download_model
-from toffee.models.lock import HEADER, read_lock
+from toffee.models.lock import HEADER, SourceLock, read_lock
 
 REPO, MIRROR = "owner/model", "someone/mirror"
 COMMIT, OTHER = "a" * 40, "b" * 40
@@ -123,6 +123,16 @@ def test_a_missing_file_is_named_before_anything_is_fetched(hub, served, fetch, 
     (served / missing).unlink()
     assert refused(fetch).startswith(line)
     assert not hub.sent and not fetch.models.exists()
+
+
+def test_a_listing_cannot_lead_outside_of_the_model():
+    from toffee.config.models import HubFiles
+    from toffee.models.hub import RemoteFile, Repository, choose
+
+    source = HubFiles(repo=REPO, files=["*/config.json"])
+    for name in ("../config.json", "/config.json"):
+        with pytest.raises(ToffeeError, match="expected a path inside the model"):
+            choose(Repository(REPO, COMMIT, {name: RemoteFile(1)}), source)
 
 
 def test_room_is_checked_before_the_first_byte(hub, served, fetch, monkeypatch):
@@ -235,10 +245,11 @@ def test_the_tracked_lock_holds_nothing_invented():
 # Revisions
 
 
-@pytest.mark.parametrize("revision", [None, "main", "aaaaaaa"])
+@pytest.mark.parametrize("revision", [None, "main", "aaaaaaa", "refs/pr/1"])
 def test_an_unpinned_revision_is_locked_with_a_warning(
     hub, served, fetch, tmp_path, capsys, revision
 ):
+    hub.repositories[REPO].refs["refs/pr/1"] = COMMIT
     fetch(revision=revision)
     name = f"{REPO}@{revision or 'main'}"
     told = capsys.readouterr().err
@@ -248,6 +259,13 @@ def test_an_unpinned_revision_is_locked_with_a_warning(
     out = fetch(role="again", revision=revision)
     assert file_digest(out / WEIGHTS) == file_digest(served / WEIGHTS)
     assert "warning" not in capsys.readouterr().err
+
+
+def test_a_branch_that_moved_between_two_jobs_is_told(tmp_path):
+    first, second = (SourceLock(tmp_path / "lock.yaml", REPO, "main") for _ in range(2))
+    first.record(f"{REPO}@{COMMIT}", {})
+    with pytest.raises(ToffeeError, match=f"{REPO}@main was .*{OTHER} a moment ago, .* start"):
+        second.record(f"{REPO}@{OTHER}", {})
 
 
 def test_a_locked_commit_that_is_gone_is_one_line(hub, served, fetch, tmp_path):

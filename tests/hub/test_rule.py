@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from checkpoints import write_repository
+from catalogue import read_set, serve
 
 PROJECT = Path(__file__).parents[2]
 ROLES = ("text_to_image", "subject_encoder")
@@ -60,17 +60,14 @@ class Run:
 @pytest.fixture
 def sources():
     """The two sources as the catalogue has them."""
-    paper = yaml.safe_load((PROJECT / "config" / "models.yaml").read_text())["paper"]
+    paper = read_set("paper")
     return {role: paper[role] for role in ROLES}
 
 
 @pytest.fixture
 def run(hub, sources, tmp_path):
     """The project; the hub has the encoder, and of SD 2.1-base only the mirror, as the real one."""
-    for role, source in sources.items():
-        one = source["mirrors"][0] if "mirrors" in source else source
-        folder = write_repository(source["repo"], tmp_path / role)
-        hub.add(one["repo"], folder, one["revision"])
+    serve(hub, sources, tmp_path / "served")
     return Run(tmp_path / "project", hub)
 
 
@@ -90,7 +87,8 @@ def test_a_first_download_locks_and_only_another_revision_reruns(hub, sources, r
     old, new = sources["subject_encoder"]["revision"], "e" * 40
     catalogue.write_text(catalogue.read_text().replace(old, new))
     assert run.planned() == {"subject_encoder"}
-    hub.add(sources["subject_encoder"]["repo"], tmp_path / "subject_encoder", new)
+    repo = sources["subject_encoder"]["repo"]
+    hub.add(repo, tmp_path / "served" / repo, new)
     before = encoder.stat().st_ino, text_to_image.stat().st_ino
     run()
     assert encoder.stat().st_ino != before[0] and text_to_image.stat().st_ino == before[1]

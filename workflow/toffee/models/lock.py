@@ -116,8 +116,11 @@ class SourceLock:
                         f"{name} of {key} has SHA-256 {entry.sha256}, expected "
                         f"{entries[name].sha256}, which was locked in {self.path} in the meantime"
                     )
-            if self.revision is not None:
-                lock.revisions.setdefault(self.revision, key)
+            if self.revision is not None and lock.revisions.setdefault(self.revision, key) != key:
+                raise ToffeeError(
+                    f"{self.revision} was {key} a moment ago, and is locked to "
+                    f"{lock.revisions[self.revision]} in {self.path} since: start again"
+                )
             if lock.model_dump() != before:
                 text = yaml.safe_dump(lock.model_dump(), sort_keys=True, width=200)
                 write_text(self.path, HEADER + text)
