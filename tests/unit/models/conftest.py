@@ -109,3 +109,69 @@ def sam_folder(tmp_path_factory) -> Path:
         do_pad=True,
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def depth_anything_folder(tmp_path_factory) -> Path:
+    """A DepthAnythingForDepthEstimation as depth-anything/Depth-Anything-V2-*-hf is laid out."""
+    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
+
+    folder = tmp_path_factory.mktemp("depth_anything")
+    torch.manual_seed(0)
+    config = DepthAnythingConfig(
+        backbone_config=Dinov2Config(
+            image_size=70,
+            patch_size=14,
+            hidden_size=32,
+            num_hidden_layers=4,
+            num_attention_heads=2,
+            out_indices=[1, 2, 3, 4],
+            apply_layernorm=True,
+            reshape_hidden_states=False,
+        ),
+        reassemble_hidden_size=32,
+        neck_hidden_sizes=[8, 8, 16, 16],
+        fusion_hidden_size=8,
+        head_hidden_size=8,
+    )
+    model = DepthAnythingForDepthEstimation(config)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.2)
+    model.save_pretrained(folder)
+    write_preprocessor(
+        folder,
+        image_processor_type="DPTImageProcessor",
+        size={"height": 70, "width": 70},
+        ensure_multiple_of=14,
+        keep_aspect_ratio=True,
+        resample=3,
+        do_pad=False,
+    )
+    return folder
+
+
+DINOV2 = ("Dinov2", "Dinov2WithRegisters")
+
+
+@pytest.fixture(scope="session", params=DINOV2)
+def dinov2_folder(request, tmp_path_factory) -> Path:
+    """A model as facebook/dinov2-* or facebook/dinov2-with-registers-* is laid out, without layers:
+    a token depends on its own patch and place alone."""
+    import transformers
+
+    folder = tmp_path_factory.mktemp(request.param)
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{request.param}Config")(
+        hidden_size=32, num_hidden_layers=0, num_attention_heads=2, image_size=518, patch_size=14
+    )
+    getattr(transformers, f"{request.param}Model")(config).save_pretrained(folder)
+    write_preprocessor(
+        folder,
+        image_processor_type="BitImageProcessor",
+        size={"shortest_edge": 256},
+        do_center_crop=True,
+        crop_size={"height": 224, "width": 224},
+        resample=3,
+    )
+    return folder
