@@ -175,3 +175,83 @@ def dinov2_folder(request, tmp_path_factory) -> Path:
         resample=3,
     )
     return folder
+
+
+# Schedules as the hub's scheduler folders have them, written down from memory of the public files.
+PNDM = {
+    "_class_name": "PNDMScheduler",
+    "_diffusers_version": "0.6.0",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "trained_betas": None,
+}
+SCHEDULES = {
+    "sd15": PNDM | {"clip_sample": False},
+    "sd21-base": PNDM | {"prediction_type": "epsilon"},  # clip_sample left open
+    "sd21": PNDM
+    | {"_class_name": "DDIMScheduler", "prediction_type": "v_prediction", "clip_sample": False},
+}
+UNETS = {
+    "sd15": {"attention_head_dim": 2, "use_linear_projection": False, "cross_attention_dim": 32},
+    "sd21": {
+        "attention_head_dim": [1, 2, 4, 4],
+        "use_linear_projection": True,
+        "cross_attention_dim": 32,
+    },
+}
+
+
+@pytest.fixture(scope="session", params=SCHEDULES)
+def stable_diffusion(request, tmp_path_factory, random_zoo) -> Path:
+    """A pipeline folder of Stable Diffusion 1.5, 2.1-base or 2.1: four levels, an autoencoder of
+    factor 8; with a depth ControlNet below `controlnet`."""
+    from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    folder = tmp_path_factory.mktemp(request.param)
+    torch.manual_seed(0)
+    tokenizer = CLIPTokenizer.from_pretrained(random_zoo / "text_to_image" / "tokenizer")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    blocks = [16, 16, 32, 32]
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=blocks,
+        layers_per_block=1,
+        norm_num_groups=8,
+        **UNETS[request.param.removesuffix("-base")],
+    )
+    unet.save_pretrained(folder / "unet")
+    controlnet = ControlNetModel.from_unet(unet)
+    for name, parameter in controlnet.named_parameters():
+        if "controlnet_" in name:  # its outputs start at zero
+            torch.nn.init.normal_(parameter, std=0.1)
+    controlnet.save_pretrained(folder / "controlnet")
+    autoencoder = AutoencoderKL(
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
+        block_out_channels=[8, 8, 8, 8],
+        latent_channels=4,
+        layers_per_block=1,
+        norm_num_groups=4,
+    )
+    autoencoder.save_pretrained(folder / "vae")
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=tokenizer.model_max_length,
+        hidden_act="quick_gelu" if request.param == "sd15" else "gelu",
+        eos_token_id=2,
+    )
+    CLIPTextModel(text).save_pretrained(folder / "text_encoder")
+    (folder / "scheduler").mkdir()
+    schedule = json.dumps(SCHEDULES[request.param])
+    (folder / "scheduler" / "scheduler_config.json").write_text(schedule)
+    return folder
