@@ -196,6 +196,13 @@ SCHEDULES = {
     "sd21": PNDM
     | {"_class_name": "DDIMScheduler", "prediction_type": "v_prediction", "clip_sample": False},
 }
+# The entries of their unet/config.json: later ones, such as encoder_hid_dim, were not known yet.
+UNET_ENTRIES = (
+    *("_class_name", "act_fn", "attention_head_dim", "block_out_channels", "center_input_sample"),
+    *("cross_attention_dim", "down_block_types", "downsample_padding", "flip_sin_to_cos"),
+    *("freq_shift", "in_channels", "layers_per_block", "mid_block_scale_factor", "norm_eps"),
+    *("norm_num_groups", "out_channels", "sample_size", "up_block_types", "use_linear_projection"),
+)
 UNETS = {
     "sd15": {"attention_head_dim": 2, "use_linear_projection": False, "cross_attention_dim": 32},
     "sd21": {
@@ -206,16 +213,31 @@ UNETS = {
 }
 
 
-@pytest.fixture(scope="session", params=SCHEDULES)
-def stable_diffusion(request, tmp_path_factory, random_zoo) -> Path:
+@pytest.fixture(scope="session")
+def stable_diffusions(tmp_path_factory, random_zoo) -> dict[str, Path]:
+    """Pipeline folders of Stable Diffusion by generation (see `write_stable_diffusion`)."""
+    return {
+        kind: write_stable_diffusion(
+            kind, random_zoo / "text_to_image" / "tokenizer", tmp_path_factory.mktemp(kind)
+        )
+        for kind in SCHEDULES
+    }
+
+
+@pytest.fixture(params=SCHEDULES)
+def stable_diffusion(request, stable_diffusions) -> Path:
+    """Each of them in turn."""
+    return stable_diffusions[request.param]
+
+
+def write_stable_diffusion(kind: str, tokenizer_folder: Path, folder: Path) -> Path:
     """A pipeline folder of Stable Diffusion 1.5, 2.1-base or 2.1: four levels, an autoencoder of
     factor 8; with a depth ControlNet below `controlnet`."""
     from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-    folder = tmp_path_factory.mktemp(request.param)
     torch.manual_seed(0)
-    tokenizer = CLIPTokenizer.from_pretrained(random_zoo / "text_to_image" / "tokenizer")
+    tokenizer = CLIPTokenizer.from_pretrained(tokenizer_folder)
     tokenizer.save_pretrained(folder / "tokenizer")
     blocks = [16, 16, 32, 32]
     unet = UNet2DConditionModel(
@@ -223,9 +245,12 @@ def stable_diffusion(request, tmp_path_factory, random_zoo) -> Path:
         block_out_channels=blocks,
         layers_per_block=1,
         norm_num_groups=8,
-        **UNETS[request.param.removesuffix("-base")],
+        **UNETS[kind.removesuffix("-base")],
     )
     unet.save_pretrained(folder / "unet")
+    config = json.loads((folder / "unet" / "config.json").read_text())
+    config = {name: value for name, value in config.items() if name in UNET_ENTRIES}
+    (folder / "unet" / "config.json").write_text(json.dumps(config))
     controlnet = ControlNetModel.from_unet(unet)
     for name, parameter in controlnet.named_parameters():
         if "controlnet_" in name:  # its outputs start at zero
@@ -247,11 +272,11 @@ def stable_diffusion(request, tmp_path_factory, random_zoo) -> Path:
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=tokenizer.model_max_length,
-        hidden_act="quick_gelu" if request.param == "sd15" else "gelu",
+        hidden_act="quick_gelu" if kind == "sd15" else "gelu",
         eos_token_id=2,
     )
     CLIPTextModel(text).save_pretrained(folder / "text_encoder")
     (folder / "scheduler").mkdir()
-    schedule = json.dumps(SCHEDULES[request.param])
+    schedule = json.dumps(SCHEDULES[kind])
     (folder / "scheduler" / "scheduler_config.json").write_text(schedule)
     return folder
