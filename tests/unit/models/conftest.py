@@ -154,18 +154,19 @@ def depth_anything_folder(tmp_path_factory) -> Path:
 DINOV2 = ("Dinov2", "Dinov2WithRegisters")
 
 
-@pytest.fixture(scope="session", params=DINOV2)
-def dinov2_folder(request, tmp_path_factory) -> Path:
-    """A model as facebook/dinov2-* or facebook/dinov2-with-registers-* is laid out, without layers:
-    a token depends on its own patch and place alone."""
+def write_dinov2(kind: str, layers: int, folder: Path) -> Path:
+    """A model as facebook/dinov2-* or facebook/dinov2-with-registers-* is laid out."""
     import transformers
 
-    folder = tmp_path_factory.mktemp(request.param)
     torch.manual_seed(0)
-    config = getattr(transformers, f"{request.param}Config")(
-        hidden_size=32, num_hidden_layers=0, num_attention_heads=2, image_size=518, patch_size=14
+    config = getattr(transformers, f"{kind}Config")(
+        hidden_size=32,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        image_size=518,
+        patch_size=14,
     )
-    getattr(transformers, f"{request.param}Model")(config).save_pretrained(folder)
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
     write_preprocessor(
         folder,
         image_processor_type="BitImageProcessor",
@@ -175,6 +176,18 @@ def dinov2_folder(request, tmp_path_factory) -> Path:
         resample=3,
     )
     return folder
+
+
+@pytest.fixture(scope="session", params=DINOV2)
+def dinov2_folder(request, tmp_path_factory) -> Path:
+    """DINOv2 without layers: a token depends on its own patch and place alone."""
+    return write_dinov2(request.param, 0, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="session")
+def dinov2_layered(tmp_path_factory) -> Path:
+    """DINOv2 with layers."""
+    return write_dinov2("Dinov2", 1, tmp_path_factory.mktemp("dinov2"))
 
 
 # Schedules as the hub's scheduler folders have them, written down from memory of the public files.
