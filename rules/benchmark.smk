@@ -17,6 +17,7 @@ rule generate_benchmark:
         toffeenet=lambda w: [] if w.method in BASE_METHODS else net_model(w.method),
         subject_encoder=lambda w: [] if w.method in BASE_METHODS else model("subject_encoder"),
         segmenter=lambda w: [] if w.method in BASE_METHODS else model("segmenter"),
+        detector=lambda w: [] if w.method in BASE_METHODS else detector(),
     output:
         images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
     log:
@@ -55,6 +56,7 @@ rule score_oracle:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         scores=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
         features=f"{RESULTS}/evaluation/dreambench/photos.safetensors",
@@ -85,6 +87,7 @@ rule score_dreambench:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         scores=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.parquet",
     log:

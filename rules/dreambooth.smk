@@ -52,6 +52,7 @@ rule filter_dreambooth:
         subject_encoder=model("subject_encoder"),
         clip=model("clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         accepted=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
     log:
@@ -81,6 +82,7 @@ rule tune_dreambooth:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         scores=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
     log:

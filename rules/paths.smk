@@ -50,6 +50,11 @@ def model(role):
     return f"{RESULTS}/models/{role}"
 
 
+def detector():
+    """Folder of the model that prompts the segmenter; none in a set whose segmenter knows words."""
+    return model("detector") if "detector" in MODELS else []
+
+
 def stage(name):
     """Path of one stage's file of a shard."""
     return f"{RESULTS}/dataset/stages/{name}/{{shard}}.h5"
