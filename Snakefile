@@ -35,6 +35,7 @@ include: "rules/plan.smk"
 include: "rules/synthesize.smk"
 include: "rules/dataset.smk"
 include: "rules/train.smk"
+include: "rules/export.smk"
 include: "rules/generate.smk"
 include: "rules/score.smk"
 include: "rules/benchmark.smk"
@@ -55,6 +56,7 @@ rule all:
     input:
         rules.report.input,
         rules.export_dataset.output.hub,
+        rules.export_pipeline.output.pipeline,
 
 
 name_params()

@@ -44,8 +44,9 @@ BASE = {"generate_base", "score_base", "tabulate_base"} | PAGE
 REFINER = {"generate_refiner", "score_refiner", "tabulate_refiner", "plot_refiner"} | PAGE | PAIRS
 VIEWS = {"generate_views", "score_views", "tabulate_views", "plot_views"} | PAGE
 
-TRAINED = {"train_toffeenet"} | BENCHMARK | EDITS
-INDEXED = {"export_dataset", "score_dataset", "plot_dataset", "plot_editing"}
+TRAINED = {"train_toffeenet", "export_pipeline"} | BENCHMARK | EDITS
+EXPORTED = {"export_dataset"} | COST
+INDEXED = {"export_shard", "export_dataset", "score_dataset", "plot_dataset", "plot_editing"}
 FILTERED = {"filter_dataset"} | INDEXED | DATASET_TABLE | COST | TRAINED
 SCORED = {"score_shard"} | FILTERED
 EDITED = {"make_edits"} | SCORED
@@ -80,8 +81,8 @@ MEASURED = {
     *ABLATIONS,
     *SWEEP,
 }
-# Tables say where the photographs come from; there is no table `base` without the world.
-SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE
+# Tables and the dataset's card say where the photographs come from; there is no table `base` without the world.
+SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE | EXPORTED
 ONE_VARIANT = {"train_toffeenet", "generate_benchmark", "score_dreambench"}
 ONE_VARIANT |= {"tabulate_reconstruction"} | TOLD
 
@@ -164,6 +165,8 @@ MATRIX = {
     "filter.min_mask_area": Row(0.5, FILTERED | {"filter_dreambooth"}),
     "filter.max_mask_area": Row(0.8, FILTERED | {"filter_dreambooth"}),
     "filter.min_mask_connectedness": Row(0.9, FILTERED | {"filter_dreambooth"}),
+    # What may leave.
+    "export.licences": Row(["apache-2.0"], {"export_shard"} | EXPORTED),
     # ToffeeNet.
     "toffeenet.steps": Row(64, TRAINED),
     "toffeenet.batch": Row(64, TRAINED),
@@ -177,9 +180,9 @@ MATRIX = {
     "toffeenet.segmented": Row(False, TRAINED),
     "toffeenet.depth": Row(True, TRAINED),
     # The base model's images know no λ, and the sweep has values of its own.
-    "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS),
-    "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS),
-    "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS),
+    "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS | {"export_pipeline"}),
+    "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS | {"export_pipeline"}),
+    "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS | {"export_pipeline"}),
     # A variant. With `segmented` or `depth` it becomes a row of one more table.
     "variants.*.steps": Row(64, ONE_VARIANT),
     "variants.*.batch": Row(64, ONE_VARIANT),

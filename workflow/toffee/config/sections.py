@@ -240,6 +240,16 @@ class Filter(Section):
         return self
 
 
+class Export(Section):
+    """What leaves the project in `dataset/hub/`."""
+
+    licences: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        description="licences that may be shared (identifiers, e.g. apache-2.0): a pair is "
+        "exported where all of its licences are among them, and an unknown one never is; null "
+        "exports everything"
+    )
+
+
 class ToffeeNet(Section):
     """ToffeeNet: one model for subject-driven generation and editing."""
 
@@ -410,6 +420,7 @@ class Config(Section):
     view_generator: ViewGenerator = Field(description="training and use of the View Generator")
     synthesis: Synthesis = Field(description="the dataset of pairs")
     filter: Filter = Field(description="thresholds between candidates and the dataset")
+    export: Export = Field(description="what of the dataset may leave the project")
     toffeenet: ToffeeNet = Field(description="training and use of ToffeeNet")
     variants: dict[VariantName, Variant] = Field(
         description="models that differ from `toffeenet` in the keys named here, and their rows: "

@@ -16,10 +16,21 @@ from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.progress import progress
 from toffee.storage import Shard, ShardWriter
 from toffee.synthesis.filter import SCORES
-from toffee.synthesis.plan import read_plan
+from toffee.synthesis.plan import STAGES, read_plan
 from toffee.synthesis.stage import forget_journals, identity, subject_images, subject_masks
 
-TEXTS = ("sample_id", "subject", "class_word", "kind", "prompt", "source_prompt")
+TEXTS = (
+    "sample_id",
+    "subject",
+    "class_word",
+    "kind",
+    "prompt",
+    "source_prompt",
+    "donor",
+    "subject_licence",
+    "donor_licence",
+)
+NUMBERS = ("attempt", *(f"seed_{stage}" for stage in STAGES))
 LAYOUT = {
     "target": "jpeg",  # generation; an editing pair's is its PNG, taken over as it is
     "input": "jpeg",
@@ -113,6 +124,8 @@ def score_shard(
     foreground patches repeated in place), mask_area (share of the target that the subject takes),
     mask_connectedness.
 
+    Licences and seeds of a sample stand in its row of the plan, and here beside its pictures.
+
     code: digest of the code, so that no shard is resumed by another one.
     """
     rows = read_plan(plan)
@@ -124,7 +137,8 @@ def score_shard(
     inputs = [subjects, refined, views, edits, subject_encoder, clip, segmenter]
     inputs += [detector] if detector else []
     digest = identity(rows, inputs, {"resolution": resolution, "code": code})
-    columns = dict.fromkeys(TEXTS, "str") | {"attempt": "int"} | dict.fromkeys(SCORES, "float")
+    columns = dict.fromkeys(TEXTS, "str") | dict.fromkeys(NUMBERS, "int")
+    columns |= dict.fromkeys(SCORES, "float")
     with (
         Shard(refined) as drawn,
         Shard(views) as seen,
@@ -177,6 +191,6 @@ def score_shard(
                 "subject": [seen.encoded("image", row) for row in places],
                 "subject_mask": list(posed_masks.numpy()),
             }
-            values = {name: list(part[name]) for name in (*TEXTS, "attempt")}
+            values = {name: list(part[name]) for name in (*TEXTS, *NUMBERS)}
             writer.append(values | {name: score.tolist() for name, score in scores.items()}, files)
     forget_journals(refined)
