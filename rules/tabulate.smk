@@ -77,6 +77,7 @@ rule tabulate_dreambench:
     input:
         scores=dreambench_scores(),
         oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
+        verdict=f"{RESULTS}/evaluation/dreambench/oracle.json",
         published=PUBLISHED["dreambench"],
     output:
         csv=item(f"{RESULTS}/tables/dreambench.csv", "table"),

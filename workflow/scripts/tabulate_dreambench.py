@@ -8,6 +8,7 @@ if __name__ == "__main__":
         tabulate_dreambench(
             scores=snakemake.input.scores,
             oracle=snakemake.input.oracle,
+            verdict=snakemake.input.verdict,
             published=snakemake.input.published,
             csv_out=snakemake.output.csv,
             markdown_out=snakemake.output.markdown,

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -115,9 +116,13 @@ def dreambench(tmp_path) -> dict:
         "wrong_subject": {"dino": 0.3, "clip_t": 0.3},
     }
     photos = {"oracle": {"dino": 0.8}}
+    metrics = {"dino": {"measured": 0.8, "expected": None}}
+    verdict = tmp_path / "oracle.json"
+    verdict.write_text(json.dumps({"tolerance": 0.01, "metrics": metrics}))
     return {
         "scores": [by_policy(write_scores(tmp_path / "s.parquet", means))],
         "oracle": by_policy(write_scores(tmp_path / "o.parquet", photos)),
+        "verdict": verdict,
         "encoders": "zoo/a, zoo/b",
         "resolution": 64,
     }
@@ -149,6 +154,19 @@ def test_dreambench_stands_beside_the_published_rows(dreambench, out):
     assert printed["setting"].str.contains("arXiv").all()
     text = out["markdown_out"].read_text()
     assert "| text_only | all photos |" in text and "Metric encoders: zoo/a, zoo/b" in text
+
+
+def test_dreambench_tells_of_the_gate_where_there_was_one(dreambench, out):
+    def text():
+        published = PUBLISHED / "dreambench.csv"
+        tabulate_dreambench(**dreambench, published=published, **out, source="folders")
+        return out["markdown_out"].read_text()
+
+    assert "The gate" not in text()
+    metrics = {"dino": {"measured": 0.7712, "expected": 0.774}}
+    dreambench["verdict"].write_text(json.dumps({"tolerance": 0.01, "metrics": metrics}))
+    told = "score `dino` 0.771 (published 0.774), and may be 0.01 off."
+    assert told in " ".join(text().split())
 
 
 def test_a_baseline_of_some_subjects_is_compared_on_those(dreambench, tmp_path, out):
