@@ -7,6 +7,7 @@ of a repository or of the user touches the bytes.
 """
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -99,8 +100,14 @@ def write_files(work: Path, files: Mapping[str, str], folder: Path) -> None:
     Raises:
         ToffeeError: one is not there, or is not what its id says.
     """
+    ids = "".join(f"{one}\n" for one in files.values())
+    answer = io.BytesIO(_git(work, "cat-file", "--batch", stdin=ids.encode()))
     for path, one in files.items():
-        content = _git(work, "cat-file", "blob", one)
+        _, kind, *size = answer.readline().split()
+        if kind != b"blob":
+            raise ToffeeError(f"{work}: {path} is {kind.decode()}")
+        content = answer.read(int(size[0]))
+        answer.readline()
         found = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
         if found != one:
             raise ToffeeError(f"{work}: {path} has git id {found}, expected {one}")
