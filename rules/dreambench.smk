@@ -14,8 +14,8 @@ rule download_dreambench:
         log_of("download_dreambench"),
     benchmark:
         benchmark_of("download_dreambench")
-    localrule: True
     priority: FIRST
+    localrule: True
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -42,8 +42,8 @@ rule check_oracle:
         log_of("check_oracle"),
     benchmark:
         benchmark_of("check_oracle")
-    localrule: True
     priority: ON_THE_WAY
+    localrule: True
     conda:
         "../envs/toffee.yaml"
     threads: 1

@@ -1,4 +1,4 @@
-"""A git repository in DreamBench's layout, and a server of it on loopback that can be told to fail."""
+"""A git repository in DreamBench's layout, and a server of it on loopback that fails when told."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ def licence_file() -> str:
 
 
 def write_dataset(root: Path) -> None:
-    """30 subjects, 158 photos (six of the first eight subjects, five of the others), all different."""
+    """30 subjects, 158 photos (six of each of the first eight, else five), all different."""
     random = np.random.default_rng(0)
     for place, name in enumerate(SUBJECTS):
         (root / "dataset" / name).mkdir(parents=True)

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import numpy as np
@@ -116,13 +115,10 @@ def dreambench(tmp_path) -> dict:
         "wrong_subject": {"dino": 0.3, "clip_t": 0.3},
     }
     photos = {"oracle": {"dino": 0.8}}
-    metrics = {"dino": {"measured": 0.8, "expected": None}}
-    verdict = tmp_path / "oracle.json"
-    verdict.write_text(json.dumps({"tolerance": 0.01, "metrics": metrics}))
     return {
         "scores": [by_policy(write_scores(tmp_path / "s.parquet", means))],
         "oracle": by_policy(write_scores(tmp_path / "o.parquet", photos)),
-        "verdict": verdict,
+        "gate": {"dino": None, "clip_i": None, "tolerance": 0.01},
         "encoders": "zoo/a, zoo/b",
         "resolution": 64,
     }
@@ -163,10 +159,16 @@ def test_dreambench_tells_of_the_gate_where_there_was_one(dreambench, out):
         return out["markdown_out"].read_text()
 
     assert "The gate" not in text()
-    metrics = {"dino": {"measured": 0.7712, "expected": 0.774}}
-    dreambench["verdict"].write_text(json.dumps({"tolerance": 0.01, "metrics": metrics}))
-    told = "score `dino` 0.771 (published 0.774), and may be 0.01 off."
+    rows = read(out["csv_out"]).loc[("oracle", "dino")]
+    measured = rows[rows["setting"].str.startswith("all photos")]["value"].item()
+    dreambench["gate"]["dino"] = round(measured + 0.009, 3)
+    told = f"score `dino` {measured:.3f} (published {measured + 0.009:.3f}), and may be 0.01 off."
     assert told in " ".join(text().split())
+    out["csv_out"].unlink()
+    dreambench["gate"]["dino"] = 0.7
+    with pytest.raises(ToffeeError, match="where 0.7000 was published, more than 0.01 off"):
+        text()
+    assert not out["csv_out"].exists()
 
 
 def test_a_baseline_of_some_subjects_is_compared_on_those(dreambench, tmp_path, out):

@@ -152,9 +152,7 @@ def _missing(work: Path, revision: str) -> set[str]:
     return {line[1:].decode() for line in listed.splitlines() if line.startswith(b"?")}
 
 
-def _fetch(
-    url: str, revision: str, work: Path, arguments: Sequence[str], stdin: str = ""
-) -> None:
+def _fetch(url: str, revision: str, work: Path, arguments: Sequence[str], stdin: str = "") -> None:
     """`git fetch`, again where the connection breaks."""
     options = ("-c", f"remote.origin.url={url}", "-c", "fetch.negotiationAlgorithm=noop")
     command = (*options, "fetch", "--quiet", "--no-tags", *arguments)

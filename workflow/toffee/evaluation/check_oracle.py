@@ -18,7 +18,6 @@ from toffee.errors import ToffeeError
 from toffee.evaluation.names import ALL
 from toffee.evaluation.scoring import read_scores
 from toffee.files import write_text
-from toffee.provenance.digests import read_json
 
 PASSED = "oracle.json says how the real photos scored; they do not stand against a comparison.\n"
 """What the mark holds: always the same, so that nobody who waits for it sees another file."""
@@ -27,55 +26,73 @@ AS_PUBLISHED, NOT_COMPARED = "as published", "not compared"
 
 
 def check_oracle(
-    scores: Path, out: Path, passed: Path, dino: float | None, clip_i: float | None, tolerance: float
+    scores: Path,
+    out: Path,
+    passed: Path,
+    dino: float | None,
+    clip_i: float | None,
+    tolerance: float,
 ) -> None:
-    """Compare the benchmark's oracle with the published one.
+    """Write the verdict on the benchmark's oracle (JSON), and a mark that the gate is open.
+
+    scores: what `score_oracle` wrote. The rest, and what is raised, as in `judged`; nothing is
+    written where that raises.
+    """
+    verdict = judged(read_scores(scores), dino, clip_i, tolerance)
+    write_text(out, json.dumps(verdict, indent=1) + "\n")
+    write_text(passed, PASSED)
+
+
+def judged(
+    scores: pd.DataFrame, dino: float | None, clip_i: float | None, tolerance: float
+) -> dict[str, Any]:
+    """Compare the oracle with the published one.
 
     Args:
-        scores: what `score_oracle` wrote.
-        out: the verdict, see `oracle_means`, with expected values and tolerance.
-        passed: a mark that the gate is open.
+        scores: of the benchmark's real photos, by photo.
         dino, clip_i: the published cosines; None where this run's encoders or photos are others.
-        tolerance: how far the measured value may be off, either way (cosine).
+        tolerance: how far a measured value may be off, either way (cosine).
+
+    Returns:
+        verdict ("as published" or "not compared"), tolerance, and by metric what `oracle_means`
+        gives, with the expected value.
 
     Raises:
-        ToffeeError: a metric is off by more. Nothing is written then.
+        ToffeeError: a metric is off by more.
     """
-    frame = read_scores(scores)
-    verdict: dict[str, Any] = {"tolerance": tolerance, "verdict": NOT_COMPARED, "metrics": {}}
-    off = []
-    for metric, expected in (("dino", dino), ("clip_i", clip_i)):
-        means = oracle_means(frame, metric)
-        verdict["metrics"][metric] = means | {"expected": expected}
-        if expected is None:
-            continue
-        verdict["verdict"] = AS_PUBLISHED
-        if not abs(means["measured"] - expected) <= tolerance:  # NaN is off too
-            off.append(f"{metric} {means['measured']:.4f} where {expected:.4f} was published")
+    metrics = {
+        metric: oracle_means(scores, metric) | {"expected": expected}
+        for metric, expected in (("dino", dino), ("clip_i", clip_i))
+        if expected is not None or metric in set(scores["metric"])
+    }
+    compared = {name: means for name, means in metrics.items() if means["expected"] is not None}
+    off = [
+        f"{name} {means['measured']:.4f} where {means['expected']:.4f} was published"
+        for name, means in compared.items()
+        if not abs(means["measured"] - means["expected"]) <= tolerance  # NaN is off too
+    ]
     if off:
         raise ToffeeError(
             f"real photos against each other score {' and '.join(off)}, more than {tolerance:g} "
             "off (evaluation.oracle), so no method is compared with published numbers; see to the "
             "metric encoders, their preprocessor_config.json and the benchmark's photos"
         )
-    write_text(out, json.dumps(verdict, indent=1) + "\n")
-    write_text(passed, PASSED)
+    verdict = AS_PUBLISHED if compared else NOT_COMPARED
+    return {"verdict": verdict, "tolerance": tolerance, "metrics": metrics}
 
 
-def gate_told(verdict: Path) -> list[str]:
-    """What table dreambench says of the gate: a paragraph, or nothing where it compared nothing."""
-    found = read_json(verdict)
+def told(verdict: dict[str, Any]) -> list[str]:
+    """What table dreambench says of the gate: a paragraph; none where nothing was compared."""
     compared = [
         f"`{metric}` {means['measured']:.3f} (published {means['expected']:.3f})"
-        for metric, means in found["metrics"].items()
+        for metric, means in verdict["metrics"].items()
         if means["expected"] is not None
     ]
-    if not compared:
-        return []
-    return [
+    text = (
         f"The gate: real photos against each other score {', '.join(compared)}, and may be "
-        f"{found['tolerance']:g} off."
-    ]
+        f"{verdict['tolerance']:g} off."
+    )
+    return [text] if compared else []
 
 
 def oracle_means(scores: pd.DataFrame, metric: str) -> dict[str, float | int]:
