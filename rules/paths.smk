@@ -39,10 +39,11 @@ def digest_of(path):
 
 
 def data_root(name):
-    """Folder of subjects, multiview, multiview_heldout or benchmark: the world's or a given one."""
+    """Folder of subjects, multiview, multiview_heldout or benchmark: the world's, a given one, or
+    the downloaded benchmark."""
     if CONFIG.data.source == "world":
         return f"{RESULTS}/world/{name}"
-    return getattr(CONFIG.data.folders, name)
+    return getattr(CONFIG.data.folders, name) or f"{RESULTS}/data/{name}"
 
 
 def model(role):

@@ -62,7 +62,22 @@ class Folders(Section):
     )
     benchmark: Path | None = Field(
         description="benchmark in DreamBench's layout: dataset/<subject>/*.jpg and a prompt file "
-        "(path)"
+        "(path); null downloads DreamBench, see data.dreambench"
+    )
+
+
+class DreamBench(Section):
+    """Where DreamBench is downloaded from, where no folder of one's own is named."""
+
+    url: Annotated[str, Field(pattern=r"^(https?|ssh|git|file)://\S+$")] = Field(
+        description="git repository of the dataset, or a mirror of it (URL)"
+    )
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] = Field(
+        description="commit (git id, 40 hexadecimal digits); it is a digest of all files"
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        description="SHA-256 of the list of the files' SHA-256 that a download writes, compared on "
+        "top of the commit; null compares the commit alone"
     )
 
 
@@ -94,10 +109,12 @@ class Data(Section):
         "relative to the repository)"
     )
     folders: Folders = Field(description="folders of real data")
+    dreambench: DreamBench = Field(description="download of the real benchmark")
 
     @model_validator(mode="after")
     def _folders_are_given(self) -> "Data":
-        missing = [name for name, path in self.folders.model_dump().items() if path is None]
+        folders = self.folders.model_dump(exclude={"benchmark"})  # that one can be downloaded
+        missing = [name for name, path in folders.items() if path is None]
         if self.source == "folders" and missing:
             raise ValueError(f"expected a path in folders.{missing[0]}, because source is folders")
         return self
@@ -347,6 +364,22 @@ class DreamBooth(Section):
         return self
 
 
+class Oracle(Section):
+    """What real photos of the benchmark have to score against each other: the gate before any
+    comparison."""
+
+    dino: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="published mean for the metric DINO (cosine); null where photos or encoder are "
+        "not the published ones"
+    )
+    clip_i: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="published mean for the metric CLIP (cosine); null as above"
+    )
+    tolerance: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="how far off a measured mean may be before nothing is compared (cosine)"
+    )
+
+
 class Evaluation(Section):
     """How much is generated and scored."""
 
@@ -384,6 +417,7 @@ class Evaluation(Section):
     dataset_pairs: Count = Field(
         description="accepted and as many rejected pairs that the yardsticks score (pairs)"
     )
+    oracle: Oracle = Field(description="what the benchmark's real photos have to score")
 
     @model_validator(mode="after")
     def _parts_fit_the_whole(self) -> "Evaluation":

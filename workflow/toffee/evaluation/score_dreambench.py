@@ -200,7 +200,7 @@ def oracle_scores(photos: Photos, metrics: Metrics, kept: Mapping[str, int]) -> 
     """
     frames = []
     for subject, features in photos.items():
-        count = len(features["dino"])
+        count = len(next(iter(features.values())))
         if count < 2:
             raise ToffeeError(f"benchmark subject {subject}: expected 2 photos or more, found one")
         others = ~torch.eye(count, dtype=torch.bool)
