@@ -1,6 +1,7 @@
-"""What a finished run leaves behind, without running it: empty outputs, and the record of every job.
+"""What a finished run leaves behind, without running it: empty outputs, the records of all jobs.
 
-python -m tests.workflow.finished_run ARGUMENTS…    in a copy of the project, with Snakemake's arguments
+In a copy of the project, with Snakemake's arguments:
+    python -m tests.workflow.finished_run ARGUMENTS…
 """
 
 import json
@@ -10,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from toffee.plan.dag import Job, jobs_of
+from toffee.plan.dag import Job, planned
 from toffee.provenance.paths import benchmark_path, record_path, root_of
 from toffee.provenance.record import VERSION, files_of, seal, stamp
 
@@ -19,7 +20,7 @@ DIGEST = "0" * 64
 
 def finish(folder: Path, arguments: Sequence[str]) -> int:
     """Make the files of all jobs of a plan; the number of jobs."""
-    jobs = jobs_of(arguments, folder, finished=True)
+    _, jobs = planned(arguments, folder)
     moment = int(time.time()) - 60
     for job in jobs:
         root = root_of(job.log)

@@ -232,4 +232,10 @@ MATRIX = {
     "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE),
     # What is told of a run: less of it, by the same rules.
     "report.scope": Row("core", TOLD),
+    # What is reckoned with before a run.
+    "plan.sustained_tflops": Row(1.0),
+    "plan.frames": Row(64),
+    "budget.gpu_hours": Row(64),
+    "budget.storage_gib": Row(64),
+    "budget.download_gib": Row(64),
 }

@@ -1,6 +1,6 @@
 """The whole plan of the paper's 4.8 million pairs: small enough to be made at any time.
 
-Times go into docs/benchmarks.md; here it is jobs and memory, which do not depend on the machine's load.
+Times stand in docs/benchmarks.md; jobs and memory do not depend on the machine's load.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The jobs of a run as Snakemake plans them, with the values that each would be given.
 
-`jobs_of` asks a process of its own, because Snakemake keeps state in the process that plans:
-`python -m toffee.plan.dag OUT ARGUMENTS…` writes the jobs as JSON lines.
+`planned` asks a process of its own, because Snakemake keeps state in the process that plans:
+`python -m toffee.plan.dag OUT ARGUMENTS…` writes the configuration and the jobs as JSON lines.
 """
 
 import json
@@ -40,23 +40,21 @@ class Job:
     runs: bool
 
 
-def jobs_of(arguments: Sequence[str], project: Path, finished: bool = False) -> list[Job]:
-    """The jobs of a command line of Snakemake that would run now.
+def planned(arguments: Sequence[str], project: Path) -> tuple[dict[str, Any], list[Job]]:
+    """The configuration of a command line of Snakemake and its jobs, in the order of their rules.
 
     Args:
         arguments: options and targets, as behind `snakemake`.
         project: the folder of the Snakefile, in which Snakemake runs.
-        finished: also the jobs whose outputs are there.
 
     Raises:
         ToffeeError: Snakemake cannot plan them; its own line says why.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "jobs")
-        command = [sys.executable, "-m", "toffee.plan.dag", str(out), *arguments]
         path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         done = subprocess.run(
-            command,
+            [sys.executable, "-m", "toffee.plan.dag", str(out), *arguments],
             cwd=project,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
             capture_output=True,
@@ -65,8 +63,8 @@ def jobs_of(arguments: Sequence[str], project: Path, finished: bool = False) -> 
         if done.returncode or not out.is_file():
             raise ToffeeError(_reason(done.stdout + done.stderr))
         with open(out, encoding="utf-8") as lines:
-            jobs = [Job(**json.loads(line)) for line in lines]
-    return [job for job in jobs if job.runs or finished]
+            config, *jobs = map(json.loads, lines)
+    return config, [Job(**job) for job in jobs]
 
 
 def _reason(said: str) -> str:
@@ -79,17 +77,11 @@ def _reason(said: str) -> str:
 
 
 def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Build the plan of a command line with Snakemake's API; gives the arguments of `Job`."""
+    """Build the plan with Snakemake's API; gives the configuration, then the arguments of `Job`."""
     from snakemake.api import SnakemakeApi
     from snakemake.cli import parse_args, parse_config
+    from snakemake.settings import types
     from snakemake.settings.enums import Quietness
-    from snakemake.settings.types import (
-        ConfigSettings,
-        DAGSettings,
-        ExecutionSettings,
-        OutputSettings,
-        ResourceSettings,
-    )
 
     from toffee.provenance.record import named
 
@@ -97,38 +89,39 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
     sys.argv = ["snakemake", "--dry-run", *arguments]
     _, given = parse_args(sys.argv[1:])
     quiet = {Quietness.RULES, Quietness.PROGRESS}
-    with SnakemakeApi(OutputSettings(dryrun=True, quiet=quiet, show_failed_logs=False)) as api:
+    with SnakemakeApi(types.OutputSettings(dryrun=True, quiet=quiet)) as api:
         try:
             flow = api.workflow(
-                resource_settings=ResourceSettings(
+                types.ResourceSettings(
                     cores=given.cores or 1,
                     overwrite_threads=given.set_threads,
                     overwrite_resources=given.set_resources,
                     default_resources=given.default_resources,
                 ),
-                config_settings=ConfigSettings(
+                types.ConfigSettings(
                     config=parse_config(given.config), configfiles=given.configfile
                 ),
                 snakefile=given.snakefile,
             )
-            dag = flow.dag(
-                DAGSettings(
-                    targets=given.targets,
-                    forceall=given.forceall,
-                    forcerun=given.forcerun,
-                    force_incomplete=True,
-                    rerun_triggers=given.rerun_triggers,
-                )
+            settings = types.DAGSettings(
+                targets=given.targets,
+                forceall=given.forceall,
+                forcerun=given.forcerun,
+                force_incomplete=True,  # what a killed job left is made again
+                rerun_triggers=given.rerun_triggers,
             )
-            dag.execute_workflow(
-                executor="dryrun", execution_settings=ExecutionSettings(lock=False)
+            # No lock: a run that is on its way is only looked at.
+            flow.dag(settings).execute_workflow(
+                executor="dryrun", execution_settings=types.ExecutionSettings(lock=False)
             )
         except Exception as error:
             api.print_exception(error)
             raise SystemExit(1) from None
-        planned = flow._workflow.dag  # Snakemake's API counts jobs, but does not name their params
-        run = set(planned.needrun_jobs())
-        for job in planned.jobs:
+        workflow = flow._workflow  # Snakemake's API would count the jobs, but not name them
+        yield dict(workflow.globals["config"])
+        runs = set(workflow.dag.needrun_jobs())
+        place = {rule.name: number for number, rule in enumerate(workflow.rules)}
+        for job in sorted(workflow.dag.jobs, key=lambda job: place[job.rule.name]):
             if job.output:
                 yield {
                     "rule": job.rule.name,
@@ -137,7 +130,7 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
                     "input": named(job.input),
                     "output": named(job.output),
                     "log": str(job.log[0]),
-                    "runs": job in run,
+                    "runs": job in runs,
                 }
 
 
@@ -148,6 +141,5 @@ def _plain(value: Any) -> Any:
 
 if __name__ == "__main__":
     with open(sys.argv[1], "w", encoding="utf-8") as out:
-        target = out
-        for job in _plan(sys.argv[2:]):
-            target.write(json.dumps(job) + "\n")
+        for line in _plan(sys.argv[2:]):
+            out.write(json.dumps(line) + "\n")
