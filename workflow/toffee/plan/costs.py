@@ -31,6 +31,8 @@ class Costs:
 
     def __init__(self, models: Architectures, config: Config) -> None:
         self.models, self.config = models, config
+        self._nets: dict[bool, Any] = {}
+        self._net_costs: dict[tuple[bool, bool], int] = {}
         self.resolution = config.data.resolution
         vae = models.config("text_to_image", "vae")
         blocks = vae.get("encoder_block_out_channels") or vae["block_out_channels"]
@@ -104,13 +106,11 @@ class Costs:
 
     def net(self, depth: bool, back: bool = False) -> int:
         """One step of ToffeeNet, or one sample of its training."""
-        key = f"_net_{depth}_{back}"
-        if key not in self.__dict__:
+        if (depth, back) not in self._net_costs:
             network = self.net_unet(depth)
-            self.__dict__[key] = self._unet(
-                network, network.config.in_channels, self._net_states, back
-            )
-        return self.__dict__[key]
+            channels = network.config.in_channels
+            self._net_costs[depth, back] = self._unet(network, channels, self._net_states, back)
+        return self._net_costs[depth, back]
 
     @cached_property
     def refiner_unet(self) -> Any:
@@ -124,6 +124,11 @@ class Costs:
 
     def net_unet(self, depth: bool) -> Any:
         """ToffeeNet's network."""
+        if depth not in self._nets:
+            self._nets[depth] = self._build_net(depth)
+        return self._nets[depth]
+
+    def _build_net(self, depth: bool) -> Any:
         import torch
 
         from toffee.models.unet import add_subject_attention

@@ -98,11 +98,16 @@ def plan_run(
     results = project / "results" / config.scale
     models = Architectures(sources, project / config.models.zoo, results / "models")
     speed = read_speed(config.plan.sustained_tflops, project, bench)
-    sizes, downloads = Sizes(config, project), Downloads(models, project)
+    jobs = [job for job in jobs if job.runs]
+    sizes, downloads = Sizes(config, jobs, project), Downloads(models, project)
     work = Work(config, Costs(models, config), sizes)
-    rows = tally([job for job in jobs if job.runs], config, work, downloads, speed)
+    rows = tally(jobs, config, work, downloads, speed)
     used = sorted({precision(row.rule, config) for row in rows if row.gpu_hours})
-    notes = [f"GPU hours: FLOPs counted from the architectures; speed {speed.said(used)}"]
+    notes = (
+        [f"GPU hours: FLOPs counted from the architectures; speed {speed.said(used)}"]
+        if used
+        else []
+    )
     if downloads.estimated:
         names = ", ".join(downloads.estimated)
         notes.append(f"download sizes of {names}: estimates, 4 bytes a parameter")

@@ -34,7 +34,7 @@ class Work:
         """A picture of the base model (see `TextToImage.draw`)."""
         costs, steps = self.costs, share_of(self.config.sampler.steps, strength)
         step = costs.unet + (costs.control if control else 0)
-        return 2 * costs.text + 2 * steps * step + costs.decode
+        return costs.text + 2 * steps * step + costs.decode
 
     def refiner_draw(self) -> float:
         """A picture of the Refiner over an initial one (see `Refiner.draw`)."""
@@ -51,7 +51,7 @@ class Work:
         """A picture of ToffeeNet or a variant of it (see `ToffeeNet.draw`)."""
         costs, settings = self.costs, self.config.variant(name)
         steps = 2 * settings.sampler_steps * costs.net(settings.depth)
-        return costs.encode + 2 * costs.text + steps + costs.decode
+        return costs.encode + costs.text + steps + costs.decode
 
     def edit_draw(self, background: float) -> float:
         """An edit by the base model, mean over kinds (see `edit_pictures`).
