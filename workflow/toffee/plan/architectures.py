@@ -40,12 +40,12 @@ class Architectures:
         entries = [read_json(path) for path in sorted(BUILT_IN.glob("*.json"))]
         return {repo: entry for entry in entries for repo in entry["repos"]}
 
-    def folder(self, role: str) -> Path | None:
-        """Where the model's files are; None where only its architecture is known."""
+    def _file(self, role: str, name: str) -> dict[str, Any] | None:
+        """A file of the model; None where only its architecture is known."""
         source = self.sources[role]
         places = [self.models / role]
         places += [self.zoo / source.zoo] if isinstance(source, ZooSource) else []
-        return next((path for path in places if path.is_dir()), None)
+        return next((read_json(p / name) for p in places if (p / name).is_file()), None)
 
     def config(self, role: str, part: str = "") -> dict[str, Any]:
         """The config of a network.
@@ -53,19 +53,13 @@ class Architectures:
         Raises:
             ToffeeError: it is not there.
         """
-        folder = self.folder(role)
-        if folder is not None:
-            return read_json(folder / part / "config.json")
-        return self._known(role)["configs"][part]
+        found = self._file(role, f"{part}/config.json".lstrip("/"))
+        return self._known(role)["configs"][part] if found is None else found
 
     def input_side(self, role: str) -> int:
         """Side of the square that an encoder sees (pixels), from its preprocessor's config."""
-        folder = self.folder(role)
-        config = (
-            read_json(folder / "preprocessor_config.json")
-            if folder is not None
-            else self._known(role)["preprocessor"]
-        )
+        found = self._file(role, "preprocessor_config.json")
+        config = self._known(role)["preprocessor"] if found is None else found
         cropped = config.get("do_center_crop", "crop_size" in config) and "crop_size" in config
         size = config["crop_size"] if cropped else config["size"]
         return int(size) if isinstance(size, int) else int(max(size.values()))
