@@ -252,4 +252,10 @@ MATRIX = {
     "evaluation.oracle.tolerance": Row(0.1, GATE),
     # What is told of a run: less of it, by the same rules.
     "report.scope": Row("core", TOLD),
+    # What is reckoned with before a run.
+    "plan.sustained_tflops": Row(1.0),
+    "plan.frames": Row(64),
+    "budget.gpu_hours": Row(64),
+    "budget.storage_gib": Row(64),
+    "budget.download_gib": Row(64),
 }

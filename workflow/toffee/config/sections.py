@@ -438,6 +438,34 @@ class Report(Section):
     )
 
 
+class Plan(Section):
+    """What `toffee plan` reckons with where nothing was measured or counted; no result depends on
+    it."""
+
+    sustained_tflops: Annotated[float, Field(gt=0)] = Field(
+        description="speed of the device that GPU hours are reckoned with, an assumption until "
+        "`make bench` has measured it (TFLOP/s)"
+    )
+    frames: Count | None = Field(
+        description="frames of the multi-view sequences for training, where data.source is "
+        "folders; none: they are counted in the folder (images)"
+    )
+
+
+class Budget(Section):
+    """What `toffee plan` refuses to go beyond; none is no limit, and no result depends on it."""
+
+    gpu_hours: Annotated[float, Field(ge=0)] | None = Field(
+        description="most GPU hours of a run (hours)"
+    )
+    storage_gib: Annotated[float, Field(ge=0)] | None = Field(
+        description="most room that a run may take, trainings' own data included (GiB)"
+    )
+    download_gib: Annotated[float, Field(ge=0)] | None = Field(
+        description="most that a run may download (GiB)"
+    )
+
+
 class Config(Section):
     """Configuration of one run of the workflow."""
 
@@ -464,6 +492,8 @@ class Config(Section):
     dreambooth: DreamBooth = Field(description="the baseline: fine-tuning for each subject")
     evaluation: Evaluation = Field(description="how much is generated and scored")
     report: Report = Field(description="what is told of a run")
+    plan: Plan = Field(description="what `toffee plan` reckons with")
+    budget: Budget = Field(description="what `toffee plan` refuses to go beyond")
 
     def variant(self, name: str) -> ToffeeNet:
         """The settings of a variant: `toffeenet` with its overrides; of `toffeenet` itself.
