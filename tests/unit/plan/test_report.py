@@ -10,10 +10,11 @@ from toffee.errors import ToffeeError
 from toffee.plan.costs import Costs
 from toffee.plan.dag import Job
 from toffee.plan.download import Downloads
-from toffee.plan.report import GIB, Plan, Row, precision, refusals, table, tally
+from toffee.plan.report import Plan, Row, precision, tally
 from toffee.plan.sizes import Sizes
 from toffee.plan.speed import Speed, read_speed
 from toffee.plan.storage import Storage
+from toffee.plan.table import GIB, refusals, table
 from toffee.plan.work import Work
 
 from .conftest import ROOT, architectures, config_of
