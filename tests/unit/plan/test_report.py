@@ -75,6 +75,7 @@ def test_jobs_that_are_alike_count_each():
         job("generate_benchmark", method="text_only", draw="0"),
         job("generate_benchmark", method="strength", draw="0"),
         job("tabulate_views"),
+        job("download_dreambench"),
     ]
     downloads = Downloads(architectures("tiny"), ROOT)
     rows = {row.rule: row for row in tally(jobs, config, work, downloads, Speed({}, 2.0))}
@@ -85,6 +86,8 @@ def test_jobs_that_are_alike_count_each():
     images = 30 * 25 + 30 * config.evaluation.strength_prompts * len(config.evaluation.strengths)
     assert rows["generate_benchmark"].store == pytest.approx(images * Storage(work).jpeg, abs=2)
     assert rows["tabulate_views"] == Row("tabulate_views", 1)
+    photos = rows["download_dreambench"]
+    assert photos.download == photos.store == 111_700_000
 
 
 def test_every_method_is_a_rule():
