@@ -40,6 +40,10 @@ class Models(Section):
         description="folder of models that are fetched from disk, with manifest.json (path, "
         "relative to the repository)"
     )
+    lock: Path = Field(
+        description="YAML file of the SHA-256 of every file that came from a hub, written by the "
+        "first download (path, relative to the repository)"
+    )
 
 
 class Folders(Section):
@@ -58,7 +62,22 @@ class Folders(Section):
     )
     benchmark: Path | None = Field(
         description="benchmark in DreamBench's layout: dataset/<subject>/*.jpg and a prompt file "
-        "(path)"
+        "(path); null downloads DreamBench, see data.dreambench"
+    )
+
+
+class DreamBench(Section):
+    """Where DreamBench is downloaded from, where no folder of one's own is named."""
+
+    url: Annotated[str, Field(pattern=r"^(https?|ssh|git|file)://\S+$")] = Field(
+        description="git repository of the dataset, or a mirror of it (URL)"
+    )
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] = Field(
+        description="commit (git id, 40 hexadecimal digits); it is a digest of all files"
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        description="SHA-256 of the list of the files' SHA-256 that a download writes, compared on "
+        "top of the commit; null compares the commit alone"
     )
 
 
@@ -90,10 +109,12 @@ class Data(Section):
         "relative to the repository)"
     )
     folders: Folders = Field(description="folders of real data")
+    dreambench: DreamBench = Field(description="download of the real benchmark")
 
     @model_validator(mode="after")
     def _folders_are_given(self) -> "Data":
-        missing = [name for name, path in self.folders.model_dump().items() if path is None]
+        folders = self.folders.model_dump(exclude={"benchmark"})  # that one can be downloaded
+        missing = [name for name, path in folders.items() if path is None]
         if self.source == "folders" and missing:
             raise ValueError(f"expected a path in folders.{missing[0]}, because source is folders")
         return self
@@ -236,6 +257,16 @@ class Filter(Section):
         return self
 
 
+class Export(Section):
+    """What leaves the project in `dataset/hub/`."""
+
+    licences: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        description="licences that may be shared (identifiers, e.g. apache-2.0): a pair is "
+        "exported where all of its licences are among them, and an unknown one never is; null "
+        "exports everything"
+    )
+
+
 class ToffeeNet(Section):
     """ToffeeNet: one model for subject-driven generation and editing."""
 
@@ -333,6 +364,22 @@ class DreamBooth(Section):
         return self
 
 
+class Oracle(Section):
+    """What real photos of the benchmark have to score against each other: the gate before any
+    comparison."""
+
+    dino: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="published mean for the metric DINO (cosine); null where photos or encoder are "
+        "not the published ones"
+    )
+    clip_i: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="published mean for the metric CLIP (cosine); null as above"
+    )
+    tolerance: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="how far off a measured mean may be before nothing is compared (cosine)"
+    )
+
+
 class Evaluation(Section):
     """How much is generated and scored."""
 
@@ -370,6 +417,7 @@ class Evaluation(Section):
     dataset_pairs: Count = Field(
         description="accepted and as many rejected pairs that the yardsticks score (pairs)"
     )
+    oracle: Oracle = Field(description="what the benchmark's real photos have to score")
 
     @model_validator(mode="after")
     def _parts_fit_the_whole(self) -> "Evaluation":
@@ -434,6 +482,7 @@ class Config(Section):
     view_generator: ViewGenerator = Field(description="training and use of the View Generator")
     synthesis: Synthesis = Field(description="the dataset of pairs")
     filter: Filter = Field(description="thresholds between candidates and the dataset")
+    export: Export = Field(description="what of the dataset may leave the project")
     toffeenet: ToffeeNet = Field(description="training and use of ToffeeNet")
     variants: dict[VariantName, Variant] = Field(
         description="models that differ from `toffeenet` in the keys named here, and their rows: "

@@ -12,9 +12,9 @@ from toffee.data.images import read_image, read_mask
 from toffee.diffusion import batches
 from toffee.progress import progress
 from toffee.provenance.digests import sha256_of
-from toffee.seeds import noise, seed_of
+from toffee.seeds import noise
 from toffee.storage import PARTIAL, ImageFormat, ShardWriter
-from toffee.synthesis.plan import read_plan
+from toffee.synthesis.plan import read_plan, stage_seed
 
 
 def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) -> str:
@@ -104,8 +104,4 @@ def sample_noise(
 ) -> torch.Tensor:
     """Every sample's own noise [B,C,h,w] for a stage."""
     columns = zip(rows["subject"], rows["prompt"], rows["kind"], rows["attempt"], strict=True)
-    seeds = [
-        seed_of(run_seed, f"{stage}/{kind}", subject, prompt, attempt)
-        for subject, prompt, kind, attempt in columns
-    ]
-    return noise(seeds, shape)
+    return noise([stage_seed(run_seed, stage, *identity) for identity in columns], shape)
