@@ -85,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from toffee.plan.report import plan_run, refusals, table
+    from toffee.plan.report import plan_run
+    from toffee.plan.table import refusals, table
 
     project = Path.cwd()
     if not (project / "Snakefile").is_file():

@@ -10,10 +10,11 @@ from toffee.errors import ToffeeError
 from toffee.plan.costs import Costs
 from toffee.plan.dag import Job
 from toffee.plan.download import Downloads
-from toffee.plan.report import GIB, Plan, Row, precision, refusals, table, tally
+from toffee.plan.report import Plan, Row, precision, tally
 from toffee.plan.sizes import Sizes
 from toffee.plan.speed import Speed, read_speed
 from toffee.plan.storage import Storage
+from toffee.plan.table import GIB, refusals, table
 from toffee.plan.work import Work
 
 from .conftest import ROOT, architectures, config_of
@@ -74,6 +75,7 @@ def test_jobs_that_are_alike_count_each():
         job("generate_benchmark", method="text_only", draw="0"),
         job("generate_benchmark", method="strength", draw="0"),
         job("tabulate_views"),
+        job("download_dreambench"),
     ]
     downloads = Downloads(architectures("tiny"), ROOT)
     rows = {row.rule: row for row in tally(jobs, config, work, downloads, Speed({}, 2.0))}
@@ -84,6 +86,8 @@ def test_jobs_that_are_alike_count_each():
     images = 30 * 25 + 30 * config.evaluation.strength_prompts * len(config.evaluation.strengths)
     assert rows["generate_benchmark"].store == pytest.approx(images * Storage(work).jpeg, abs=2)
     assert rows["tabulate_views"] == Row("tabulate_views", 1)
+    photos = rows["download_dreambench"]
+    assert photos.download == photos.store == 111_700_000
 
 
 def test_every_method_is_a_rule():

@@ -1,7 +1,7 @@
-"""The plan of a run: what each rule takes, with totals, and whether there is room for it."""
+"""The plan of a run: what each rule takes, with totals, and what the figures rest on."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from toffee.plan.speed import Speed, read_speed
 from toffee.plan.storage import Storage
 from toffee.plan.work import Work
 
-GIB, TERA, HOUR = 2**30, 1e12, 3600
+TERA, HOUR = 1e12, 3600
 PRETRAINING = ("pretrain_refiner", "pretrain_view_generator")
 
 
@@ -155,67 +155,3 @@ def precision(rule: str, config: Config) -> str:
 def free(folder: Path) -> int:
     """Free bytes of the disk that a folder is, or will be, on."""
     return shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
-
-
-def refusals(plan: Plan, config: Config) -> list[str]:
-    """What there is too little of, a line each: what, how much is needed, how much there is."""
-    budget, total = config.budget, plan.total
-    checks: list[tuple[str, float, float | None, Callable[[float], str]]] = [
-        (f"the disk of results/{plan.scale}", plan.needed, plan.room, shown),
-        ("budget.storage_gib", plan.needed, _bytes(budget.storage_gib), shown),
-        ("budget.download_gib", total.download, _bytes(budget.download_gib), shown),
-        ("budget.gpu_hours", total.gpu_hours, budget.gpu_hours, hours_shown),
-    ]
-    return [
-        f"{what} is too small: {show(needed)} needed, {show(available)} available"
-        for what, needed, available, show in checks
-        if available is not None and needed > available
-    ]
-
-
-def _bytes(gib: float | None) -> float | None:
-    return None if gib is None else gib * GIB
-
-
-def shown(size: float) -> str:
-    """Bytes for people, in binary units."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if size < 999.5 or unit == "TiB":
-            return f"{size:,.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
-        size /= 1024
-    raise AssertionError
-
-
-def hours_shown(hours: float) -> str:
-    """GPU hours for people."""
-    return f"{hours:,.0f} h" if hours >= 99.5 else f"{hours:.2g} h"
-
-
-def table(plan: Plan) -> list[str]:
-    """The plan as lines of text; rules that take next to nothing are one row."""
-    head = ("rule", "jobs", "GPU hours", "to download", "to store", "while running")
-    large = [row for row in plan.rows if row.gpu_hours or row.store or row.download]
-    rest = [row for row in plan.rows if row not in large]
-    if rest:
-        large.append(sum(rest, Row(f"{len(rest)} other rules")))
-    lines = [head, *(_cells(row) for row in large), _cells(plan.total)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    texts = [
-        "  ".join(
-            [
-                line[0].ljust(widths[0]),
-                *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)),
-            ]
-        )
-        for line in lines
-    ]
-    rule = "-" * len(texts[0])
-    room = f"room needed in results/{plan.scale}: {shown(plan.needed)}, free: {shown(plan.room)}"
-    return [texts[0], rule, *texts[1:-1], rule, texts[-1], "", room, *plan.notes]
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    hours = f"{row.gpu_hours:,.0f}" if row.gpu_hours >= 99.5 else f"{row.gpu_hours:.2g}"
-    sizes = [shown(value) if value else "–" for value in (row.download, row.store)]
-    running = shown(row.while_running) if row.while_running else "–"
-    return (row.rule, f"{row.jobs:,}", hours if row.gpu_hours else "–", *sizes, running)
