@@ -99,11 +99,20 @@ def test_an_imagefolder_is_read_without_masks(tmp_path: Path) -> None:
     assert {row["licence"] for row in rows(out / "metadata.csv")} == {""}
 
 
-def test_pickles_are_refused(tmp_path: Path) -> None:
+def test_pickles_and_other_formats_are_refused(tmp_path: Path) -> None:
     root = tmp_path / "evil"
     root.mkdir()
     (root / "train.pkl").write_bytes(pickle.dumps({"image": [1]}))
-    with pytest.raises(ToffeeError, match="evil: format pandas, expected one of arrow, csv"):
+    with pytest.raises(ToffeeError, match="evil: cannot be read"):
+        run(root, tmp_path / "out")
+    (root / "README.md").write_text(
+        "---\nconfigs:\n- {config_name: a, data_files: train.pkl}\n---\n"
+    )
+    with pytest.raises(ToffeeError, match="evil: (cannot be read|format pandas, expected one of)"):
+        run(root, tmp_path / "out")
+    (root / "README.md").unlink()
+    (root / "train.txt").write_text("image")
+    with pytest.raises(ToffeeError, match="evil: format text, expected one of arrow, csv"):
         run(root, tmp_path / "out")
 
 

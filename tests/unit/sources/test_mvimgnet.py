@@ -1,4 +1,4 @@
-"""MVImgNet: zip files and folders become sequences that the loader reads; what is broken does not."""
+"""MVImgNet: zip files and folders become sequences that the loader reads."""
 
 import csv
 import shutil

@@ -64,7 +64,9 @@ def test_frames_and_masks_are_of_the_same_moment(root: Path, tmp_path: Path) -> 
 
 def test_the_database_says_what_there_is(root: Path, tmp_path: Path) -> None:
     parts = [(folder.split("/")[2], *folder.split("/")[1::-1]) for folder in NAMES]
-    listed = [(*part, f"{folder}/rgb_video.mp4", None) for part, folder in zip(parts, NAMES)]
+    listed = [
+        (*part, f"{folder}/rgb_video.mp4", None) for part, folder in zip(parts, NAMES, strict=True)
+    ]
     listed[0] = ("1-11-21", "granny_smith", "food", *listed[0][3:])
     listed.append(("9-99-99", "banana", "food", "food/banana/9-99-99/rgb_video.mp4", None))
     write_metadata(root, [listed[0], listed[2], listed[3]])
