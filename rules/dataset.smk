@@ -16,6 +16,7 @@ rule score_shard:
         subject_encoder=model("subject_encoder"),
         clip=model("clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         shard=f"{RESULTS}/dataset/shards/{{shard}}.h5",
     log:

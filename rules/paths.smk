@@ -39,15 +39,23 @@ def digest_of(path):
 
 
 def data_root(name):
-    """Folder of subjects, multiview, multiview_heldout or benchmark: the world's or a given one."""
+    """Folder of subjects, multiview, multiview_heldout or benchmark: the world's, a given one, or
+    where a source is imported, drawn or downloaded to."""
     if CONFIG.data.source == "world":
         return f"{RESULTS}/world/{name}"
-    return getattr(CONFIG.data.folders, name)
+    if name == "subjects" and CONFIG.data.real.kind(name) == "drawn":
+        return f"{RESULTS}/data/drawn"
+    return CONFIG.data.real.given(name) or f"{RESULTS}/data/{name}"
 
 
 def model(role):
     """Folder of a base model or of one that a rule trains."""
     return f"{RESULTS}/models/{role}"
+
+
+def detector():
+    """Folder of the model that prompts the segmenter; none in a set whose segmenter knows words."""
+    return model("detector") if "detector" in MODELS else []
 
 
 def stage(name):
@@ -85,6 +93,11 @@ def zoo_paths(wildcards):
     """The zoo's files of a role; none for a model that comes from elsewhere."""
     files = zoo_files(wildcards.role)
     return [os.path.join(ZOO, MODELS[wildcards.role].zoo, name) for name in files]
+
+
+def lock_of(role):
+    """The file of digests of a model that comes from a hub; none for one of the zoo."""
+    return None if isinstance(MODELS[role], ZooSource) else project(CONFIG.models.lock)
 
 
 def item(path, kind):

@@ -32,6 +32,7 @@ LEAKAGE = {"score_leakage"} | DATASET_TABLE
 ABLATIONS = {"tabulate_variants", "tabulate_reconstruction", "tabulate_segmentation"} | TOLD
 SWEEP = {"tabulate_strength", "plot_strength"} | TOLD
 DREAMBENCH = {"score_dreambench", "tabulate_dreambench"} | PAGE
+GATE = {"check_oracle", "tabulate_dreambench"} | PAGE
 BENCHMARK = {"generate_benchmark", "plot_toffeenet"} | DREAMBENCH | ABLATIONS | SWEEP
 EDITS = {"generate_edits", "score_edits", "tabulate_editing", "tabulate_variants", "plot_edits"}
 EDITS |= TOLD
@@ -63,7 +64,8 @@ VIEW_GENERATOR_TRAINED = {"pretrain_view_generator"} | VIEWED | VIEWS
 SUBJECTS = LISTED | LEAKAGE
 MULTIVIEW = REFINER_TRAINED | VIEW_GENERATOR_TRAINED | LISTED | TUNING | LEAKAGE
 HELDOUT = REFINER | VIEWS | LEAKAGE
-BENCHMARK_PHOTOS = {"score_oracle"} | BENCHMARK | DREAMBOOTH | LEAKAGE
+ORACLE = {"score_oracle", "check_oracle"}
+BENCHMARK_PHOTOS = ORACLE | BENCHMARK | DREAMBOOTH | LEAKAGE
 WORLD = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"}
 
 PHOTOGRAPHED = SUBJECTS | MULTIVIEW | HELDOUT | BENCHMARK_PHOTOS
@@ -75,26 +77,70 @@ TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
 MEASURED = {
     *("score_base", "score_refiner", "score_views", "score_dataset", "score_leakage"),
     *("tabulate_base", "tabulate_refiner", "tabulate_views", "tabulate_dataset"),
-    *("score_oracle", "score_edits", "tabulate_editing"),
+    *("score_edits", "tabulate_editing"),
+    *ORACLE,
     *TUNING,
     *DREAMBENCH,
     *ABLATIONS,
     *SWEEP,
 }
-# Tables and the dataset's card say where the photographs come from; there is no table `base` without the world.
+# Tables and the dataset's card say where the photographs come from; there is no table `base`
+# without the world.
 SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE | EXPORTED
 ONE_VARIANT = {"train_toffeenet", "generate_benchmark", "score_dreambench"}
 ONE_VARIANT |= {"tabulate_reconstruction"} | TOLD
 
+# Real photographs: the world's folders stand for what somebody has.
 PLACES = ("subjects", "multiview", "multiview_heldout", "benchmark")
-SAME_PHOTOS = {f"data.folders.{name}": f"results/tiny/world/{name}" for name in PLACES}
-FROM_FOLDERS = {"data.source": "folders"} | SAME_PHOTOS
+WORLDS = {name: f"results/tiny/world/{name}" for name in PLACES}
+GIVEN = {
+    "subjects": {"kind": "folder", "path": WORLDS["subjects"]},
+    "multiview": {
+        "kind": "folder",
+        "path": WORLDS["multiview"],
+        "heldout_path": WORLDS["multiview_heldout"],
+    },
+    "benchmark": {"kind": "folder", "path": WORLDS["benchmark"]},
+}
+KINDS = {
+    "images": {"kind": "images", "path": "data/photos"},
+    "hub": {"kind": "hub", "repo": "data/repo", "split": "train", "image": "image"}
+    | {"class_word": "word"},
+    "drawn": {"kind": "drawn", "classes": "config/prompts/classes.txt", "per_class": 2},
+    "mvimgnet": {"kind": "mvimgnet", "path": "data/mvimgnet", "heldout": 0.1},
+    "uco3d": {"kind": "uco3d", "path": "data/uco3d", "heldout": 0.1},
+    "dreambench": {"kind": "dreambench"},
+}
+# What imports and draws stands outside of EVERYTHING: the tiny scale's world needs none of it.
+IMPORTS = {"import_subjects", "import_multiview", "import_heldout", "draw_subjects"}
+IMPORTS |= {"download_dreambench"}
+IMPORTED_VIEWS = {"import_multiview", "import_heldout"} | MULTIVIEW | HELDOUT | SOURCE
+DRAWN_SUBJECTS = {"draw_subjects"} | SUBJECTS | SOURCE
 
 
-def folder(name: str, readers: set[str]) -> Row:
-    """Photographs of one's own: one folder is another one, the rest are still the world's."""
-    also = {key: value for key, value in FROM_FOLDERS.items() if key != f"data.folders.{name}"}
-    return Row(f"other/{name}", readers | SOURCE, also)
+def real(section: str = "", key: str = "", value: Any = None, kind: str = "folder") -> dict:
+    """Real photographs, of one section another kind, with one key of it changed."""
+    sections = {name: dict(keys) for name, keys in GIVEN.items()}
+    if section:
+        sections[section] = KINDS[kind] if kind != "folder" else sections[section]
+        sections[section] = sections[section] | ({key: value} if key else {})
+    leaves = {
+        f"data.real.{name}.{k}": v for name, keys in sections.items() for k, v in keys.items()
+    }
+    return {"data.source": "real"} | leaves
+
+
+def source(section: str, key: str, value: Any, reruns: set[str], kind: str = "folder") -> Row:
+    """Real photographs, with one key of one section changed."""
+    also = real(section, key, value, kind)
+    del also[f"data.real.{section}.{key}"]
+    return Row(value, reruns | SOURCE, also)
+
+
+def downloaded(value: str) -> Row:
+    """The real benchmark from elsewhere, or another one; the other folders are the world's."""
+    reruns = {"download_dreambench"} | BENCHMARK_PHOTOS | SOURCE
+    return Row(value, reruns, real("benchmark", kind="dreambench"))
 
 
 MATRIX = {
@@ -104,8 +150,9 @@ MATRIX = {
     "models.catalogue": Row("other/models.yaml", {"download_model"} | MEASURED),
     "models.set": Row("small", WITH_MODELS),
     "models.zoo": Row("other/zoo", WITH_MODELS),
+    "models.lock": Row("other/models.lock.yaml"),  # of models that come from a hub
     # Photographs.
-    "data.source": Row("folders", SOURCE, SAME_PHOTOS),
+    "data.source": Row("real", SOURCE, {k: v for k, v in real().items() if k != "data.source"}),
     "data.resolution": Row(256, EVERYTHING - {"download_model"}),
     "data.subjects": Row(64, {"write_subjects"} | SUBJECTS),
     "data.sequences": Row(64, {"write_multiview"} | MULTIVIEW),
@@ -113,12 +160,40 @@ MATRIX = {
     "data.heldout_sequences": Row(64, {"write_heldout"} | HELDOUT),
     "data.benchmark_subjects": Row(64, {"write_benchmark"} | BENCHMARK_PHOTOS),
     "data.references": Row(
-        "other/references.yaml", {"score_oracle"} | BENCHMARK | {"filter_dreambooth"} | COST
+        "other/references.yaml", ORACLE | BENCHMARK | {"filter_dreambooth"} | COST
     ),
-    "data.folders.subjects": folder("subjects", SUBJECTS),
-    "data.folders.multiview": folder("multiview", MULTIVIEW),
-    "data.folders.multiview_heldout": folder("multiview_heldout", HELDOUT),
-    "data.folders.benchmark": folder("benchmark", BENCHMARK_PHOTOS),
+    "data.real.subjects.kind": source(
+        "subjects", "kind", "images", {"import_subjects"} | SUBJECTS, "images"
+    ),
+    "data.real.subjects.path": source("subjects", "path", "other/subjects", SUBJECTS),
+    **{
+        f"data.real.subjects.{key}": source(
+            "subjects", key, value, {"import_subjects"} | SUBJECTS, "hub"
+        )
+        for key, value in (
+            *(("repo", "owner/photos"), ("revision", "0123456"), ("split", "test")),
+            *(("image", "other"), ("class_word", "other"), ("caption", "other")),
+            *(("mask", "other"), ("licence", "CC0")),
+        )
+    },
+    "data.real.subjects.classes": source(
+        "subjects", "classes", "config/prompts/classes_mvimgnet.txt", DRAWN_SUBJECTS, "drawn"
+    ),
+    "data.real.subjects.per_class": source("subjects", "per_class", 3, DRAWN_SUBJECTS, "drawn"),
+    "data.real.multiview.kind": source("multiview", "kind", "uco3d", IMPORTED_VIEWS, "uco3d"),
+    "data.real.multiview.path": source("multiview", "path", "other/multiview", MULTIVIEW),
+    "data.real.multiview.heldout_path": source(
+        "multiview", "heldout_path", "other/multiview_heldout", HELDOUT
+    ),
+    "data.real.multiview.heldout": source("multiview", "heldout", 0.2, IMPORTED_VIEWS, "mvimgnet"),
+    "data.real.multiview.set_list": source(
+        "multiview", "set_list", "static-categories", IMPORTED_VIEWS, "uco3d"
+    ),
+    "data.real.benchmark.kind": source("benchmark", "kind", "folder", set()),
+    "data.real.benchmark.path": source("benchmark", "path", "other/benchmark", BENCHMARK_PHOTOS),
+    "data.dreambench.url": downloaded("https://mirror.invalid/dreambooth"),
+    "data.dreambench.revision": downloaded("0" * 40),
+    "data.dreambench.sha256": downloaded("0" * 64),
     # The base model.
     "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
     "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
@@ -233,6 +308,16 @@ MATRIX = {
     "evaluation.strength_prompts": Row(8, {"generate_benchmark", "score_dreambench"} | SWEEP),
     "evaluation.editing_subjects": Row(64, PAIRS),
     "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE),
+    # Another gate draws and scores nothing.
+    "evaluation.oracle.dino": Row(0.774, GATE),
+    "evaluation.oracle.clip_i": Row(0.885, GATE),
+    "evaluation.oracle.tolerance": Row(0.1, GATE),
     # What is told of a run: less of it, by the same rules.
     "report.scope": Row("core", TOLD),
+    # What is reckoned with before a run.
+    "plan.sustained_tflops": Row(1.0),
+    "plan.frames": Row(64),
+    "budget.gpu_hours": Row(64),
+    "budget.storage_gib": Row(64),
+    "budget.download_gib": Row(64),
 }

@@ -8,24 +8,18 @@ Snakemake hands on `--config 'refiner={steps: 500}'`.
 from copy import copy
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import Field, create_model, model_validator
+
+from toffee.config.base import Count, Path, Section, Share
+from toffee.config.sources import Real
 
 KINDS = ("generation", "background", "colour", "texture", "style")
 MATCHING_RULES = ("cosine", "silhouette", "silhouette+position")
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Guidance = Annotated[float, Field(ge=1, le=50)]
 SamplerSteps = Annotated[int, Field(ge=1, le=1000)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Path = Annotated[str, Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A closed section: a key that is not described here is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Models(Section):
@@ -40,47 +34,51 @@ class Models(Section):
         description="folder of models that are fetched from disk, with manifest.json (path, "
         "relative to the repository)"
     )
+    lock: Path = Field(
+        description="YAML file of the SHA-256 of every file that came from a hub, written by the "
+        "first download (path, relative to the repository)"
+    )
 
 
-class Folders(Section):
-    """Folders of real data, used where `data.source` is `folders`."""
+class DreamBenchDownload(Section):
+    """Where DreamBench is downloaded from, where `data.real.benchmark` is of that kind."""
 
-    subjects: Path | None = Field(
-        description="image folder of training subjects: images/, optional masks/, metadata.csv "
-        "(path)"
+    url: Annotated[str, Field(pattern=r"^(https?|ssh|git|file)://\S+$")] = Field(
+        description="git repository of the dataset, or a mirror of it (URL)"
     )
-    multiview: Path | None = Field(
-        description="multi-view sequences for training: <class word>/<sequence>/images, masks "
-        "(path)"
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] = Field(
+        description="commit (git id, 40 hexadecimal digits); it is a digest of all files"
     )
-    multiview_heldout: Path | None = Field(
-        description="multi-view sequences of subjects that no training sees (path)"
-    )
-    benchmark: Path | None = Field(
-        description="benchmark in DreamBench's layout: dataset/<subject>/*.jpg and a prompt file "
-        "(path)"
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        description="SHA-256 of the list of the files' SHA-256 that a download writes, compared on "
+        "top of the commit; null compares the commit alone"
     )
 
 
 class Data(Section):
     """Photographs to train on, to synthesize from and to evaluate with."""
 
-    source: Literal["world", "folders"] = Field(
-        description="world: write the procedural world; folders: read the folders below"
+    source: Literal["world", "real"] = Field(
+        description="world: write the procedural world; real: photographs, see `data.real`"
     )
     resolution: Annotated[int, Field(ge=32, le=1024, multiple_of=8)] = Field(
         description="side of every square image (pixels)"
     )
-    subjects: Count = Field(description="training subjects that the world writes (subjects)")
-    sequences: Count = Field(
-        description="multi-view sequences for training that the world writes, one subject each "
-        "(sequences)"
+    subjects: Count | None = Field(
+        description="training subjects that the world writes, or that are imported at most "
+        "(subjects); none: all that the real source has"
+    )
+    sequences: Count | None = Field(
+        description="multi-view sequences for training that the world writes, one subject each, or "
+        "that are imported at most (sequences); none: all that the real source has"
     )
     views: Annotated[int, Field(ge=2, le=1000)] = Field(
-        description="frames of each multi-view sequence (images)"
+        description="frames of each multi-view sequence, of a real one spread evenly over it "
+        "(images)"
     )
-    heldout_sequences: Count = Field(
-        description="multi-view sequences of held-out subjects that the world writes (sequences)"
+    heldout_sequences: Count | None = Field(
+        description="multi-view sequences of held-out subjects that the world writes, or that are "
+        "imported at most (sequences); none: all that the real source has"
     )
     benchmark_subjects: Count = Field(
         description="held-out benchmark subjects that the world writes (subjects)"
@@ -89,13 +87,19 @@ class Data(Section):
         description="YAML file that names the one photo kept of each benchmark subject (path, "
         "relative to the repository)"
     )
-    folders: Folders = Field(description="folders of real data")
+    real: Real = Field(description="sources of real photographs")
+    dreambench: DreamBenchDownload = Field(description="download of the real benchmark")
 
     @model_validator(mode="after")
-    def _folders_are_given(self) -> "Data":
-        missing = [name for name, path in self.folders.model_dump().items() if path is None]
-        if self.source == "folders" and missing:
-            raise ValueError(f"expected a path in folders.{missing[0]}, because source is folders")
+    def _source_is_told(self) -> "Data":
+        if self.source == "world":
+            for name in ("subjects", "sequences", "heldout_sequences"):
+                if getattr(self, name) is None:
+                    raise ValueError(f"expected a number in {name}, because source is world")
+        else:
+            for name in type(self.real).model_fields:
+                if getattr(self.real, name) is None:
+                    raise ValueError(f"expected a section real.{name}, because source is real")
         return self
 
 
@@ -343,6 +347,22 @@ class DreamBooth(Section):
         return self
 
 
+class Oracle(Section):
+    """What real photos of the benchmark have to score against each other: the gate before any
+    comparison."""
+
+    dino: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="published mean for the metric DINO (cosine); null where photos or encoder are "
+        "not the published ones"
+    )
+    clip_i: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="published mean for the metric CLIP (cosine); null as above"
+    )
+    tolerance: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="how far off a measured mean may be before nothing is compared (cosine)"
+    )
+
+
 class Evaluation(Section):
     """How much is generated and scored."""
 
@@ -380,6 +400,7 @@ class Evaluation(Section):
     dataset_pairs: Count = Field(
         description="accepted and as many rejected pairs that the yardsticks score (pairs)"
     )
+    oracle: Oracle = Field(description="what the benchmark's real photos have to score")
 
     @model_validator(mode="after")
     def _parts_fit_the_whole(self) -> "Evaluation":
@@ -397,6 +418,34 @@ class Report(Section):
     scope: Literal["core", "whole"] = Field(
         description="tables and figures that ledger, crate, verdict and page wait for: those of "
         "target `all`, or every one"
+    )
+
+
+class Plan(Section):
+    """What `toffee plan` reckons with where nothing was measured or counted; no result depends on
+    it."""
+
+    sustained_tflops: Annotated[float, Field(gt=0)] = Field(
+        description="speed of the device that GPU hours are reckoned with, an assumption until "
+        "`make bench` has measured it (TFLOP/s)"
+    )
+    frames: Count | None = Field(
+        description="frames of the multi-view sequences for training, where the real source has "
+        "not been imported and data.sequences is no number; none: they are counted (images)"
+    )
+
+
+class Budget(Section):
+    """What `toffee plan` refuses to go beyond; none is no limit, and no result depends on it."""
+
+    gpu_hours: Annotated[float, Field(ge=0)] | None = Field(
+        description="most GPU hours of a run (hours)"
+    )
+    storage_gib: Annotated[float, Field(ge=0)] | None = Field(
+        description="most room that a run may take, trainings' own data included (GiB)"
+    )
+    download_gib: Annotated[float, Field(ge=0)] | None = Field(
+        description="most that a run may download (GiB)"
     )
 
 
@@ -426,6 +475,8 @@ class Config(Section):
     dreambooth: DreamBooth = Field(description="the baseline: fine-tuning for each subject")
     evaluation: Evaluation = Field(description="how much is generated and scored")
     report: Report = Field(description="what is told of a run")
+    plan: Plan = Field(description="what `toffee plan` reckons with")
+    budget: Budget = Field(description="what `toffee plan` refuses to go beyond")
 
     def variant(self, name: str) -> ToffeeNet:
         """The settings of a variant: `toffeenet` with its overrides; of `toffeenet` itself.

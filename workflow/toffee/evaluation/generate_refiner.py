@@ -1,5 +1,7 @@
 """Draw what the Refiner's table compares: initial images and what each matching makes of them."""
 
+from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -11,7 +13,7 @@ from toffee.errors import ToffeeError
 from toffee.evaluation.image_set import write_image_set
 from toffee.matching import RULES, match_tokens, may_change
 from toffee.models.depth import DepthEstimator
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
 from toffee.progress import progress
@@ -23,17 +25,32 @@ METHODS = ("initial", "control", *RULES, "wrong_subject", "ceiling")
 
 
 def choose_sequences(root: str | Path, count: int) -> list[Sequence]:
-    """The first `count` held-out sequences.
+    """`count` held-out sequences, spread over the classes.
+
+    Each has another one of its class beside it (see `others_of_class`). Where there are so many
+    classes that single ones would be chosen, pairs of a class are.
 
     Raises:
-        ToffeeError: the folder holds fewer.
+        ToffeeError: the folder holds fewer, or fewer in pairs.
     """
     sequences = load_multiview(root)
     if len(sequences) < count:
         raise ToffeeError(f"{root}: {len(sequences)} sequences, expected {count} held-out subjects")
     # Spread over the classes, whose folders come one after the other.
     step = len(sequences) / count
-    return [sequences[int(place * step)] for place in range(count)]
+    chosen = [sequences[int(place * step)] for place in range(count)]
+    if min(Counter(one.class_word for one in chosen).values()) > 1:
+        return chosen
+    groups = [list(group) for _, group in groupby(sequences, key=lambda one: one.class_word)]
+    pairs = [group[at : at + 2] for group in groups for at in range(0, len(group) - 1, 2)]
+    wanted = -(-count // 2)
+    if len(pairs) < wanted:
+        raise ToffeeError(
+            f"{root}: {len(pairs)} pairs of sequences of one class, expected {wanted} for {count} "
+            "held-out subjects, each beside another one of its class"
+        )
+    step = len(pairs) / wanted
+    return [one for place in range(wanted) for one in pairs[int(place * step)]][:count]
 
 
 def view_mask(sequence: Sequence, view: int, resolution: int) -> torch.Tensor:
@@ -76,6 +93,7 @@ def generate_refiner(
     refiner: str | Path,
     subject_encoder: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     subjects: int,
@@ -106,7 +124,7 @@ def generate_refiner(
     """
     base = TextToImage(text_to_image, controlnet_depth)
     model, encoder = Refiner(refiner, text_to_image), SubjectEncoder(subject_encoder)
-    estimate, segment = DepthEstimator(depth_estimator), Segmenter(segmenter)
+    estimate, segment = DepthEstimator(depth_estimator), load_segmenter(segmenter, detector)
     sequences = choose_sequences(multiview_heldout, subjects)
     words = [sequence.class_word for sequence in sequences]
     photos = torch.stack([read_image(s.frames[0], resolution) for s in sequences])

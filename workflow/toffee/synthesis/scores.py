@@ -11,7 +11,7 @@ from toffee.copying import copy_rate
 from toffee.data.images import to_tensor
 from toffee.diffusion import batches
 from toffee.models.clip import Clip
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.progress import progress
 from toffee.storage import Shard, ShardWriter
@@ -105,6 +105,7 @@ def score_shard(
     subject_encoder: str | Path,
     clip: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     batch: int,
@@ -128,8 +129,13 @@ def score_shard(
     code: digest of the code, so that no shard is resumed by another one.
     """
     rows = read_plan(plan)
-    encoder, judge, segment = SubjectEncoder(subject_encoder), Clip(clip), Segmenter(segmenter)
+    encoder, judge, segment = (
+        SubjectEncoder(subject_encoder),
+        Clip(clip),
+        load_segmenter(segmenter, detector),
+    )
     inputs = [subjects, refined, views, edits, subject_encoder, clip, segmenter]
+    inputs += [detector] if detector else []
     digest = identity(rows, inputs, {"resolution": resolution, "code": code})
     columns = dict.fromkeys(TEXTS, "str") | dict.fromkeys(NUMBERS, "int")
     columns |= dict.fromkeys(SCORES, "float")
