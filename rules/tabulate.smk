@@ -95,7 +95,6 @@ rule tabulate_dreambench:
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
         encoders=ENCODERS,
-        # Else a table from before a failed check would pass for one that stood it.
         oracle_dino=CONFIG.evaluation.oracle.dino,
         oracle_clip_i=CONFIG.evaluation.oracle.clip_i,
         oracle_tolerance=CONFIG.evaluation.oracle.tolerance,

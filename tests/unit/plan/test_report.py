@@ -148,9 +148,13 @@ def test_frames_are_counted_where_the_configuration_does_not_say(tmp_path):
             for view in range(4):
                 (tmp_path / "views" / sequence / kind / f"{view}.{suffix}").touch()
     read = Job("pretrain_refiner", {}, {}, {"multiview": "views"}, {}, "", True)
-    config = config_of("paper.yaml", {"plan": {"frames": None}})
+    pictures = {"kind": "images", "path": "photos", "classes": None, "per_class": None}
+    of_pictures = {"data": {"real": {"subjects": pictures}}}
+    config = config_of("paper.yaml", of_pictures, {"plan": {"frames": None}})
     sizes = Sizes(config, [read], tmp_path)
     assert (sizes.frames, sizes.sequences, sizes.notes) == (12, 3, [])
     (note,) = Sizes(config, [read], tmp_path / "elsewhere").notes
     assert note.startswith("no pictures in views")
-    assert Sizes(config_of("paper.yaml"), [read], tmp_path / "elsewhere").frames == 6_500_000
+    config = config_of("paper.yaml", of_pictures)
+    assert Sizes(config, [read], tmp_path / "elsewhere").frames == 2_630_256
+    assert Sizes(config_of("paper.yaml"), [], ROOT).subjects == 200 * 238  # class words
