@@ -157,4 +157,4 @@ def test_frames_are_counted_where_the_configuration_does_not_say(tmp_path):
     assert note.startswith("no pictures in views")
     config = config_of("paper.yaml", of_pictures)
     assert Sizes(config, [read], tmp_path / "elsewhere").frames == 2_630_256
-    assert Sizes(config_of("paper.yaml"), [], ROOT).subjects == 200 * 238  # class words
+    assert Sizes(config_of("paper.yaml"), [], ROOT).subjects == 200 * 142  # class words
