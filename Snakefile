@@ -29,6 +29,7 @@ include: "rules/paths.smk"
 include: "rules/common.smk"
 include: "rules/methods.smk"
 include: "rules/download.smk"
+include: "rules/dreambench.smk"
 include: "rules/world.smk"
 include: "rules/import.smk"
 include: "rules/pretrain.smk"
@@ -36,6 +37,7 @@ include: "rules/plan.smk"
 include: "rules/synthesize.smk"
 include: "rules/dataset.smk"
 include: "rules/train.smk"
+include: "rules/export.smk"
 include: "rules/generate.smk"
 include: "rules/score.smk"
 include: "rules/benchmark.smk"
@@ -56,6 +58,7 @@ rule all:
     input:
         rules.report.input,
         rules.export_dataset.output.hub,
+        rules.export_pipeline.output.pipeline,
 
 
 name_params()

@@ -9,6 +9,7 @@ further seeds and methods draw nothing again.
 rule generate_benchmark:
     """One method's images of the benchmark's subjects and prompts, with one generation seed."""
     input:
+        oracle=ORACLE,
         benchmark=data_root("benchmark"),
         references=REFERENCES,
         text_to_image=model("text_to_image"),
@@ -17,6 +18,7 @@ rule generate_benchmark:
         toffeenet=lambda w: [] if w.method in BASE_METHODS else net_model(w.method),
         subject_encoder=lambda w: [] if w.method in BASE_METHODS else model("subject_encoder"),
         segmenter=lambda w: [] if w.method in BASE_METHODS else model("segmenter"),
+        detector=lambda w: [] if w.method in BASE_METHODS else detector(),
     output:
         images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
     log:
@@ -55,6 +57,7 @@ rule score_oracle:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         scores=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
         features=f"{RESULTS}/evaluation/dreambench/photos.safetensors",
@@ -62,6 +65,7 @@ rule score_oracle:
         log_of("score_oracle"),
     benchmark:
         benchmark_of("score_oracle")
+    priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -80,11 +84,13 @@ rule score_dreambench:
     input:
         images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
         photos=f"{RESULTS}/evaluation/dreambench/photos.safetensors",
+        oracle=ORACLE,
         benchmark=data_root("benchmark"),
         references=REFERENCES,
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         scores=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.parquet",
     log:

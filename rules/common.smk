@@ -33,6 +33,9 @@ MORE_FIGURES = ["strength", "edits", "cost"]
 # What no number of the paper stands in, and only its own name builds.
 OWN_TABLES = ["dreambooth"]
 
+# Who draws or scores on the benchmark waits for this mark of `check_oracle`. It always holds the same,
+# and its time does not count: another tolerance draws and scores nothing again.
+ORACLE = ancient(f"{RESULTS}/evaluation/dreambench/oracle_passed.txt")
 # Benchmark: methods of the table, and generation seeds, each a file of images and one of scores; a
 # subject's fine-tuning is drawn with all seeds at once, so there a group of subjects is a file.
 METHODS = CONFIG.evaluation.methods

@@ -12,6 +12,7 @@ SHARD_STAGES = [
     "draw_views",
     "make_edits",
     "score_shard",
+    "export_shard",
 ]
 SINGLE_STAGES = ["list_subjects", "filter_dataset", "export_dataset"]
 

@@ -1,8 +1,7 @@
 """The dataset: every candidate pair with all of its scores, then the filter's index.
 
 Needs: the stages of every shard, base models.
-Gives: dataset/shards/*.h5 (all candidates), dataset/index.parquet (which are accepted) and dataset/hub/
-(those as a repository of the hub).
+Gives: dataset/shards/*.h5 (all candidates) and dataset/index.parquet (which are accepted).
 """
 
 
@@ -17,6 +16,7 @@ rule score_shard:
         subject_encoder=model("subject_encoder"),
         clip=model("clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         shard=f"{RESULTS}/dataset/shards/{{shard}}.h5",
     log:
@@ -65,27 +65,3 @@ rule filter_dataset:
         code=code_digest("filter_dataset"),
     script:
         "../workflow/scripts/filter_dataset.py"
-
-
-rule export_dataset:
-    """The accepted pairs as a Hugging Face repository: Parquet, card and Croissant metadata."""
-    input:
-        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
-        index=f"{RESULTS}/dataset/index.parquet",
-    output:
-        hub=directory(f"{RESULTS}/dataset/hub"),
-    log:
-        log_of("export_dataset"),
-    benchmark:
-        benchmark_of("export_dataset")
-    priority: ON_THE_WAY
-    conda:
-        "../envs/toffee.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-    params:
-        scale=CONFIG.scale,
-        code=code_digest("export_dataset"),
-    script:
-        "../workflow/scripts/export_dataset.py"

@@ -1,8 +1,9 @@
 """Base models.
 
 Needs: the catalogue of models (config/models.yaml) and the zoo, or the hub.
-Gives: models/<role>/ for every role. On a cluster this runs where Snakemake runs: compute nodes may have
-no way out.
+Gives: models/<role>/ for every role; what came from a hub is also noted in the lock
+(config/models.lock.yaml), which no rule has as an input: a first download must not rerun itself. On a
+cluster this runs where Snakemake runs: compute nodes may have no way out.
 """
 
 
@@ -29,6 +30,7 @@ rule download_model:
             name: entry["sha256"] for name, entry in zoo_files(wildcards.role).items()
         },
         zoo=ZOO,
+        lock=lambda wildcards: lock_of(wildcards.role),
         code=code_digest("download_model"),
     script:
         "../workflow/scripts/download_model.py"

@@ -9,6 +9,7 @@ images would be pairs (accepted); tables/dreambooth.csv, where the number of ste
 rule generate_dreambooth:
     """A group of the benchmark's subjects, fine-tuned one after the other, with all generation seeds."""
     input:
+        oracle=ORACLE,
         benchmark=data_root("benchmark"),
         text_to_image=model("text_to_image"),
     output:
@@ -52,6 +53,7 @@ rule filter_dreambooth:
         subject_encoder=model("subject_encoder"),
         clip=model("clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         accepted=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
     log:
@@ -81,6 +83,7 @@ rule tune_dreambooth:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         scores=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
     log:

@@ -16,6 +16,7 @@ rule make_editing_pairs:
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
     log:
@@ -109,6 +110,7 @@ rule score_edits:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
         depth_estimator=model("depth"),
     output:
         scores=f"{RESULTS}/evaluation/editing/{{method}}.parquet",

@@ -47,6 +47,7 @@ rule generate_refiner:
         refiner=model("refiner"),
         subject_encoder=model("subject_encoder"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         images=f"{RESULTS}/evaluation/refiner/images.h5",
     log:

@@ -53,6 +53,11 @@ def model(role):
     return f"{RESULTS}/models/{role}"
 
 
+def detector():
+    """Folder of the model that prompts the segmenter; none in a set whose segmenter knows words."""
+    return model("detector") if "detector" in MODELS else []
+
+
 def stage(name):
     """Path of one stage's file of a shard."""
     return f"{RESULTS}/dataset/stages/{name}/{{shard}}.h5"
@@ -88,6 +93,11 @@ def zoo_paths(wildcards):
     """The zoo's files of a role; none for a model that comes from elsewhere."""
     files = zoo_files(wildcards.role)
     return [os.path.join(ZOO, MODELS[wildcards.role].zoo, name) for name in files]
+
+
+def lock_of(role):
+    """The file of digests of a model that comes from a hub; none for one of the zoo."""
+    return None if isinstance(MODELS[role], ZooSource) else project(CONFIG.models.lock)
 
 
 def item(path, kind):

@@ -45,6 +45,7 @@ rule write_crate:
         tables=TOLD_TABLES,
         figures=TOLD_FIGURES,
         hub=rules.export_dataset.output.hub,
+        pipeline=rules.export_pipeline.output.pipeline,
         ledger=rules.write_ledger.output.csv,
     output:
         metadata=f"{RESULTS}/ro-crate-metadata.json",

@@ -51,6 +51,7 @@ rule report:
 MORE_FILES = {
     "dataset": [rules.filter_dataset.output.index, rules.export_dataset.output.hub],
     "editing": figure_files(["edits"]),
+    "pipeline": [rules.export_pipeline.output.pipeline],
 }
 ALL_TABLES = [*TABLES, *MORE_TABLES, *OWN_TABLES]
 ALL_FIGURES = [*FIGURES, *MORE_FIGURES]

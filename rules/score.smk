@@ -36,6 +36,7 @@ rule score_refiner:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         scores=f"{RESULTS}/evaluation/refiner/scores.parquet",
     log:
@@ -61,6 +62,7 @@ rule score_views:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         scores=f"{RESULTS}/evaluation/views/scores.parquet",
     log:
@@ -88,6 +90,7 @@ rule score_dataset:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
     log:
@@ -118,6 +121,7 @@ rule score_leakage:
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         nearest=f"{RESULTS}/evaluation/dataset/leakage.csv",
     log:

@@ -49,6 +49,7 @@ rule refine_shard:
         text_to_image=model("text_to_image"),
         subject_encoder=model("subject_encoder"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         images=stage("refined"),
     log:
@@ -121,6 +122,7 @@ rule make_edits:
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         images=stage("edits"),
     log:

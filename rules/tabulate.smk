@@ -77,6 +77,7 @@ rule tabulate_dreambench:
     input:
         scores=dreambench_scores(),
         oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
+        verdict=f"{RESULTS}/evaluation/dreambench/oracle.json",
         published=PUBLISHED["dreambench"],
     output:
         csv=item(f"{RESULTS}/tables/dreambench.csv", "table"),
@@ -94,6 +95,10 @@ rule tabulate_dreambench:
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
         encoders=ENCODERS,
+        # Else a table from before a failed check would pass for one that stood it.
+        oracle_dino=CONFIG.evaluation.oracle.dino,
+        oracle_clip_i=CONFIG.evaluation.oracle.clip_i,
+        oracle_tolerance=CONFIG.evaluation.oracle.tolerance,
         published_digest=digest_of(PUBLISHED["dreambench"]),
         code=code_digest("tabulate_dreambench"),
     script:

@@ -12,7 +12,9 @@ from toffee.audit.findings import exit_code
 from toffee.audit.graph import check_graph
 from toffee.audit.run import audit
 from toffee.audit.schema import check_schema
+from toffee.files import file_digest
 from toffee.models.download import write_manifest
+from toffee.models.lock import Entry, SourceLock
 from toffee.provenance.code import code_digest
 from toffee.provenance.results import Results
 
@@ -214,6 +216,25 @@ def test_a_model_that_is_not_the_declared_one(run):
 
     run.edit(MODEL, other)
     assert caught(audited(run), "graph", f"{MODEL}/config.json")
+
+
+@pytest.mark.parametrize(
+    ("locked", "is_right"),
+    [("the digest", True), ("another digest", False), ("nothing", False)],
+)
+def test_a_model_of_a_hub_is_the_locked_one(run, locked, is_right):
+    key, lock = "owner/clip@" + "c" * 40, SourceLock(run.project / "lock.yaml", "owner/clip", None)
+    file = run.path(f"{MODEL}/config.json")
+    digest = file_digest(file) if locked == "the digest" else "1" * 64
+    if locked != "nothing":
+        lock.record(key, {"part/config.json": Entry(sha256=digest, size=file.stat().st_size)})
+
+    def of_a_hub(content):
+        source = {"repo": "owner/clip", "files": ["*.json"], "subfolder": "part"}
+        content["params"] |= {"source": source, "lock": "lock.yaml", "digests": {}}
+
+    run.edit(MODEL, of_a_hub)
+    assert caught(audited(run), "graph", f"{MODEL}/config.json") is not is_right
 
 
 def test_code_changed_after_the_run(run, monkeypatch):

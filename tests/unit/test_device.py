@@ -18,7 +18,7 @@ from toffee.device import device
 from toffee.diffusion import Autoencoder
 from toffee.models.clip import Clip
 from toffee.models.depth import DepthEstimator
-from toffee.models.segmenter import Segmenter
+from toffee.models.semantic_segmenter import SemanticSegmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
 from toffee.models.unet import add_subject_attention, load_unet, widen_unet
@@ -92,7 +92,7 @@ def test_encoders_take_and_give_what_is_on_the_cpu(gpu, random_zoo):
         judge.images(pictures),
         judge.texts(WORDS),
         DepthEstimator(random_zoo / "depth")(pictures),
-        Segmenter(random_zoo / "segmenter").segment(pictures, ["ball", "mug"]),
+        SemanticSegmenter(random_zoo / "segmenter").segment(pictures, ["ball", "mug"]),
     ]
     assert [value.device.type for value in given] == ["cpu"] * len(given)
     models = (encoder.model, judge.model, autoencoder.model)

@@ -32,6 +32,7 @@ LEAKAGE = {"score_leakage"} | DATASET_TABLE
 ABLATIONS = {"tabulate_variants", "tabulate_reconstruction", "tabulate_segmentation"} | TOLD
 SWEEP = {"tabulate_strength", "plot_strength"} | TOLD
 DREAMBENCH = {"score_dreambench", "tabulate_dreambench"} | PAGE
+GATE = {"check_oracle", "tabulate_dreambench"} | PAGE
 BENCHMARK = {"generate_benchmark", "plot_toffeenet"} | DREAMBENCH | ABLATIONS | SWEEP
 EDITS = {"generate_edits", "score_edits", "tabulate_editing", "tabulate_variants", "plot_edits"}
 EDITS |= TOLD
@@ -44,8 +45,9 @@ BASE = {"generate_base", "score_base", "tabulate_base"} | PAGE
 REFINER = {"generate_refiner", "score_refiner", "tabulate_refiner", "plot_refiner"} | PAGE | PAIRS
 VIEWS = {"generate_views", "score_views", "tabulate_views", "plot_views"} | PAGE
 
-TRAINED = {"train_toffeenet"} | BENCHMARK | EDITS
-INDEXED = {"export_dataset", "score_dataset", "plot_dataset", "plot_editing"}
+TRAINED = {"train_toffeenet", "export_pipeline"} | BENCHMARK | EDITS
+EXPORTED = {"export_dataset"} | COST
+INDEXED = {"export_shard", "export_dataset", "score_dataset", "plot_dataset", "plot_editing"}
 FILTERED = {"filter_dataset"} | INDEXED | DATASET_TABLE | COST | TRAINED
 SCORED = {"score_shard"} | FILTERED
 EDITED = {"make_edits"} | SCORED
@@ -62,7 +64,8 @@ VIEW_GENERATOR_TRAINED = {"pretrain_view_generator"} | VIEWED | VIEWS
 SUBJECTS = LISTED | LEAKAGE
 MULTIVIEW = REFINER_TRAINED | VIEW_GENERATOR_TRAINED | LISTED | TUNING | LEAKAGE
 HELDOUT = REFINER | VIEWS | LEAKAGE
-BENCHMARK_PHOTOS = {"score_oracle"} | BENCHMARK | DREAMBOOTH | LEAKAGE
+ORACLE = {"score_oracle", "check_oracle"}
+BENCHMARK_PHOTOS = ORACLE | BENCHMARK | DREAMBOOTH | LEAKAGE
 WORLD = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"}
 
 PHOTOGRAPHED = SUBJECTS | MULTIVIEW | HELDOUT | BENCHMARK_PHOTOS
@@ -74,14 +77,16 @@ TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
 MEASURED = {
     *("score_base", "score_refiner", "score_views", "score_dataset", "score_leakage"),
     *("tabulate_base", "tabulate_refiner", "tabulate_views", "tabulate_dataset"),
-    *("score_oracle", "score_edits", "tabulate_editing"),
+    *("score_edits", "tabulate_editing"),
+    *ORACLE,
     *TUNING,
     *DREAMBENCH,
     *ABLATIONS,
     *SWEEP,
 }
-# Tables say where the photographs come from; there is no table `base` without the world.
-SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE
+# Tables and the dataset's card say where the photographs come from; there is no table `base`
+# without the world.
+SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE | EXPORTED
 ONE_VARIANT = {"train_toffeenet", "generate_benchmark", "score_dreambench"}
 ONE_VARIANT |= {"tabulate_reconstruction"} | TOLD
 
@@ -104,9 +109,11 @@ KINDS = {
     "drawn": {"kind": "drawn", "classes": "config/prompts/classes.txt", "per_class": 2},
     "mvimgnet": {"kind": "mvimgnet", "path": "data/mvimgnet", "heldout": 0.1},
     "uco3d": {"kind": "uco3d", "path": "data/uco3d", "heldout": 0.1},
+    "dreambench": {"kind": "dreambench"},
 }
 # What imports and draws stands outside of EVERYTHING: the tiny scale's world needs none of it.
 IMPORTS = {"import_subjects", "import_multiview", "import_heldout", "draw_subjects"}
+IMPORTS |= {"download_dreambench"}
 IMPORTED_VIEWS = {"import_multiview", "import_heldout"} | MULTIVIEW | HELDOUT | SOURCE
 DRAWN_SUBJECTS = {"draw_subjects"} | SUBJECTS | SOURCE
 
@@ -130,6 +137,12 @@ def source(section: str, key: str, value: Any, reruns: set[str], kind: str = "fo
     return Row(value, reruns | SOURCE, also)
 
 
+def downloaded(value: str) -> Row:
+    """The real benchmark from elsewhere, or another one; the other folders are the world's."""
+    reruns = {"download_dreambench"} | BENCHMARK_PHOTOS | SOURCE
+    return Row(value, reruns, real("benchmark", kind="dreambench"))
+
+
 MATRIX = {
     "scale": Row("other", EVERYTHING),  # results of another name are all to be made
     "seed": Row(64, EVERYTHING - {"download_model", *BASE} | PAGE),
@@ -137,6 +150,7 @@ MATRIX = {
     "models.catalogue": Row("other/models.yaml", {"download_model"} | MEASURED),
     "models.set": Row("small", WITH_MODELS),
     "models.zoo": Row("other/zoo", WITH_MODELS),
+    "models.lock": Row("other/models.lock.yaml"),  # of models that come from a hub
     # Photographs.
     "data.source": Row("real", SOURCE, {k: v for k, v in real().items() if k != "data.source"}),
     "data.resolution": Row(256, EVERYTHING - {"download_model"}),
@@ -146,7 +160,7 @@ MATRIX = {
     "data.heldout_sequences": Row(64, {"write_heldout"} | HELDOUT),
     "data.benchmark_subjects": Row(64, {"write_benchmark"} | BENCHMARK_PHOTOS),
     "data.references": Row(
-        "other/references.yaml", {"score_oracle"} | BENCHMARK | {"filter_dreambooth"} | COST
+        "other/references.yaml", ORACLE | BENCHMARK | {"filter_dreambooth"} | COST
     ),
     "data.real.subjects.kind": source(
         "subjects", "kind", "images", {"import_subjects"} | SUBJECTS, "images"
@@ -177,6 +191,9 @@ MATRIX = {
     ),
     "data.real.benchmark.kind": source("benchmark", "kind", "folder", set()),
     "data.real.benchmark.path": source("benchmark", "path", "other/benchmark", BENCHMARK_PHOTOS),
+    "data.dreambench.url": downloaded("https://mirror.invalid/dreambooth"),
+    "data.dreambench.revision": downloaded("0" * 40),
+    "data.dreambench.sha256": downloaded("0" * 64),
     # The base model.
     "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
     "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
@@ -222,6 +239,8 @@ MATRIX = {
     "filter.min_mask_area": Row(0.5, FILTERED | {"filter_dreambooth"}),
     "filter.max_mask_area": Row(0.8, FILTERED | {"filter_dreambooth"}),
     "filter.min_mask_connectedness": Row(0.9, FILTERED | {"filter_dreambooth"}),
+    # What may leave.
+    "export.licences": Row(["apache-2.0"], {"export_shard"} | EXPORTED),
     # ToffeeNet.
     "toffeenet.steps": Row(64, TRAINED),
     "toffeenet.batch": Row(64, TRAINED),
@@ -235,9 +254,9 @@ MATRIX = {
     "toffeenet.segmented": Row(False, TRAINED),
     "toffeenet.depth": Row(True, TRAINED),
     # The base model's images know no λ, and the sweep has values of its own.
-    "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS),
-    "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS),
-    "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS),
+    "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS | {"export_pipeline"}),
+    "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS | {"export_pipeline"}),
+    "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS | {"export_pipeline"}),
     # A variant. With `segmented` or `depth` it becomes a row of one more table.
     "variants.*.steps": Row(64, ONE_VARIANT),
     "variants.*.batch": Row(64, ONE_VARIANT),
@@ -289,6 +308,16 @@ MATRIX = {
     "evaluation.strength_prompts": Row(8, {"generate_benchmark", "score_dreambench"} | SWEEP),
     "evaluation.editing_subjects": Row(64, PAIRS),
     "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE),
+    # Another gate draws and scores nothing.
+    "evaluation.oracle.dino": Row(0.774, GATE),
+    "evaluation.oracle.clip_i": Row(0.885, GATE),
+    "evaluation.oracle.tolerance": Row(0.1, GATE),
     # What is told of a run: less of it, by the same rules.
     "report.scope": Row("core", TOLD),
+    # What is reckoned with before a run.
+    "plan.sustained_tflops": Row(1.0),
+    "plan.frames": Row(64),
+    "budget.gpu_hours": Row(64),
+    "budget.storage_gib": Row(64),
+    "budget.download_gib": Row(64),
 }

@@ -148,6 +148,31 @@ def test_editing_pairs_are_equal_outside_of_their_masks(chain):
             assert np.array_equal(before[~mask], after[~mask])
 
 
+def test_what_leaves_is_what_was_accepted_under_the_repositorys_licence(chain):
+    _, results = chain
+    index = pd.read_parquet(results / "dataset" / "index.parquet")
+    (exported,) = (results / "dataset" / "hub" / "data").iterdir()
+    pairs = pd.read_parquet(exported)
+    assert pairs["sample_id"].tolist() == index["sample_id"][index["accepted"]].tolist()
+    assert set(pairs["licence"]) == {"apache-2.0"}
+    assert exported.samefile(results / "dataset" / "export" / "00000.parquet")
+    plan = pd.read_parquet(results / "dataset" / "plan" / "00000.parquet").set_index("sample_id")
+    assert [int(seed) for seed in pairs["seed_initial"]] == [
+        plan["seed_initial"][name] for name in pairs["sample_id"]
+    ]
+
+
+def test_the_pipeline_draws(chain):
+    from diffusers import DiffusionPipeline
+    from PIL import Image
+
+    _, results = chain
+    pipe = DiffusionPipeline.from_pretrained(results / "pipeline", trust_remote_code=True)
+    photo = sorted((results / "world" / "subjects" / "images").iterdir())[1]
+    (drawn,) = pipe("a ball in the snow", subject=Image.open(photo), seed=0).images
+    assert drawn.size == (64, 64) and np.array(drawn).std() > 1
+
+
 def test_tables_have_the_contracts_columns(chain):
     _, results = chain
     for name in TABLES:
@@ -193,6 +218,7 @@ def test_jobs_run_again_write_the_same_bytes(chain):
     project, _ = chain
     jobs = ("plan_shard 00000", "draw_initial 00000", "refine_shard 00000", "filter_dataset")
     jobs += ("train_toffeenet variants/p_0", "tabulate_views", "plot_views")
+    jobs += ("export_shard 00000", "export_dataset", "export_pipeline")
     arguments = [part for job in jobs for part in ("--job", job)]
     done = toffee(project, "audit", "results/chain", *arguments)
     assert done.returncode == 30, done.stdout + done.stderr

@@ -10,4 +10,5 @@ if __name__ == "__main__":
             out=snakemake.output.model,
             source=snakemake.params.source,
             zoo=snakemake.params.zoo,
+            lock=snakemake.params.lock,
         )

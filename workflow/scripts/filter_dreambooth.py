@@ -13,6 +13,7 @@ if __name__ == "__main__":
             subject_encoder=snakemake.input.subject_encoder,
             clip=snakemake.input.clip,
             segmenter=snakemake.input.segmenter,
+            detector=snakemake.input.detector or None,
             out=snakemake.output.accepted,
             thresholds={name: snakemake.params[name] for name in THRESHOLDS},
             batch=snakemake.params.batch,

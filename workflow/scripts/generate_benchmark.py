@@ -15,6 +15,7 @@ if __name__ == "__main__":
             toffeenet=snakemake.input.toffeenet,
             subject_encoder=snakemake.input.subject_encoder,
             segmenter=snakemake.input.segmenter,
+            detector=snakemake.input.detector or None,
             out=snakemake.output.images,
             resolution=snakemake.params.resolution,
             prompts=snakemake.params.prompts,

@@ -14,6 +14,7 @@ if __name__ == "__main__":
             refiner=snakemake.input.refiner,
             subject_encoder=snakemake.input.subject_encoder,
             segmenter=snakemake.input.segmenter,
+            detector=snakemake.input.detector or None,
             out=snakemake.output.images,
             resolution=snakemake.params.resolution,
             subjects=snakemake.params.subjects,

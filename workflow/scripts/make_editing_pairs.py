@@ -14,6 +14,7 @@ if __name__ == "__main__":
             controlnet_depth=snakemake.input.controlnet_depth,
             depth_estimator=snakemake.input.depth_estimator,
             segmenter=snakemake.input.segmenter,
+            detector=snakemake.input.detector or None,
             out=snakemake.output.pairs,
             resolution=snakemake.params.resolution,
             subjects=snakemake.params.subjects,

@@ -12,6 +12,7 @@ if __name__ == "__main__":
             controlnet_depth=snakemake.input.controlnet_depth,
             depth_estimator=snakemake.input.depth_estimator,
             segmenter=snakemake.input.segmenter,
+            detector=snakemake.input.detector or None,
             out=snakemake.output.images,
             resolution=snakemake.params.resolution,
             edit_strength=snakemake.params.edit_strength,

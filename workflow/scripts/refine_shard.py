@@ -13,6 +13,7 @@ if __name__ == "__main__":
             text_to_image=snakemake.input.text_to_image,
             subject_encoder=snakemake.input.subject_encoder,
             segmenter=snakemake.input.segmenter,
+            detector=snakemake.input.detector or None,
             out=snakemake.output.images,
             resolution=snakemake.params.resolution,
             matching=snakemake.params.matching,

@@ -10,6 +10,7 @@ if __name__ == "__main__":
             metric_dino=snakemake.input.metric_dino,
             metric_clip=snakemake.input.metric_clip,
             segmenter=snakemake.input.segmenter,
+            detector=snakemake.input.detector or None,
             out=snakemake.output.scores,
             batch=snakemake.params.batch,
         )

@@ -14,6 +14,7 @@ if __name__ == "__main__":
             subject_encoder=snakemake.input.subject_encoder,
             clip=snakemake.input.clip,
             segmenter=snakemake.input.segmenter,
+            detector=snakemake.input.detector or None,
             out=snakemake.output.shard,
             resolution=snakemake.params.resolution,
             batch=snakemake.params.batch,

@@ -14,4 +14,9 @@ if __name__ == "__main__":
             source=snakemake.params.source,
             resolution=snakemake.params.resolution,
             encoders=snakemake.params.encoders,
+            gate={
+                "dino": snakemake.params.oracle_dino,
+                "clip_i": snakemake.params.oracle_clip_i,
+                "tolerance": snakemake.params.oracle_tolerance,
+            },
         )

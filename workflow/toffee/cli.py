@@ -1,4 +1,4 @@
-"""The command `toffee`: audit a results folder, and trace a file or a number to its sources."""
+"""The command `toffee`: plan a run, audit a results folder, trace a file or a number."""
 
 import argparse
 import json
@@ -34,6 +34,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="toffee", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    plan = commands.add_parser(
+        "plan",
+        help="what a run will take: jobs, GPU hours, bytes to download and to store",
+        description="Nothing is run. Exit code 1 where the disk or config `budget` is too small.",
+    )
+    plan.add_argument("targets", nargs="*", metavar="TARGET", help="of Snakemake, behind --")
+    plan.add_argument("--configfile", nargs="+", default=[], metavar="FILE", help="as Snakemake's")
+    plan.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="as Snakemake's")
+    plan.add_argument("--profile", metavar="NAME", help="as Snakemake's")
+    plan.add_argument(
+        "--bench", type=Path, metavar="FILE", help="of make bench; default: the newest"
+    )
+    plan.add_argument("--json", action="store_true", help="as JSON, every rule")
+    plan.set_defaults(run=_plan)
+
     audit = commands.add_parser(
         "audit",
         help="check the files of a results folder against the records of the jobs",
@@ -67,6 +82,29 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--json", action="store_true", help="as JSON, whole")
     trace.set_defaults(run=_trace)
     return parser
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from toffee.plan.report import plan_run
+    from toffee.plan.table import refusals, table
+
+    project = Path.cwd()
+    if not (project / "Snakefile").is_file():
+        raise ToffeeError(f"{project}: no Snakefile, expected the folder of the workflow")
+    arguments = [f"--profile={options.profile}"] if options.profile else []
+    for name in ("configfile", "config"):
+        given = getattr(options, name)
+        arguments += [f"--{name}", *given] if given else []
+    plan, config = plan_run([*arguments, "--", *options.targets], project, options.bench)
+    if options.json:
+        _say(json.dumps(plan.content(), indent=1, ensure_ascii=False))
+    else:
+        for line in table(plan):
+            _say(line)
+    lines = refusals(plan, config)
+    if lines:
+        raise ToffeeError("; ".join(lines))
+    return 0
 
 
 def _audit(options: argparse.Namespace) -> int:

@@ -1,5 +1,7 @@
 """Diffusion on latents: the autoencoder's codes, the training loss, sampling with guidance."""
 
+import inspect
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,6 +11,9 @@ from diffusers import AutoModel, DDIMScheduler
 
 from toffee.device import device
 from toffee.errors import ToffeeError
+
+PREDICTIONS = ("v_prediction", "epsilon")
+"""What a model may predict of a noised latent: velocity or noise."""
 
 
 class Autoencoder:
@@ -50,8 +55,31 @@ class Autoencoder:
 
 
 def load_scheduler(folder: Path) -> DDIMScheduler:
-    """The noise schedule of a text-to-image folder, sampled by deterministic DDIM."""
-    return DDIMScheduler.from_pretrained(folder)
+    """The noise schedule of a text-to-image folder, sampled by deterministic DDIM.
+
+    The hub's folders often name another sampler (PNDM for Stable Diffusion) of the same schedule.
+    Where such a config is silent, latents are not clipped: PNDM never does, and diffusers'
+    StableDiffusionPipeline sees to it.
+
+    Raises:
+        ToffeeError: the config is missing, has no betas (flow matching), or the model predicts
+            neither noise nor velocity.
+    """
+    path = Path(folder) / "scheduler_config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        schedule = config["beta_schedule"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ToffeeError(f"{path}: expected a scheduler config with beta_schedule") from error
+    kind = config.get("prediction_type", "epsilon")
+    if kind not in PREDICTIONS:
+        raise ToffeeError(f"{path}: prediction_type {kind!r}; expected {' or '.join(PREDICTIONS)}")
+    known = inspect.signature(DDIMScheduler.__init__).parameters
+    given = {name: value for name, value in config.items() if name in known}
+    try:
+        return DDIMScheduler(**{"clip_sample": False} | given)
+    except NotImplementedError as error:
+        raise ToffeeError(f"{path}: beta_schedule {schedule!r} is none that DDIM has") from error
 
 
 def draw_times(count: int, scheduler: DDIMScheduler, generator: torch.Generator) -> torch.Tensor:

@@ -119,6 +119,21 @@ def replace(source: Path, target: Path) -> None:
         os.replace(source, target)
 
 
+def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
+    """Give a file a second name (a hard link), or copy it where the file system has no such thing.
+
+    Nobody may write into either of them afterwards; to replace one, by its name, is fine.
+    """
+    # The file itself and not a link to it, which may point elsewhere one day.
+    source = Path(source).resolve()
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if is_disk_full(error) or not source.is_file():
+            raise
+        shutil.copyfile(source, target)
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     with atomic_path(path) as temporary:

@@ -7,6 +7,9 @@ A finished file has this layout:
     /sha256/<name>      [total] 64 hexadecimal digits, SHA-256 of those bytes, empty for none
     /columns/<name>     [total] UTF-8 text, int64 or float64
 
+The schema's version is that of this layout. Which images and columns there are is the writer's
+choice, which the file itself tells; a reader that lacks one says so.
+
 While it is written, the rows collect in a journal, `<path>.partial`: an append-only file of
 batches, each with its own SHA-256. HDF5 itself is no place for that, since a process that is killed
 in the middle of a flush can leave a file that no longer opens. A batch counts as done once its

@@ -198,11 +198,19 @@ def train_toffeenet(
                 "kinds": kinds,
                 "pairs": len(pairs),
             }
-            with atomic_path(out) as target:
-                target.mkdir()
-                unet.save_config(target)
-                save_file(unet.state_dict(), target / WEIGHTS, metadata={"format": "pt"})
-                (target / CONFIG).write_text(json.dumps(model, indent=2) + "\n")
+            save_toffeenet(out, unet, model)
+
+
+def save_toffeenet(out: str | Path, unet: UNet2DConditionModel, model: dict) -> None:
+    """Write a model's folder.
+
+    model: what `ToffeeNet` has to know of it besides the UNet's configuration.
+    """
+    with atomic_path(out) as target:
+        target.mkdir()
+        unet.save_config(target)
+        save_file(unet.state_dict(), target / WEIGHTS, metadata={"format": "pt"})
+        (target / CONFIG).write_text(json.dumps(model, indent=2) + "\n")
 
 
 def encode_pairs(

@@ -214,17 +214,28 @@ HUB = {"repo": "a/b", "revision": "0" * 40, "licence": "mit", "files": ["model.s
         ({"zoo": "../x"}, "zoo: expected text to match pattern"),
         (HUB | {"files": ["model.bin"]}, "a relative pattern that ends in .json, .txt, .safetens"),
         (HUB | {"files": ["../model.safetensors"]}, "a relative pattern"),
-        (HUB | {"revision": "main"}, "revision: expected text to match pattern"),
+        (HUB | {"revision": "../main"}, "revision: expected text to match pattern"),
+        (HUB | {"revision": 1234567}, "revision: expected a revision in quotes"),
+        (HUB | {"mirrors": [{"repo": "mirror"}]}, "mirrors.0.repo: expected text to match pattern"),
         (HUB | {"tag": "x"}, "unknown config key tiny.text_to_image.tag"),
     ],
 )
-def test_a_source_that_is_not_pinned_or_not_safe_is_refused(tmp_path, entry, line):
+def test_a_source_that_is_not_safe_is_refused(tmp_path, entry, line):
     path = tmp_path / "models.yaml"
     path.write_text(yaml.safe_dump({"tiny": {"text_to_image": entry}}))
     with pytest.raises(ToffeeError) as raised:
         load_catalogue(path, "tiny")
     assert line in str(raised.value)
     assert str(path) in str(raised.value)
+
+
+def test_a_revision_may_be_left_out_or_name_a_branch(tmp_path):
+    sets = read("models.yaml")
+    for revision in (None, "main", "refs/pr/15", "938454a"):
+        sets["small"]["depth"]["revision"] = revision
+        path = tmp_path / "models.yaml"
+        path.write_text(yaml.safe_dump(sets))
+        assert load_catalogue(path, "small")["depth"].revision == revision
 
 
 def test_every_role_needs_a_source(tmp_path):

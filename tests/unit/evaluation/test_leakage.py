@@ -64,7 +64,7 @@ def folders(tmp_path):
 
 def test_a_leaked_subject_is_as_near_as_its_own_photos(folders, monkeypatch):
     monkeypatch.setattr(module, "Metrics", Colours)
-    monkeypatch.setattr(module, "load_segmenter", lambda _: segment)
+    monkeypatch.setattr(module, "load_segmenter", lambda *_: segment)
     out = folders / "leakage.csv"
     score_leakage(
         benchmark=folders / "benchmark",

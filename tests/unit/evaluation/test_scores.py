@@ -188,7 +188,7 @@ def test_benchmark_means_over_all_photos_and_oracle_leaves_itself_out(metrics, b
 
 
 def test_features_of_photos_survive_their_file(encoders, metrics, benchmark, tmp_path, monkeypatch):
-    monkeypatch.setattr(score_dreambench, "load_segmenter", lambda folder: segment)
+    monkeypatch.setattr(score_dreambench, "load_segmenter", lambda *_: segment)
     references = tmp_path / "references.yaml"
     references.write_text('"*": 00.png\n')
     out, features = tmp_path / "oracle.parquet", tmp_path / "photos.safetensors"

@@ -1,4 +1,7 @@
-"""Base models arrive whole, checked and in safe formats, or not at all."""
+"""Base models arrive whole, checked and in safe formats, or not at all: those of the zoo.
+
+Those of a hub: tests/hub.
+"""
 
 import errno
 import json
@@ -6,7 +9,6 @@ import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -27,8 +29,8 @@ def zoo(tmp_path):
     return root
 
 
-def fetch(zoo, out):
-    download_model(role="clip", source={"zoo": "clip"}, zoo=zoo, out=out)
+def fetch(zoo, out, part="clip"):
+    download_model(role=part, source={"zoo": part}, zoo=zoo, lock=None, out=out)
 
 
 def left_over(folder):
@@ -122,86 +124,6 @@ def test_a_disk_that_fills_up_leaves_nothing(zoo, tmp_path, monkeypatch):
     assert left_over(tmp_path) == []
 
 
-class Hub:
-    """A hub with one repository, in place of `huggingface_hub`'s two calls."""
-
-    def __init__(self, files):
-        self.files = files
-        self.asked = None
-
-    def model_info(self, repo, revision, files_metadata):
-        self.asked = (repo, revision)
-        return SimpleNamespace(
-            sha="f" * 40,
-            siblings=[
-                SimpleNamespace(
-                    rfilename=name,
-                    size=len(content),
-                    lfs=SimpleNamespace(sha256=digest) if digest else None,
-                )
-                for name, (content, digest) in self.files.items()
-            ],
-        )
-
-    def snapshot_download(self, repo, revision, allow_patterns, local_dir):
-        for name in allow_patterns:
-            path = Path(local_dir, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self.files[name][0])
-        (Path(local_dir) / ".cache").mkdir()
-        (Path(local_dir) / ".cache" / "lock").touch()
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    import huggingface_hub
-
-    path = tmp_path / "w"
-    path.write_bytes(WEIGHTS)
-    hub = Hub(
-        {
-            "clip/config.json": (b"{}", None),
-            "clip/model.safetensors": (WEIGHTS, file_digest(path)),
-            "clip/pytorch_model.bin": (b"pickle", None),
-            "README.md": (b"#", None),
-        }
-    )
-    path.unlink()
-    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: hub)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", hub.snapshot_download)
-    return hub
-
-
-SOURCE = {
-    "repo": "someone/clip",
-    "revision": "f" * 40,
-    "licence": "mit",
-    "files": ["config.json", "*.safetensors"],
-    "subfolder": "clip",
-}
-
-
-def test_the_hub_gives_the_same_layout(hub, tmp_path):
-    download_model(role="clip", source=SOURCE, zoo="unused", out=tmp_path / "clip")
-    assert sorted(os.listdir(tmp_path / "clip")) == ["config.json", "model.safetensors"]
-    assert hub.asked == ("someone/clip", "f" * 40)
-    assert left_over(tmp_path) == ["clip"]
-
-
-def test_bytes_that_the_hub_did_not_promise_are_refused(hub, tmp_path):
-    content, digest = hub.files["clip/model.safetensors"]
-    hub.files["clip/model.safetensors"] = (content + b"x", digest)
-    with pytest.raises(ToffeeError, match=f"model.safetensors has SHA-256 .*, expected {digest}"):
-        download_model(role="clip", source=SOURCE, zoo="unused", out=tmp_path / "clip")
-    assert left_over(tmp_path) == []
-
-
-def test_a_commit_without_safetensors_is_one_line(hub, tmp_path):
-    del hub.files["clip/model.safetensors"]
-    with pytest.raises(ToffeeError, match="someone/clip at f* holds no safetensors file"):
-        download_model(role="clip", source=SOURCE, zoo="unused", out=tmp_path / "clip")
-
-
 def test_the_shipped_zoo_fits_its_manifest(tmp_path):
     root = Path(__file__).resolve().parents[3] / "workflow" / "zoo"
     parts = json.loads((root / "manifest.json").read_text())["parts"]
@@ -211,4 +133,4 @@ def test_the_shipped_zoo_fits_its_manifest(tmp_path):
     assert sum(path.stat().st_size for path in present) <= 25 * 2**20
     for part, record in parts.items():
         assert {"command", "seed", "steps", "seconds", "losses"} <= record.keys(), part
-        download_model(role=part, source={"zoo": part}, zoo=root, out=tmp_path / part)
+        fetch(root, tmp_path / part, part)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
 
 from toffee.models.unet import (
@@ -18,9 +19,11 @@ from toffee.models.unet import (
 TOKENS, WIDTH = 64, 24
 
 
-@pytest.fixture(scope="module")
-def base(random_zoo):
-    return load_unet(random_zoo / "text_to_image" / "unet")
+@pytest.fixture(scope="module", params=["zoo", "sd15", "sd21"])
+def base(request, random_zoo, stable_diffusions):
+    """The zoo's UNet, and those of Stable Diffusion: heads in a list, linear projections."""
+    folder = stable_diffusions.get(request.param, random_zoo / "text_to_image")
+    return load_unet(folder / "unet")
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +123,22 @@ def test_subject_attention_starts_as_the_generators(base, given):
 def decoupled(unet) -> dict[str, IPAdapterAttnProcessor2_0]:
     processors = unet.attn_processors.items()
     return {name: p for name, p in processors if isinstance(p, IPAdapterAttnProcessor2_0)}
+
+
+def test_the_papers_backbone_has_its_published_size():
+    """Stable Diffusion 2.1 on the meta device: 865.9 million parameters, its autoencoder 83.7."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            attention_head_dim=[5, 10, 20, 20], cross_attention_dim=1024, use_linear_projection=True
+        )
+        autoencoder = AutoencoderKL(
+            down_block_types=["DownEncoderBlock2D"] * 4,
+            up_block_types=["UpDecoderBlock2D"] * 4,
+            block_out_channels=[128, 256, 512, 512],
+            layers_per_block=2,
+        )
+        wide = widen_unet(unet, 64 + 1024, 1024)  # depth of 8 x 8 pixels, DINOv2-large's tokens
+    millions = [sum(p.numel() for p in m.parameters()) / 1e6 for m in (unet, autoencoder, wide)]
+    assert millions[:2] == pytest.approx([865.9, 83.7], abs=0.1)
+    entry, projection = 9 * (64 + 1024) * 320, 1024 * 1025
+    assert millions[2] - millions[0] == pytest.approx((entry + projection) / 1e6)

@@ -10,7 +10,9 @@ import pytest
 
 from toffee.audit.rerun import as_snakemake
 from toffee.errors import ToffeeError
+from toffee.files import link_or_copy
 from toffee.job import job
+from toffee.provenance import digests
 from toffee.provenance.digests import describe, describe_input, sha256_of
 from toffee.provenance.record import PROJECT, seal
 from toffee.provenance.results import Results
@@ -108,6 +110,38 @@ def test_what_did_not_change_is_not_read_again(here, monkeypatch):
     assert read == []
     Path(MODEL, "weights.safetensors").write_text("another")
     assert describe_input(MODEL, ROOT)["sha256"] != known and len(read) == 1
+
+
+def link(inputs, outputs, change=""):
+    """A job that gives its input a second name inside of a folder, and may change it then."""
+    names = {"rule": "export_dataset", "input": inputs, "output": outputs, "params": {}}
+    rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/export_dataset.log"}
+    with job(as_snakemake(names | rest, {"scale": "tiny"})):
+        Path(outputs["hub"]).mkdir(parents=True)
+        (second,) = (Path(outputs["hub"], Path(path).name) for path in inputs.values())
+        link_or_copy(next(iter(inputs.values())), second)
+        if change:
+            second.write_text(change)
+
+
+def test_an_input_under_a_second_name_is_not_read_again(here, monkeypatch):
+    do("filter_dataset", {}, {"index": INDEX})
+    read = []
+    true = digests.file_digest
+    monkeypatch.setattr(digests, "file_digest", lambda path: read.append(path) or true(path))
+    hub = f"{ROOT}/dataset/hub"
+    link({"index": INDEX}, {"hub": hub})
+    assert not [path for path in read if str(path).startswith(hub)]
+    made = record_of(hub)["outputs"][hub]
+    assert made["files"]["index.parquet"]["sha256"] == true(INDEX)
+    assert made == describe(hub)  # which reads every byte
+
+
+def test_an_input_that_changed_under_its_second_name_is_read(here):
+    do("filter_dataset", {}, {"index": INDEX})
+    hub = f"{ROOT}/dataset/hub"
+    link({"index": INDEX}, {"hub": hub}, change="other content")
+    assert record_of(hub)["outputs"][hub] == describe(hub)
 
 
 def test_a_foreign_folder_is_read_once(here, monkeypatch):

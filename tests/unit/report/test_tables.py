@@ -118,6 +118,7 @@ def dreambench(tmp_path) -> dict:
     return {
         "scores": [by_policy(write_scores(tmp_path / "s.parquet", means))],
         "oracle": by_policy(write_scores(tmp_path / "o.parquet", photos)),
+        "gate": {"dino": None, "clip_i": None, "tolerance": 0.01},
         "encoders": "zoo/a, zoo/b",
         "resolution": 64,
     }
@@ -149,6 +150,25 @@ def test_dreambench_stands_beside_the_published_rows(dreambench, out):
     assert printed["setting"].str.contains("arXiv").all()
     text = out["markdown_out"].read_text()
     assert "| text_only | all photos |" in text and "Metric encoders: zoo/a, zoo/b" in text
+
+
+def test_dreambench_tells_of_the_gate_where_there_was_one(dreambench, out):
+    def text():
+        published = PUBLISHED / "dreambench.csv"
+        tabulate_dreambench(**dreambench, published=published, **out, source="real")
+        return out["markdown_out"].read_text()
+
+    assert "The gate" not in text()
+    rows = read(out["csv_out"]).loc[("oracle", "dino")]
+    measured = rows[rows["setting"].str.startswith("all photos")]["value"].item()
+    dreambench["gate"]["dino"] = round(measured + 0.009, 3)
+    told = f"score `dino` {measured:.3f} (published {measured + 0.009:.3f}), and may be 0.01 off."
+    assert told in " ".join(text().split())
+    out["csv_out"].unlink()
+    dreambench["gate"]["dino"] = 0.7
+    with pytest.raises(ToffeeError, match="where 0.7000 was published, more than 0.01 off"):
+        text()
+    assert not out["csv_out"].exists()
 
 
 def test_a_baseline_of_some_subjects_is_compared_on_those(dreambench, tmp_path, out):

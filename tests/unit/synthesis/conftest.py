@@ -14,6 +14,7 @@ from toffee.synthesis.plan import plan_shard
 
 IMAGES = {"input": "jpeg", "target": "jpeg", "mask": "mask", "subject": "png"}
 COLUMNS = {"sample_id": "str", "subject": "str", "kind": "str", "prompt": "str"}
+COLUMNS |= {"subject_licence": "str", "donor_licence": "str", "seed_edits": "int"}
 COLUMNS |= dict.fromkeys(SCORES, "float")
 
 LIMITS = {
@@ -55,6 +56,9 @@ def write_shard(path: Path, rows: Sequence[dict], first: int = 0) -> Path:
             "sample_id": f"{number:016x}",
             "subject": f"s{number % 5}",
             "prompt": f"p{number}",
+            "subject_licence": "apache-2.0",
+            "donor_licence": "apache-2.0",
+            "seed_edits": 2**62 + number,
         }
         values |= {"kind": "generation"} | dict.fromkeys(SCORES, 0.5) | row
         for name in COLUMNS:

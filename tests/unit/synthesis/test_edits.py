@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from toffee.data.images import read_image, to_arrays
-from toffee.models.segmenter import Segmenter
+from toffee.models.semantic_segmenter import SemanticSegmenter
 from toffee.storage import Shard, ShardWriter
 from toffee.synthesis.edits import edit_mask, make_edits
 from toffee.synthesis.plan import read_plan
@@ -62,7 +62,7 @@ def files(small_world, random_zoo, tmp_path_factory):
         "depth_estimator": random_zoo / "depth",
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Segmenter, "segment", lambda self, images, words: disc(images))
+        patch.setattr(SemanticSegmenter, "segment", lambda self, images, words: disc(images))
         make_edits(
             plan=plan,
             refined=root / "refined" / "00000.h5",

@@ -31,9 +31,31 @@ def test_subjects_and_donors_can_be_found(folders: dict[str, Path], tmp_path: Pa
     for one in subjects:
         assert (folders["subjects"] / one.image).is_file() and one.caption
         assert (folders["subjects"] / one.mask).is_file()
-        for frame in donors[one.class_word]:
+        assert one.licence == "unknown"
+        for frame, licence in donors[one.class_word]:
             assert (folders["multiview"] / frame).is_file()
-            assert frame.startswith(f"{one.class_word}/")
+            assert frame.startswith(f"{one.class_word}/") and licence == "unknown"
+
+
+def test_licences_of_pictures_and_sequences_are_listed(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    metadata = folders["subjects"] / "metadata.csv"
+    head, first, *rest = metadata.read_text().splitlines()
+    metadata.write_text("\n".join([f"{head},licence", f"{first},CC-BY-4.0 ", *rest]) + "\n")
+    sequence = sorted((folders["multiview"] / "ball").iterdir())[0].name
+    table = folders["multiview"] / "licences.csv"
+    table.write_text(f"class_word,sequence,licence\nball,{sequence},MIT\n")
+    listed = write_list(tmp_path, **folders)
+    assert [one.licence for one in read_subjects(listed["subjects"])] == [
+        "cc-by-4.0",
+        *["unknown"] * 3,
+    ]
+    for frame, licence in read_donors(listed["donors"])["ball"]:
+        assert licence == ("mit" if frame.startswith(f"ball/{sequence}/") else "unknown")
+    table.write_text("class_word,sequence\n")
+    with pytest.raises(ToffeeError, match=r"licences.csv: column licence is missing, expected cl"):
+        write_list(tmp_path, **folders)
 
 
 def test_an_unreadable_picture_is_set_aside(folders: dict[str, Path], tmp_path: Path) -> None:

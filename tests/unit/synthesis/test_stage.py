@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from toffee.data.images import read_image, read_mask, to_arrays
+from toffee.seeds import noise
 from toffee.storage import Shard
 from toffee.synthesis import initial
-from toffee.synthesis.plan import read_plan
+from toffee.synthesis.plan import STAGES, read_plan
 from toffee.synthesis.stage import draw_stage, identity, sample_noise, subject_masks
 
 from .conftest import write_plan
@@ -116,6 +117,16 @@ def test_noise_is_the_samples_own(plan):
         assert not (other == whole).flatten(1).all(1).any()
 
 
+def test_a_sample_can_be_drawn_again_from_the_seeds_in_its_row(plan):
+    rows = read_plan(plan)
+    seeds = set()
+    for stage in STAGES:
+        own = noise(rows[f"seed_{stage}"], (4, 2, 2))
+        assert torch.equal(own, sample_noise(rows, stage, 0, (4, 2, 2)))
+        seeds |= set(rows[f"seed_{stage}"])
+    assert len(seeds) == len(STAGES) * len(rows)
+
+
 def test_identity_changes_with_models_settings_and_rows_only(plan, tmp_path):
     rows, model = read_plan(plan), tmp_path / "model"
     (model / "unet").mkdir(parents=True)
@@ -144,7 +155,8 @@ def test_the_sources_own_masks_come_before_the_segmenters(plan, small_world):
     images = torch.stack([read_image(root / name, 64) for name in rows["image"]])
 
     class Everything:
-        def segment(self, images, words):
+        def segment(self, asked, words):
+            assert torch.equal(asked, images[1:]) and words == [rows["class_word"][1]]
             return torch.ones(len(words), 64, 64, dtype=torch.bool)
 
     masks = subject_masks(rows, root, images, Everything())

@@ -7,8 +7,11 @@ from typing import Any
 
 from toffee.audit.dag import Job, planned_jobs
 from toffee.audit.findings import Finding
+from toffee.config.models import HubFiles
 from toffee.errors import ToffeeError
 from toffee.models.download import manifest_files
+from toffee.models.hub import asked
+from toffee.models.lock import SourceLock
 from toffee.provenance.code import code_digest, module_digests
 from toffee.provenance.digests import describe
 from toffee.provenance.record import files_of
@@ -166,7 +169,9 @@ def _downloads(results: Results) -> Iterator[Finding]:
         if record.rule != DOWNLOAD:
             continue
         source: dict[str, Any] = record.params.get("source") or {}
-        declared = dict(record.params.get("digests") or source.get("digests") or {})
+        declared = dict(record.params.get("digests") or {})
+        if "repo" in source:
+            declared = _locked(results, record)
         if "zoo" in source:
             yield from _against_zoo(results, name, record, declared)
         for path, made in record.outputs.items():
@@ -176,8 +181,20 @@ def _downloads(results: Results) -> Iterator[Finding]:
                 if file in declared and declared[file] != one.sha256:
                     expected = f"the declared SHA-256 {declared[file][:16]}…"
                     yield Finding(TIER, f"{path}/{file}", expected, f"{one.sha256[:16]}…")
-                elif file not in declared and "zoo" in source:
+                elif file not in declared:
                     yield Finding(TIER, f"{path}/{file}", "a declared SHA-256", "none declared")
+
+
+def _locked(results: Results, record: Record) -> dict[str, str]:
+    """What the checkout's lock has for a model of a hub: SHA-256 by path inside the model."""
+    source = HubFiles.model_validate(record.params["source"])
+    lock = SourceLock(results.place(str(record.params["lock"])), source.repo, source.revision)
+    prefix = f"{source.subfolder}/" if source.subfolder else ""
+    return {
+        name.removeprefix(prefix): entry.sha256
+        for name, entry in lock.files(lock.key or "").items()
+        if asked(name, source)
+    }
 
 
 def _against_zoo(

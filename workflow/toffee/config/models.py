@@ -1,5 +1,6 @@
 """The catalogue of base models: for each set (a scale's choice) the source of each role."""
 
+import re
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -34,6 +35,12 @@ def _check_pattern(pattern: object) -> object:
     return pattern
 
 
+def _check_text(revision: object) -> object:
+    if isinstance(revision, int | float):
+        raise ValueError("expected a revision in quotes: YAML reads this one as a number")
+    return revision
+
+
 FilePattern = Annotated[str, BeforeValidator(_check_pattern)]
 
 
@@ -45,26 +52,51 @@ class ZooSource(Section):
     )
 
 
-class HubSource(Section):
-    """A model on the Hugging Face hub, at one commit."""
+Repo = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+Revision = Annotated[str, BeforeValidator(_check_text), Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$")]
 
-    repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = Field(
-        description="repository on the hub (owner/name)"
+DEFAULT_REVISION = "main"
+"""The branch that the hub gives where none is asked for."""
+
+COMMIT = re.compile(r"^[0-9a-f]{40}$")
+"""A revision that can never mean anything else."""
+
+
+class Mirror(Section):
+    """Another repository that is said to hold the same files."""
+
+    repo: Repo = Field(description="repository on the hub (owner/name)")
+    revision: Revision | None = Field(
+        default=None, description="commit, branch or tag; the default branch if left out"
     )
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{7,40}$")] = Field(
-        description="commit of the repository (hexadecimal digits)"
+
+
+class HubFiles(Section):
+    """Files on the Hugging Face hub: what a download depends on."""
+
+    repo: Repo = Field(description="repository on the hub (owner/name)")
+    revision: Revision | None = Field(
+        default=None,
+        description="commit (40 hexadecimal digits); a branch, a tag or the beginning of a commit "
+        "is looked up once and then locked, as is the default branch if it is left out",
     )
-    licence: str = Field(description="licence as the hub prints it (identifier)")
     files: list[FilePattern] = Field(
         description="patterns of the files to fetch (json, txt and safetensors only)", min_length=1
     )
     subfolder: str | None = Field(
         default=None, description="folder of the repository that holds the model, if not its root"
     )
-    note: str | None = Field(default=None, description="what a user should know before using it")
-    digests: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
-        default_factory=dict, description="SHA-256 of files that are known, by path"
+    mirrors: list[Mirror] = Field(
+        default_factory=list,
+        description="where the same files are, tried in this order once the repository is gone",
     )
+
+
+class HubSource(HubFiles):
+    """A model on the Hugging Face hub, with what its user should know."""
+
+    licence: str = Field(description="licence as the hub prints it (identifier)")
+    note: str | None = Field(default=None, description="what a user should know before using it")
 
 
 Source = ZooSource | HubSource

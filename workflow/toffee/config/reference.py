@@ -30,7 +30,8 @@ reruns the rules that take it and what follows from them, and nothing else.
 | file | holds |
 |---|---|
 | `config.yaml`, `small.yaml`, `paper.yaml` | the three scales |
-| `models.yaml` | sources of the base models: set → role → zoo folder or hub commit |
+| `models.yaml` | sources of the base models: set → role → zoo folder or hub repository |
+| `models.lock.yaml` | SHA-256 of every file that came from a hub, see below |
 | `prompts/*.yaml` | contexts, colours, textures and styles that the prompts are made of |
 | `prompts/classes*.txt` | class words of the subjects that the base model draws |
 | `prompts/dreambench.txt` | DreamBench's prompts as published, see below |
@@ -50,6 +51,27 @@ file's section of another kind is overwritten, a key of that kind is taken away 
 
 `variants` names further models: each is `toffeenet` with the keys that it changes, trained on the
 same data by the same rule, and a row of the table of what it changes: a new line is a new row.
+
+**Models of a hub.** A source of `models.yaml` has `repo`, `revision`, `licence`, `files`
+(patterns; only json, txt and safetensors are ever taken), and where it needs them `subfolder`,
+`mirrors`, `note`.
+- The first download writes each file's SHA-256 and size to `models.lock.yaml` (`models.lock`);
+  commit it. From then on other bytes are refused with a line that names the file, the digest
+  found and the one expected; the lock itself reruns nothing, another `revision` reruns that role
+  alone, and so does an edited list of files or mirrors.
+- A `revision` is a commit of 40 digits. A branch, a tag or a short commit (in quotes if it looks
+  like a number), or none at all, is looked up once and locked with a warning; the branch may then
+  move.
+- `mirrors` are asked, in their order, only where the repository or its commit is gone, and must
+  hold exactly the locked bytes. With nothing locked yet a mirror is accepted and locked, and a
+  warning says that nothing could be compared: so it is today for SD 2.1-base on a machine that
+  never had it.
+- A gated repository stops with the page where its licence is accepted; no mirror is asked for it.
+  Set `HF_TOKEN` then. `HF_ENDPOINT` names another hub, `HF_HOME` the place of its cache and
+  token. What the cache has is copied, not fetched; with `HF_HUB_OFFLINE=1` it has to have all of
+  a model.
+- A killed download goes on where it was, from `results/<scale>/models/<role>.partial`. Cut
+  connections and a busy hub (429, 503) are tried again.
 
 Numbers are this project's choices unless a comment in the file says that they are the paper's. "="
 stands for the value of the tiny scale. This page and `workflow/schemas/config.schema.json` are

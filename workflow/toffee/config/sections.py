@@ -34,6 +34,25 @@ class Models(Section):
         description="folder of models that are fetched from disk, with manifest.json (path, "
         "relative to the repository)"
     )
+    lock: Path = Field(
+        description="YAML file of the SHA-256 of every file that came from a hub, written by the "
+        "first download (path, relative to the repository)"
+    )
+
+
+class DreamBenchDownload(Section):
+    """Where DreamBench is downloaded from, where `data.real.benchmark` is of that kind."""
+
+    url: Annotated[str, Field(pattern=r"^(https?|ssh|git|file)://\S+$")] = Field(
+        description="git repository of the dataset, or a mirror of it (URL)"
+    )
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] = Field(
+        description="commit (git id, 40 hexadecimal digits); it is a digest of all files"
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        description="SHA-256 of the list of the files' SHA-256 that a download writes, compared on "
+        "top of the commit; null compares the commit alone"
+    )
 
 
 class Data(Section):
@@ -69,6 +88,7 @@ class Data(Section):
         "relative to the repository)"
     )
     real: Real = Field(description="sources of real photographs")
+    dreambench: DreamBenchDownload = Field(description="download of the real benchmark")
 
     @model_validator(mode="after")
     def _source_is_told(self) -> "Data":
@@ -220,6 +240,16 @@ class Filter(Section):
         return self
 
 
+class Export(Section):
+    """What leaves the project in `dataset/hub/`."""
+
+    licences: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        description="licences that may be shared (identifiers, e.g. apache-2.0): a pair is "
+        "exported where all of its licences are among them, and an unknown one never is; null "
+        "exports everything"
+    )
+
+
 class ToffeeNet(Section):
     """ToffeeNet: one model for subject-driven generation and editing."""
 
@@ -317,6 +347,22 @@ class DreamBooth(Section):
         return self
 
 
+class Oracle(Section):
+    """What real photos of the benchmark have to score against each other: the gate before any
+    comparison."""
+
+    dino: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="published mean for the metric DINO (cosine); null where photos or encoder are "
+        "not the published ones"
+    )
+    clip_i: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="published mean for the metric CLIP (cosine); null as above"
+    )
+    tolerance: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="how far off a measured mean may be before nothing is compared (cosine)"
+    )
+
+
 class Evaluation(Section):
     """How much is generated and scored."""
 
@@ -354,6 +400,7 @@ class Evaluation(Section):
     dataset_pairs: Count = Field(
         description="accepted and as many rejected pairs that the yardsticks score (pairs)"
     )
+    oracle: Oracle = Field(description="what the benchmark's real photos have to score")
 
     @model_validator(mode="after")
     def _parts_fit_the_whole(self) -> "Evaluation":
@@ -374,6 +421,34 @@ class Report(Section):
     )
 
 
+class Plan(Section):
+    """What `toffee plan` reckons with where nothing was measured or counted; no result depends on
+    it."""
+
+    sustained_tflops: Annotated[float, Field(gt=0)] = Field(
+        description="speed of the device that GPU hours are reckoned with, an assumption until "
+        "`make bench` has measured it (TFLOP/s)"
+    )
+    frames: Count | None = Field(
+        description="frames of the multi-view sequences for training, where the real source has "
+        "not been imported and data.sequences is no number; none: they are counted (images)"
+    )
+
+
+class Budget(Section):
+    """What `toffee plan` refuses to go beyond; none is no limit, and no result depends on it."""
+
+    gpu_hours: Annotated[float, Field(ge=0)] | None = Field(
+        description="most GPU hours of a run (hours)"
+    )
+    storage_gib: Annotated[float, Field(ge=0)] | None = Field(
+        description="most room that a run may take, trainings' own data included (GiB)"
+    )
+    download_gib: Annotated[float, Field(ge=0)] | None = Field(
+        description="most that a run may download (GiB)"
+    )
+
+
 class Config(Section):
     """Configuration of one run of the workflow."""
 
@@ -390,6 +465,7 @@ class Config(Section):
     view_generator: ViewGenerator = Field(description="training and use of the View Generator")
     synthesis: Synthesis = Field(description="the dataset of pairs")
     filter: Filter = Field(description="thresholds between candidates and the dataset")
+    export: Export = Field(description="what of the dataset may leave the project")
     toffeenet: ToffeeNet = Field(description="training and use of ToffeeNet")
     variants: dict[VariantName, Variant] = Field(
         description="models that differ from `toffeenet` in the keys named here, and their rows: "
@@ -399,6 +475,8 @@ class Config(Section):
     dreambooth: DreamBooth = Field(description="the baseline: fine-tuning for each subject")
     evaluation: Evaluation = Field(description="how much is generated and scored")
     report: Report = Field(description="what is told of a run")
+    plan: Plan = Field(description="what `toffee plan` reckons with")
+    budget: Budget = Field(description="what `toffee plan` refuses to go beyond")
 
     def variant(self, name: str) -> ToffeeNet:
         """The settings of a variant: `toffeenet` with its overrides; of `toffeenet` itself.

@@ -3,10 +3,12 @@
     <root>/<class_word>/<sequence>/images/000.jpg ...
     <root>/<class_word>/<sequence>/masks/000.png ...      (also 000.jpg.png, as MVImgNet has it)
     <root>/<class_word>/<sequence>/cameras.json           optional
+    <root>/licences.csv                                   optional: class_word, sequence, licence
 
 An underscore in a folder's name stands for a space of the class word.
 """
 
+import csv
 import json
 import os
 from dataclasses import dataclass
@@ -15,6 +17,9 @@ from typing import Any
 
 from toffee.data.images import image_size, list_images, read_image, read_mask
 from toffee.errors import ToffeeError
+
+LICENCES = "licences.csv"
+LICENCE_COLUMNS = ("class_word", "sequence", "licence")
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,31 @@ def load_multiview(root: str | os.PathLike, check: bool = False) -> list[Sequenc
         for sequence in sequences:
             _check(sequence)
     return sequences
+
+
+def load_licences(root: str | os.PathLike) -> dict[tuple[str, str], str]:
+    """The licence of each sequence, by class word and name; none where the folder has no such file.
+
+    Raises:
+        ToffeeError: the file is no CSV, or a column is missing.
+    """
+    path = Path(root) / LICENCES
+    if not path.is_file():
+        return {}
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in LICENCE_COLUMNS if name not in (reader.fieldnames or [])]
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ToffeeError(f"{path}: not a CSV file in UTF-8: {error}") from error
+    if missing:
+        columns = ", ".join(LICENCE_COLUMNS)
+        raise ToffeeError(f"{path}: column {missing[0]} is missing, expected {columns}")
+    return {
+        (row["class_word"].replace("_", " "), row["sequence"]): (row["licence"] or "").strip()
+        for row in rows
+    }
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """The image folder of training subjects.
 
-    <root>/metadata.csv            file_name, subject, class_word, caption
+    <root>/metadata.csv            file_name, subject, class_word, caption, optional: licence
     <root>/images/<name>.jpg       one picture a subject
     <root>/masks/<name>.png        optional: where the subject is, in the picture's size
 
@@ -37,13 +37,17 @@ QUARANTINE_COLUMNS = ("subject", "file", "reason", "detail")
 
 @dataclass(frozen=True)
 class Subject:
-    """One subject with one picture; `image` and `mask` are paths that exist and decode."""
+    """One subject with one picture; `image` and `mask` are paths that exist and decode.
+
+    licence: of the picture, "" where metadata.csv says nothing.
+    """
 
     subject: str
     class_word: str
     caption: str
     image: Path
     mask: Path | None
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,8 @@ def _look_at(root: Path, row: dict[str, str], has_masks: bool) -> Subject | Quar
             return aside(mask, "mask of another size", error)
         if not pixels.any():
             return aside(mask, "empty mask", f"{mask}: no pixel is set")
-    return Subject(row["subject"], row["class_word"], row["caption"], image, mask)
+    words = row["subject"], row["class_word"], row["caption"]
+    return Subject(*words, image, mask, row.get("licence", ""))
 
 
 def _unlisted(root: Path, rows: list[dict[str, str]]) -> list[Quarantined]:

@@ -13,7 +13,7 @@ from toffee.data.references import kept_photos
 from toffee.evaluation.scoring import batches
 from toffee.files import atomic_path
 from toffee.models.clip import Clip
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.storage import Shard
 from toffee.synthesis.filter import judge, thresholds_of
@@ -28,6 +28,7 @@ def filter_dreambooth(
     subject_encoder: str | Path,
     clip: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     thresholds: Mapping[str, float],
     batch: int,
@@ -41,7 +42,8 @@ def filter_dreambooth(
     Args:
         images: files of `toffee.evaluation.generate_dreambooth`.
         references: which photo of each subject is kept.
-        subject_encoder, clip, segmenter: the filter's models.
+        subject_encoder, clip, segmenter, detector: the filter's models; the detector is for a
+            segmenter that is prompted with boxes.
         out: CSV to write: subject, candidates, accepted.
         thresholds: config section `filter`, as `thresholds_of` takes it.
         batch: images scored at once.
@@ -49,7 +51,11 @@ def filter_dreambooth(
     loaded = load_benchmark(benchmark)
     kept = kept_photos(references, loaded)
     photos = {s.subject: s.photos[kept[s.subject]] for s in loaded.subjects}
-    encoder, clip, segment = SubjectEncoder(subject_encoder), Clip(clip), Segmenter(segmenter)
+    encoder, clip, segment = (
+        SubjectEncoder(subject_encoder),
+        Clip(clip),
+        load_segmenter(segmenter, detector),
+    )
     frames = []
     for path in images:
         with Shard(path) as shard:

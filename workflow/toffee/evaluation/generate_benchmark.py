@@ -14,7 +14,7 @@ from toffee.diffusion import batches
 from toffee.evaluation.image_set import write_image_set
 from toffee.evaluation.names import scale_name
 from toffee.models.depth import DepthEstimator
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import Segmenter, load_segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.progress import progress
 from toffee.seeds import noise, seed_of
@@ -36,6 +36,7 @@ def generate_benchmark(
     toffeenet: str | Path | None,
     subject_encoder: str | Path | None,
     segmenter: str | Path | None,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     prompts: int | None,
@@ -96,7 +97,9 @@ def generate_benchmark(
         shape = base.latent_shape(resolution)
     else:
         model = ToffeeNet(toffeenet, text_to_image, subject_encoder)
-        tokens = _subject_tokens(subjects, kept, resolution, model, Segmenter(segmenter))
+        tokens = _subject_tokens(
+            subjects, kept, resolution, model, load_segmenter(segmenter, detector)
+        )
 
         def draw(span: slice, start: torch.Tensor) -> torch.Tensor:
             condition = torch.stack([tokens[shown[row.subject.subject]] for row in rows[span]])

@@ -16,7 +16,7 @@ from toffee.evaluation.generate_benchmark import spread
 from toffee.evaluation.generate_refiner import view_mask
 from toffee.evaluation.image_set import write_image_set
 from toffee.models.depth import DepthEstimator
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.progress import progress
 from toffee.seeds import noise, seed_of
@@ -44,6 +44,7 @@ def make_editing_pairs(
     controlnet_depth: str | Path,
     depth_estimator: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     subjects: int,
@@ -73,7 +74,7 @@ def make_editing_pairs(
         The rest as in `toffee.synthesis.edits.make_edits` and `generate_refiner`.
     """
     model = TextToImage(text_to_image, controlnet_depth)
-    estimate, segment = DepthEstimator(depth_estimator), Segmenter(segmenter)
+    estimate, segment = DepthEstimator(depth_estimator), load_segmenter(segmenter, detector)
     parts = read_prompt_parts(prompts)
     views = {sequence.sequence: sequence for sequence in load_multiview(multiview_heldout)}
     with Shard(refiner_images) as refined:

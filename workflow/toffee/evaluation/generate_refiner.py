@@ -13,7 +13,7 @@ from toffee.errors import ToffeeError
 from toffee.evaluation.image_set import write_image_set
 from toffee.matching import RULES, match_tokens, may_change
 from toffee.models.depth import DepthEstimator
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
 from toffee.progress import progress
@@ -93,6 +93,7 @@ def generate_refiner(
     refiner: str | Path,
     subject_encoder: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     subjects: int,
@@ -123,7 +124,7 @@ def generate_refiner(
     """
     base = TextToImage(text_to_image, controlnet_depth)
     model, encoder = Refiner(refiner, text_to_image), SubjectEncoder(subject_encoder)
-    estimate, segment = DepthEstimator(depth_estimator), Segmenter(segmenter)
+    estimate, segment = DepthEstimator(depth_estimator), load_segmenter(segmenter, detector)
     sequences = choose_sequences(multiview_heldout, subjects)
     words = [sequence.class_word for sequence in sequences]
     photos = torch.stack([read_image(s.frames[0], resolution) for s in sequences])

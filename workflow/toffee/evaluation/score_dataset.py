@@ -35,6 +35,7 @@ def score_dataset(
     pairs: int,
     batch: int,
     seed: int,
+    detector: Path | None = None,
 ) -> None:
     """Write the scores of up to `pairs` accepted and as many rejected pairs, kind by kind.
 
@@ -47,7 +48,7 @@ def score_dataset(
     chosen = choose(pd.read_parquet(index), pairs, seed)
     metrics, segment = (
         Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i")),
-        load_segmenter(segmenter),
+        load_segmenter(segmenter, detector),
     )
     photos = {subject.subject: subject.image for subject in load_subjects(subjects).subjects}
     frames = []

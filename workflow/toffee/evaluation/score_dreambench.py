@@ -62,6 +62,7 @@ def score_oracle(
     out: Path,
     features_out: Path,
     batch: int,
+    detector: Path | None = None,
 ) -> None:
     """Write the scores of the benchmark's real photos against each other, and their features.
 
@@ -71,7 +72,7 @@ def score_oracle(
     """
     loaded = load_benchmark(benchmark)
     metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
-    photos = photo_features(loaded, metrics, load_segmenter(segmenter))
+    photos = photo_features(loaded, metrics, load_segmenter(segmenter, detector))
     scores = oracle_scores(photos, metrics, kept_photos(references, loaded))
     with atomic_path(features_out) as temporary:
         tensors = {
@@ -94,6 +95,7 @@ def score_dreambench(
     segmenter: Path,
     out: Path,
     batch: int,
+    detector: Path | None = None,
 ) -> None:
     """Write the scores of one file of benchmark images.
 
@@ -104,7 +106,7 @@ def score_dreambench(
     loaded = load_benchmark(benchmark)
     metrics, segment = (
         Metrics(metric_dino, metric_clip, batch=batch, names=NAMES),
-        load_segmenter(segmenter),
+        load_segmenter(segmenter, detector),
     )
     kept = kept_photos(references, loaded)
     with Shard(images) as shard:
@@ -198,7 +200,7 @@ def oracle_scores(photos: Photos, metrics: Metrics, kept: Mapping[str, int]) -> 
     """
     frames = []
     for subject, features in photos.items():
-        count = len(features["dino"])
+        count = len(next(iter(features.values())))
         if count < 2:
             raise ToffeeError(f"benchmark subject {subject}: expected 2 photos or more, found one")
         others = ~torch.eye(count, dtype=torch.bool)

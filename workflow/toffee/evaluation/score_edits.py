@@ -44,6 +44,7 @@ def score_edits(
     depth_estimator: Path,
     out: Path,
     batch: int,
+    detector: Path | None = None,
 ) -> None:
     """Write the scores of one method's edits.
 
@@ -63,7 +64,9 @@ def score_edits(
     metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
     with Shard(images) as drawn, Shard(pairs) as asked:
         estimate = DepthEstimator(depth_estimator)
-        scores = edit_scores(drawn, asked, method, metrics, load_segmenter(segmenter), estimate)
+        scores = edit_scores(
+            drawn, asked, method, metrics, load_segmenter(segmenter, detector), estimate
+        )
     write_scores(scores, out)
 
 

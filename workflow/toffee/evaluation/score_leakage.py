@@ -41,6 +41,7 @@ def score_leakage(
     metric_dino: str | Path,
     metric_clip: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     batch: int,
@@ -63,7 +64,7 @@ def score_leakage(
         resolution: side at which the pictures are read.
     """
     metrics = Metrics(metric_dino, metric_clip, batch=batch, names=METRICS)
-    segment = load_segmenter(segmenter)
+    segment = load_segmenter(segmenter, detector)
 
     def features(
         pictures: Iterable[tuple[Path, Path | None, str]], desc: str

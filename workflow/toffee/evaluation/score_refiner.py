@@ -21,18 +21,25 @@ from toffee.storage import Shard
 
 
 def score_refiner(
-    images: Path, metric_dino: Path, metric_clip: Path, segmenter: Path, out: Path, batch: int
+    images: Path,
+    metric_dino: Path,
+    metric_clip: Path,
+    segmenter: Path,
+    out: Path,
+    batch: int,
+    detector: Path | None = None,
 ) -> None:
     """Write the scores of the Refiner's evaluation images.
 
     images: one row a (subject, method): columns subject, class_word, prompt, method (initial,
     control, cosine, …), optionally setting; images `image` (drawn) and `subject` (the photo; needed
-    in one row a subject). metric_dino, metric_clip, segmenter: model folders. out: Parquet file of
+    in one row a subject). metric_dino, metric_clip, segmenter, detector (for a segmenter that is
+    prompted with boxes): model folders. out: Parquet file of
     scores. batch: images encoded at once.
     """
     metrics = Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i"))
     with Shard(images) as shard:
-        scores = refiner_scores(shard, metrics, load_segmenter(segmenter))
+        scores = refiner_scores(shard, metrics, load_segmenter(segmenter, detector))
     write_scores(scores, out)
 
 

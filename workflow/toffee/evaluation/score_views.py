@@ -36,7 +36,13 @@ COMPARISONS = {
 
 
 def score_views(
-    images: Path, metric_dino: Path, metric_clip: Path, segmenter: Path, out: Path, batch: int
+    images: Path,
+    metric_dino: Path,
+    metric_clip: Path,
+    segmenter: Path,
+    out: Path,
+    batch: int,
+    detector: Path | None = None,
 ) -> None:
     """Write the scores of generated views.
 
@@ -46,7 +52,7 @@ def score_views(
     """
     metrics = Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i"))
     with Shard(images) as shard:
-        scores = views_scores(shard, metrics, load_segmenter(segmenter))
+        scores = views_scores(shard, metrics, load_segmenter(segmenter, detector))
     write_scores(scores, out)
 
 

@@ -26,11 +26,11 @@ Segment = Callable[[Tensor, Sequence[str]], Tensor]
 """Images [B, 3, H, W] in [0, 1] and B class words → bool masks [B, H, W]."""
 
 
-def load_segmenter(folder: Path) -> Segment:
-    """The segmenter in a model folder, as a function."""
-    from toffee.models.segmenter import Segmenter
+def load_segmenter(folder: Path, detector: Path | None = None) -> Segment:
+    """The segmenter in a model folder, as a function (see `toffee.models.segmenter`)."""
+    from toffee.models import segmenter
 
-    return Segmenter(folder).segment
+    return segmenter.load_segmenter(folder, detector).segment
 
 
 def stored_features(

@@ -34,6 +34,7 @@ def tune_dreambooth(
     metric_dino: str | Path,
     metric_clip: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     subjects: int,
@@ -65,7 +66,7 @@ def tune_dreambooth(
     contexts = read_prompt_parts(prompts).contexts
     contexts = [contexts[place] for place in spread(len(contexts), PROMPTS)]
     metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
-    segment = load_segmenter(segmenter)
+    segment = load_segmenter(segmenter, detector)
     tuning = Tuning(0, tuning_batch, learning_rate, prior_images, prior_weight)
     model = DreamBooth(text_to_image, tuning, resolution, sampler_steps, guidance, batch, seed)
     frames = []

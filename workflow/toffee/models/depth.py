@@ -35,6 +35,7 @@ class DepthEstimator:
         for part in images.split(self.batch):
             depth = self.model(self.preprocessing.whole(part).to(device())).predicted_depth
             if depth.shape[-2:] != images.shape[-2:]:
-                depth = F.interpolate(depth[:, None], images.shape[-2:], mode="bilinear")[:, 0]
+                # as transformers' processors bring it back to the picture's size
+                depth = F.interpolate(depth[:, None], images.shape[-2:], mode="bicubic")[:, 0]
             parts.append(normalise(depth).cpu())
         return torch.cat(parts)

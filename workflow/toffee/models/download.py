@@ -4,42 +4,45 @@ Whatever the source, only JSON, text and safetensors files are taken, each is co
 known SHA-256, and the model appears under its final name only when all of it is there and right.
 """
 
-import fnmatch
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toffee.config.models import ALLOWED_SUFFIXES, HubSource, ZooSource
+from toffee.config.models import ALLOWED_SUFFIXES, HubFiles, ZooSource
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path, file_digest, write_text
+from toffee.models.fetch import fetch_from_hub
+from toffee.models.space import require_space
 from toffee.progress import progress
 
 MANIFEST = "manifest.json"
-SPARE_BYTES = 64 * 2**20  # left free on the disk after a download
 
 
-def download_model(role: str, source: Mapping[str, Any], zoo: str | Path, out: str | Path) -> None:
+def download_model(
+    role: str, source: Mapping[str, Any], zoo: str | Path, lock: str | Path, out: str | Path
+) -> None:
     """Fetch the base model of one role and check every byte of it.
 
     Args:
         role: what the model is for; used in messages.
-        source: leaves of a `ZooSource` or a `HubSource`.
+        source: leaves of a `ZooSource` or a `HubFiles`.
         zoo: folder of the zoo, with its manifest.
-        out: the model's folder, in hub layout; it appears when everything is there.
+        lock: file of the digests that models of the hub must have (see `toffee.models.lock`).
+        out: the model's folder, in hub layout; it appears when everything is there. What a killed
+            download got from the hub is kept in `<out>.partial` for the next one.
 
     Raises:
         ToffeeError: a file is missing, has another digest than recorded, is of a format that is not
-            allowed, or the disk has no room.
+            allowed, the hub refuses, or the disk has no room.
     """
+    if "zoo" not in source:
+        fetch_from_hub(role, HubFiles.model_validate(dict(source)), lock, out)
+        return
     with atomic_path(out) as temporary:
         temporary.mkdir()
-        if "zoo" in source:
-            expected = fetch_from_zoo(ZooSource.model_validate(dict(source)), Path(zoo), temporary)
-        else:
-            expected = fetch_from_hub(HubSource.model_validate(dict(source)), temporary)
+        expected = fetch_from_zoo(ZooSource.model_validate(dict(source)), Path(zoo), temporary)
         verify(role, temporary, expected)
 
 
@@ -65,58 +68,6 @@ def fetch_from_zoo(source: ZooSource, zoo: Path, folder: Path) -> dict[str, str]
     return {name: entry["sha256"] for name, entry in files.items()}
 
 
-def fetch_from_hub(source: HubSource, folder: Path) -> dict[str, str]:
-    """Fetch a model from the Hugging Face hub at its pinned commit.
-
-    Returns:
-        SHA-256 of the files whose digest is recorded in the catalogue or given by the hub itself
-        (for large files), by their path inside the model.
-
-    Raises:
-        ToffeeError: the hub cannot be reached, the commit does not hold safetensors, or the disk
-            has no room.
-    """
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    prefix = f"{source.subfolder}/" if source.subfolder else ""
-    patterns = [prefix + pattern for pattern in source.files]
-    where = f"{source.repo} at {source.revision}"
-    try:
-        info = HfApi().model_info(source.repo, revision=source.revision, files_metadata=True)
-        wanted = {
-            item.rfilename: item
-            for item in info.siblings or []
-            if any(fnmatch.fnmatch(item.rfilename, pattern) for pattern in patterns)
-        }
-        if not any(name.endswith(".safetensors") for name in wanted):
-            raise ToffeeError(f"{where} holds no safetensors file among {', '.join(patterns)}")
-        require_space(folder, sum(item.size or 0 for item in wanted.values()))
-        snapshot_download(
-            source.repo, revision=info.sha, allow_patterns=sorted(wanted), local_dir=folder
-        )
-    except (HfHubHTTPError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        first = str(error).strip().splitlines()[0]
-        raise ToffeeError(f"cannot fetch {where} from the hub: {first}") from error
-    shutil.rmtree(folder / ".cache", ignore_errors=True)
-    if source.subfolder:
-        hoist(folder, source.subfolder)
-    known = {
-        name.removeprefix(prefix): item.lfs.sha256 for name, item in wanted.items() if item.lfs
-    }
-    return known | source.digests
-
-
-def hoist(folder: Path, subfolder: str) -> None:
-    """Make the content of `folder/subfolder` the whole content of `folder`."""
-    inner = folder.with_name(f"{folder.name}.inner")
-    os.replace(folder / subfolder, inner)
-    shutil.rmtree(folder)
-    os.replace(inner, folder)
-
-
 def verify(role: str, folder: Path, expected: Mapping[str, str]) -> None:
     """Compare a fetched model with the digests that are known for it.
 
@@ -138,20 +89,6 @@ def verify(role: str, folder: Path, expected: Mapping[str, str]) -> None:
         found = file_digest(folder / name)
         if found != digest:
             raise ToffeeError(f"{role}: {name} has SHA-256 {found}, expected {digest}")
-
-
-def require_space(folder: Path, size: int) -> None:
-    """Check that `size` bytes fit on the disk of `folder`, with a little to spare.
-
-    Raises:
-        ToffeeError: they do not.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < size + SPARE_BYTES:
-        needed = (size + SPARE_BYTES) / 2**20
-        raise ToffeeError(
-            f"{folder.parent} has {free / 2**20:.0f} MiB free, needs {needed:.0f} MiB"
-        )
 
 
 def manifest_files(zoo: Path, part: str) -> dict[str, dict[str, Any]]:

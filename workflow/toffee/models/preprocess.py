@@ -36,7 +36,9 @@ class Preprocessing:
 
     resize: (height, width) in pixels to resize to, or the shorter edge's length as one int; crop:
     (height, width) of the centre crop after it, also the encoder's input size; mean, std: of the
-    RGB channels in [0, 1]; mode: "bicubic" or "bilinear".
+    RGB channels in [0, 1]; mode: "bicubic" or "bilinear"; multiple: where it is not 0, the aspect
+    ratio is kept instead, as DPT's processor does: the picture is scaled so that the edge which
+    needs less of it reaches `resize`, both edges are rounded to a multiple of this, nothing is cut.
     """
 
     resize: int | tuple[int, int]
@@ -44,11 +46,12 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     mode: str = "bicubic"
+    multiple: int = 0
 
     @classmethod
     def read(cls, folder: Path) -> Preprocessing:
         """Read `folder/preprocessor_config.json` (sizes as an int, {height, width} or
-        {shortest_edge}).
+        {shortest_edge}; DPT's keep_aspect_ratio and ensure_multiple_of).
 
         Raises ToffeeError that names the file where it is missing or lacks a key.
         """
@@ -67,9 +70,12 @@ class Preprocessing:
                 raise ValueError(f"size {config['size']} without a crop")
             mode = _FILTERS[config.get("resample", 3)]
             mean, std = (tuple(map(float, config[key])) for key in ("image_mean", "image_std"))
+            multiple = int(config.get("ensure_multiple_of") or 1)
+            if not config.get("keep_aspect_ratio"):
+                multiple = 0
         except (KeyError, TypeError, ValueError) as error:
             raise ToffeeError(f"{path}: missing or unexpected entry {error}") from None
-        return cls(resize, crop, mean, std, mode)
+        return cls(resize, crop, mean, std, mode, multiple)
 
     def dreambench(self) -> Preprocessing:
         """The same for DINO as DreamBench evaluates it: bicubic, and where the config only squeezes
@@ -77,6 +83,14 @@ class Preprocessing:
         """
         edge = DREAMBENCH_RESIZE.get(self.crop[0]) if self.resize == self.crop else None
         return replace(self, resize=edge or self.resize, mode="bicubic")
+
+    def uncropped(self) -> Preprocessing:
+        """The same without a crop: the whole picture is squeezed to the encoder's input.
+
+        Then place (y, x) of the encoder's patches is place (y, x) of the picture, whose edges are
+        seen too. What is square keeps its aspect ratio.
+        """
+        return replace(self, resize=self.crop)
 
     def whole(self, images: Tensor | Sequence[Tensor]) -> Tensor:
         """Images [B, 3, H, W], or a list of [3, H, W] of any sizes, in [0, 1] → encoder input [B,
@@ -101,6 +115,8 @@ class Preprocessing:
     def _fit(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         size = self.resize
+        if self.multiple:
+            return resized(images, self._keeping_aspect(height, width), self.mode)
         if isinstance(size, int):
             # as Pillow-based processors compute it: the longer edge is truncated
             short = min(height, width)
@@ -108,6 +124,13 @@ class Preprocessing:
         images = resized(images, size, self.mode)
         top, left = ((have - want) // 2 for have, want in zip(size, self.crop, strict=True))
         return images[..., top : top + self.crop[0], left : left + self.crop[1]]
+
+    def _keeping_aspect(self, height: int, width: int) -> tuple[int, int]:
+        """Size to resize to, as DPTImageProcessor computes it."""
+        scale = min(self.resize[0] / height, self.resize[1] / width, key=lambda x: abs(1 - x))
+        return tuple(
+            round(scale * edge / self.multiple) * self.multiple for edge in (height, width)
+        )
 
     def _normalise(self, images: Tensor) -> Tensor:
         mean, std = (images.new_tensor(value)[:, None, None] for value in (self.mean, self.std))

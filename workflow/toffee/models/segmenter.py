@@ -1,53 +1,47 @@
-"""Masks of subjects from class words."""
+"""Masks of subjects from class words: what a segmenter does, and which one a folder holds."""
 
+import json
 from pathlib import Path
+from typing import Protocol
 
 import torch
-import torch.nn.functional as F
-from transformers import AutoModelForSemanticSegmentation
 
-from toffee.device import device
 from toffee.errors import ToffeeError
-from toffee.models.preprocess import Preprocessing
+from toffee.models.detector import Detector
+from toffee.models.grounded_segmenter import GroundedSegmenter
+from toffee.models.semantic_segmenter import SemanticSegmenter
 
-MIN_CONFIDENCE = 0.05  # least mean probability of the class word over an object's pixels
+PROMPTED = "sam"
+"""`model_type` of the segmenters that know no words and are prompted with a box."""
 
 
-class Segmenter:
-    """A frozen semantic segmenter whose labels are class words."""
+class Segmenter(Protocol):
+    """Finds objects by their class words."""
 
-    def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.folder = Path(folder)
-        self.model = AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=torch.float32)
-        self.model.eval().to(device())
-        self.preprocessing = Preprocessing.read(folder)
-        self.labels = {word: int(index) for index, word in self.model.config.id2label.items()}
-        self.batch = batch
-
-    @torch.no_grad()
     def segment(self, images: torch.Tensor, class_words: list[str]) -> torch.Tensor:
-        """Masks bool [B,H,W] of the object that each class word names.
+        """Masks bool [B,H,W], on the CPU, of the object that each class word names in pictures
+        [B,3,H,W] in [0,1]; empty where it is not found."""
 
-        A pixel belongs to an object where the background (label 0) is less likely than all classes
-        together. The object counts as found if the class word has at least `MIN_CONFIDENCE` of the
-        probability over these pixels; one that is not found has an empty mask.
 
-        Raises:
-            ToffeeError: the segmenter has no label of that name.
-        """
-        for word in class_words:
-            if word not in self.labels:
-                known = ", ".join(sorted(self.labels))
-                raise ToffeeError(f"{self.folder}: no label {word!r}; expected one of {known}")
-        wanted = torch.tensor([self.labels[word] for word in class_words])
-        masks = []
-        for part, label in zip(images.split(self.batch), wanted.split(self.batch), strict=True):
-            logits = self.model(self.preprocessing.whole(part).to(device())).logits
-            logits = F.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
-            likely = logits.softmax(1)
-            object_ = likely[:, 0] < 0.5
-            area = object_.sum((1, 2)).clamp(min=1)
-            own = likely[torch.arange(len(part)), label]
-            found = (own * object_).sum((1, 2)) / area >= MIN_CONFIDENCE
-            masks.append((object_ & found[:, None, None]).cpu())
-        return torch.cat(masks)
+def load_segmenter(folder: str | Path, detector: str | Path | None = None) -> Segmenter:
+    """The segmenter of a model folder.
+
+    Args:
+        folder: a semantic segmenter, or a SAM (see its config.json).
+        detector: what finds the box that a SAM is prompted with; others do without.
+
+    Raises:
+        ToffeeError: the folder has no config, or holds a SAM and no detector is given.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        kind = json.loads(path.read_text(encoding="utf-8"))["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ToffeeError(f"{path}: expected a model's config with model_type ({error})") from error
+    if kind != PROMPTED:
+        return SemanticSegmenter(Path(folder))
+    if detector is None:
+        raise ToffeeError(
+            f"{path}: model_type {kind} is prompted with boxes; expected a model for role detector"
+        )
+    return GroundedSegmenter(Path(folder), Detector(Path(detector)))

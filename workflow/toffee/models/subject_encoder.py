@@ -17,6 +17,13 @@ COVER = 0.25
 class SubjectEncoder:
     """Patch tokens E(x) and class token of pictures.
 
+    The encoder sees whole pictures. The hub's DINOv2 configs resize to 256 and cut out the middle
+    224 pixels, for classification; here that would lose the rim of the subject, and a patch would
+    no longer stand for the same place of the picture, its mask, its depth and its latents, which
+    matching by place, the foreground and the grid of tokens rely on. So the picture is squeezed to
+    the same input size instead: DINOv2 gives 16 x 16 tokens of 14 pixels, for which it interpolates
+    its position embeddings.
+
     Attributes:
         width: d, the width of a token.
         grid: tokens a side; N = grid².
@@ -24,7 +31,7 @@ class SubjectEncoder:
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
         self.model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval().to(device())
-        self.preprocessing = Preprocessing.read(folder)
+        self.preprocessing = Preprocessing.read(folder).uncropped()
         config = self.model.config
         self.width = config.hidden_size
         self.grid = self.preprocessing.crop[0] // config.patch_size

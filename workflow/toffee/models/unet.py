@@ -29,6 +29,9 @@ def widen_unet(
             projection, in place of text tokens.
     """
     config = dict(base.config)
+    # Entries that the base's config.json leaves out (Stable Diffusion 1.5 has no encoder_hid_dim)
+    # are listed here, and would be set back to their defaults.
+    config.pop("_use_default_values", None)
     config["in_channels"] += extra_channels
     if token_width is not None:
         config |= {"encoder_hid_dim": token_width, "encoder_hid_dim_type": "text_proj"}

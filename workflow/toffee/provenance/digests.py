@@ -15,13 +15,22 @@ from toffee.errors import ToffeeError
 from toffee.files import file_digest, write_text
 from toffee.provenance.paths import RECORDS, SOURCES, record_path
 
+Identity = tuple[int, int, int, int]
+"""What tells a file from all others, whatever its name: device, inode, size, time of change."""
 
-def describe(path: str | Path, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+
+def describe(
+    path: str | Path,
+    known: Mapping[str, Any] | None = None,
+    linked: Mapping[Identity, str] | None = None,
+) -> dict[str, Any]:
     """What a file or folder is.
 
     Args:
         path: file or folder.
         known: an earlier description; what did not change since is not read again.
+        linked: SHA-256 of files that may stand here under a second name (see `identities`), which
+            are not read again either.
 
     Returns:
         Of a file sha256, size (bytes) and mtime_ns. Of a folder sha256 (see `tree_digest`), size
@@ -30,15 +39,22 @@ def describe(path: str | Path, known: Mapping[str, Any] | None = None) -> dict[s
     Raises:
         ToffeeError: it cannot be read.
     """
-    path, known = Path(path), known or {}
+    path, known, linked = Path(path), known or {}, linked or {}
     if not path.is_dir():
-        return _describe_file(path, known)
+        return _describe_file(path, known, linked)
     before = known.get("files", {})
     files = {
-        name: _describe_file(path / name, before.get(name, {})) for name in sorted(_walk(path))
+        name: _describe_file(path / name, before.get(name, {}), linked)
+        for name in sorted(_walk(path))
     }
     size = sum(entry["size"] for entry in files.values())
     return {"sha256": tree_digest(files), "size": size, "files": files}
+
+
+def identities(read: Mapping[str, Mapping[str, Any]]) -> dict[Identity, str]:
+    """SHA-256 of files that were read (path → description), by identity; folders are left out."""
+    places = ((Path(path), found["sha256"]) for path, found in read.items())
+    return {_identity(path.stat()): sha256 for path, sha256 in places if path.is_file()}
 
 
 def sha256_of(path: str | Path) -> str:
@@ -111,14 +127,21 @@ def _describe_source(path: str, root: str) -> dict[str, Any]:
     return found
 
 
-def _describe_file(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _describe_file(
+    path: Path, known: Mapping[str, Any], linked: Mapping[Identity, str]
+) -> dict[str, Any]:
     try:
         status = path.stat()
     except OSError as error:
         raise ToffeeError(f"cannot read {path}: {error.strerror}") from error
     stamp = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-    same = all(known.get(key) == value for key, value in stamp.items())
-    return {"sha256": known["sha256"] if same else file_digest(path)} | stamp
+    if all(known.get(key) == value for key, value in stamp.items()):
+        return {"sha256": known["sha256"]} | stamp
+    return {"sha256": linked.get(_identity(status)) or file_digest(path)} | stamp
 
 
 def _walk(folder: Path) -> list[str]:

@@ -25,7 +25,7 @@ from typing import Any
 
 from toffee.files import remove, remove_leftovers, write_text
 from toffee.provenance.code import PACKAGE, code_digest, module_digests
-from toffee.provenance.digests import describe, describe_input, read_json
+from toffee.provenance.digests import describe, describe_input, identities, read_json
 from toffee.provenance.paths import (
     CONFIGS,
     RECORDS,
@@ -75,6 +75,7 @@ class Recorder:
         # What the job reads and runs is what is there now: a checkout may move on while it works.
         self.input = named(snakemake.input)
         self.read = {path: describe_input(path, self.root) for path in files_of(self.input)}
+        self.linked = identities(self.read)
         rule = snakemake.rule
         self.code = {"sha256": code_digest(rule), "modules": module_digests(rule)}
         self.git = git_state()
@@ -101,7 +102,7 @@ class Recorder:
 
     def finish(self) -> None:
         """Write the record, and what it refers to."""
-        made = {path: describe(path) for path in self.outputs}
+        made = {path: describe(path, linked=self.linked) for path in self.outputs}
         content = json.loads(json.dumps(self._content(made)))  # keys as they will be read again
         text = json.dumps(seal(content), indent=1, ensure_ascii=False)
         for path in self.outputs[1:]:

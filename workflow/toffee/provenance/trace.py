@@ -16,7 +16,7 @@ from toffee.provenance.schema import File, Record
 DIGITS = 16
 """Of a digest in the tree; JSON has all of them."""
 
-NOT_SHOWN = ("code", "digests", "source", "zoo")
+NOT_SHOWN = ("code", "digests", "lock", "source", "zoo")
 """Params that are no values of the configuration; JSON has them."""
 
 

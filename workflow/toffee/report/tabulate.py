@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from toffee.evaluation.check_oracle import judged, told
 from toffee.evaluation.metrics import SIMILARITIES
 from toffee.evaluation.scoring import read_scores
 from toffee.evaluation.statistics import (
@@ -112,6 +113,7 @@ def tabulate_dreambench(
     source: str,
     resolution: int,
     encoders: str,
+    gate: Mapping[str, float | None],
 ) -> None:
     """The benchmark: measured methods and the real-photo oracle, beside the published rows.
 
@@ -119,7 +121,8 @@ def tabulate_dreambench(
     columns method, backbone, reference_images, dino, clip_i, clip_t, source, note. source: where
     the measured photographs come from (config `data.source`); resolution: their side in pixels.
     They decide about the note that measured and published rows do not compare. encoders: names of
-    the metric DINO and CLIP. Raises ToffeeError where the scores lack text_only or oracle.
+    the metric DINO and CLIP. gate: what the oracle has to score, see `judged`. Raises ToffeeError
+    where it does not, and where the scores lack text_only or oracle.
     """
     order = ("text_only", "initial", "dreambooth", "wrong_subject", "toffeenet", "oracle")
     frame = pd.concat([read_scores(path) for path in (*scores, oracle)], ignore_index=True)
@@ -147,6 +150,7 @@ def tabulate_dreambench(
         markdown(without(table, f"encoders {encoders}", CLASS_PROMPT), DREAMBENCH),
         text,
         how,
+        *told(judged(frame[frame["method"] == "oracle"], **gate)),
         comparability(source, resolution),
         PAIRED,
         MORE,

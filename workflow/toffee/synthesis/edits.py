@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from toffee.data.images import grown, to_arrays, to_tensor
 from toffee.diffusion import hold_outside, sample
 from toffee.models.depth import DepthEstimator
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import Segmenter, load_segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.storage import Shard
 from toffee.synthesis.stage import draw_stage, sample_noise
@@ -116,6 +116,7 @@ def make_edits(
     controlnet_depth: str | Path,
     depth_estimator: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     edit_strength: float,
@@ -140,7 +141,7 @@ def make_edits(
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
     model = TextToImage(text_to_image, controlnet_depth)
-    estimate, segment = DepthEstimator(depth_estimator), Segmenter(segmenter)
+    estimate, segment = DepthEstimator(depth_estimator), load_segmenter(segmenter, detector)
     with Shard(refined) as source:
 
         def draw(rows):
@@ -165,7 +166,14 @@ def make_edits(
         draw_stage(
             plan=plan,
             out=out,
-            inputs=[refined, text_to_image, controlnet_depth, depth_estimator, segmenter],
+            inputs=[
+                refined,
+                text_to_image,
+                controlnet_depth,
+                depth_estimator,
+                segmenter,
+                *([detector] if detector else []),
+            ],
             settings={
                 "resolution": resolution,
                 "strength": edit_strength,

@@ -6,20 +6,23 @@ The photographs are looked into once, here; the plan of a shard reads two small 
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from toffee.data.multiview import load_multiview
+from toffee.data.multiview import load_licences, load_multiview
 from toffee.data.subjects import Quarantined, load_subjects, write_quarantine
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path
+from toffee.licences import combined
 
 
 @dataclass(frozen=True)
 class ListedSubject:
     """A subject whose picture, and mask where there are masks, can be read.
 
-    `image` and `mask` are relative to the subjects' folder, mask "" for none.
+    `image` and `mask` are relative to the subjects' folder, mask "" for none; `licence` is the
+    picture's (see `toffee.licences`).
     """
 
     subject: str
@@ -27,10 +30,18 @@ class ListedSubject:
     caption: str
     image: str
     mask: str
+    licence: str
+
+
+class Donor(NamedTuple):
+    """A frame that lends its pose (relative to the multi-view folder), and its licence."""
+
+    frame: str
+    licence: str
 
 
 SUBJECT_COLUMNS = tuple(field.name for field in fields(ListedSubject))
-DONOR_COLUMNS = ("class_word", "frame")
+DONOR_COLUMNS = ("class_word", *Donor._fields)
 
 
 def list_subjects(
@@ -47,7 +58,7 @@ def list_subjects(
         multiview: multi-view folder (see `load_multiview`).
         out: Parquet file to write, a row a subject (`SUBJECT_COLUMNS`) in the folder's order.
         donors: Parquet file to write, a row a frame: class_word, frame (relative to the multi-view
-            folder).
+            folder), licence.
         quarantine: CSV file to write with the pictures that were set aside.
 
     Raises:
@@ -79,12 +90,13 @@ def list_subjects(
             one.caption,
             folder.relative(one.image),
             folder.relative(one.mask),
+            combined([one.licence]),
         )
         for one in folder.subjects
         if one.class_word in frames
     ]
     words = {one.class_word for one in listed}
-    rows = [(word, frame) for word in sorted(words) for frame in frames[word]]
+    rows = [(word, *frame) for word in sorted(words) for frame in frames[word]]
     with atomic_path(out) as temporary:
         pd.DataFrame(map(asdict, listed)).to_parquet(temporary, index=False)
     with atomic_path(donors) as temporary:
@@ -98,10 +110,12 @@ def read_subjects(path: str | os.PathLike) -> list[ListedSubject]:
     return [ListedSubject(*row) for row in rows.itertuples(index=False)]
 
 
-def read_donors(path: str | os.PathLike) -> dict[str, list[str]]:
+def read_donors(path: str | os.PathLike) -> dict[str, list[Donor]]:
     """Read the frames of each class word. Raises ToffeeError where the file is no list of them."""
-    groups = _read(path, DONOR_COLUMNS).groupby("class_word")["frame"]
-    return {word: list(frames) for word, frames in groups}
+    donors: dict[str, list[Donor]] = {}
+    for word, *donor in _read(path, DONOR_COLUMNS).itertuples(index=False):
+        donors.setdefault(word, []).append(Donor(*donor))
+    return donors
 
 
 def _read(path: str | os.PathLike, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -112,11 +126,13 @@ def _read(path: str | os.PathLike, columns: tuple[str, ...]) -> pd.DataFrame:
         raise ToffeeError(f"{path}: expected a Parquet file with {expected}") from error
 
 
-def _frames(multiview: Path) -> dict[str, list[str]]:
+def _frames(multiview: Path) -> dict[str, list[Donor]]:
     """Class word → frames of all its sequences, relative to the multi-view folder."""
-    frames: dict[str, list[str]] = {}
+    licences = load_licences(multiview)
+    frames: dict[str, list[Donor]] = {}
     for sequence in load_multiview(multiview):
+        licence = combined([licences.get((sequence.class_word, sequence.sequence), "")])
         frames.setdefault(sequence.class_word, []).extend(
-            frame.relative_to(multiview).as_posix() for frame in sequence.frames
+            Donor(frame.relative_to(multiview).as_posix(), licence) for frame in sequence.frames
         )
     return frames

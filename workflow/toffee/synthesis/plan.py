@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -19,8 +20,11 @@ from toffee.errors import ToffeeError
 from toffee.files import atomic_path
 from toffee.seeds import SEED_BITS, seed_of
 from toffee.synthesis import KINDS
-from toffee.synthesis.listing import ListedSubject, read_donors, read_subjects
+from toffee.synthesis.listing import Donor, ListedSubject, read_donors, read_subjects
 from toffee.synthesis.prompts import PromptParts, noun_phrase, read_prompt_parts
+
+STAGES = ("initial", "refined", "views", "edits")
+"""What draws a sample's pictures, each from a noise of its own."""
 
 _SCHEMA = pa.schema(
     [
@@ -37,6 +41,9 @@ _SCHEMA = pa.schema(
         ("source_prompt", pa.string()),
         ("donor", pa.string()),
         ("attempt", pa.int64()),
+        ("subject_licence", pa.string()),
+        ("donor_licence", pa.string()),
+        *((f"seed_{stage}", pa.int64()) for stage in STAGES),
     ]
 )
 COLUMNS = tuple(_SCHEMA.names)
@@ -60,7 +67,8 @@ def plan_shard(
     subjects' folder, mask "" for none), kind, prompt (text of the target), source_prompt (editing
     kinds: text of the unedited picture; "" for generation), donor (frame of another object of the
     class, relative to the multi-view folder: its depth is the pose of the generated view), attempt
-    (which turn of its subject this is, from 0).
+    (which turn of its subject this is, from 0), subject_licence, donor_licence (see
+    `toffee.licences`), and seed_<stage> for each of `STAGES` (see `stage_seed`).
 
     Subjects take turns, each round in an order of its own. The kinds' shares hold in every stretch
     of samples, to within a few samples.
@@ -110,13 +118,20 @@ def sample_id(seed: int, subject: str, prompt: str, kind: str, attempt: int) -> 
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
+def stage_seed(
+    run_seed: int, stage: str, subject: str, prompt: str, kind: str, attempt: int
+) -> int:
+    """Seed of the noise that one stage draws a sample from (see `toffee.seeds.seed_of`)."""
+    return seed_of(run_seed, f"{stage}/{kind}", subject, prompt, attempt)
+
+
 class _Drawer:
     """Draws sample k, whatever was drawn before."""
 
     def __init__(
         self,
         subjects: Sequence[ListedSubject],
-        donors: Mapping[str, Sequence[str]],
+        donors: Mapping[str, Sequence[Donor]],
         parts: PromptParts,
         kinds: Mapping[str, float],
         seed: int,
@@ -137,7 +152,7 @@ class _Drawer:
         kind = self._kind(k)
         context, prompt = self._prompt(subject, kind, attempt)
 
-        def choose(stage: str, options: Sequence[str]) -> str:
+        def choose(stage: str, options: Sequence[Any]) -> Any:
             """Draw what follows from the sample's identity alone."""
             draw = seed_of(self.seed, f"plan {stage} {kind}", subject.subject, prompt, attempt)
             return options[draw % len(options)]
@@ -148,8 +163,10 @@ class _Drawer:
         elif kind == "background":
             others = [other for other in self.parts.contexts if other != context]
             source = f"{noun_phrase(subject.class_word)} {choose('source', others)}"
+        donor = choose("donor", self.donors[subject.class_word])
+        identity = (subject.subject, prompt, kind, attempt)
         return {
-            "sample_id": sample_id(self.seed, subject.subject, prompt, kind, attempt),
+            "sample_id": sample_id(self.seed, *identity),
             "subject": subject.subject,
             "class_word": subject.class_word,
             "image": subject.image,
@@ -157,8 +174,11 @@ class _Drawer:
             "kind": kind,
             "prompt": prompt,
             "source_prompt": source,
-            "donor": choose("donor", self.donors[subject.class_word]),
+            "donor": donor.frame,
             "attempt": attempt,
+            "subject_licence": subject.licence,
+            "donor_licence": donor.licence,
+            **{f"seed_{stage}": stage_seed(self.seed, stage, *identity) for stage in STAGES},
         }
 
     def _order(self, turn: int) -> list[ListedSubject]:

@@ -6,7 +6,7 @@ import torch
 
 from toffee.data.images import to_arrays
 from toffee.matching import Mixed, match_tokens, may_change
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.refiner import Refiner
 from toffee.storage import Shard
@@ -51,6 +51,7 @@ def refine_shard(
     text_to_image: str | Path,
     subject_encoder: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     matching: str,
@@ -69,7 +70,8 @@ def refine_shard(
 
     Args:
         initial: the shard's initial images.
-        refiner, text_to_image, subject_encoder, segmenter: folders of the models.
+        refiner, text_to_image, subject_encoder, segmenter, detector: folders of the models; the
+            detector is for a segmenter that is prompted with boxes.
         out: file to write, with `image` (JPEG).
         matching, match_threshold, position_weight: see `toffee.matching.match_tokens`.
         strength: share of the noise schedule that the initial images go through.
@@ -77,7 +79,7 @@ def refine_shard(
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
     model = Refiner(refiner, text_to_image)
-    encoder, segment = SubjectEncoder(subject_encoder), Segmenter(segmenter)
+    encoder, segment = SubjectEncoder(subject_encoder), load_segmenter(segmenter, detector)
     shape = (
         model.autoencoder.channels,
         resolution // model.autoencoder.factor,
@@ -103,7 +105,15 @@ def refine_shard(
         draw_stage(
             plan=plan,
             out=out,
-            inputs=[subjects, initial, refiner, text_to_image, subject_encoder, segmenter],
+            inputs=[
+                subjects,
+                initial,
+                refiner,
+                text_to_image,
+                subject_encoder,
+                segmenter,
+                *([detector] if detector else []),
+            ],
             settings={
                 "resolution": resolution,
                 "matching": [matching, match_threshold, position_weight],

@@ -11,15 +11,26 @@ from toffee.copying import copy_rate
 from toffee.data.images import to_tensor
 from toffee.diffusion import batches
 from toffee.models.clip import Clip
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.progress import progress
 from toffee.storage import Shard, ShardWriter
 from toffee.synthesis.filter import SCORES
-from toffee.synthesis.plan import read_plan
+from toffee.synthesis.plan import STAGES, read_plan
 from toffee.synthesis.stage import forget_journals, identity, subject_images, subject_masks
 
-TEXTS = ("sample_id", "subject", "class_word", "kind", "prompt", "source_prompt")
+TEXTS = (
+    "sample_id",
+    "subject",
+    "class_word",
+    "kind",
+    "prompt",
+    "source_prompt",
+    "donor",
+    "subject_licence",
+    "donor_licence",
+)
+NUMBERS = ("attempt", *(f"seed_{stage}" for stage in STAGES))
 LAYOUT = {
     "target": "jpeg",  # generation; an editing pair's is its PNG, taken over as it is
     "input": "jpeg",
@@ -94,6 +105,7 @@ def score_shard(
     subject_encoder: str | Path,
     clip: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     resolution: int,
     batch: int,
@@ -112,13 +124,21 @@ def score_shard(
     foreground patches repeated in place), mask_area (share of the target that the subject takes),
     mask_connectedness.
 
+    Licences and seeds of a sample stand in its row of the plan, and here beside its pictures.
+
     code: digest of the code, so that no shard is resumed by another one.
     """
     rows = read_plan(plan)
-    encoder, judge, segment = SubjectEncoder(subject_encoder), Clip(clip), Segmenter(segmenter)
+    encoder, judge, segment = (
+        SubjectEncoder(subject_encoder),
+        Clip(clip),
+        load_segmenter(segmenter, detector),
+    )
     inputs = [subjects, refined, views, edits, subject_encoder, clip, segmenter]
+    inputs += [detector] if detector else []
     digest = identity(rows, inputs, {"resolution": resolution, "code": code})
-    columns = dict.fromkeys(TEXTS, "str") | {"attempt": "int"} | dict.fromkeys(SCORES, "float")
+    columns = dict.fromkeys(TEXTS, "str") | dict.fromkeys(NUMBERS, "int")
+    columns |= dict.fromkeys(SCORES, "float")
     with (
         Shard(refined) as drawn,
         Shard(views) as seen,
@@ -171,6 +191,6 @@ def score_shard(
                 "subject": [seen.encoded("image", row) for row in places],
                 "subject_mask": list(posed_masks.numpy()),
             }
-            values = {name: list(part[name]) for name in (*TEXTS, "attempt")}
+            values = {name: list(part[name]) for name in (*TEXTS, *NUMBERS)}
             writer.append(values | {name: score.tolist() for name, score in scores.items()}, files)
     forget_journals(refined)

@@ -12,9 +12,9 @@ from toffee.data.images import read_image, read_mask
 from toffee.diffusion import batches
 from toffee.progress import progress
 from toffee.provenance.digests import sha256_of
-from toffee.seeds import noise, seed_of
+from toffee.seeds import noise
 from toffee.storage import PARTIAL, ImageFormat, ShardWriter
-from toffee.synthesis.plan import read_plan
+from toffee.synthesis.plan import read_plan, stage_seed
 
 
 def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) -> str:
@@ -92,10 +92,16 @@ def subject_images(rows: pd.DataFrame, root: str | Path, resolution: int) -> tor
 
 def subject_masks(rows: pd.DataFrame, root, images: torch.Tensor, segmenter) -> torch.Tensor:
     """The subjects' masks, bool [B,H,W]: the source's own where it has them, else segmented."""
-    masks = segmenter.segment(images, list(rows["class_word"]))
+    masks = torch.zeros(len(images), *images.shape[-2:], dtype=torch.bool)
+    without = []
     for place, name in enumerate(rows["mask"]):
         if name:
             masks[place] = read_mask(Path(root) / name, images.shape[-1])
+        else:
+            without.append(place)
+    if without:
+        words = [rows["class_word"].iloc[place] for place in without]
+        masks[without] = segmenter.segment(images[without], words)
     return masks
 
 
@@ -104,8 +110,4 @@ def sample_noise(
 ) -> torch.Tensor:
     """Every sample's own noise [B,C,h,w] for a stage."""
     columns = zip(rows["subject"], rows["prompt"], rows["kind"], rows["attempt"], strict=True)
-    seeds = [
-        seed_of(run_seed, f"{stage}/{kind}", subject, prompt, attempt)
-        for subject, prompt, kind, attempt in columns
-    ]
-    return noise(seeds, shape)
+    return noise([stage_seed(run_seed, stage, *identity) for identity in columns], shape)

@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from toffee.data.multiview import LICENCE_COLUMNS, LICENCES
 from toffee.files import atomic_path
+from toffee.licences import REPOSITORY
 from toffee.progress import progress
 from toffee.seeds import seed_of
 from toffee.world.render import camera_of, render
@@ -52,7 +54,7 @@ def write_subjects(root: str | os.PathLike, count: int, seed: int, size: int = 6
     """Write an image folder of `count` training subjects, one photo each.
 
     `images/<subject>.jpg`, `masks/<subject>.png` and `metadata.csv` (file_name, subject,
-    class_word, caption). Subject i is the same whatever `count` is.
+    class_word, caption, licence). Subject i is the same whatever `count` is.
     """
     subjects = [_subject(seed, "subjects", index, "train") for index in range(count)]
     scenes = [draw_scene(seed_of(seed, "world/subjects/scene", s.name)) for s in subjects]
@@ -68,12 +70,11 @@ def write_subjects(root: str | os.PathLike, count: int, seed: int, size: int = 6
         )
         with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(("file_name", "subject", "class_word", "caption"))
+            rows.writerow(("file_name", "subject", "class_word", "caption", "licence"))
             for subject, scene in zip(subjects, scenes, strict=True):
                 text = caption(subject.attributes(scene))
-                rows.writerow(
-                    (f"images/{subject.name}.jpg", subject.name, subject.class_word, text)
-                )
+                words = subject.name, subject.class_word, text, REPOSITORY
+                rows.writerow((f"images/{subject.name}.jpg", *words))
 
 
 def write_multiview(
@@ -89,7 +90,7 @@ def write_multiview(
     `<class_word>/<sequence>/images/000.jpg`, `masks/000.png` and `cameras.json`: per frame the
     angles in degrees, and the pinhole camera in the subject's frame (y up, floor at 0; `focal` and
     `principal` in half pictures, right and down). Place, light and floor stay the same within a
-    sequence. The classes take turns.
+    sequence. The classes take turns. `licences.csv` has a row a sequence.
     """
     subjects, scenes, folders = [], [], []
     for index in range(sequences):
@@ -109,6 +110,10 @@ def write_multiview(
         for subject, walk, at in zip(subjects, scenes, folders, strict=True):
             text = json.dumps(_cameras(subject, walk), indent=1, sort_keys=True)
             (folder / at / "cameras.json").write_text(text + "\n", encoding="utf-8")
+        with open(folder / LICENCES, "w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(LICENCE_COLUMNS)
+            rows.writerows((one.class_word, one.name, REPOSITORY) for one in subjects)
 
 
 def write_benchmark(

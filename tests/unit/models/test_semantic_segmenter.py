@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from toffee.errors import ToffeeError
-from toffee.models.segmenter import Segmenter
+from toffee.models.semantic_segmenter import SemanticSegmenter
 
 
 @pytest.fixture
 def segmenter(random_zoo):
-    return Segmenter(random_zoo / "segmenter")
+    return SemanticSegmenter(random_zoo / "segmenter")
 
 
 @pytest.fixture(scope="module")

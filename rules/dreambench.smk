@@ -1,0 +1,58 @@
+"""The real DreamBench: its download, and the gate before every comparison on a benchmark.
+
+Needs: a git repository of the dataset, where config names no folder of one's own; the oracle's scores.
+Gives: data/benchmark/ (for `data_root`), evaluation/dreambench/oracle.json. On a cluster both run where
+Snakemake runs: one needs a way out, the other takes a second.
+"""
+
+
+rule download_dreambench:
+    """DreamBench at its pinned commit, every file hashed and every photo decoded, with its licences."""
+    output:
+        folder=directory(f"{RESULTS}/data/benchmark"),
+    log:
+        log_of("download_dreambench"),
+    benchmark:
+        benchmark_of("download_dreambench")
+    priority: FIRST
+    localrule: True
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        url=CONFIG.data.dreambench.url,
+        revision=CONFIG.data.dreambench.revision,
+        sha256=CONFIG.data.dreambench.sha256,
+        code=code_digest("download_dreambench"),
+    script:
+        "../workflow/scripts/download_dreambench.py"
+
+
+rule check_oracle:
+    """Real photos score what was published for them, or nothing is drawn and compared on the benchmark."""
+    input:
+        scores=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
+    output:
+        verdict=f"{RESULTS}/evaluation/dreambench/oracle.json",
+        # Survives a check that fails: else all that waited for it would be drawn again after it.
+        passed=update(f"{RESULTS}/evaluation/dreambench/oracle_passed.txt"),
+    log:
+        log_of("check_oracle"),
+    benchmark:
+        benchmark_of("check_oracle")
+    priority: ON_THE_WAY
+    localrule: True
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        dino=CONFIG.evaluation.oracle.dino,
+        clip_i=CONFIG.evaluation.oracle.clip_i,
+        tolerance=CONFIG.evaluation.oracle.tolerance,
+        code=code_digest("check_oracle"),
+    script:
+        "../workflow/scripts/check_oracle.py"

@@ -1,0 +1,97 @@
+"""What leaves the project: the dataset as a repository of the hub, ToffeeNet as a diffusers pipeline.
+
+Needs: finished shards, the filter's funnel, ToffeeNet, base models.
+Gives: dataset/export/<shard>.parquet and .json, dataset/hub/, pipeline/. More shards leave the exported ones as they are.
+"""
+
+from toffee.config.drawing import licences_of, names_of
+
+# Copied as they are: here comments count too.
+PIPELINE_FILES = project_files("workflow/toffee/export/diffusers_code", "[!_]*.py")
+
+
+rule export_shard:
+    """A shard's accepted pairs that may be shared, in Parquet, and a summary of them."""
+    input:
+        shard=f"{RESULTS}/dataset/shards/{{shard}}.h5",
+    output:
+        parquet=f"{RESULTS}/dataset/export/{{shard}}.parquet",
+        summary=f"{RESULTS}/dataset/export/{{shard}}.json",
+    log:
+        log_of("export_shard/{shard}"),
+    benchmark:
+        benchmark_of("export_shard/{shard}")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        **CONFIG.filter.model_dump(),
+        model_licences=licences_of(MODELS),
+        licences=CONFIG.export.licences,
+        code=code_digest("export_shard"),
+    script:
+        "../workflow/scripts/export_shard.py"
+
+
+rule export_dataset:
+    """The exported shards as a Hugging Face repository: Parquet, card and Croissant metadata."""
+    input:
+        parquet=expand(rules.export_shard.output.parquet, shard=SHARDS),
+        summaries=expand(rules.export_shard.output.summary, shard=SHARDS),
+        funnel=f"{RESULTS}/dataset/funnel.csv",
+    output:
+        hub=directory(f"{RESULTS}/dataset/hub"),
+    log:
+        log_of("export_dataset"),
+    benchmark:
+        benchmark_of("export_dataset")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        **CONFIG.filter.model_dump(),
+        scale=CONFIG.scale,
+        source=CONFIG.data.source,
+        resolution=CONFIG.data.resolution,
+        models=names_of(MODELS),
+        model_licences=licences_of(MODELS),
+        licences=CONFIG.export.licences,
+        seed=CONFIG.seed,
+        code=code_digest("export_dataset"),
+    script:
+        "../workflow/scripts/export_dataset.py"
+
+
+rule export_pipeline:
+    """ToffeeNet as a diffusers pipeline, a folder that stands alone."""
+    input:
+        toffeenet=model(BASE),
+        text_to_image=model("text_to_image"),
+        subject_encoder=model("subject_encoder"),
+    output:
+        pipeline=directory(f"{RESULTS}/pipeline"),
+    log:
+        log_of("export_pipeline"),
+    benchmark:
+        benchmark_of("export_pipeline")
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        scale=CONFIG.scale,
+        resolution=CONFIG.data.resolution,
+        subject_scale=CONFIG.toffeenet.subject_scale,
+        sampler_steps=CONFIG.toffeenet.sampler_steps,
+        guidance=CONFIG.toffeenet.guidance,
+        models=names_of(MODELS),
+        model_licences=licences_of(MODELS),
+        files_digest=digest_of_all(PIPELINE_FILES),
+        code=code_digest("export_pipeline"),
+    script:
+        "../workflow/scripts/export_pipeline.py"

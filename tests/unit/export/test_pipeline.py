@@ -1,0 +1,251 @@
+"""ToffeeNet as a diffusers pipeline: it stands alone, and draws what ToffeeNet draws."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from diffusers import DiffusionPipeline
+from PIL import Image
+
+from toffee.export.pipeline import export_pipeline
+from toffee.models.subject_encoder import SubjectEncoder
+from toffee.models.unet import add_subject_attention, load_unet, widen_unet
+from toffee.toffeenet import ToffeeNet, save_toffeenet
+
+PROMPTS = ["a red mug", "a car on the grass"]
+MODELS = {"text_to_image": "zoo/text_to_image", "subject_encoder": "b/c at 0", "depth": "zoo/depth"}
+LICENCES = {"text_to_image": "openrail++", "subject_encoder": "apache-2.0", "depth": "mit"}
+STEPS, GUIDANCE = 2, 3.0
+
+
+def build(zoo: Path, out: Path, depth: bool) -> Path:
+    """An untrained ToffeeNet, of which every part has a say in what it draws."""
+    torch.manual_seed(0)
+    encoder = SubjectEncoder(zoo / "subject_encoder")
+    count, extra = encoder.grid**2, 64 + 16 + (64 if depth else 0)
+    unet = widen_unet(load_unet(zoo / "text_to_image" / "unet"), extra)
+    add_subject_attention(unet, encoder.width, count)
+    torch.nn.init.normal_(unet.conv_in.weight, std=0.05)
+    settings = {"token_width": encoder.width, "tokens": count, "depth": depth}
+    settings |= {"segmented": True, "kinds": "both", "pairs": 5}
+    save_toffeenet(out, unet, settings)
+    return out
+
+
+@pytest.fixture(scope="module")
+def nets(random_zoo, tmp_path_factory) -> dict[bool, Path]:
+    """Folders of ToffeeNets without depth and with it."""
+    root = tmp_path_factory.mktemp("nets")
+    return {depth: build(random_zoo, root / f"depth_{depth}", depth) for depth in (False, True)}
+
+
+def write(net: Path, zoo: Path, out: Path) -> Path:
+    parts = net, zoo / "text_to_image", zoo / "subject_encoder", out
+    export_pipeline(*parts, "toffeenet-test", 64, 1.0, STEPS, GUIDANCE, MODELS, LICENCES)
+    return out
+
+
+@pytest.fixture(scope="module")
+def folder(nets, random_zoo, tmp_path_factory) -> Path:
+    return write(nets[False], random_zoo, tmp_path_factory.mktemp("pipeline") / "pipeline")
+
+
+def load(folder: Path, **options) -> DiffusionPipeline:
+    options = {"trust_remote_code": True, "use_safetensors": True} | options
+    pipe = DiffusionPipeline.from_pretrained(folder, **options)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="module")
+def pipe(folder) -> DiffusionPipeline:
+    return load(folder)
+
+
+@pytest.fixture(scope="module")
+def net(nets, random_zoo) -> ToffeeNet:
+    return ToffeeNet(nets[False], random_zoo / "text_to_image", random_zoo / "subject_encoder")
+
+
+@pytest.fixture(scope="module")
+def given():
+    """Two subjects with masks, pictures to edit with masks, and noise."""
+    draw = torch.Generator().manual_seed(0)
+    subjects, pictures = (torch.rand(2, 3, 64, 64, generator=draw) for _ in range(2))
+    subject_masks, masks = torch.zeros(2, 2, 64, 64, dtype=torch.bool)
+    subject_masks[0, 16:48, 16:48] = True  # the second subject was not found
+    masks[0, 10:50, 20:40] = True
+    masks[1, ::2] = True
+    return subjects, subject_masks, pictures, masks, torch.randn(2, 16, 8, 8, generator=draw)
+
+
+def difference(drawn: torch.Tensor, expected: torch.Tensor) -> float:
+    assert drawn.shape == expected.shape and expected.std() > 0.01
+    return float((drawn - expected).abs().max())
+
+
+@pytest.mark.parametrize("scale", [0.0, 2.0])
+def test_it_draws_what_toffeenet_draws(pipe, net, given, scale) -> None:
+    subjects, subject_masks, *_, noise = given
+    tokens = net.tokens(subjects, subject_masks)
+    expected = net.draw(PROMPTS, tokens, noise, STEPS, GUIDANCE, scale)
+    drawn = pipe(
+        PROMPTS, subjects, subject_masks, subject_scale=scale, latents=noise, output_type="pt"
+    ).images
+    assert difference(drawn, expected) < 1e-4
+    other = pipe(PROMPTS, subjects, subject_scale=scale, latents=noise, output_type="pt").images
+    assert (difference(other[:1], drawn[:1]) > 1e-3) == (scale > 0)  # the mask tells
+
+
+def test_it_edits_as_toffeenet_edits_and_leaves_the_rest(pipe, net, given) -> None:
+    subjects, subject_masks, pictures, masks, noise = given
+    tokens = net.tokens(subjects, subject_masks)
+    expected = net.draw(PROMPTS, tokens, noise, STEPS, GUIDANCE, picture=pictures, mask=masks)
+    drawn = pipe(
+        PROMPTS, subjects, subject_masks, pictures, masks, latents=noise, output_type="pt"
+    ).images
+    assert difference(drawn, expected) < 1e-4
+    inside = masks[:, None].expand_as(pictures)
+    assert torch.equal(drawn[~inside], pictures[~inside])
+    assert not torch.equal(drawn[inside], pictures[inside])
+
+
+def test_a_model_with_depth_takes_it(nets, random_zoo, given, tmp_path) -> None:
+    subjects, subject_masks, *_, noise = given
+    net = ToffeeNet(nets[True], random_zoo / "text_to_image", random_zoo / "subject_encoder")
+    pipe = load(write(nets[True], random_zoo, tmp_path / "pipeline"))
+    depth = torch.rand(2, 64, 64, generator=torch.Generator().manual_seed(1))
+    tokens = net.tokens(subjects, subject_masks)
+    expected = net.draw(PROMPTS, tokens, noise, STEPS, GUIDANCE, depth=depth)
+    arguments = {"latents": noise, "output_type": "pt"}
+    drawn = pipe(PROMPTS, subjects, subject_masks, depth=depth, **arguments).images
+    assert difference(drawn, expected) < 1e-4
+    flat = pipe(PROMPTS, subjects, subject_masks, **arguments).images
+    assert difference(flat, net.draw(PROMPTS, tokens, noise, STEPS, GUIDANCE)) < 1e-4
+    assert difference(flat, drawn) > 1e-3
+
+
+def pil(picture: torch.Tensor) -> Image.Image:
+    array = picture.float().mul(255).round().to(torch.uint8)
+    return Image.fromarray((array.permute(1, 2, 0) if array.ndim == 3 else array).numpy())
+
+
+def test_pictures_of_any_size_come_back_as_they_were_outside_of_the_mask(pipe, given) -> None:
+    subjects, subject_masks, *_ = given
+    noise = np.random.default_rng(0).integers(0, 256, (90, 130, 3), np.uint8)
+    picture, mask = Image.fromarray(noise), Image.new("L", (130, 90))
+    mask.paste(255, (30, 20, 71, 55))
+    subject, subject_mask = pil(subjects[0]), pil(subject_masks[0])
+    drawn = pipe("a mug", subject, subject_mask, picture, mask, seed=0).images[0]
+    inside = np.array(mask) > 0
+    assert drawn.size == picture.size
+    assert (np.array(drawn)[~inside] == noise[~inside]).all()
+    assert (np.array(drawn)[inside] != noise[inside]).mean() > 0.9
+
+
+def test_a_picture_has_its_own_noise_whatever_is_drawn_beside_it(pipe, given) -> None:
+    subject = pil(given[0][0])
+    alone = [pipe("a mug", subject, seed=seed, output_type="np").images[0] for seed in (5, 6)]
+    both = pipe("a mug", subject, seed=5, num_images_per_prompt=2, output_type="np").images
+    assert np.abs(both - np.stack(alone)).max() < 1e-4
+    assert np.abs(alone[0] - alone[1]).max() > 0.01
+    generator = torch.Generator().manual_seed(5)
+    other = pipe("a mug", subject, generator=generator, output_type="np").images[0]
+    assert np.abs(other - alone[0]).max() < 1e-6
+
+
+def test_without_a_subject_it_draws_the_text(pipe, net, given) -> None:
+    noise = given[-1]
+    none = torch.zeros(2, pipe.unet.config.subject_tokens, net.encoder.width)
+    expected = net.draw(PROMPTS, none, noise, STEPS, GUIDANCE)
+    assert difference(pipe(PROMPTS, latents=noise, output_type="pt").images, expected) < 1e-4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_draws_nearly_the_same(folder, pipe, given, dtype) -> None:
+    subjects, subject_masks, pictures, masks, noise = given
+    half = load(folder, dtype=dtype, custom_pipeline=str(folder))
+    for module in (half.unet, half.vae, half.text_encoder, half.subject_encoder):
+        assert {weight.dtype for weight in module.parameters()} == {dtype}
+    arguments = (PROMPTS, subjects, subject_masks, pictures, masks)
+    options = {"latents": noise, "guidance_scale": 1.0, "num_inference_steps": 1}
+    options["output_type"] = "pt"
+    drawn = half(*arguments, **options).images
+    assert (drawn - pipe(*arguments, **options).images).abs().mean() < 0.02
+    inside = masks[:, None].expand_as(pictures)
+    assert torch.equal(drawn[~inside], pictures[~inside])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"image": torch.zeros(1, 3, 64, 64)}, "image and mask belong together"),
+        ({"depth": torch.zeros(1, 64, 64)}, "this model takes no depth"),
+        ({"subject": "photo.jpg"}, "expected PIL images or a tensor, got str"),
+        ({"subject": torch.zeros(2, 3, 64, 64)}, "2 pictures for 1 pictures to draw"),
+        (
+            {"subject": torch.zeros(1, 3, 64, 64), "subject_mask": Image.new("L", (32, 32))}
+            | {"subject": Image.new("RGB", (64, 64)), "subject_mask": torch.zeros(1, 32, 32)},
+            "mask is 32 x 32 pixels, expected 64 x 64 as its subject",
+        ),
+        (
+            {"image": Image.new("RGB", (64, 64)), "mask": Image.new("L", (32, 32))},
+            "mask is 32 x 32 pixels, expected 64 x 64 as its image",
+        ),
+        ({"latents": torch.zeros(1, 3, 8, 8)}, r"latents are \(1, 3, 8, 8\), expected \(1, 16"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(pipe, wrong, line) -> None:
+    with pytest.raises(ValueError, match=line):
+        pipe("a mug", **wrong)
+
+
+def test_the_cards_lines_draw_where_the_folder_stands_alone(folder, pipe, tmp_path) -> None:
+    """Copied elsewhere, offline, where this package cannot be found."""
+    subprocess.run(["cp", "-r", str(folder), str(tmp_path / "pipeline")], check=True)
+    Image.new("RGB", (80, 70), "red").save(tmp_path / "photo.jpg")
+    mask = Image.new("L", (80, 70))
+    mask.paste(255, (20, 20, 50, 50))
+    mask.save(tmp_path / "mask.png")
+    lines = (folder / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    assert len(lines.splitlines()) == 5
+    code = lines.replace("path/of/pipeline", str(tmp_path / "pipeline")) + (
+        'drawn.save("drawn.png"), edited.save("edited.png")\n'
+        'assert "toffee" not in __import__("sys").modules\n'
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
+    photo = Image.open(tmp_path / "photo.jpg")
+    drawn = pipe("a ball in the snow", photo, mask, seed=0).images[0]
+    assert np.array_equal(Image.open(tmp_path / "drawn.png"), drawn)
+    changed = np.array(Image.open(tmp_path / "edited.png")) != np.array(photo)
+    assert changed[20:50, 20:50].mean() > 0.9 and changed.sum() == changed[20:50, 20:50].sum()
+
+
+def test_base_parts_are_linked_and_only_safetensors_hold_weights(folder, random_zoo) -> None:
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {Path(name).suffix for name in names} == {".json", ".md", ".py", ".safetensors"}
+    assert {name for name in names if name.endswith(".py")} == {
+        "pipeline.py",
+        "unet/toffeenet_unet.py",
+    }
+    for part in ("text_to_image/vae", "text_to_image/text_encoder", "subject_encoder"):
+        for path in (random_zoo / part).glob("*.safetensors"):
+            assert path.samefile(folder / Path(part).name / path.name)
+
+
+def test_the_card_tells_the_licences_of_what_is_in_the_folder(folder) -> None:
+    _, head, body = (folder / "README.md").read_text().split("---\n", 2)
+    values = yaml.safe_load(head)
+    assert values["license"] == ["apache-2.0", "openrail++"]
+    assert values["library_name"] == "diffusers"
+    assert "| subject_encoder | b/c at 0 | apache-2.0 |" in body
+    assert "| depth | zoo/depth | mit |" in body.split("were drawn with")[1]
+    assert "Trained on 5 synthetic pairs (generation and editing)" in body

@@ -1,0 +1,156 @@
+"""Totals, what they rest on, and what is refused."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from toffee.errors import ToffeeError
+from toffee.plan.costs import Costs
+from toffee.plan.dag import Job
+from toffee.plan.download import Downloads
+from toffee.plan.report import Plan, Row, precision, tally
+from toffee.plan.sizes import Sizes
+from toffee.plan.speed import Speed, read_speed
+from toffee.plan.storage import Storage
+from toffee.plan.table import GIB, refusals, table
+from toffee.plan.work import Work
+
+from .conftest import ROOT, architectures, config_of
+
+ROWS = [
+    Row("pretrain_refiner", 1, 10.0, 0, 2 * GIB, 5 * GIB),
+    Row("pretrain_view_generator", 1, 10.0, 0, 2 * GIB, 6 * GIB),
+    Row("train_toffeenet", 7, 80.0, 0, 14 * GIB, 10 * GIB),
+    Row("download_model", 8, 0.0, 3 * GIB, 3 * GIB),
+    Row("write_report", 1),
+]
+
+
+def job(rule: str, **wildcards: str) -> Job:
+    return Job(rule, wildcards, {}, {}, {"out": "x"}, "x.log", True)
+
+
+def budget(**values: float):
+    return SimpleNamespace(budget=config_of({"budget": values}).budget)
+
+
+def test_totals_and_the_room_that_running_trainings_need():
+    plan = Plan("paper", ROWS, room=10**15)
+    assert (plan.total.jobs, plan.total.gpu_hours) == (18, 100.0)
+    # The two generators train side by side, the ToffeeNets after them.
+    assert plan.needed == (2 + 2 + 14 + 3) * GIB + 11 * GIB
+
+
+@pytest.mark.parametrize(
+    ("limits", "room", "line"),
+    [
+        ({}, 32 * GIB, None),
+        ({}, 31 * GIB, "the disk of results/paper is too small: 32.0 GiB needed, 31.0 GiB"),
+        ({"gpu_hours": 100, "storage_gib": 32, "download_gib": 3}, 10**15, None),
+        ({"gpu_hours": 99}, 10**15, "budget.gpu_hours is too small: 100 h needed, 99 h available"),
+        ({"storage_gib": 31}, 10**15, "budget.storage_gib is too small: 32.0 GiB needed, 31.0"),
+        ({"download_gib": 0}, 10**15, "budget.download_gib is too small: 3.0 GiB needed, 0 B"),
+    ],
+)
+def test_what_is_too_small_is_one_line(limits, room, line):
+    found = refusals(Plan("paper", ROWS, room=room), budget(**limits))
+    assert [text.startswith(line) for text in found] == ([True] if line else [])
+
+
+def test_the_table_has_every_rule_that_takes_something():
+    lines = table(Plan("paper", ROWS, ["a note"], room=GIB))
+    assert len({len(line) for line in lines[:-3]}) == 1
+    assert [line.split()[0] for line in lines[2:-5]] == [row.rule for row in ROWS[:4]] + ["1"]
+    assert lines[-4].split()[:3] == ["total", "18", "100"] and lines[-1] == "a note"
+
+
+def test_jobs_that_are_alike_count_each():
+    config = config_of()
+    work = Work(config, Costs(architectures("tiny"), config), Sizes(config, [], ROOT))
+    jobs = [job("plan_shard", shard=f"{n:05d}") for n in range(3)] + [
+        job("draw_initial", shard="00000"),
+        job("draw_initial", shard="00001"),
+        job("generate_benchmark", method="text_only", draw="0"),
+        job("generate_benchmark", method="strength", draw="0"),
+        job("tabulate_views"),
+        job("download_dreambench"),
+    ]
+    downloads = Downloads(architectures("tiny"), ROOT)
+    rows = {row.rule: row for row in tally(jobs, config, work, downloads, Speed({}, 2.0))}
+    assert [rows[name].jobs for name in ("plan_shard", "draw_initial")] == [3, 2]
+    flops = 2 * work.flops(job("draw_initial"))
+    assert rows["draw_initial"].gpu_hours == pytest.approx(flops / 2e12 / 3600)
+    # 30 subjects × 25 prompts; λ has fewer prompts and eight values.
+    images = 30 * 25 + 30 * config.evaluation.strength_prompts * len(config.evaluation.strengths)
+    assert rows["generate_benchmark"].store == pytest.approx(images * Storage(work).jpeg, abs=2)
+    assert rows["tabulate_views"] == Row("tabulate_views", 1)
+    photos = rows["download_dreambench"]
+    assert photos.download == photos.store == 111_700_000
+
+
+def test_every_method_is_a_rule():
+    """A rule that is renamed would silently take nothing."""
+    text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
+    shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
+    shared |= {"kept", "while_running", "latents", "tokens", "depth", "export_shard"}
+    for kind in (Work, Storage):
+        for name in vars(kind):
+            if not name.startswith("_") and name not in shared:
+                assert f"rule {name.removesuffix('_encoded')}:" in text, name
+
+
+def test_downloads_are_those_of_the_lock_file(tmp_path):
+    models = architectures("paper")
+    source = models.sources["clip"]
+    (tmp_path / "config").mkdir()
+    files = {"a.json": {"sha256": "0" * 64, "size": 10}, "b": {"sha256": "1" * 64, "size": 1000}}
+    lock = {"files": {f"{source.repo}@{source.revision}": files}, "revisions": {}}
+    (tmp_path / "config" / "models.lock.yaml").write_text(yaml.safe_dump(lock))
+    downloads = Downloads(models, tmp_path)
+    assert downloads.model("clip") == 1010 and not downloads.estimated
+    assert downloads.model("depth") == 4 * models.parameters("depth")
+    assert downloads.estimated == ["depth"]
+    assert Downloads(architectures("tiny"), tmp_path).model("clip") == 0
+
+
+def test_the_newest_bench_is_believed_and_said(tmp_path):
+    bench = tmp_path / "results" / "bench"
+    bench.mkdir(parents=True)
+    assert (
+        read_speed(7.0, tmp_path).said(["float32"]).startswith("ASSUMED, not measured: 7 TFLOP/s")
+    )
+    (bench / "synthesis.json").write_text(
+        json.dumps({"device": "NVIDIA X", "sustained_tflops": {"bfloat16": 200, "float32": 40.0}})
+    )
+    (bench / "other.json").write_text("{}")
+    speed = read_speed(7.0, tmp_path)
+    assert (speed.tflops("bfloat16"), speed.tflops("float16")) == (200, 7.0)
+    said = speed.said(["bfloat16", "float32"])
+    assert "200 in bfloat16 and 40 in float32" in said and "on NVIDIA X" in said
+    assert "ASSUMED" not in said and "ASSUMED" in speed.said(["float16"])
+    with pytest.raises(ToffeeError, match="other.json: no sustained_tflops"):
+        read_speed(7.0, tmp_path, bench / "other.json")
+
+
+def test_what_measures_is_float32():
+    config = SimpleNamespace(compute=SimpleNamespace(dtype="bfloat16"))
+    assert precision("score_dreambench", config) == "float32"
+    assert precision("score_shard", config) == precision("draw_initial", config) == "bfloat16"
+
+
+def test_frames_are_counted_where_the_configuration_does_not_say(tmp_path):
+    for sequence in ("a/1", "a/2", "b/1"):
+        for kind, suffix in (("images", "jpg"), ("masks", "png")):
+            (tmp_path / "views" / sequence / kind).mkdir(parents=True)
+            for view in range(4):
+                (tmp_path / "views" / sequence / kind / f"{view}.{suffix}").touch()
+    read = Job("pretrain_refiner", {}, {}, {"multiview": "views"}, {}, "", True)
+    config = config_of("paper.yaml", {"plan": {"frames": None}})
+    sizes = Sizes(config, [read], tmp_path)
+    assert (sizes.frames, sizes.sequences, sizes.notes) == (12, 3, [])
+    (note,) = Sizes(config, [read], tmp_path / "elsewhere").notes
+    assert note.startswith("no pictures in views")
+    assert Sizes(config_of("paper.yaml"), [read], tmp_path / "elsewhere").frames == 6_500_000

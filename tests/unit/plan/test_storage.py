@@ -1,0 +1,85 @@
+"""Planned bytes against the files of a small shard that the shipped models draw."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from toffee.plan.costs import Costs
+from toffee.plan.sizes import Sizes
+from toffee.plan.storage import Storage
+from toffee.plan.work import Work
+from toffee.synthesis.edits import make_edits
+from toffee.synthesis.initial import draw_initial
+from toffee.synthesis.listing import list_subjects
+from toffee.synthesis.plan import plan_shard
+from toffee.synthesis.scores import score_shard
+
+from .conftest import ROOT, ZOO, architectures, config_of
+
+FACTOR = 1.5
+"""Planned and real bytes differ by less; pictures of other subjects compress otherwise."""
+
+
+@pytest.fixture(scope="module")
+def shard(tiny, small_world, tmp_path_factory):
+    """Stage → file, of a shard of 24. Its initial images stand for the refined ones and views."""
+    root = tmp_path_factory.mktemp("shard")
+    files = {name: root / f"{name}.h5" for name in ("initial", "edits", "shard")}
+    listed = [root / name for name in ("subjects.parquet", "donors.parquet", "quarantine.csv")]
+    list_subjects(small_world / "subjects", small_world / "multiview", *listed)
+    plan = files["plan"] = root / "00000.parquet"
+    kinds, samples = tiny.synthesis.kinds.model_dump(), tiny.synthesis.samples_per_shard
+    prompts = ROOT / "config" / "prompts" / "tiny.yaml"
+    plan_shard(*listed[:2], prompts, kinds, "00000", samples, 0, plan)
+    models = {"text_to_image": ZOO / "text_to_image", "controlnet_depth": ZOO / "controlnet_depth"}
+    models["depth_estimator"] = ZOO / "depth"
+    drawing = {"sampler_steps": 4, "guidance": 3.0, "control_scale": 1.0, "seed": 0}
+    common = {"plan": plan, "resolution": 64, "batch": 24, "quality": 95}
+    subjects = {"subjects": small_world / "subjects"}
+    draw_initial(**models, **drawing, **common, **subjects, out=files["initial"])
+    make_edits(
+        **models, **drawing, **common, segmenter=ZOO / "segmenter", refined=files["initial"],
+        edit_strength=0.9, out=files["edits"],
+    )  # fmt: skip
+    encoders = {name: ZOO / name for name in ("subject_encoder", "clip", "segmenter")}
+    stages = {"refined": files["initial"], "views": files["initial"], "edits": files["edits"]}
+    score_shard(**encoders, **stages, **common, **subjects, out=files["shard"])
+    return {name: path.stat().st_size for name, path in files.items()}
+
+
+@pytest.fixture(scope="module")
+def storage(tiny, costs):
+    return Storage(Work(tiny, costs, Sizes(tiny, [], ROOT)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "file"),
+    [("draw_initial", "initial"), ("make_edits", "edits"), ("score_shard", "shard")],
+)
+def test_a_shards_files(storage, shard, rule, file):
+    planned = storage.kept(SimpleNamespace(rule=rule, wildcards={"shard": "00000"}))
+    assert shard[file] / FACTOR < planned < shard[file] * FACTOR
+
+
+def test_models_that_ship_have_about_the_weights_that_are_planned(storage):
+    """They ship in half precision, and are planned as float32."""
+    for role in ("text_to_image", "clip", "segmenter"):
+        files = [p.stat().st_size for p in (ZOO / role).rglob("*.safetensors")]
+        job = SimpleNamespace(rule="download_model", wildcards={"role": role})
+        assert storage.kept(job) == pytest.approx(2 * sum(files), rel=0.05)
+
+
+def test_a_trainings_own_data_grow_with_the_pairs_and_no_other_job_has_any():
+    def needed(shards, rule="train_toffeenet"):
+        config = config_of("paper.yaml", {"synthesis": {"shards": shards}})
+        work = Work(config, Costs(architectures("paper"), config), Sizes(config, [], ROOT))
+        return Storage(work).while_running(
+            SimpleNamespace(rule=rule, wildcards={"net": "toffeenet"})
+        )
+
+    # A pair: three latents of 4 × 64 × 64, 256 tokens of 1,024, a mask of 512 × 512 bytes.
+    pair = 3 * 2 * 4 * 64**2 + 2 * 256 * 1024 + 512**2
+    assert needed(3) - needed(1) == 2 * 6000 * pair
+    # The checkpoint of Stable Diffusion's UNet: 14 GB, as toffee.training.checkpoint has it.
+    assert needed(1) - 6000 * pair == pytest.approx(14e9, rel=0.1)
+    assert needed(3, "score_shard") == 0

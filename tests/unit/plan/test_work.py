@@ -1,0 +1,143 @@
+"""What is planned is what is computed: torch's counter around the real models, on real tensors."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from toffee.models.clip import Clip
+from toffee.models.depth import DepthEstimator
+from toffee.models.segmenter import Segmenter
+from toffee.models.subject_encoder import SubjectEncoder
+from toffee.models.text_to_image import TextToImage
+from toffee.models.unet import add_subject_attention, load_unet, widen_unet
+from toffee.plan.sizes import Sizes
+from toffee.plan.work import Work, share_of
+from toffee.refiner import Refiner
+from toffee.toffeenet import CONFIG, WEIGHTS, ToffeeNet
+from toffee.view_generator import ViewGenerator
+
+from .conftest import ROOT, ZOO, config_of
+
+BASE = ZOO / "text_to_image"
+COUNT = 4
+PROMPTS = ["a ball", "a car on grass", "a tree", "a mug in the snow"]
+
+
+@pytest.fixture(scope="module")
+def work(tiny, costs):
+    return Work(tiny, costs, Sizes(tiny, [], ROOT))
+
+
+@pytest.fixture(scope="module")
+def trained(tiny, costs, tmp_path_factory):
+    """Folders of the three models, as their trainings write them, untrained."""
+    root, base = tmp_path_factory.mktemp("models"), load_unet(BASE / "unet")
+    widen_unet(base, costs.width, costs.width).save_pretrained(root / "refiner")
+    widen_unet(base, costs.factor**2, costs.width).save_pretrained(root / "views")
+    net = widen_unet(base, costs.factor**2 + costs.channels)
+    add_subject_attention(net, costs.width, costs.tokens)
+    (root / "net").mkdir()
+    net.save_config(root / "net")
+    save_file(net.state_dict(), root / "net" / WEIGHTS)
+    settings = {"token_width": costs.width, "tokens": costs.tokens}
+    settings |= {"depth": False, "segmented": True}
+    (root / "net" / CONFIG).write_text(json.dumps(settings))
+    return root
+
+
+@pytest.fixture
+def noise(costs):
+    return torch.randn(COUNT, costs.channels, costs.side, costs.side)
+
+
+@pytest.fixture
+def tokens(costs):
+    return torch.randn(COUNT, costs.tokens, costs.width)
+
+
+def counted(run) -> int:
+    """The fused kernels of a CPU are the only ones that torch's counter does not know."""
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("control", [False, True])
+def test_the_base_models_pictures(work, tiny, noise, control):
+    model = TextToImage(BASE, ZOO / "controlnet_depth")
+    depth = torch.rand(COUNT, 64, 64) if control else None
+    real = counted(
+        lambda: model.draw(PROMPTS, noise, tiny.sampler.steps, tiny.sampler.guidance, depth)
+    )
+    assert COUNT * work.base_draw(control) == pytest.approx(real, rel=0.01)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 1.5])
+def test_the_refiners_pictures(tiny, costs, trained, noise, tokens, guidance):
+    settings = config_of({"refiner": tiny.refiner.model_dump() | {"guidance": guidance}})
+    model = Refiner(trained / "refiner", BASE)
+    pictures = torch.rand(COUNT, 3, 64, 64)
+    steps, strength = settings.refiner.sampler_steps, settings.refiner.strength
+    real = counted(lambda: model.draw(tokens, noise, steps, guidance, pictures, strength))
+    planned = Work(settings, costs, Sizes(settings, [], ROOT)).refiner_draw()
+    assert COUNT * planned == pytest.approx(real, rel=0.01)
+
+
+def test_the_view_generators_pictures(work, tiny, trained, noise, tokens):
+    model, settings = ViewGenerator(trained / "views", BASE), tiny.view_generator
+    steps, guidance = settings.sampler_steps, settings.guidance
+    real = counted(lambda: model.draw(tokens, torch.rand(COUNT, 64, 64), noise, steps, guidance))
+    assert COUNT * work.view_draw() == pytest.approx(real, rel=0.01)
+
+
+def test_toffeenets_pictures(work, tiny, trained, noise, tokens):
+    model = ToffeeNet(trained / "net", BASE, ZOO / "subject_encoder")
+    steps, guidance = tiny.toffeenet.sampler_steps, tiny.toffeenet.guidance
+    real = counted(lambda: model.draw(PROMPTS, tokens, noise, steps, guidance))
+    assert COUNT * work.net_draw("toffeenet") == pytest.approx(real, rel=0.01)
+
+
+def test_a_step_of_toffeenets_training(costs, trained, noise, tokens):
+    net = ToffeeNet(trained / "net", BASE, ZOO / "subject_encoder").unet.requires_grad_(True)
+    entry = torch.randn(COUNT, net.config.in_channels, costs.side, costs.side)
+    text, times = torch.randn(COUNT, costs.text_tokens, costs.text_width), torch.ones(COUNT).long()
+
+    def step():
+        states = (text, [net.subject_projection(tokens)])
+        torch.nn.functional.mse_loss(net(entry, times, states).sample, noise).backward()
+
+    real = counted(step)
+    assert COUNT * costs.net(False, back=True) == pytest.approx(real, rel=0.01)
+    assert COUNT * costs.net(False) < real / 2.5  # a pass back is about two passes
+
+
+def test_encoders(costs):
+    pictures = torch.rand(COUNT, 3, 64, 64)
+    judge, segment = Clip(ZOO / "clip"), Segmenter(ZOO / "segmenter")
+    calls = {
+        "subject": lambda: SubjectEncoder(ZOO / "subject_encoder").encode(pictures),
+        "depth": lambda: DepthEstimator(ZOO / "depth")(pictures),
+        "segment": lambda: segment.segment(pictures, ["ball"] * COUNT),
+        "judge": lambda: judge.images(pictures),
+    }
+    for name, call in calls.items():
+        assert COUNT * getattr(costs, name) == pytest.approx(counted(call), rel=0.01), name
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.75, 0.5, 0.01])
+def test_steps_are_those_that_sampling_runs(strength):
+    from toffee.diffusion import load_scheduler, sample
+
+    seen = []
+
+    def predict(latents, times):
+        seen.append(times)
+        return latents
+
+    noise = torch.zeros(1, 16, 8, 8)
+    sample(predict, load_scheduler(BASE / "scheduler"), noise, 10, noise, strength)
+    assert len(seen) == share_of(10, strength)

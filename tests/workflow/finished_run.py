@@ -1,0 +1,95 @@
+"""What a finished run leaves behind, without running it: empty outputs, the records of all jobs.
+
+In a copy of the project, with Snakemake's arguments:
+    python -m tests.workflow.finished_run ARGUMENTS…
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from toffee.plan.dag import Job, planned
+from toffee.provenance.paths import benchmark_path, record_path, root_of
+from toffee.provenance.record import VERSION, files_of, seal, stamp
+
+DIGEST = "0" * 64
+
+
+def finish(folder: Path, arguments: Sequence[str]) -> int:
+    """Make the files of all jobs of a plan; the number of jobs."""
+    _, jobs = planned(arguments, folder)
+    moment = int(time.time()) - 60
+    for job in jobs:
+        root = root_of(job.log)
+        for path in files_of(job.output):
+            _touch(folder / path, moment)
+        for path in (job.log, benchmark_path(job.log)):
+            _touch(folder / path, moment)
+        first, *others = files_of(job.output)
+        place = folder / record_path(root, first)
+        _write(place, seal(_record(job, root, folder, moment)))
+        for path in others:
+            _write(
+                folder / record_path(root, path), {"see": f"{Path(first).relative_to(root)}.json"}
+            )
+    return len(jobs)
+
+
+def _record(job: Job, root: str, folder: Path, moment: float) -> dict:
+    made = {path: _made(folder / path) for path in files_of(job.output)}
+    return {
+        "version": VERSION,
+        "rule": job.rule,
+        "wildcards": job.wildcards,
+        "root": root,
+        "input": job.input,
+        "output": job.output,
+        "inputs": {path: {"sha256": DIGEST, "size": 0} for path in files_of(job.input)},
+        "outputs": made,
+        "log": job.log,
+        "benchmark": benchmark_path(job.log),
+        "params": job.params,
+        "code": {"sha256": job.params["code"], "modules": {}},
+        "config": "0" * 16,
+        "environment": {"lock": None, "python": "3.11", "machine": "Linux"},
+        "git": {"commit": None, "changed": None},
+        "seed": job.params.get("seed"),
+        "device": "cpu",
+        "threads": 1,
+        "processes": 1,
+        **dict.fromkeys(("seconds", "cpu_seconds", "gpu_seconds", "peak_memory_mb"), 1.0),
+        "start": stamp(moment - 1),
+        "end": stamp(moment),
+        "slurm_job_id": None,
+        "attempt": 1,
+        "earlier": [],
+    }
+
+
+def _made(path: Path) -> dict:
+    if path.is_dir():
+        return {"sha256": DIGEST, "size": 0, "files": {}}
+    return {"sha256": DIGEST, "size": 0, "mtime_ns": path.stat().st_mtime_ns}
+
+
+def _touch(path: Path, moment: float) -> None:
+    if path.suffix:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    else:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / ".snakemake_timestamp").touch()
+        os.utime(path / ".snakemake_timestamp", (moment, moment))
+    os.utime(path, (moment, moment))
+
+
+def _write(path: Path, content: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+if __name__ == "__main__":
+    print(finish(Path.cwd(), sys.argv[1:]), "jobs")

@@ -1,0 +1,55 @@
+"""The gate before comparisons: what a failed check stops, and that nothing is drawn again."""
+
+import pytest
+
+from .conftest import TARGETS
+from .rerun_matrix import GATE
+
+STRICT = ("--config", "evaluation={oracle: {tolerance: 0.001}}")
+LENIENT = ("--config", "evaluation={oracle: {tolerance: 0.02}}")
+
+FAILS_WHERE_STRICT = """
+if snakemake.params.tolerance < 0.01:
+    raise SystemExit("error: check_oracle: real photos score something else")
+"""
+
+
+@pytest.fixture
+def gated(project):
+    """The finished project, whose gate opens where the tolerance is not strict."""
+    script = project.folder / "workflow" / "scripts" / "check_oracle.py"
+    script.write_text(script.read_text() + FAILS_WHERE_STRICT)
+    project.run(*TARGETS, "--quiet", "all")
+    return project
+
+
+def test_a_gate_that_closes_and_opens_again_draws_nothing_again(gated):
+    oracle = gated.folder / "results" / "tiny" / "evaluation" / "dreambench"
+    done = gated.run(*TARGETS, "--keep-going", "--quiet", "all", *STRICT, check=False)
+    assert done.returncode == 1
+    assert "error: check_oracle: real photos score something else" in done.stderr
+    assert not (oracle / "oracle.json").exists() and (oracle / "oracle_passed.txt").is_file()
+    table = gated.folder / "results" / "tiny" / "tables" / "dreambench.csv"
+    before = table.stat().st_mtime_ns
+    assert gated.planned(*TARGETS, *STRICT) == GATE, "it is checked again"
+    assert gated.planned(*TARGETS, *LENIENT) == GATE
+    gated.run(*TARGETS, "--quiet", "all", *LENIENT)
+    assert table.stat().st_mtime_ns > before
+    assert not gated.planned(*TARGETS, *LENIENT)
+
+
+def test_behind_a_closed_gate_nothing_is_drawn_or_compared(gated):
+    """Also where everything else goes on, as on a cluster."""
+    results = gated.folder / "results" / "tiny"
+    drawn = results / "evaluation" / "dreambench"
+    for path in [one for one in drawn.rglob("*") if one.is_file()]:
+        path.unlink()
+    (results / "tables" / "dreambench.csv").unlink()
+    (results / "figures" / "views.png").unlink()
+    done = gated.run(*TARGETS, "--keep-going", "--quiet", "all", *STRICT, check=False)
+    assert done.returncode == 1
+    assert {path.name for path in drawn.rglob("*") if path.is_file()} == {
+        *("oracle.parquet", "photos.safetensors"),
+    }
+    assert not (results / "tables" / "dreambench.csv").exists()
+    assert (results / "figures" / "views.png").is_file()

@@ -1,0 +1,77 @@
+"""`toffee plan` in a checkout: Snakemake's own jobs, and a budget that is too small."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from .conftest import ROOT, Project, copy_project
+from .finished_run import finish
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    """A checkout in which nothing has run, with the shipped models."""
+    project = copy_project(tmp_path_factory.mktemp("plan") / "project")
+    shutil.rmtree(project.folder / "workflow" / "zoo")
+    (project.folder / "workflow" / "zoo").symlink_to(ROOT / "workflow" / "zoo")
+    return project
+
+
+def toffee_plan(project: Project, *arguments: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"PYTHONPATH": str(project.folder / "workflow")}
+    return subprocess.run(
+        [sys.executable, "-m", "toffee.cli", "plan", *arguments],
+        cwd=project.folder, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_the_jobs_are_snakemakes_own(project):
+    done = toffee_plan(project, "--json", "--", "dataset")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    said = project.run("--quiet", "rules", "--dry-run", "dataset").stdout
+    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", said, re.M)}
+    assert jobs.pop("dataset") == 1  # a target makes nothing
+    assert plan["total"]["jobs"] == jobs.pop("total") - 1
+    assert {row["rule"]: row["jobs"] for row in plan["rules"]} == jobs
+    assert plan["total"]["gpu_hours"] > 0 and plan["total"]["download"] == 0
+    assert not (project.folder / "results").exists()
+
+
+def test_too_small_a_budget_is_one_line(project):
+    budget, steps = "budget={gpu_hours: 0.001}", "refiner={steps: 5000}"
+    done = toffee_plan(project, "--config", budget, steps, "--", "results/tiny/models/refiner")
+    assert done.returncode == 1
+    assert re.search(r"^pretrain_refiner +1 +0\.\d", done.stdout, re.M)
+    assert "ASSUMED, not measured: 0.05 TFLOP/s" in done.stdout
+    assert re.fullmatch(
+        r"error: budget.gpu_hours is too small: \S+ h needed, 0.001 h available\n", done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--", "tabels"), "unknown target tabels .did you mean tables"),
+        (("--config", "budget={gpu_hour: 1}"), "unknown config key budget.gpu_hour, did you mean"),
+        (("--configfile", "nowhere.yaml"), "nowhere.yaml"),
+    ],
+)
+def test_what_cannot_be_planned_is_one_line(project, arguments, line):
+    done = toffee_plan(project, *arguments)
+    assert done.returncode == 1
+    assert re.match(f"error: .*{line}", done.stderr) and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_what_is_there_takes_nothing(project, tmp_path):
+    shutil.copytree(project.folder, tmp_path / "project", symlinks=True)
+    there = Project(tmp_path / "project")
+    jobs = finish(there.folder, ["--", "dataset"])
+    assert jobs > 15
+    done = toffee_plan(there, "--json", "--", "dataset")
+    assert json.loads(done.stdout)["total"]["jobs"] == 0, done.stderr

@@ -1,0 +1,15 @@
+"""Adapter of rule `check_oracle`."""
+
+from toffee.evaluation.check_oracle import check_oracle
+from toffee.job import job
+
+if __name__ == "__main__":
+    with job(snakemake):
+        check_oracle(
+            scores=snakemake.input.scores,
+            out=snakemake.output.verdict,
+            passed=snakemake.output.passed,
+            dino=snakemake.params.dino,
+            clip_i=snakemake.params.clip_i,
+            tolerance=snakemake.params.tolerance,
+        )

@@ -1,0 +1,1 @@
+"""What leaves the project: the dataset as a repository of the hub, ToffeeNet as a pipeline."""

@@ -1,0 +1,347 @@
+"""Draw a subject in a new picture, or edit a picture, with ToffeeNet.
+
+Part of the Toffee reproduction (arXiv 2406.09305), Apache-2.0.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import DiffusionPipeline, ImagePipelineOutput
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image, ImageOps
+
+GREY = 0.5  # outside of a segmented subject, and inside of the mask of a picture to edit
+
+
+class ToffeeNetPipeline(DiffusionPipeline):
+    """One model for subject-driven generation and editing.
+
+    Args:
+        vae, text_encoder, tokenizer, unet, scheduler: as in other latent diffusion pipelines.
+        subject_encoder: gives the subject's patch tokens (DINO family).
+        subject_preprocessing: how it wants its pictures: resize (height and width, or the shorter
+            edge), crop (height and width), mean, std, mode.
+        segmented: whether the model was trained on subjects cut out on grey.
+        depth: whether it takes a depth map.
+        resolution: side in pixels of the pictures that it was trained on.
+        subject_scale, num_inference_steps, guidance_scale: what a call uses that gives none.
+    """
+
+    model_cpu_offload_seq = "text_encoder->subject_encoder->unet->vae"
+
+    def __init__(
+        self,
+        vae,
+        text_encoder,
+        tokenizer,
+        unet,
+        scheduler,
+        subject_encoder,
+        subject_preprocessing: dict | None = None,
+        segmented: bool = True,
+        depth: bool = False,
+        resolution: int = 512,
+        subject_scale: float = 1.0,
+        num_inference_steps: int = 50,
+        guidance_scale: float = 7.5,
+    ) -> None:
+        super().__init__()
+        for module in (vae, text_encoder, subject_encoder):  # their files may be of half precision
+            module.to(unet.dtype)
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=scheduler,
+            subject_encoder=subject_encoder,
+        )
+        self.register_to_config(
+            subject_preprocessing=subject_preprocessing,
+            segmented=segmented,
+            depth=depth,
+            resolution=resolution,
+            subject_scale=subject_scale,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+        )
+        blocks = vae.config.get("encoder_block_out_channels") or vae.config.block_out_channels
+        self.factor = 2 ** (len(blocks) - 1)  # pixels a side of one latent
+        self.grain = self.factor * 2 ** (len(unet.config.block_out_channels) - 1)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | list[str],
+        subject=None,
+        subject_mask=None,
+        image=None,
+        mask=None,
+        subject_scale: float | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        num_images_per_prompt: int = 1,
+        seed: int | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: torch.Tensor | None = None,
+        depth: torch.Tensor | None = None,
+        output_type: str = "pil",
+        return_dict: bool = True,
+    ):
+        """Draw, or edit where `image` and `mask` are given.
+
+        Pictures are PIL images, or tensors [B,3,H,W] in [0,1]; masks are PIL images (white counts),
+        or tensors [B,H,W]. One of them, or a list with one for each prompt.
+
+        Args:
+            prompt: what to draw: one text or several.
+            subject: picture of the subject that is to be in it; None draws from the text alone.
+            subject_mask: where the subject is in its picture; None takes all of it.
+            image: picture to edit. Outside of the mask it comes back as it was, to the bit.
+            mask: what of it may change.
+            subject_scale: the paper's λ: 0 forgets the subject, 1 is as trained.
+            num_inference_steps, guidance_scale: denoising steps; weight of text and subject over
+                neither, 1 is off.
+            num_images_per_prompt: pictures of each prompt.
+            seed: the first picture's noise is drawn from it, the next one's from seed + 1 and so
+                on, on the CPU: the same on every device and beside whatever else is drawn.
+            generator, latents: other ways to give the noise [B,C,h,w].
+            depth: depth maps [B,H,W] in [0,1], near is bright; for models that take one.
+            output_type: `pil`, `np` or `pt`.
+            return_dict: whether to return an `ImagePipelineOutput` or a tuple.
+
+        Raises:
+            ValueError: what is given does not go together.
+        """
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        prompts = [one for one in prompts for _ in range(num_images_per_prompt)]
+        if (image is None) != (mask is None):
+            raise ValueError("image and mask belong together: expected both of them, or neither")
+        if depth is not None and not self.config.depth:
+            raise ValueError("this model takes no depth")
+        count, device = len(prompts), self._execution_device
+        scale = self.config.subject_scale if subject_scale is None else subject_scale
+        steps = num_inference_steps or self.config.num_inference_steps
+        guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
+
+        pictures, masks = _pictures(image, count), _masks(mask, count)
+        _check_sizes(pictures, masks, "image")
+        height, width = self._drawn_size(pictures, latents)
+        entry = self._entry(pictures, masks, depth, count, (height, width), device)
+        tokens = self._subject_tokens(subject, subject_mask, count, device)
+        text = self._text(prompts, device)
+        if guidance != 1:
+            text = torch.cat([text, self._text([""] * count, device)])
+            tokens = torch.cat([tokens, torch.zeros_like(tokens)])
+        shape = (
+            count,
+            self.vae.config.latent_channels,
+            height // self.factor,
+            width // self.factor,
+        )
+        drawn = self._sample(
+            _noise(shape, latents, seed, generator),
+            entry,
+            text,
+            tokens,
+            steps,
+            guidance,
+            scale,
+            device,
+        )
+        drawn = self._decode(drawn)
+        if pictures is not None:
+            drawn = torch.where(masks[:, None], _resized(drawn, pictures.shape[-2:]), pictures)
+        self.maybe_free_model_hooks()
+        images = _as(output_type, drawn)
+        return ImagePipelineOutput(images=images) if return_dict else (images,)
+
+    def _drawn_size(self, pictures, latents) -> tuple[int, int]:
+        """Height and width to draw at: of the model's scale, in the picture's proportions."""
+        if latents is not None:
+            return latents.shape[-2] * self.factor, latents.shape[-1] * self.factor
+        side = self.config.resolution
+        if pictures is None:
+            return side, side
+        height, width = pictures.shape[-2:]
+        scale = side / min(height, width) / self.grain
+        return tuple(max(1, round(edge * scale)) * self.grain for edge in (height, width))
+
+    def _entry(self, pictures, masks, depth, count, size, device):
+        """What the UNet sees beside the noise: mask, masked picture, depth where it takes one."""
+        if pictures is None:
+            shown = torch.full((count, 3, *size), GREY)
+            masks = torch.ones(count, *size, dtype=torch.bool)
+        else:
+            masks = F.interpolate(masks[:, None].float(), size, mode="area")[:, 0] > 0
+            shown = torch.where(masks[:, None], torch.tensor(GREY), _resized(pictures, size))
+        parts = [F.pixel_unshuffle(masks[:, None].float(), self.factor).to(device)]
+        parts.append(self._encode(shown, device))
+        if self.config.depth:
+            maps = torch.zeros(count, *size) if depth is None else depth.float().cpu()
+            parts.append(F.pixel_unshuffle(maps[:, None], self.factor).to(device))
+        return torch.cat(parts, 1)
+
+    def _subject_tokens(self, subject, mask, count, device):
+        """Patch tokens [B,N,d] of the subjects; zeros where there is none."""
+        config = self.unet.config
+        if subject is None:
+            return torch.zeros(count, config.subject_tokens, config.subject_width, device=device)
+        side = self.config.resolution
+        pictures, masks = _pictures(subject, count, side), _masks(mask, count, side)
+        _check_sizes(pictures, masks, "subject")
+        if self.config.segmented and masks is not None:
+            masks = masks | ~masks.flatten(1).any(1)[:, None, None]
+            pictures = torch.where(masks[:, None], pictures, torch.tensor(GREY))
+        shown = _preprocessed(pictures, **self.config.subject_preprocessing)
+        shown = shown.to(device, self.subject_encoder.dtype)
+        hidden = self.subject_encoder(pixel_values=shown).last_hidden_state.float()
+        return hidden[:, -config.subject_tokens :]  # behind the class token and registers
+
+    def _text(self, prompts, device):
+        """Embeddings [B,L,d] of the prompts."""
+        ids = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt")
+        return self.text_encoder(input_ids=ids.input_ids.to(device)).last_hidden_state
+
+    def _sample(self, noise, entry, text, tokens, steps, guidance, scale, device):
+        """Latents, denoised; between the steps they are kept in single precision."""
+        dtype = self.unet.dtype
+        self.unet.set_subject_scale(scale)
+        text, tokens, entry = (given.to(device, dtype) for given in (text, tokens, entry))
+        self.scheduler.set_timesteps(steps, device=device)
+        latents = noise.to(device, torch.float32) * self.scheduler.init_noise_sigma
+        for time in self.progress_bar(self.scheduler.timesteps):
+            scaled = self.scheduler.scale_model_input(latents, time)
+            shown = torch.cat([scaled.to(dtype), entry], 1)
+            if guidance != 1:
+                shown = torch.cat([shown, shown])
+            drawn = self.unet(shown, time, text, tokens).sample.float()
+            if guidance != 1:
+                with_condition, without = drawn.chunk(2)
+                drawn = without + guidance * (with_condition - without)
+            latents = self.scheduler.step(drawn, time, latents).prev_sample
+        return latents
+
+    def _encode(self, images, device):
+        """Pictures to latents of unit scale; of a distribution its mode, so nothing is drawn."""
+        coded = self.vae.encode((images * 2 - 1).to(device, self.vae.dtype))
+        latents = coded.latent if hasattr(coded, "latent") else coded.latent_dist.mode()
+        return latents.float() * self.vae.config.scaling_factor
+
+    def _decode(self, latents):
+        """Latents to pictures in [0,1], on the CPU."""
+        latents = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
+        return (self.vae.decode(latents).sample.float().cpu() / 2 + 0.5).clamp(0, 1)
+
+
+def _noise(shape, latents, seed, generator):
+    if latents is not None:
+        if tuple(latents.shape) != tuple(shape):
+            raise ValueError(f"latents are {tuple(latents.shape)}, expected {tuple(shape)}")
+        return latents
+    if seed is None:
+        return randn_tensor(shape, generator=generator, dtype=torch.float32)
+    each = [torch.Generator("cpu").manual_seed(seed + place) for place in range(shape[0])]
+    return torch.stack([torch.randn(*shape[1:], generator=one) for one in each])
+
+
+def _preprocessed(images, resize, crop, mean, std, mode):
+    """Pictures as the subject encoder wants them."""
+    size = resize
+    if isinstance(resize, int):
+        height, width = images.shape[-2:]
+        short = min(height, width)
+        size = (resize * height // short, resize * width // short)
+    images = _resized(images, tuple(size), mode)
+    top, left = ((have - want) // 2 for have, want in zip(size, crop, strict=True))
+    images = images[..., top : top + crop[0], left : left + crop[1]]
+    mean, std = (images.new_tensor(value)[:, None, None] for value in (mean, std))
+    return (images - mean) / std
+
+
+def _resized(images, size, mode="bicubic"):
+    """Antialiased resize, width first and clamped after each direction, as Pillow does it."""
+    for target in ((images.shape[-2], size[1]), tuple(size)):
+        if tuple(images.shape[-2:]) != tuple(target):
+            images = F.interpolate(images, size=target, mode=mode, antialias=True).clamp(0, 1)
+    return images
+
+
+def _pictures(images, count, side=None):
+    """Pictures as float32 [count,3,H,W] in [0,1] on the CPU; with a side, PIL images are cut."""
+    if images is None:
+        return None
+    if not isinstance(images, torch.Tensor):
+        images = [
+            np.array(_square(_rgb(one), side, Image.Resampling.LANCZOS)) for one in _listed(images)
+        ]
+        images = torch.from_numpy(_stacked(images)).permute(0, 3, 1, 2).float() / 255
+    return _expanded(images.detach().float().cpu(), count, "pictures")
+
+
+def _masks(masks, count, side=None):
+    """Masks as bool [count,H,W] on the CPU; with a side, PIL images are cut."""
+    if masks is None:
+        return None
+    if not isinstance(masks, torch.Tensor):
+        grey = [ImageOps.exif_transpose(one).convert("L") for one in _listed(masks)]
+        hard = [one.point(lambda value: 255 if value >= 128 else 0) for one in grey]
+        cut = [np.array(_square(one, side, Image.Resampling.BOX)) >= 128 for one in hard]
+        masks = torch.from_numpy(_stacked(cut))
+    masks = masks.detach().cpu()
+    return _expanded(masks if masks.dtype == torch.bool else masks >= 0.5, count, "masks")
+
+
+def _listed(images):
+    images = images if isinstance(images, list | tuple) else [images]
+    wrong = next((one for one in images if not isinstance(one, Image.Image)), None)
+    if wrong is not None:
+        raise ValueError(f"expected PIL images or a tensor, got {type(wrong).__name__}")
+    return images
+
+
+def _stacked(arrays):
+    if len({array.shape for array in arrays}) > 1:
+        raise ValueError("expected pictures of one size")
+    return np.stack(arrays)
+
+
+def _expanded(given, count, what):
+    """One for all prompts, one for each prompt, or one for each picture."""
+    if count % len(given):
+        raise ValueError(f"{len(given)} {what} for {count} pictures to draw, expected one each")
+    return given.repeat_interleave(count // len(given), 0)
+
+
+def _rgb(picture):
+    """Upright, and with transparency laid over white."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
+
+
+def _square(picture, side, resample):
+    if side is None or picture.size == (side, side):
+        return picture
+    least = min(picture.size)
+    left, top = (picture.width - least) // 2, (picture.height - least) // 2
+    return picture.crop((left, top, left + least, top + least)).resize((side, side), resample)
+
+
+def _check_sizes(pictures, masks, what):
+    if pictures is None or masks is None:
+        return
+    sizes = [f"{one.shape[-1]} x {one.shape[-2]}" for one in (masks, pictures)]
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"mask is {sizes[0]} pixels, expected {sizes[1]} as its {what}")
+
+
+def _as(kind, images):
+    if kind == "pt":
+        return images
+    arrays = images.permute(0, 2, 3, 1).numpy()
+    if kind == "np":
+        return arrays
+    return [Image.fromarray(one) for one in (arrays * 255).round().astype(np.uint8)]

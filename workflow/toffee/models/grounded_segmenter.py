@@ -1,0 +1,58 @@
+"""Masks of subjects by Grounded SAM: a box from a class word, a mask from the box."""
+
+from pathlib import Path
+
+import torch
+from transformers import SamImageProcessorPil, SamModel, SamProcessor
+
+from toffee.data.images import to_arrays
+from toffee.device import device
+from toffee.models.detector import Detector
+
+
+class GroundedSegmenter:
+    """A frozen SAM (arXiv 2304.02643), prompted with the detector's box.
+
+    Source: Grounded SAM, arXiv 2401.14159.
+    """
+
+    def __init__(self, folder: Path, detector: Detector, batch: int = 4) -> None:
+        self.model = SamModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+        self.model.eval().to(device())
+        self.processor = SamProcessor(SamImageProcessorPil.from_pretrained(folder))
+        self.detector = detector
+        self.batch = batch
+
+    def segment(self, images: torch.Tensor, class_words: list[str]) -> torch.Tensor:
+        """Masks bool [B,H,W] of the object that each class word names.
+
+        Of the masks that SAM proposes for the box the one of the highest predicted overlap is
+        taken. A word that the detector does not find has an empty mask.
+        """
+        boxes = self.detector.detect(images, class_words)
+        masks = torch.zeros(len(images), *images.shape[-2:], dtype=torch.bool)
+        rows = [row for row, box in enumerate(boxes) if box is not None]
+        for first in range(0, len(rows), self.batch):
+            some = rows[first : first + self.batch]
+            masks[some] = self._inside(images[some], [boxes[row] for row in some])
+        return masks
+
+    @torch.no_grad()
+    def _inside(self, images: torch.Tensor, boxes: list[torch.Tensor]) -> torch.Tensor:
+        """The best mask, bool [B,H,W], of what each picture's box (pixels) holds."""
+        inputs = self.processor(
+            images=to_arrays(images),
+            input_boxes=[[box.tolist()] for box in boxes],
+            return_tensors="pt",
+        )
+        output = self.model(
+            pixel_values=inputs.pixel_values.to(device()),
+            input_boxes=inputs.input_boxes.float().to(device()),
+            multimask_output=True,
+        )
+        best = output.iou_scores[:, 0].argmax(1)
+        chosen = output.pred_masks[torch.arange(len(images)), 0, best.cpu()].cpu()
+        masks = self.processor.post_process_masks(
+            list(chosen[:, None, None]), inputs.original_sizes, inputs.reshaped_input_sizes
+        )
+        return torch.cat(masks)[:, 0]

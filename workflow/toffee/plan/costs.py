@@ -1,0 +1,279 @@
+"""What each network computes for one sample, in floating-point operations (FLOPs).
+
+Counted on the meta device by torch's own counter (a multiplication and an addition are two), at the
+run's resolution; elementwise operations, which cost memory traffic and not FLOPs, do not count. All
+counts are linear in the batch, so one sample is enough.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from toffee.config import Config
+from toffee.plan.architectures import Architectures, parameters
+
+EFFICIENTNET = 0.814e9
+"""EfficientNet-Lite0 at 224 pixels: 407 million multiply-adds, as its authors print them."""
+
+EFFICIENTNET_SIDE = 224
+"""Pixels; small pictures are enlarged twice at most (see `toffee.evaluation.metrics`)."""
+
+
+class Costs:
+    """FLOPs of one sample by network; each is counted when it is first asked for.
+
+    `…_step` is a training's: the pass back with it. Attributes:
+        side: side of the latents.
+        channels: channels of the latents.
+        factor: pixels a side that a latent stands for.
+        tokens, width: patch tokens of a picture, and the width of each.
+    """
+
+    def __init__(self, models: Architectures, config: Config) -> None:
+        self.models, self.config = models, config
+        self._nets: dict[bool, Any] = {}
+        self._net_costs: dict[tuple[bool, bool], int] = {}
+        self.resolution = config.data.resolution
+        vae = models.config("text_to_image", "vae")
+        blocks = vae.get("encoder_block_out_channels") or vae["block_out_channels"]
+        self.factor = 2 ** (len(blocks) - 1)
+        self.side, self.channels = self.resolution // self.factor, vae["latent_channels"]
+        encoder = models.config("subject_encoder")
+        self.width = encoder["hidden_size"]
+        self.tokens = (models.input_side("subject_encoder") // encoder["patch_size"]) ** 2
+        text = models.config("text_to_image", "text_encoder")
+        self.text_tokens = text.get("max_position_embeddings", 77)
+        self.text_width = models.config("text_to_image", "unet")["cross_attention_dim"]
+
+    # the base model
+
+    @cached_property
+    def unet(self) -> int:
+        """One step of the base UNet under text."""
+        return self._unet(self._base, self.channels, self._text_states)
+
+    @cached_property
+    def unet_step(self) -> int:
+        """One sample of a training step of the base UNet."""
+        return self._unet(self._base, self.channels, self._text_states, back=True)
+
+    @cached_property
+    def control(self) -> int:
+        """One step of the depth ControlNet."""
+        network = self.models.build("controlnet_depth")
+        picture = _empty(1, 3, self.resolution, self.resolution)
+        latents = _empty(1, self.channels, self.side, self.side)
+        return counted(lambda: network(latents, _time(), self._text_states(network), picture))
+
+    @cached_property
+    def encode(self) -> int:
+        """The autoencoder's way in."""
+        picture = _empty(1, 3, self.resolution, self.resolution)
+        return counted(lambda: self._vae.encode(picture))
+
+    @cached_property
+    def decode(self) -> int:
+        """The autoencoder's way out."""
+        return counted(lambda: self._vae.decode(_empty(1, self.channels, self.side, self.side)))
+
+    @cached_property
+    def text(self) -> int:
+        """The text encoder; a prompt that returns is not encoded again, which is not counted on."""
+        network = self.models.build("text_to_image", "text_encoder")
+        return counted(lambda: network(input_ids=_ids(self.text_tokens)))
+
+    # what is trained
+
+    @cached_property
+    def refiner(self) -> int:
+        """One step of the Refiner."""
+        return self._unet(self.refiner_unet, *self._refiner_entry)
+
+    @cached_property
+    def refiner_step(self) -> int:
+        """One sample of its training."""
+        return self._unet(self.refiner_unet, *self._refiner_entry, back=True)
+
+    @cached_property
+    def views(self) -> int:
+        """One step of the View Generator."""
+        return self._unet(self.views_unet, *self._views_entry)
+
+    @cached_property
+    def views_step(self) -> int:
+        """One sample of its training."""
+        return self._unet(self.views_unet, *self._views_entry, back=True)
+
+    def net(self, depth: bool, back: bool = False) -> int:
+        """One step of ToffeeNet, or one sample of its training."""
+        if (depth, back) not in self._net_costs:
+            network = self.net_unet(depth)
+            channels = network.config.in_channels
+            self._net_costs[depth, back] = self._unet(network, channels, self._net_states, back)
+        return self._net_costs[depth, back]
+
+    @cached_property
+    def refiner_unet(self) -> Any:
+        """The Refiner's network."""
+        return self._widened(self._refiner_entry[0] - self.channels, self.width)
+
+    @cached_property
+    def views_unet(self) -> Any:
+        """The View Generator's network."""
+        return self._widened(self._views_entry[0] - self.channels, self.width)
+
+    def net_unet(self, depth: bool) -> Any:
+        """ToffeeNet's network."""
+        if depth not in self._nets:
+            self._nets[depth] = self._build_net(depth)
+        return self._nets[depth]
+
+    def _build_net(self, depth: bool) -> Any:
+        import torch
+
+        from toffee.models.unet import add_subject_attention
+
+        extra = self.factor**2 + self.channels + (self.factor**2 if depth else 0)
+        network = self._widened(extra)
+        with torch.device("meta"):
+            add_subject_attention(network, self.width, self.tokens)
+        return network
+
+    # encoders of pictures
+
+    @cached_property
+    def subject(self) -> int:
+        """The subject encoder."""
+        return self._vision("subject_encoder")
+
+    @cached_property
+    def depth(self) -> int:
+        """The depth estimator."""
+        return self._vision("depth")
+
+    @cached_property
+    def segment(self) -> int:
+        """The segmenter, with the detector that prompts it where there is one."""
+        found = self._vision("segmenter")
+        return found + (self._detector() if "detector" in self.models.sources else 0)
+
+    @cached_property
+    def judge(self) -> int:
+        """The filter's CLIP, of a picture."""
+        return self._clip_vision("clip")
+
+    @cached_property
+    def judge_text(self) -> int:
+        """The filter's CLIP, of a text."""
+        network = self.models.build("clip")
+        length = network.config.text_config.max_position_embeddings
+        return counted(lambda: network.text_model(input_ids=_ids(length)))
+
+    @cached_property
+    def metrics(self) -> int:
+        """All metric encoders, of a whole picture and of the subject in it, with its mask."""
+        share = min(1, 2 * self.resolution / EFFICIENTNET_SIDE) ** 2
+        twice = 2 * (self._vision("metric_dino") + share * EFFICIENTNET)
+        return int(twice + self._clip_vision("metric_clip") + self.segment)
+
+    # how
+
+    @cached_property
+    def _vae(self) -> Any:
+        return self.models.build("text_to_image", "vae").requires_grad_(False)
+
+    @cached_property
+    def _base(self) -> Any:
+        return self.models.build("text_to_image", "unet")
+
+    def _widened(self, extra: int, width: int | None = None) -> Any:
+        import torch
+
+        from toffee.models.unet import widen_unet
+
+        with torch.device("meta"):
+            return widen_unet(self._base, extra, width)
+
+    @property
+    def _refiner_entry(self) -> tuple[int, Callable[[Any], Any]]:
+        grid = self.width if self.config.refiner.token_grid else 0
+        return self.channels + grid, self._token_states
+
+    @property
+    def _views_entry(self) -> tuple[int, Callable[[Any], Any]]:
+        pose = self.factor**2 if self.config.view_generator.depth else 0
+        return self.channels + pose, self._token_states
+
+    def _text_states(self, network: Any) -> Any:
+        return _empty(1, self.text_tokens, self.text_width)
+
+    def _token_states(self, network: Any) -> Any:
+        return _empty(1, self.tokens, self.width)
+
+    def _net_states(self, network: Any) -> Any:
+        return (
+            self._text_states(network),
+            [network.subject_projection(self._token_states(network))],
+        )
+
+    def _unet(
+        self, network: Any, channels: int, states: Callable[[Any], Any], back: bool = False
+    ) -> int:
+        network.requires_grad_(back)
+        entry = _empty(1, channels, self.side, self.side)
+
+        def run() -> None:
+            drawn = network(entry, _time(), states(network)).sample
+            if back:
+                drawn.sum().backward()
+
+        return counted(run, back)
+
+    def _vision(self, role: str) -> int:
+        side, network = self.models.input_side(role), self.models.build(role)
+        picture = _empty(1, 3, side, side)
+        if hasattr(network, "prompt_encoder"):  # one that is prompted with boxes
+            return counted(lambda: network(pixel_values=picture, input_boxes=_empty(1, 1, 4)))
+        return counted(lambda: network(picture))
+
+    def _clip_vision(self, role: str) -> int:
+        side, network = self.models.input_side(role), self.models.build(role)
+        return counted(lambda: network.vision_model(_empty(1, 3, side, side)))
+
+    def _detector(self) -> int:
+        """The detector: its backbone as counted; of the transformer behind it, whose steps depend
+        on the picture, two operations a parameter and place of the backbone's pyramid."""
+        side, network = self.models.input_side("detector"), self.models.build("detector")
+        backbone = network.model.backbone
+        picture = _empty(1, 3, side, side)
+        found = counted(lambda: backbone.conv_encoder.model(picture))
+        places = sum((side // stride) ** 2 for stride in (8, 16, 32, 64))
+        return found + 2 * parameters(network.model.encoder) * places
+
+
+def counted(run: Callable[[], Any], back: bool = False) -> int:
+    """FLOPs of a call, by torch's counter."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.set_grad_enabled(back), FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+def _empty(*shape: int) -> Any:
+    import torch
+
+    return torch.empty(*shape, device="meta")
+
+
+def _ids(length: int) -> Any:
+    import torch
+
+    return torch.empty(1, length, device="meta", dtype=torch.long)
+
+
+def _time() -> Any:
+    import torch
+
+    return torch.empty(1, device="meta", dtype=torch.long)

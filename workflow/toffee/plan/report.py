@@ -1,0 +1,157 @@
+"""The plan of a run: what each rule takes, with totals, and what the figures rest on."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from toffee.config import Config, load_catalogue, load_config
+from toffee.plan.architectures import Architectures
+from toffee.plan.costs import Costs
+from toffee.plan.dag import Job, planned
+from toffee.plan.download import DREAMBENCH, Downloads
+from toffee.plan.sizes import Sizes
+from toffee.plan.speed import Speed, read_speed
+from toffee.plan.storage import Storage
+from toffee.plan.work import Work
+
+TERA, HOUR = 1e12, 3600
+PRETRAINING = ("pretrain_refiner", "pretrain_view_generator")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the jobs of a rule take, all together; bytes.
+
+    `while_running` is on disk until they end, as if all of them ran at once.
+    """
+
+    rule: str
+    jobs: int = 0
+    gpu_hours: float = 0.0
+    download: int = 0
+    store: int = 0
+    while_running: int = 0
+
+    def __add__(self, other: "Row") -> "Row":
+        mine, others = asdict(self), asdict(other)
+        return Row(self.rule, **{k: mine[k] + others[k] for k in mine if k != "rule"})
+
+
+@dataclass
+class Plan:
+    """The rows of a plan, and what they rest on.
+
+    Attributes:
+        scale: name of the run.
+        rows: a rule each.
+        notes: what the figures rest on, a line each.
+        room: free bytes of the disk of the results.
+    """
+
+    scale: str
+    rows: list[Row]
+    notes: list[str] = field(default_factory=list)
+    room: int = 0
+
+    @property
+    def total(self) -> Row:
+        """The sum of all rows."""
+        return replace(sum(self.rows, Row("total")), while_running=self.at_once)
+
+    @property
+    def at_once(self) -> int:
+        """The most that running jobs hold: the two generators, or the ToffeeNets, side by side."""
+        generators = sum(row.while_running for row in self.rows if row.rule in PRETRAINING)
+        others = [row.while_running for row in self.rows if row.rule not in PRETRAINING]
+        return max([generators, *others])
+
+    @property
+    def needed(self) -> int:
+        """Bytes that the disk has to have room for."""
+        return self.total.store + self.at_once
+
+    def content(self) -> dict[str, Any]:
+        """As JSON."""
+        total = asdict(self.total) | {"needed": self.needed, "room": self.room}
+        rows = [asdict(row) for row in self.rows]
+        return {"scale": self.scale, "rules": rows, "total": total, "notes": self.notes}
+
+
+def plan_run(
+    arguments: Sequence[str], project: Path, bench: Path | None = None
+) -> tuple[Plan, Config]:
+    """Plan a run, of which nothing is started.
+
+    Args:
+        arguments: options and targets of Snakemake.
+        project: the folder of the Snakefile.
+        bench: file of `make bench`; by default the newest.
+
+    Raises:
+        ToffeeError: there is no plan, or an architecture is not known.
+    """
+    values, jobs = planned(arguments, project)
+    config = load_config(values)
+    sources = load_catalogue(project / config.models.catalogue, config.models.set)
+    results = project / "results" / config.scale
+    models = Architectures(sources, project / config.models.zoo, results / "models")
+    speed = read_speed(config.plan.sustained_tflops, project, bench)
+    jobs = [job for job in jobs if job.runs]
+    sizes, downloads = Sizes(config, jobs, project), Downloads(models, project)
+    work = Work(config, Costs(models, config), sizes)
+    rows = tally(jobs, config, work, downloads, speed)
+    used = sorted({precision(row.rule, config) for row in rows if row.gpu_hours})
+    notes = (
+        [f"GPU hours: FLOPs counted from the architectures; speed {speed.said(used)}"]
+        if used
+        else []
+    )
+    if downloads.estimated:
+        names = ", ".join(downloads.estimated)
+        notes.append(f"download sizes of {names}: estimates, 4 bytes a parameter")
+    notes.append(
+        "to store: every candidate counts as accepted, the most that the filter can let in"
+    )
+    notes.append("while running: encoded data and checkpoint of trainings, as if side by side")
+    return Plan(config.scale, rows, notes + sizes.notes, free(results)), config
+
+
+def tally(
+    jobs: Sequence[Job], config: Config, work: Work, downloads: Downloads, speed: Speed
+) -> list[Row]:
+    """Add up what jobs take, by rule, in the order of the jobs."""
+    storage = Storage(work)
+    rows: dict[str, Row] = {}
+    seen: dict[tuple, Row] = {}
+    for job in jobs:
+        # Jobs of a rule differ in their wildcards alone, and all shards are alike.
+        key = (job.rule, *sorted((k, v) for k, v in job.wildcards.items() if k != "shard"))
+        if key not in seen:
+            hours = work.flops(job) / (speed.tflops(precision(job.rule, config)) * TERA) / HOUR
+            fetched = fetched_bytes(job, downloads)
+            kept = storage.kept(job) if job.rule != "download_dreambench" else fetched
+            row = Row(job.rule, 1, hours, fetched, kept, storage.while_running(job))
+            seen[key] = row
+        rows[job.rule] = rows.get(job.rule, Row(job.rule)) + seen[key]
+    return list(rows.values())
+
+
+def fetched_bytes(job: Job, downloads: Downloads) -> int:
+    """Bytes that a job downloads."""
+    if job.rule == "download_model":
+        return downloads.model(job.wildcards["role"])
+    return DREAMBENCH if job.rule == "download_dreambench" else 0
+
+
+def precision(rule: str, config: Config) -> str:
+    """What a rule computes in: what measures is float32 always."""
+    measures = rule.startswith("score_") and rule != "score_shard"
+    compute = getattr(config, "compute", None)
+    return "float32" if measures or compute is None else compute.dtype
+
+
+def free(folder: Path) -> int:
+    """Free bytes of the disk that a folder is, or will be, on."""
+    return shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free

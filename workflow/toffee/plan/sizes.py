@@ -1,0 +1,76 @@
+"""How many pictures there are of what a run reads."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from toffee.config import Config
+from toffee.plan.dag import Job
+
+BENCHMARK_SUBJECTS, BENCHMARK_PHOTOS, BENCHMARK_PROMPTS = 30, 158, 25
+"""Of DreamBench."""
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class Sizes:
+    """Counts of a run's data.
+
+    Attributes:
+        frames, sequences: of the multi-view sequences for training.
+        heldout: held-out sequences.
+        subjects: training subjects.
+        benchmark, photos: subjects of the benchmark, and their photos.
+        samples, editing: pairs of a shard, and those of them that are edits.
+        notes: what could not be counted, a line each.
+    """
+
+    def __init__(self, config: Config, jobs: Sequence[Job], project: Path) -> None:
+        """Take them from the configuration, or count pictures in the folders that jobs read."""
+        data, self.notes = config.data, []
+        self.samples = config.synthesis.samples_per_shard
+        self.editing = round(self.samples * (1 - config.synthesis.kinds.generation))
+        self.benchmark, self.photos = BENCHMARK_SUBJECTS, BENCHMARK_PHOTOS
+        if data.source == "world":
+            self.frames = data.sequences * data.views
+            self.sequences, self.subjects = data.sequences, data.subjects
+            self.heldout, self.benchmark = data.heldout_sequences, data.benchmark_subjects
+            return
+        read = {name: path for job in jobs for name, path in job.input.items()}
+
+        def count(name: str) -> tuple[int, int]:
+            return pictures(project / read[name]) if name in read else (0, 0)
+
+        self.frames, self.sequences = count("multiview")
+        self.heldout = count("multiview_heldout")[1] or data.heldout_sequences or 0
+        self.subjects = count("subjects")[0] or self._asked_subjects(config, project)
+        if "multiview" in read and not self.frames:
+            # What is not imported yet is as much as was asked for.
+            asked = data.sequences * data.views if data.sequences else config.plan.frames
+            self.frames, self.sequences = asked or 0, (asked or 0) // data.views
+            if asked is None:
+                self.notes.append(
+                    f"no pictures in {read['multiview']}: their import and encoding are not "
+                    "counted; config plan.frames says how many there will be"
+                )
+
+    @staticmethod
+    def _asked_subjects(config: Config, project: Path) -> int:
+        """Subjects that a source will give: those of the class list, or as many as are wanted."""
+        source, most = config.data.real.subjects, config.data.subjects
+        if source.kind != "drawn":
+            return most or 0
+        from toffee.sources.drawn import read_classes  # which imports torch
+
+        found = len(read_classes(project / source.classes)) * source.per_class
+        return min(found, most) if most else found
+
+
+def pictures(folder: Path) -> tuple[int, int]:
+    """Pictures below a folder, masks left out, and the folders that they lie in."""
+    found = places = 0
+    for _, below, files in os.walk(folder, followlinks=True):
+        below[:] = [name for name in below if name != "masks"]
+        here = sum(name.lower().endswith(SUFFIXES) for name in files)
+        found, places = found + here, places + bool(here)
+    return found, places

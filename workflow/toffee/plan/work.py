@@ -1,0 +1,234 @@
+"""What the jobs of each rule compute on the device, in FLOPs, from the run's own numbers.
+
+A rule without a method here computes nothing on a device.
+"""
+
+from collections.abc import Mapping
+
+from toffee.config import Config
+from toffee.config.variants import BASE
+from toffee.plan.costs import Costs
+from toffee.plan.dag import Job
+from toffee.plan.sizes import BENCHMARK_PROMPTS, Sizes
+
+REFINER_METHODS = 6  # of table refiner, besides the initial image
+EDIT_KINDS = 4
+TUNING_PROMPTS, TUNING_PHOTOS = 8, 5  # of toffee.evaluation.tune_dreambooth
+BASE_METHODS = ("text_only", "initial")
+
+
+class Work:
+    """FLOPs of one job by the name of its rule; `flops` finds the method."""
+
+    def __init__(self, config: Config, costs: Costs, sizes: Sizes) -> None:
+        self.config, self.costs, self.sizes = config, costs, sizes
+
+    def flops(self, job: Job) -> int:
+        """FLOPs of a job; 0 where its rule uses no device."""
+        method = getattr(self, job.rule, None)
+        return round(method(job.wildcards)) if method else 0
+
+    # Pictures. Guidance runs a network twice a step; the base model and ToffeeNet always do.
+
+    def base_draw(self, control: bool, strength: float = 1.0) -> float:
+        """A picture of the base model (see `TextToImage.draw`)."""
+        costs, steps = self.costs, share_of(self.config.sampler.steps, strength)
+        step = costs.unet + (costs.control if control else 0)
+        return costs.text + 2 * steps * step + costs.decode
+
+    def refiner_draw(self) -> float:
+        """A picture of the Refiner over an initial one (see `Refiner.draw`)."""
+        costs, settings = self.costs, self.config.refiner
+        steps = share_of(settings.sampler_steps, settings.strength)
+        return costs.encode + twice(settings.guidance) * steps * costs.refiner + costs.decode
+
+    def view_draw(self) -> float:
+        """A picture of the View Generator (see `ViewGenerator.draw`)."""
+        costs, settings = self.costs, self.config.view_generator
+        return twice(settings.guidance) * settings.sampler_steps * costs.views + costs.decode
+
+    def net_draw(self, name: str) -> float:
+        """A picture of ToffeeNet or a variant of it (see `ToffeeNet.draw`)."""
+        costs, settings = self.costs, self.config.variant(name)
+        steps = 2 * settings.sampler_steps * costs.net(settings.depth)
+        return costs.encode + costs.text + steps + costs.decode
+
+    def edit_draw(self, background: float) -> float:
+        """An edit by the base model, mean over kinds (see `edit_pictures`).
+
+        background: share of edits that draw a background, which starts from nothing.
+        """
+        costs, strength = self.costs, self.config.synthesis.edit_strength
+        drawn = background * self.base_draw(True) + (1 - background) * self.base_draw(
+            True, strength
+        )
+        return costs.segment + costs.depth + costs.encode + drawn
+
+    # Training
+
+    def pretrain_refiner(self, wildcards: Mapping[str, str]) -> float:
+        settings, costs = self.config.refiner, self.costs
+        encoded = self.sizes.frames * (costs.encode + costs.subject)
+        return encoded + settings.steps * settings.batch * costs.refiner_step
+
+    def pretrain_view_generator(self, wildcards: Mapping[str, str]) -> float:
+        settings, costs = self.config.view_generator, self.costs
+        each = costs.encode + costs.subject + (costs.depth if settings.depth else 0)
+        trained = settings.steps * settings.batch * costs.views_step
+        return self.sizes.frames * each + trained
+
+    def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
+        settings, costs = self.config.variant(net_of(wildcards)), self.costs
+        each = 3 * costs.encode + costs.subject + (costs.depth if settings.depth else 0)
+        step = costs.net(settings.depth, back=True) + 2 * costs.text
+        return self.pairs(settings.kinds) * each + settings.steps * settings.batch * step
+
+    def pairs(self, kinds: str) -> int:
+        """Pairs of these kinds if the filter takes every candidate: the most there can be."""
+        editing = self.sizes.editing * self.config.synthesis.shards
+        whole = self.sizes.samples * self.config.synthesis.shards
+        return {"both": whole, "editing": editing, "generation": whole - editing}[kinds]
+
+    # A shard
+
+    def draw_initial(self, wildcards: Mapping[str, str]) -> float:
+        return self.sizes.samples * (self.costs.depth + self.base_draw(True))
+
+    def refine_shard(self, wildcards: Mapping[str, str]) -> float:
+        each = 2 * self.costs.segment + 2 * self.costs.subject + self.refiner_draw()
+        return self.sizes.samples * each
+
+    def draw_views(self, wildcards: Mapping[str, str]) -> float:
+        return self.sizes.samples * (self.costs.subject + self.costs.depth + self.view_draw())
+
+    def make_edits(self, wildcards: Mapping[str, str]) -> float:
+        kinds = self.config.synthesis.kinds
+        editing = 1 - kinds.generation
+        return self.sizes.editing * self.edit_draw(kinds.background / editing if editing else 0)
+
+    def score_shard(self, wildcards: Mapping[str, str]) -> float:
+        costs = self.costs
+        seen = 3 * costs.segment + 2 * costs.subject + 2 * costs.judge + costs.judge_text
+        return self.sizes.samples * seen
+
+    # Evaluation
+
+    def generate_base(self, wildcards: Mapping[str, str]) -> float:
+        each = self.base_draw(False) + self.base_draw(True) + self.costs.depth
+        return self.config.evaluation.base_prompts * each
+
+    def generate_refiner(self, wildcards: Mapping[str, str]) -> float:
+        costs = self.costs
+        each = self.base_draw(True) + costs.depth + costs.segment + 3 * costs.subject
+        drawn = REFINER_METHODS * self.refiner_draw()
+        return self.config.evaluation.refiner_subjects * (each + drawn)
+
+    def generate_views(self, wildcards: Mapping[str, str]) -> float:
+        each = self.costs.subject + self.costs.depth + self.view_draw()
+        return self.config.evaluation.views_subjects * each
+
+    def generate_benchmark(self, wildcards: Mapping[str, str]) -> float:
+        method = wildcards["method"]
+        if method in BASE_METHODS:
+            drawn = self.base_draw(method == "initial")
+        else:
+            drawn = self.net_draw(method)
+        return self.benchmark_images(method) * drawn
+
+    def benchmark_images(self, method: str) -> int:
+        """Pictures of a method with one generation seed."""
+        settings = self.config.evaluation
+        prompts, scales = BENCHMARK_PROMPTS, 1
+        if method in self.config.variants:
+            prompts = min(prompts, settings.ablation_prompts)
+        if method == "strength":
+            prompts = min(prompts, settings.strength_prompts)
+            scales = len(settings.strengths)
+        if method == "dreambooth":  # a file has a group of subjects, and all seeds
+            scales = settings.images_per_prompt / self.config.dreambooth.groups
+        return round(self.sizes.benchmark * prompts * scales)
+
+    def generate_dreambooth(self, wildcards: Mapping[str, str]) -> float:
+        subjects = self.sizes.benchmark / self.config.dreambooth.groups
+        drawn = self.benchmark_images("dreambooth") * self.base_draw(False)
+        return drawn + subjects * (self.prior() + self.tuned(self.config.dreambooth.steps))
+
+    def prior(self) -> float:
+        """The pictures of a class that a fine-tuning keeps to."""
+        return self.config.dreambooth.prior_images * (self.base_draw(False) + self.costs.encode)
+
+    def tuned(self, steps: int) -> float:
+        """A fine-tuning: photos of the subject, and as many pictures of its class."""
+        return steps * 2 * self.config.dreambooth.batch * self.costs.unet_step
+
+    def tune_dreambooth(self, wildcards: Mapping[str, str]) -> float:
+        settings = self.config.dreambooth
+        rounds = len(settings.tuning_steps) + 1
+        drawn = TUNING_PROMPTS * (self.base_draw(False) + self.costs.metrics)
+        each = self.prior() + rounds * (drawn + TUNING_PHOTOS * self.costs.metrics)
+        return settings.tuning_subjects * (each + self.tuned(sum(settings.tuning_steps)))
+
+    def make_editing_pairs(self, wildcards: Mapping[str, str]) -> float:
+        return self.edited() * EDIT_KINDS * self.edit_draw(1 / EDIT_KINDS)
+
+    def edited(self) -> int:
+        """Held-out subjects that are edited."""
+        settings = self.config.evaluation
+        return min(settings.editing_subjects, settings.refiner_subjects)
+
+    def generate_edits(self, wildcards: Mapping[str, str]) -> float:
+        each = self.net_draw(wildcards["method"]) + self.costs.subject
+        return self.edit_images(wildcards["method"]) * each
+
+    def edit_images(self, method: str) -> int:
+        """Pictures of an editing method: four edits and a layout of each subject, by seed."""
+        seeds = self.config.evaluation.images_per_prompt
+        seeds = 1 if method in ("input", "target") else seeds
+        return self.edited() * (EDIT_KINDS + 1) * seeds
+
+    def score_base(self, wildcards: Mapping[str, str]) -> float:
+        return 3 * self.config.evaluation.base_prompts * self.costs.metrics
+
+    def score_refiner(self, wildcards: Mapping[str, str]) -> float:
+        images = (REFINER_METHODS + 2) * self.config.evaluation.refiner_subjects
+        return images * self.costs.metrics
+
+    def score_views(self, wildcards: Mapping[str, str]) -> float:
+        return 3 * self.config.evaluation.views_subjects * self.costs.metrics
+
+    def score_dataset(self, wildcards: Mapping[str, str]) -> float:
+        return 4 * self.config.evaluation.dataset_pairs * self.costs.metrics
+
+    def score_leakage(self, wildcards: Mapping[str, str]) -> float:
+        sizes = self.sizes
+        seen = sizes.subjects + sizes.sequences + sizes.heldout + sizes.photos
+        return seen * self.costs.metrics
+
+    def score_oracle(self, wildcards: Mapping[str, str]) -> float:
+        return self.sizes.photos * self.costs.metrics
+
+    def score_dreambench(self, wildcards: Mapping[str, str]) -> float:
+        return self.benchmark_images(wildcards["method"]) * self.costs.metrics
+
+    def score_edits(self, wildcards: Mapping[str, str]) -> float:
+        return 2 * self.edit_images(wildcards["method"]) * self.costs.metrics
+
+    def filter_dreambooth(self, wildcards: Mapping[str, str]) -> float:
+        costs, groups = self.costs, self.config.dreambooth.groups
+        each = 2 * costs.segment + 2 * costs.subject + 2 * costs.judge + costs.judge_text
+        return groups * self.benchmark_images("dreambooth") * each
+
+
+def share_of(steps: int, strength: float) -> int:
+    """Steps that are run of a schedule (see `toffee.diffusion.sample`)."""
+    return steps if strength >= 1 else max(1, round(strength * steps))
+
+
+def twice(guidance: float) -> int:
+    """How often a network runs in a step: twice with guidance."""
+    return 1 if guidance == 1 else 2
+
+
+def net_of(wildcards: Mapping[str, str]) -> str:
+    """The model that a training makes: toffeenet or the name of a variant."""
+    return wildcards.get("net", BASE).rpartition("/")[2]
