@@ -80,7 +80,7 @@ rule tabulate_dreambench:
     input:
         scores=dreambench_scores(),
         oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
-        verdict=f"{RESULTS}/evaluation/dreambench/oracle.json",
+        verdict=ORACLE,
         published=PUBLISHED["dreambench"],
     output:
         csv=item(f"{RESULTS}/tables/dreambench.csv", "table"),
