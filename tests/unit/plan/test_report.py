@@ -95,7 +95,7 @@ def test_every_method_is_a_rule():
     text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
     shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
     shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
-    shared |= {"kept", "while_running", "latents", "tokens", "depth", "export_shard"}
+    shared |= {"kept", "while_running", "latents", "tokens", "depth"}
     for kind in (Work, Storage):
         for name in vars(kind):
             if not name.startswith("_") and name not in shared:

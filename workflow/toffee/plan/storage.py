@@ -144,11 +144,8 @@ class Storage:
     def filter_dataset(self, wildcards: Mapping[str, str]) -> float:
         return INDEX_ROW * self.sizes.samples * self.config.synthesis.shards
 
-    def export_dataset(self, wildcards: Mapping[str, str]) -> float:
-        shards = 1 if "shard" in wildcards else self.config.synthesis.shards
-        return shards * self.score_shard(wildcards)
-
-    export_shard = export_dataset
+    # dataset/hub links to the exported shards, and pipeline/ to the models: no room of their own.
+    export_shard = score_shard
 
     def generate_base(self, wildcards: Mapping[str, str]) -> float:
         return 3 * self.config.evaluation.base_prompts * self.jpeg
