@@ -12,6 +12,9 @@ MODELS = checked(load_catalogue, project(CONFIG.models.catalogue), CONFIG.models
 ZOO = project(CONFIG.models.zoo)
 PROMPTS = project_input(CONFIG.synthesis.prompts)
 REFERENCES = project_input(CONFIG.data.references)
+CLASSES = project_input(
+    CONFIG.data.real.keys("subjects").get("classes", "config/prompts/classes.txt")
+)
 PUBLISHED = {
     name: project_input(f"config/published/{name}.csv")
     for name in ("ablations", "cost", "dreambench")

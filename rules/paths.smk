@@ -40,10 +40,12 @@ def digest_of(path):
 
 def data_root(name):
     """Folder of subjects, multiview, multiview_heldout or benchmark: the world's, a given one, or
-    the downloaded benchmark."""
+    where a source is imported, drawn or downloaded to."""
     if CONFIG.data.source == "world":
         return f"{RESULTS}/world/{name}"
-    return getattr(CONFIG.data.folders, name) or f"{RESULTS}/data/{name}"
+    if name == "subjects" and CONFIG.data.real.kind(name) == "drawn":
+        return f"{RESULTS}/data/drawn"
+    return CONFIG.data.real.given(name) or f"{RESULTS}/data/{name}"
 
 
 def model(role):

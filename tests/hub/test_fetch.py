@@ -193,7 +193,7 @@ def test_bytes_that_the_hub_itself_did_not_list_are_refused_and_not_kept(hub, se
 
 def test_too_many_bytes_are_refused_and_not_kept(hub, served, fetch):
     hub.fault(REPO, Fault(path=WEIGHTS, change=lambda content: content + b"x"))
-    assert refused(fetch) == f"{WEIGHTS} of {REPO} has {SIZE + 1} bytes, expected {SIZE}"
+    assert refused(fetch) == f"{WEIGHTS} of {REPO} has more than the {SIZE} bytes listed"
     assert file_digest(fetch() / WEIGHTS) == file_digest(served / WEIGHTS)
 
 
@@ -415,6 +415,17 @@ def test_a_connection_that_only_breaks_is_given_up_and_kept(hub, served, fetch, 
     assert hub.sent[REPO, WEIGHTS] == SIZE
 
 
+def test_too_few_bytes_are_refused_and_not_kept(hub, served, fetch, no_sleep):
+    hub.fault(REPO, *[Fault(path=WEIGHTS, change=lambda content: content[: SIZE // 2])] * 2)
+    assert refused(fetch) == f"{WEIGHTS} of {REPO} ends at 150000 of 300000 bytes"
+    assert file_digest(fetch() / WEIGHTS) == file_digest(served / WEIGHTS)
+
+
+def test_answers_without_a_byte_are_given_up(hub, served, fetch, no_sleep):
+    hub.fault(REPO, *[Fault(path=WEIGHTS, change=lambda content: b"")] * 5)
+    assert "stops at 0 of 300000 bytes: the answer ends early" in refused(fetch)
+
+
 @pytest.mark.parametrize("where", ["info", "resolve", "cdn"])
 def test_a_busy_hub_is_asked_again_when_it_says(hub, served, fetch, no_sleep, where):
     path = None if where == "info" else WEIGHTS
@@ -451,6 +462,12 @@ def test_a_partial_download_of_another_commit_is_thrown_away(
     out = fetch(revision=OTHER)
     assert file_digest(out / WEIGHTS) == file_digest(tmp_path / "moved" / WEIGHTS)
     assert "model.partial: of another source; thrown away" in capsys.readouterr().err
+
+
+def test_files_that_are_no_longer_wanted_are_not_kept(hub, served, fetch, no_sleep):
+    hub.fault(REPO, Fault(path=WEIGHTS, cut=70_000), *[Fault(path=WEIGHTS, cut=0)] * 5)
+    refused(fetch)
+    assert names(fetch(files=["config.json"])) == ["config.json"]
 
 
 # Cache and offline mode

@@ -83,7 +83,9 @@ def test_a_shard_that_fails_for_ever_stops_only_what_depends_on_it(cluster, agai
     for stage in ("refined", "edits"):
         shutil.rmtree(dataset / "stages" / stage)
     (again.results / "tables" / "refiner.csv").unlink()
-    initial = dataset / "stages" / "initial" / "00001.h5"  # which only the refining of this shard reads
+    initial = (
+        dataset / "stages" / "initial" / "00001.h5"
+    )  # which only the refining of this shard reads
     times = initial.stat()
     initial.write_bytes(b"no HDF5")
     os.utime(initial, ns=(times.st_atime_ns, times.st_mtime_ns))

@@ -84,26 +84,63 @@ MEASURED = {
     *ABLATIONS,
     *SWEEP,
 }
-# Tables and the dataset's card say where the photographs come from; there is no table `base` without the world.
+# Tables and the dataset's card say where the photographs come from; there is no table `base`
+# without the world.
 SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE | EXPORTED
 ONE_VARIANT = {"train_toffeenet", "generate_benchmark", "score_dreambench"}
 ONE_VARIANT |= {"tabulate_reconstruction"} | TOLD
 
+# Real photographs: the world's folders stand for what somebody has.
 PLACES = ("subjects", "multiview", "multiview_heldout", "benchmark")
-SAME_PHOTOS = {f"data.folders.{name}": f"results/tiny/world/{name}" for name in PLACES}
-FROM_FOLDERS = {"data.source": "folders"} | SAME_PHOTOS
+WORLDS = {name: f"results/tiny/world/{name}" for name in PLACES}
+GIVEN = {
+    "subjects": {"kind": "folder", "path": WORLDS["subjects"]},
+    "multiview": {
+        "kind": "folder",
+        "path": WORLDS["multiview"],
+        "heldout_path": WORLDS["multiview_heldout"],
+    },
+    "benchmark": {"kind": "folder", "path": WORLDS["benchmark"]},
+}
+KINDS = {
+    "images": {"kind": "images", "path": "data/photos"},
+    "hub": {"kind": "hub", "repo": "data/repo", "split": "train", "image": "image"}
+    | {"class_word": "word"},
+    "drawn": {"kind": "drawn", "classes": "config/prompts/classes.txt", "per_class": 2},
+    "mvimgnet": {"kind": "mvimgnet", "path": "data/mvimgnet", "heldout": 0.1},
+    "uco3d": {"kind": "uco3d", "path": "data/uco3d", "heldout": 0.1},
+    "dreambench": {"kind": "dreambench"},
+}
+# What imports and draws stands outside of EVERYTHING: the tiny scale's world needs none of it.
+IMPORTS = {"import_subjects", "import_multiview", "import_heldout", "draw_subjects"}
+IMPORTS |= {"download_dreambench"}
+IMPORTED_VIEWS = {"import_multiview", "import_heldout"} | MULTIVIEW | HELDOUT | SOURCE
+DRAWN_SUBJECTS = {"draw_subjects"} | SUBJECTS | SOURCE
 
 
-def folder(name: str, readers: set[str]) -> Row:
-    """Photographs of one's own: one folder is another one, the rest are still the world's."""
-    also = {key: value for key, value in FROM_FOLDERS.items() if key != f"data.folders.{name}"}
-    return Row(f"other/{name}", readers | SOURCE, also)
+def real(section: str = "", key: str = "", value: Any = None, kind: str = "folder") -> dict:
+    """Real photographs, of one section another kind, with one key of it changed."""
+    sections = {name: dict(keys) for name, keys in GIVEN.items()}
+    if section:
+        sections[section] = KINDS[kind] if kind != "folder" else sections[section]
+        sections[section] = sections[section] | ({key: value} if key else {})
+    leaves = {
+        f"data.real.{name}.{k}": v for name, keys in sections.items() for k, v in keys.items()
+    }
+    return {"data.source": "real"} | leaves
+
+
+def source(section: str, key: str, value: Any, reruns: set[str], kind: str = "folder") -> Row:
+    """Real photographs, with one key of one section changed."""
+    also = real(section, key, value, kind)
+    del also[f"data.real.{section}.{key}"]
+    return Row(value, reruns | SOURCE, also)
 
 
 def downloaded(value: str) -> Row:
     """The real benchmark from elsewhere, or another one; the other folders are the world's."""
     reruns = {"download_dreambench"} | BENCHMARK_PHOTOS | SOURCE
-    return Row(value, reruns, FROM_FOLDERS | {"data.folders.benchmark": None})
+    return Row(value, reruns, real("benchmark", kind="dreambench"))
 
 
 MATRIX = {
@@ -115,7 +152,7 @@ MATRIX = {
     "models.zoo": Row("other/zoo", WITH_MODELS),
     "models.lock": Row("other/models.lock.yaml"),  # of models that come from a hub
     # Photographs.
-    "data.source": Row("folders", SOURCE, SAME_PHOTOS),
+    "data.source": Row("real", SOURCE, {k: v for k, v in real().items() if k != "data.source"}),
     "data.resolution": Row(256, EVERYTHING - {"download_model"}),
     "data.subjects": Row(64, {"write_subjects"} | SUBJECTS),
     "data.sequences": Row(64, {"write_multiview"} | MULTIVIEW),
@@ -125,10 +162,35 @@ MATRIX = {
     "data.references": Row(
         "other/references.yaml", ORACLE | BENCHMARK | {"filter_dreambooth"} | COST
     ),
-    "data.folders.subjects": folder("subjects", SUBJECTS),
-    "data.folders.multiview": folder("multiview", MULTIVIEW),
-    "data.folders.multiview_heldout": folder("multiview_heldout", HELDOUT),
-    "data.folders.benchmark": folder("benchmark", BENCHMARK_PHOTOS),
+    "data.real.subjects.kind": source(
+        "subjects", "kind", "images", {"import_subjects"} | SUBJECTS, "images"
+    ),
+    "data.real.subjects.path": source("subjects", "path", "other/subjects", SUBJECTS),
+    **{
+        f"data.real.subjects.{key}": source(
+            "subjects", key, value, {"import_subjects"} | SUBJECTS, "hub"
+        )
+        for key, value in (
+            *(("repo", "owner/photos"), ("revision", "0123456"), ("split", "test")),
+            *(("image", "other"), ("class_word", "other"), ("caption", "other")),
+            *(("mask", "other"), ("licence", "CC0")),
+        )
+    },
+    "data.real.subjects.classes": source(
+        "subjects", "classes", "config/prompts/classes_mvimgnet.txt", DRAWN_SUBJECTS, "drawn"
+    ),
+    "data.real.subjects.per_class": source("subjects", "per_class", 3, DRAWN_SUBJECTS, "drawn"),
+    "data.real.multiview.kind": source("multiview", "kind", "uco3d", IMPORTED_VIEWS, "uco3d"),
+    "data.real.multiview.path": source("multiview", "path", "other/multiview", MULTIVIEW),
+    "data.real.multiview.heldout_path": source(
+        "multiview", "heldout_path", "other/multiview_heldout", HELDOUT
+    ),
+    "data.real.multiview.heldout": source("multiview", "heldout", 0.2, IMPORTED_VIEWS, "mvimgnet"),
+    "data.real.multiview.set_list": source(
+        "multiview", "set_list", "static-categories", IMPORTED_VIEWS, "uco3d"
+    ),
+    "data.real.benchmark.kind": source("benchmark", "kind", "folder", set()),
+    "data.real.benchmark.path": source("benchmark", "path", "other/benchmark", BENCHMARK_PHOTOS),
     "data.dreambench.url": downloaded("https://mirror.invalid/dreambooth"),
     "data.dreambench.revision": downloaded("0" * 40),
     "data.dreambench.sha256": downloaded("0" * 64),

@@ -266,9 +266,14 @@ def test_results_copied_without_their_times_are_known(chain, tmp_path):
 def test_an_empty_folder_stops_with_one_line(chain, tmp_path):
     project, results = chain
     (tmp_path / "empty").mkdir()
-    folders = {name: str(results / "world" / name) for name in ("multiview", "multiview_heldout")}
-    folders |= {"subjects": str(tmp_path / "empty"), "benchmark": str(results / "world/benchmark")}
-    data = CONFIG["data"] | {"source": "folders", "folders": folders}
+    world = results / "world"
+    views = {"path": str(world / "multiview"), "heldout_path": str(world / "multiview_heldout")}
+    real = {
+        "subjects": {"kind": "folder", "path": str(tmp_path / "empty")},
+        "multiview": {"kind": "folder"} | views,
+        "benchmark": {"kind": "folder", "path": str(world / "benchmark")},
+    }
+    data = CONFIG["data"] | {"source": "real", "real": real}
     values = CONFIG | {"scale": "empty", "data": data}
     (project.folder / "empty.yaml").write_text(yaml.safe_dump(values))
     subjects = "results/empty/dataset/subjects.parquet"

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 
 import pytest
 
@@ -204,12 +203,12 @@ def test_one_more_generation_seed_draws_that_seed_alone(project):
 
 
 def test_another_scale_has_its_own_results(project):
-    shutil.copytree(project.folder / "results" / "tiny" / "world", project.folder / "data")
-    for name in ("mvimgnet", "mvimgnet_heldout", "dreambooth"):
-        (project.folder / "data" / name).mkdir()
+    (project.folder / "results" / "paper" / "data" / "benchmark").mkdir(parents=True)
     planned = project.planned(
         "all", "--configfile", "config/paper.yaml", "--config", "synthesis={shards: 3}"
     )
     assert not {rule for rule in planned if rule.startswith("write_")} - {"write_report"}
     assert "tabulate_base" not in planned
     assert {"download_model", "score_shard", "train_toffeenet"} <= planned
+    assert {"draw_subjects", "import_multiview", "import_heldout"} <= planned
+    assert "import_subjects" not in planned

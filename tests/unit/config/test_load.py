@@ -38,7 +38,7 @@ def test_the_scales_are_valid(name):
 def test_the_larger_scales_hold_only_what_differs(name):
     def same(base, layer, prefix=""):
         for key, value in layer.items():
-            if isinstance(value, dict):
+            if isinstance(value, dict) and isinstance(base[key], dict):
                 yield from same(base[key], value, f"{prefix}{key}.")
             elif base[key] == value:
                 yield prefix + key
@@ -82,8 +82,43 @@ def test_the_papers_dataset_has_its_size_and_shares():
         ),
         ({"refiner": None}, "config key refiner: expected a section of keys, got None"),
         (
-            {"data": {"source": "folders"}},
-            "config key data: expected a path in folders.subjects, because source is folders",
+            {"data": {"source": "real"}},
+            "config key data: expected a section real.subjects, because source is real",
+        ),
+        (
+            {"data": {"subjects": None}},
+            "config key data: expected a number in subjects, because source is world",
+        ),
+        (
+            {"data": {"real": {"subjects": {"path": "x"}}}},
+            "config key data.real.subjects.kind is missing",
+        ),
+        (
+            {"data": {"real": {"subjects": {"kind": "zip"}}}},
+            "config key data.real.subjects.kind: expected one of 'folder', 'images', 'hub', "
+            "'drawn', got 'zip'",
+        ),
+        (
+            {"data": {"real": {"multiview": {"kind": "uco3d", "heldout": 0.1}}}},
+            "config key data.real.multiview.path is missing",
+        ),
+        (
+            {"data": {"real": {"multiview": {"kind": "uco3d", "path": "x", "heldout": 1}}}},
+            "config key data.real.multiview.heldout: expected a number less than 1, got 1",
+        ),
+        (
+            {"data": {"real": {"subjects": {"kind": "folder", "pth": "x"}}}},
+            "unknown config key data.real.subjects.pth, did you mean data.real.subjects.path?",
+        ),
+        (
+            {"data": {"real": {"subjects": {"kind": "folder", "path": "x", "repo": "a/b"}}}},
+            "unknown config key data.real.subjects.repo: kind folder has kind, path; a value of "
+            "null takes another file's key away",
+        ),
+        (
+            {"data": {"real": {"benchmark": {"kind": "dreambench", "path": 3}}}},
+            "unknown config key data.real.benchmark.path: kind dreambench has kind; a value of "
+            "null takes another file's key away",
         ),
         (
             {"synthesis": {"kinds": {"style": 0.5}}},
@@ -103,6 +138,36 @@ def test_one_line_names_the_key(change, line):
     with pytest.raises(ToffeeError) as raised:
         load_config(values)
     assert str(raised.value) == line
+
+
+def test_a_kind_is_laid_over_another_one():
+    """What the other one's keys leave behind is taken away, or said."""
+    mine = {"kind": "folder", "path": "a", "heldout_path": "b"}
+    layers = [read("config.yaml"), read("paper.yaml"), {"data": {"real": {"multiview": mine}}}]
+    with pytest.raises(ToffeeError, match="^unknown config key data.real.multiview.heldout"):
+        load_config(merged(*layers))
+    mine["heldout"] = None
+    assert load_config(merged(*layers)).data.real.keys("multiview") == {
+        "kind": "folder",
+        "path": "a",
+        "heldout_path": "b",
+    }
+
+
+@pytest.mark.parametrize(
+    ("folder", "given"),
+    [("subjects", "a"), ("multiview", "b"), ("multiview_heldout", "c"), ("benchmark", "d")],
+)
+def test_folders_are_used_where_they_are_and_all_else_is_not(folder, given):
+    real = {
+        "subjects": {"kind": "folder", "path": "a"},
+        "multiview": {"kind": "folder", "path": "b", "heldout_path": "c"},
+        "benchmark": {"kind": "folder", "path": "d"},
+    }
+    config = load_config(merged(read("config.yaml"), {"data": {"source": "real", "real": real}}))
+    assert config.data.real.given(folder) == given
+    paper = load_config(merged(read("config.yaml"), read("paper.yaml")))
+    assert paper.data.real.given(folder) is None
 
 
 def test_values_from_the_command_line_come_as_text():

@@ -148,7 +148,7 @@ def test_an_id_of_something_else_is_no_commit(repository, server, tmp_path):
 @pytest.mark.parametrize("status", [404, 401])
 def test_a_repository_that_is_gone(repository, server, tmp_path, status):
     server.faults = [status] * 2
-    line = "no repository at http://.*/dreambooth .*a copy of yours can be named in data.folders"
+    line = "no repository at http://.*/dreambooth .*a copy of yours can be named in data.real"
     with pytest.raises(ToffeeError, match=line):
         fetch(server, repository.commits["good"], tmp_path / "benchmark")
 

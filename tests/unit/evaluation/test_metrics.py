@@ -272,3 +272,45 @@ def dreambench() -> Path:
         if (folder / "prompts_and_classes.txt").is_file():
             return folder
     pytest.skip(f"no DreamBench photos at {root} (set TOFFEE_DREAMBENCH)")
+
+
+def test_scorers_of_the_field_from_file_to_feature(tmp_path, encoders):
+    """ViT-S/16 and ViT-B/32 folders with the hub's old configs, at their own input size.
+
+    Reference: transformers' processors on Pillow, DINO's with DreamBench's resize, and the models.
+    """
+    from transformers import CLIPImageProcessorPil, ViTConfig
+
+    torch.manual_seed(0)
+    small = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    dino, clip = tmp_path / "dino", tmp_path / "clip"
+    vit = ViTModel(ViTConfig(hidden_size=32, image_size=224, patch_size=16, **small)).eval()
+    vit.save_pretrained(dino)
+    shutil.copytree(encoders["metric_clip"], clip)
+    config = CLIPModel.from_pretrained(clip).config
+    config.vision_config.image_size, config.vision_config.patch_size = 224, 32
+    model = CLIPModel(config).eval()
+    model.save_pretrained(clip)
+    moments = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+    old = {"do_normalize": True, "do_resize": True, "size": 224, **moments}
+    (dino / "preprocessor_config.json").write_text(json.dumps(old | {"resample": 2}))
+    cropped = old | {"resample": 3, "crop_size": 224, "do_center_crop": True}
+    (clip / "preprocessor_config.json").write_text(json.dumps(cropped))
+    draw = np.random.default_rng(0)
+    arrays = [draw.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((300, 384), (512, 512))]
+    photos = [Image.fromarray(array).resize((400, 352)) for array in arrays]
+    images = [torch.from_numpy(np.array(photo)).permute(2, 0, 1) / 255 for photo in photos]
+    got = Metrics(dino, clip, device="cpu").features(images, names=("dino", "clip_i"))
+    field = {"crop_size": {"height": 224, "width": 224}, "resample": 3, **moments}
+    for name, edge, encode in (
+        ("dino", 256, lambda x: vit(x).last_hidden_state[:, 0]),
+        ("clip_i", 224, lambda x: model.visual_projection(model.vision_model(x).pooler_output)),
+    ):
+        processor = CLIPImageProcessorPil(size={"shortest_edge": edge}, **field)
+        with torch.no_grad():
+            features = encode(processor(photos, return_tensors="pt").pixel_values)
+        expected = torch.nn.functional.normalize(features, dim=-1)
+        assert ((got[name] * expected).sum(-1) > 0.999).all(), name
+        centred = expected - expected.mean(0)
+        difference = (got[name] - expected).norm(dim=-1)
+        assert (difference < 0.2 * centred.norm(dim=-1)).all(), "closer than two photos are"

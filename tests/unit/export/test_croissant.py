@@ -64,9 +64,9 @@ def test_it_is_valid_with_its_responsible_ai_properties(export: Export) -> None:
 def test_what_is_said_of_people_depends_on_the_source(export: Export) -> None:
     export.all()
     (world,) = metadata(export)["rai:personalSensitiveInformation"]
-    export.assemble(source="folders")
-    (folders,) = metadata(export)["rai:personalSensitiveInformation"]
-    assert world.startswith("No personal data") and not folders.startswith("No personal data")
+    export.assemble(source="real")
+    (real,) = metadata(export)["rai:personalSensitiveInformation"]
+    assert world.startswith("No personal data") and not real.startswith("No personal data")
 
 
 def test_records_are_the_accepted_pairs(export: Export, caplog) -> None:

@@ -28,6 +28,15 @@ DRAWING = {"resolution": 64, "sampler_steps": 2, "guidance": 2.0, "batch": 4, "q
 CONTROL = {"control_scale": 1.0, "seed": 0}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Models this small lose time to threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def work(
     stable_diffusions,

@@ -155,7 +155,7 @@ def test_dreambench_stands_beside_the_published_rows(dreambench, out):
 def test_dreambench_tells_of_the_gate_where_there_was_one(dreambench, out):
     def text():
         published = PUBLISHED / "dreambench.csv"
-        tabulate_dreambench(**dreambench, published=published, **out, source="folders")
+        tabulate_dreambench(**dreambench, published=published, **out, source="real")
         return out["markdown_out"].read_text()
 
     assert "The gate" not in text()
@@ -192,7 +192,7 @@ def test_a_baseline_of_some_subjects_is_compared_on_those(dreambench, tmp_path, 
 def test_note_of_not_comparable_depends_on_the_source(dreambench, out, tmp_path):
     published = tmp_path / "p.csv"
     published.write_text("method,backbone,reference_images,dino\nReal images,,,0.774\n")
-    for source, expected in (("world", True), ("folders", False)):
+    for source, expected in (("world", True), ("real", False)):
         tabulate_dreambench(**dreambench, published=published, **out, source=source)
         assert ("not comparable" in out["markdown_out"].read_text()) == expected
 

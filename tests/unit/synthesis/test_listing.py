@@ -68,9 +68,23 @@ def test_an_unreadable_picture_is_set_aside(folders: dict[str, Path], tmp_path: 
         ]
 
 
-def test_a_class_without_sequences_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_subject_whose_class_has_no_sequences_is_set_aside(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
     folders["multiview"] = write_multiview(tmp_path / "only", words=("ball",))
-    with pytest.raises(ToffeeError, match=r"only: no sequence of class 'crate' \(subject s1\)"):
+    listed = write_list(tmp_path, **folders)
+    assert [one.subject for one in read_subjects(listed["subjects"])] == ["s0", "s2"]
+    with open(listed["quarantine"], newline="") as file:
+        assert [(row["subject"], row["reason"]) for row in csv.DictReader(file)] == [
+            ("s1", "no sequence of its class"),
+            ("s3", "no sequence of its class"),
+        ]
+
+
+def test_no_class_with_sequences_is_one_line(folders: dict[str, Path], tmp_path: Path) -> None:
+    folders["multiview"] = write_multiview(tmp_path / "only", words=("tree",))
+    line = r"only: no sequence of any subject's class \(ball, crate\), expected <class word>/"
+    with pytest.raises(ToffeeError, match=line):
         write_list(tmp_path, **folders)
     assert not (tmp_path / "subjects.parquet").exists()
 

@@ -155,7 +155,8 @@ def test_the_sources_own_masks_come_before_the_segmenters(plan, small_world):
     images = torch.stack([read_image(root / name, 64) for name in rows["image"]])
 
     class Everything:
-        def segment(self, images, words):
+        def segment(self, asked, words):
+            assert torch.equal(asked, images[1:]) and words == [rows["class_word"][1]]
             return torch.ones(len(words), 64, 64, dtype=torch.bool)
 
     masks = subject_masks(rows, root, images, Everything())

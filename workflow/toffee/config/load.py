@@ -1,6 +1,7 @@
 """Reading the configuration: whatever is wrong becomes one line that names the key."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -90,21 +91,69 @@ def one_line(error: ValidationError, prefix: str = "", model: type[BaseModel] = 
     """
     findings = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     first = findings[0]
-    location = [str(part) for part in first["loc"]]
+    location, section = _without_kinds(first["loc"], model)
+    if first["type"].startswith("union_tag"):
+        location.append("kind")
     key = ".".join([*([prefix] if prefix else []), *location]) or "(top level)"
     if first["type"] == "extra_forbidden":
+        if section is not None:
+            return f"unknown config key {key}{_key_of_kind(location, section)}"
         return f"unknown config key {key}{_suggestion(location, model)}"
-    if first["type"] == "missing":
+    if first["type"] in ("missing", "union_tag_not_found"):
         return f"config key {key} is missing"
     got = first["input"]
+    if first["type"] == "union_tag_invalid":
+        got = first["ctx"]["tag"]
     shown = f", got {got!r}" if not isinstance(got, dict | BaseModel) else ""
     return f"config key {key}: expected {_expectation(first)}{shown}"
 
 
+def _without_kinds(
+    location: Sequence[str | int], model: type[BaseModel]
+) -> tuple[list[str], type[BaseModel] | None]:
+    """The key at an error's location, among whose parts pydantic puts the kind of a section, and
+    the model of that section; None where the key is in no section that has a kind."""
+    key, section, kinds = [], None, {}
+    here: type[BaseModel] | None = model
+    for part in map(str, location):
+        if part in kinds:
+            section = here = kinds[part]
+            kinds = {}
+            continue
+        key.append(part)
+        field = here.model_fields.get(part) if here else None
+        models = _sections(field.annotation) if field else []
+        here = models[0] if len(models) == 1 else None
+        if len(models) > 1:
+            kinds = {get_args(one.model_fields["kind"].annotation)[0]: one for one in models}
+    return key, section
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that a field may hold; those of a mapping's values do not count."""
+    if get_origin(annotation) is dict:
+        return []
+    kinds = (annotation, *get_args(annotation))
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+def _key_of_kind(location: list[str], section: type[BaseModel]) -> str:
+    """What a section of this kind has instead of the key."""
+    *above, name = location
+    names = list(section.model_fields)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f", did you mean {'.'.join([*above, close[0]])}?"
+    kind = get_args(section.model_fields["kind"].annotation)[0]
+    return f": kind {kind} has {', '.join(names)}; a value of null takes another file's key away"
+
+
 def _expectation(found: dict[str, Any]) -> str:
     """What was expected, from pydantic's sentence about what should be."""
-    if found["type"] in ("model_type", "dict_type"):
+    if found["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return "a section of keys"
+    if found["type"] == "union_tag_invalid":
+        return f"one of {found['ctx']['expected_tags']}"
     message = found["msg"]
     for start in ("Input should be ", "Value error, expected ", "Value error, ", "String should "):
         message = message.removeprefix(start)

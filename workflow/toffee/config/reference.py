@@ -16,6 +16,7 @@ from toffee.files import write_text
 PROJECT = Path(__file__).resolve().parents[3]
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.json"
 README = PROJECT / "config" / "README.md"
+KIND = ", kind "
 SCALES = {"tiny": "config.yaml", "small": "small.yaml", "paper": "paper.yaml"}
 
 INTRODUCTION = """# Configuration
@@ -32,12 +33,21 @@ reruns the rules that take it and what follows from them, and nothing else.
 | `models.yaml` | sources of the base models: set → role → zoo folder or hub repository |
 | `models.lock.yaml` | SHA-256 of every file that came from a hub, see below |
 | `prompts/*.yaml` | contexts, colours, textures and styles that the prompts are made of |
+| `prompts/classes*.txt` | class words of the subjects that the base model draws |
+| `prompts/dreambench.txt` | DreamBench's prompts as published, see below |
 | `references/*.yaml` | the one photo kept of each benchmark subject, see below |
 | `published/` | published numbers with their sources |
 
 `references/*.yaml` has a line `subject: file name` for each benchmark subject, with the name of one
 of its photos; `"*": file name` stands for all that are not named. That photo is what ToffeeNet is
 shown, and what reference policy `one photo` of table `dreambench` compares with.
+
+`prompts/dreambench.txt` is `prompts_and_classes.txt` of google/dreambooth (GitHub) at revision
+4f887af7970a06fc0cd3adaa1d0b368547d6a1d0, unchanged; CC BY 4.0, Ruiz et al., arXiv 2208.12242.
+
+`data.real` has a section for each of `subjects`, `multiview` and `benchmark`, whose `kind` says
+which other keys it has; what each kind reads, and where to get it, stands in the README. Where a
+file's section of another kind is overwritten, a key of that kind is taken away with `null`.
 
 `variants` names further models: each is `toffeenet` with the keys that it changes, trained on the
 same data by the same rule, and a row of the table of what it changes: a new line is a new row.
@@ -87,6 +97,14 @@ def readme_text() -> str:
             title = section or "run"
             lines.append(f"\n## {title}\n| key | meaning | takes | tiny | small | paper |")
             lines.append("|---|---|---|---|---|---|")
+        if not holds(tiny, key, section):
+            shown = [
+                cell(lookup(v, key)) if holds(v, key, section) else "" for v in others.values()
+            ]
+            lines.append(
+                f"| `{key}` | {entry['description']} | {takes(entry)} |  | {' | '.join(shown)} |"
+            )
+            continue
         base = lookup(tiny, key)
         shown = [cell(base)]
         for values in others.values():
@@ -96,6 +114,12 @@ def readme_text() -> str:
     return "\n".join(lines) + "\n"
 
 
+def holds(values: dict[str, Any], key: str, section: str) -> bool:
+    """Whether a scale's section is of the kind that the reference tells of here."""
+    above, _, kind = section.partition(KIND)
+    return not kind or lookup(values, f"{above}.kind") == kind
+
+
 def scale_values(name: str) -> dict[str, Any]:
     """What stands in a scale's own file."""
     path = PROJECT / "config" / SCALES[name]
@@ -103,17 +127,25 @@ def scale_values(name: str) -> dict[str, Any]:
 
 
 def leaves(
-    schema: dict[str, Any], node: dict[str, Any], prefix: str = ""
+    schema: dict[str, Any], node: dict[str, Any], prefix: str = "", parent: str = ""
 ) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Every key that holds a value: its dotted name, its schema and its section."""
+    """Every key that holds a value: its dotted name, its schema and its section (with its kind)."""
     nested = []
     for name, entry in node["properties"].items():
-        if "$ref" in entry:
-            nested.append((name, schema["$defs"][entry["$ref"].rpartition("/")[2]]))
-        else:
-            yield prefix + name, entry, prefix.rstrip(".")
+        refs = [one["$ref"] for one in (entry, *kinds_of(entry)) if "$ref" in one]
+        for ref in refs:
+            nested.append((name, schema["$defs"][ref.rpartition("/")[2]]))
+        if not refs:
+            yield prefix + name, entry, parent
     for name, section in nested:
-        yield from leaves(schema, section, f"{prefix}{name}.")
+        kind = section["properties"].get("kind", {}).get("const")
+        title = f"{prefix}{name}{KIND}{kind}" if kind else f"{prefix}{name}"
+        yield from leaves(schema, section, f"{prefix}{name}.", title)
+
+
+def kinds_of(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sections that an entry may be, each of another kind."""
+    return [kind for one in entry.get("anyOf", []) for kind in one.get("oneOf", [])]
 
 
 def lookup(values: dict[str, Any], key: str, default: Any = None) -> Any:
@@ -140,6 +172,8 @@ def takes(entry: dict[str, Any]) -> str:
         return f"list of {takes(entry['items'])}"
     if entry.get("type") == "object":
         return "name: changed keys of `toffeenet`"
+    if "const" in entry:
+        return f"`{entry['const']}`"
     if "enum" in entry:
         return ", ".join(f"`{value}`" for value in entry["enum"])
     kind = {"integer": "whole number", "number": "number", "boolean": "true or false"}.get(

@@ -8,24 +8,18 @@ Snakemake hands on `--config 'refiner={steps: 500}'`.
 from copy import copy
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import Field, create_model, model_validator
+
+from toffee.config.base import Count, Path, Section, Share
+from toffee.config.sources import Real
 
 KINDS = ("generation", "background", "colour", "texture", "style")
 MATCHING_RULES = ("cosine", "silhouette", "silhouette+position")
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Guidance = Annotated[float, Field(ge=1, le=50)]
 SamplerSteps = Annotated[int, Field(ge=1, le=1000)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Path = Annotated[str, Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A closed section: a key that is not described here is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Models(Section):
@@ -46,28 +40,8 @@ class Models(Section):
     )
 
 
-class Folders(Section):
-    """Folders of real data, used where `data.source` is `folders`."""
-
-    subjects: Path | None = Field(
-        description="image folder of training subjects: images/, optional masks/, metadata.csv "
-        "(path)"
-    )
-    multiview: Path | None = Field(
-        description="multi-view sequences for training: <class word>/<sequence>/images, masks "
-        "(path)"
-    )
-    multiview_heldout: Path | None = Field(
-        description="multi-view sequences of subjects that no training sees (path)"
-    )
-    benchmark: Path | None = Field(
-        description="benchmark in DreamBench's layout: dataset/<subject>/*.jpg and a prompt file "
-        "(path); null downloads DreamBench, see data.dreambench"
-    )
-
-
-class DreamBench(Section):
-    """Where DreamBench is downloaded from, where no folder of one's own is named."""
+class DreamBenchDownload(Section):
+    """Where DreamBench is downloaded from, where `data.real.benchmark` is of that kind."""
 
     url: Annotated[str, Field(pattern=r"^(https?|ssh|git|file)://\S+$")] = Field(
         description="git repository of the dataset, or a mirror of it (URL)"
@@ -84,22 +58,27 @@ class DreamBench(Section):
 class Data(Section):
     """Photographs to train on, to synthesize from and to evaluate with."""
 
-    source: Literal["world", "folders"] = Field(
-        description="world: write the procedural world; folders: read the folders below"
+    source: Literal["world", "real"] = Field(
+        description="world: write the procedural world; real: photographs, see `data.real`"
     )
     resolution: Annotated[int, Field(ge=32, le=1024, multiple_of=8)] = Field(
         description="side of every square image (pixels)"
     )
-    subjects: Count = Field(description="training subjects that the world writes (subjects)")
-    sequences: Count = Field(
-        description="multi-view sequences for training that the world writes, one subject each "
-        "(sequences)"
+    subjects: Count | None = Field(
+        description="training subjects that the world writes, or that are imported at most "
+        "(subjects); none: all that the real source has"
+    )
+    sequences: Count | None = Field(
+        description="multi-view sequences for training that the world writes, one subject each, or "
+        "that are imported at most (sequences); none: all that the real source has"
     )
     views: Annotated[int, Field(ge=2, le=1000)] = Field(
-        description="frames of each multi-view sequence (images)"
+        description="frames of each multi-view sequence, of a real one spread evenly over it "
+        "(images)"
     )
-    heldout_sequences: Count = Field(
-        description="multi-view sequences of held-out subjects that the world writes (sequences)"
+    heldout_sequences: Count | None = Field(
+        description="multi-view sequences of held-out subjects that the world writes, or that are "
+        "imported at most (sequences); none: all that the real source has"
     )
     benchmark_subjects: Count = Field(
         description="held-out benchmark subjects that the world writes (subjects)"
@@ -108,15 +87,19 @@ class Data(Section):
         description="YAML file that names the one photo kept of each benchmark subject (path, "
         "relative to the repository)"
     )
-    folders: Folders = Field(description="folders of real data")
-    dreambench: DreamBench = Field(description="download of the real benchmark")
+    real: Real = Field(description="sources of real photographs")
+    dreambench: DreamBenchDownload = Field(description="download of the real benchmark")
 
     @model_validator(mode="after")
-    def _folders_are_given(self) -> "Data":
-        folders = self.folders.model_dump(exclude={"benchmark"})  # that one can be downloaded
-        missing = [name for name, path in folders.items() if path is None]
-        if self.source == "folders" and missing:
-            raise ValueError(f"expected a path in folders.{missing[0]}, because source is folders")
+    def _source_is_told(self) -> "Data":
+        if self.source == "world":
+            for name in ("subjects", "sequences", "heldout_sequences"):
+                if getattr(self, name) is None:
+                    raise ValueError(f"expected a number in {name}, because source is world")
+        else:
+            for name in type(self.real).model_fields:
+                if getattr(self.real, name) is None:
+                    raise ValueError(f"expected a section real.{name}, because source is real")
         return self
 
 
@@ -447,8 +430,8 @@ class Plan(Section):
         "`make bench` has measured it (TFLOP/s)"
     )
     frames: Count | None = Field(
-        description="frames of the multi-view sequences for training, where data.source is "
-        "folders; none: they are counted in the folder (images)"
+        description="frames of the multi-view sequences for training, where the real source has "
+        "not been imported and data.sequences is no number; none: they are counted (images)"
     )
 
 

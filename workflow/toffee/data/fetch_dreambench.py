@@ -34,7 +34,7 @@ subjects: the repository's content at commit 4f887af, and arXiv 2208.12242, sect
 SIZE = 111_700_000
 """Bytes of the repository at that commit."""
 
-FOLDER_OF_YOURS = "a copy of yours can be named in data.folders.benchmark"
+FOLDER_OF_YOURS = "a copy of yours can be named in data.real.benchmark (kind folder)"
 
 
 def download_dreambench(url: str, revision: str, sha256: str | None, out: str | Path) -> None:

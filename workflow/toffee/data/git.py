@@ -88,7 +88,7 @@ def fetch_commit(
     absent = _missing(work, revision)
     missing = [one for one in dict.fromkeys(files.values()) if one in absent]
     parts = [missing[i : i + BATCH] for i in range(0, len(missing), BATCH)]
-    for part in progress(parts, desc=desc, unit=f"part of {BATCH} files"):
+    for part in progress(parts, desc=desc, unit="part"):
         arguments = ("--no-write-fetch-head", "--filter=blob:none", "--stdin", "origin")
         _fetch(url, revision, work, arguments, "".join(f"{one}\n" for one in part))
     return files

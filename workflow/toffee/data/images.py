@@ -142,7 +142,11 @@ def _load(path: str | os.PathLike, what: str) -> Image.Image:
 
 
 def _open_rgb(path: str | os.PathLike) -> Image.Image:
-    picture = _load(path, "image")
+    return over_white(_load(path, "image"))
+
+
+def over_white(picture: Image.Image) -> Image.Image:
+    """A picture in RGB; what is transparent is laid over white."""
     if "A" in picture.mode or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")

@@ -30,6 +30,7 @@ REASONS = (
     "mask of another size",
     "empty mask",
     "not in metadata.csv",
+    "no sequence of its class",
 )
 QUARANTINE_COLUMNS = ("subject", "file", "reason", "detail")
 

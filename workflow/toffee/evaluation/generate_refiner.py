@@ -1,5 +1,7 @@
 """Draw what the Refiner's table compares: initial images and what each matching makes of them."""
 
+from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -23,17 +25,32 @@ METHODS = ("initial", "control", *RULES, "wrong_subject", "ceiling")
 
 
 def choose_sequences(root: str | Path, count: int) -> list[Sequence]:
-    """The first `count` held-out sequences.
+    """`count` held-out sequences, spread over the classes.
+
+    Each has another one of its class beside it (see `others_of_class`). Where there are so many
+    classes that single ones would be chosen, pairs of a class are.
 
     Raises:
-        ToffeeError: the folder holds fewer.
+        ToffeeError: the folder holds fewer, or fewer in pairs.
     """
     sequences = load_multiview(root)
     if len(sequences) < count:
         raise ToffeeError(f"{root}: {len(sequences)} sequences, expected {count} held-out subjects")
     # Spread over the classes, whose folders come one after the other.
     step = len(sequences) / count
-    return [sequences[int(place * step)] for place in range(count)]
+    chosen = [sequences[int(place * step)] for place in range(count)]
+    if min(Counter(one.class_word for one in chosen).values()) > 1:
+        return chosen
+    groups = [list(group) for _, group in groupby(sequences, key=lambda one: one.class_word)]
+    pairs = [group[at : at + 2] for group in groups for at in range(0, len(group) - 1, 2)]
+    wanted = -(-count // 2)
+    if len(pairs) < wanted:
+        raise ToffeeError(
+            f"{root}: {len(pairs)} pairs of sequences of one class, expected {wanted} for {count} "
+            "held-out subjects, each beside another one of its class"
+        )
+    step = len(pairs) / wanted
+    return [one for place in range(wanted) for one in pairs[int(place * step)]][:count]
 
 
 def view_mask(sequence: Sequence, view: int, resolution: int) -> torch.Tensor:

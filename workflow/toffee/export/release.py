@@ -16,7 +16,7 @@ CITATION = (
 SOURCES = {
     "world": "renders of this project's procedural world, eight classes of objects drawn from a "
     "seed; no photograph is among them",
-    "folders": "photographs from the folders that the run was given",
+    "real": "photographs, and pictures of subjects, from the sources that the run was given",
 }
 
 
@@ -94,7 +94,7 @@ class Release:
         accepted, candidates = self.total("accepted"), self.total("candidates")
         people = {
             "world": "No personal data: the procedural world holds no people, names or places.",
-            "folders": "Personal data: the subjects are objects, but nobody looked through the "
+            "real": "Personal data: the subjects are objects, but nobody looked through the "
             "photographs or the pictures: people, plates or writing in the background may have "
             "been drawn again. No names or other data about people were collected.",
         }[self.source]

@@ -21,7 +21,7 @@ BOX_THRESHOLD, TEXT_THRESHOLD = 0.3, 0.25
 class Detector:
     """A frozen Grounding DINO (arXiv 2303.05499), asked for one class word a picture."""
 
-    def __init__(self, folder: Path, batch: int = 8) -> None:
+    def __init__(self, folder: Path, batch: int = 4) -> None:
         self.model = GroundingDinoForObjectDetection.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True
         )
@@ -49,7 +49,7 @@ class Detector:
         ).to(device())
         found = self.processor.post_process_grounded_object_detection(
             self.model(**inputs),
-            inputs.input_ids,
+            inputs.input_ids.cpu(),
             threshold=BOX_THRESHOLD,
             text_threshold=TEXT_THRESHOLD,
             target_sizes=[tuple(images.shape[-2:])] * len(images),

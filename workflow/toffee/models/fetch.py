@@ -21,7 +21,7 @@ from toffee.files import atomic_path, disk_full_as_error, file_digest, remove, r
 from toffee.models.hub import Gone, RemoteFile, Repository, asked, choose, look_up, patterns
 from toffee.models.lock import Entry, SourceLock
 from toffee.models.space import require_space
-from toffee.models.transfer import fetch_file, missing_bytes
+from toffee.models.transfer import INCOMPLETE, fetch_file, missing_bytes
 from toffee.progress import progress
 
 MIB = 2**20
@@ -112,7 +112,7 @@ def fetch(
         if file.sha256 is not None:
             check(lock, supply, name, file.sha256)  # before its gigabytes are fetched
     with disk_full_as_error(out):
-        folder = work_folder(out, supply)
+        folder = work_folder(out, supply, wanted)
         rest = sum(missing_bytes(file, folder / name) for name, file in wanted.items())
         require_space(folder, rest)
         entries: dict[str, Entry] = {}
@@ -183,19 +183,23 @@ def mebibytes(sizes: Iterator[int]) -> Iterator[None]:
         yield
 
 
-def work_folder(out: Path, supply: Repository) -> Path:
+def work_folder(out: Path, supply: Repository, wanted: Mapping[str, RemoteFile]) -> Path:
     """The folder of what has come, made or found; Snakemake removes `out` before a job, not this.
 
-    What another repository served is thrown away.
+    What another repository served, and files that are no longer wanted, are thrown away.
     """
     work = Path(f"{out}.partial")
-    mark = work / "source"
+    mark, files = work / "source", work / "files"
     if work.exists() and not (mark.is_file() and mark.read_text("utf-8") == supply.key):
         print(f"{work}: of another source; thrown away", file=sys.stderr)
         remove(work)
     write_text(mark, supply.key)
-    (work / "files").mkdir(exist_ok=True)
-    return work / "files"
+    files.mkdir(exist_ok=True)
+    kept = {*wanted, *(f"{name}{INCOMPLETE}" for name in wanted)}
+    for path in list(files.rglob("*")):
+        if path.is_file() and path.relative_to(files).as_posix() not in kept:
+            remove(path)
+    return files
 
 
 def finish(out: Path, subfolder: str | None) -> None:

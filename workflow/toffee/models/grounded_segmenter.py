@@ -16,7 +16,7 @@ class GroundedSegmenter:
     Source: Grounded SAM, arXiv 2401.14159.
     """
 
-    def __init__(self, folder: Path, detector: Detector, batch: int = 8) -> None:
+    def __init__(self, folder: Path, detector: Detector, batch: int = 4) -> None:
         self.model = SamModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
         self.model.eval().to(device())
         self.processor = SamProcessor(SamImageProcessorPil.from_pretrained(folder))

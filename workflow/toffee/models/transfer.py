@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 
 from toffee.errors import ToffeeError
@@ -58,28 +59,34 @@ def fetch_file(repository: Repository, name: str, target: Path) -> Iterator[int]
     os.replace(partial, target)
 
 
-def download(repository: Repository, name: str, size: int, file) -> Iterator[int]:
+def download(repository: Repository, name: str, size: int, file: FileIO) -> Iterator[int]:
     """Append the rest of a file's bytes to an open file, through any number of connections."""
     failures = 0
     while (have := file.tell()) < size:
+        reason = "the answer ends early"
         try:
-            yield from receive(repository, name, have, file)
+            for count in receive(repository, name, have, file):
+                yield count
+                if file.tell() > size:
+                    break
         except transport_errors() as error:
-            failures = 0 if file.tell() > have else failures + 1
-            if failures >= TRIES:
-                raise ToffeeError(
-                    f"{name} of {repository.repo} stops at {have} of {size} bytes: {error}; what "
-                    "has come is kept, start again to go on"
-                ) from error
-            print(f"{name}: connection lost at {file.tell()} of {size} bytes", file=sys.stderr)
-            time.sleep(min(2**failures, 8))
+            reason = str(error) or type(error).__name__
+        if file.tell() >= size:
+            break
+        failures = 0 if file.tell() > have else failures + 1
+        if failures >= TRIES:
+            raise ToffeeError(
+                f"{name} of {repository.repo} stops at {have} of {size} bytes: {reason}; what has "
+                "come is kept, start again to go on"
+            )
+        print(f"{name}: connection lost at {file.tell()} of {size} bytes", file=sys.stderr)
+        time.sleep(min(2**failures, 8))
     if file.tell() > size:
-        got = file.tell()
         file.truncate(0)
-        raise ToffeeError(f"{name} of {repository.repo} has {got} bytes, expected {size}")
+        raise ToffeeError(f"{name} of {repository.repo} has more than the {size} bytes listed")
 
 
-def receive(repository: Repository, name: str, have: int, file) -> Iterator[int]:
+def receive(repository: Repository, name: str, have: int, file: FileIO) -> Iterator[int]:
     """One answer of the hub: the bytes of a file from position `have` on."""
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
@@ -98,6 +105,10 @@ def receive(repository: Repository, name: str, have: int, file) -> Iterator[int]
             retry_on_exceptions=(),  # those while the body is read are handled by who calls
             retry_on_status_codes=BUSY,
         ) as response:
+            if response.status_code == 416:  # nothing follows
+                file.truncate(0)
+                size = repository.files[name].size
+                raise ToffeeError(f"{name} of {repository.repo} ends at {have} of {size} bytes")
             hf_raise_for_status(response)
             if have and response.status_code != 206:  # the range was not understood
                 file.truncate(0)

@@ -42,14 +42,28 @@ class Sizes:
             return pictures(project / read[name]) if name in read else (0, 0)
 
         self.frames, self.sequences = count("multiview")
-        self.heldout, self.subjects = count("multiview_heldout")[1], count("subjects")[0]
-        if config.plan.frames is not None:
-            self.frames = config.plan.frames
-        elif "multiview" in read and not self.frames:
-            self.notes.append(
-                f"no pictures in {read['multiview']}: their encoding is not counted; config "
-                "plan.frames says how many there will be"
-            )
+        self.heldout = count("multiview_heldout")[1] or data.heldout_sequences or 0
+        self.subjects = count("subjects")[0] or self._asked_subjects(config, project)
+        if "multiview" in read and not self.frames:
+            # What is not imported yet is as much as was asked for.
+            asked = data.sequences * data.views if data.sequences else config.plan.frames
+            self.frames, self.sequences = asked or 0, (asked or 0) // data.views
+            if asked is None:
+                self.notes.append(
+                    f"no pictures in {read['multiview']}: their import and encoding are not "
+                    "counted; config plan.frames says how many there will be"
+                )
+
+    @staticmethod
+    def _asked_subjects(config: Config, project: Path) -> int:
+        """Subjects that a source will give: those of the class list, or as many as are wanted."""
+        source, most = config.data.real.subjects, config.data.subjects
+        if source.kind != "drawn":
+            return most or 0
+        from toffee.sources.drawn import read_classes  # which imports torch
+
+        found = len(read_classes(project / source.classes)) * source.per_class
+        return min(found, most) if most else found
 
 
 def pictures(folder: Path) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from toffee.data.multiview import load_licences, load_multiview
-from toffee.data.subjects import load_subjects, write_quarantine
+from toffee.data.subjects import Quarantined, load_subjects, write_quarantine
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path
 from toffee.licences import combined
@@ -62,17 +62,27 @@ def list_subjects(
         quarantine: CSV file to write with the pictures that were set aside.
 
     Raises:
-        ToffeeError: a folder is missing or malformed, or a class word has no multi-view sequence;
-            nothing is written then.
+        ToffeeError: a folder is missing or malformed, or no subject's class word has a multi-view
+            sequence; nothing is written then.
     """
     folder = load_subjects(subjects)
     frames = _frames(Path(multiview))
-    for one in folder.subjects:
-        if one.class_word not in frames:
-            raise ToffeeError(
-                f"{multiview}: no sequence of class {one.class_word!r} "
-                f"(subject {one.subject}), expected {one.class_word}/<sequence>/images"
-            )
+    poseless = [one for one in folder.subjects if one.class_word not in frames]
+    if len(poseless) == len(folder):
+        words = ", ".join(sorted({one.class_word for one in poseless})[:5])
+        raise ToffeeError(
+            f"{multiview}: no sequence of any subject's class ({words}), "
+            "expected <class word>/<sequence>/images"
+        )
+    aside = [
+        Quarantined(
+            one.subject,
+            folder.relative(one.image),
+            "no sequence of its class",
+            f"{multiview}: no sequence of class {one.class_word!r} lends it a pose",
+        )
+        for one in poseless
+    ]
     listed = [
         ListedSubject(
             one.subject,
@@ -83,6 +93,7 @@ def list_subjects(
             combined([one.licence]),
         )
         for one in folder.subjects
+        if one.class_word in frames
     ]
     words = {one.class_word for one in listed}
     rows = [(word, *frame) for word in sorted(words) for frame in frames[word]]
@@ -90,7 +101,7 @@ def list_subjects(
         pd.DataFrame(map(asdict, listed)).to_parquet(temporary, index=False)
     with atomic_path(donors) as temporary:
         pd.DataFrame(rows, columns=list(DONOR_COLUMNS)).to_parquet(temporary, index=False)
-    write_quarantine(folder.quarantine, quarantine)
+    write_quarantine([*folder.quarantine, *aside], quarantine)
 
 
 def read_subjects(path: str | os.PathLike) -> list[ListedSubject]:

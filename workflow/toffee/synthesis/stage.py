@@ -92,10 +92,16 @@ def subject_images(rows: pd.DataFrame, root: str | Path, resolution: int) -> tor
 
 def subject_masks(rows: pd.DataFrame, root, images: torch.Tensor, segmenter) -> torch.Tensor:
     """The subjects' masks, bool [B,H,W]: the source's own where it has them, else segmented."""
-    masks = segmenter.segment(images, list(rows["class_word"]))
+    masks = torch.zeros(len(images), *images.shape[-2:], dtype=torch.bool)
+    without = []
     for place, name in enumerate(rows["mask"]):
         if name:
             masks[place] = read_mask(Path(root) / name, images.shape[-1])
+        else:
+            without.append(place)
+    if without:
+        words = [rows["class_word"].iloc[place] for place in without]
+        masks[without] = segmenter.segment(images[without], words)
     return masks
 
 

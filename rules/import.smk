@@ -1,0 +1,116 @@
+"""Real photographs, read once from their source into the layouts that everything else reads.
+
+Needs: the sources of config `data.real`; for subjects that are drawn, base models.
+Gives: data/<folder>/ where config `data.source` is `real`, each with sources.csv (SHA-256 of what was
+read), quarantine.csv and its licences. Where a section's kind is `folder`, that folder is used where
+it is, and nothing here runs for it. A source is no input: hashing it would read it once more.
+"""
+
+
+rule import_subjects:
+    """Training subjects out of a folder of pictures or a data set of the hub, at this run's size."""
+    output:
+        folder=directory(f"{RESULTS}/data/subjects"),
+    log:
+        log_of("import_subjects"),
+    benchmark:
+        benchmark_of("import_subjects")
+    priority: FIRST
+    # Compute nodes may have no way out.
+    localrule: CONFIG.data.real.kind("subjects") == "hub"
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        **CONFIG.data.real.keys("subjects"),
+        subjects=CONFIG.data.subjects,
+        resolution=CONFIG.data.resolution,
+        seed=CONFIG.seed,
+        code=code_digest("import_subjects"),
+    script:
+        "../workflow/scripts/import_subjects.py"
+
+
+rule draw_subjects:
+    """Training subjects that the base model draws from a list of class words, with masks."""
+    input:
+        classes=CLASSES,
+        text_to_image=model("text_to_image"),
+        segmenter=model("segmenter"),
+    output:
+        folder=directory(f"{RESULTS}/data/drawn"),
+    log:
+        log_of("draw_subjects"),
+    benchmark:
+        benchmark_of("draw_subjects")
+    priority: FIRST
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        per_class=CONFIG.data.real.keys("subjects").get("per_class"),
+        subjects=CONFIG.data.subjects,
+        licence=getattr(MODELS["text_to_image"], "licence", "Apache-2.0"),
+        resolution=CONFIG.data.resolution,
+        sampler_steps=CONFIG.sampler.steps,
+        guidance=CONFIG.sampler.guidance,
+        batch=CONFIG.sampler.batch,
+        seed=CONFIG.seed,
+        classes_digest=digest_of(CLASSES),
+        code=code_digest("draw_subjects"),
+    script:
+        "../workflow/scripts/draw_subjects.py"
+
+
+rule import_multiview:
+    """Multi-view sequences for training out of a release of MVImgNet or uCO3D, at this run's size."""
+    output:
+        folder=directory(f"{RESULTS}/data/multiview"),
+    log:
+        log_of("import_multiview"),
+    benchmark:
+        benchmark_of("import_multiview")
+    priority: FIRST
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        **CONFIG.data.real.keys("multiview"),
+        sequences=CONFIG.data.sequences,
+        views=CONFIG.data.views,
+        resolution=CONFIG.data.resolution,
+        seed=CONFIG.seed,
+        code=code_digest("import_multiview"),
+    script:
+        "../workflow/scripts/import_multiview.py"
+
+
+rule import_heldout:
+    """Multi-view sequences that no training sees, out of the same release."""
+    output:
+        folder=directory(f"{RESULTS}/data/multiview_heldout"),
+    log:
+        log_of("import_heldout"),
+    benchmark:
+        benchmark_of("import_heldout")
+    priority: FIRST
+    conda:
+        "../envs/toffee.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+    params:
+        **CONFIG.data.real.keys("multiview"),
+        sequences=CONFIG.data.heldout_sequences,
+        views=CONFIG.data.views,
+        resolution=CONFIG.data.resolution,
+        seed=CONFIG.seed,
+        code=code_digest("import_heldout"),
+    script:
+        "../workflow/scripts/import_heldout.py"

@@ -1,0 +1,15 @@
+"""What the sections of the configuration have in common."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Path = Annotated[str, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A closed section: a key that is not described here is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
