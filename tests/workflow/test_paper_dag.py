@@ -31,12 +31,9 @@ sys.exit(done.returncode)
 
 @pytest.fixture(scope="module")
 def project(fresh, tmp_path_factory):
-    """A checkout with the folders of data that config/paper.yaml names."""
+    """A checkout in which nothing has run."""
     folder = tmp_path_factory.mktemp("paper") / "project"
     shutil.copytree(fresh.folder, folder)
-    for name in ("subjects", "mvimgnet", "mvimgnet_heldout", "dreambooth"):
-        (folder / "data" / name).mkdir(parents=True)
-        os.utime(folder / "data" / name, (1, 1))
     return folder
 
 

@@ -112,7 +112,12 @@ class Storage:
         return HALF * self.config.data.resolution**2
 
     def write_subjects(self, wildcards: Mapping[str, str]) -> float:
-        return self.config.data.subjects * (self.jpeg + self.mask)
+        return self.sizes.subjects * (self.jpeg + self.mask)
+
+    def write_benchmark(self, wildcards: Mapping[str, str]) -> float:
+        return self.sizes.photos * (self.jpeg + self.mask)
+
+    import_subjects = draw_subjects = write_subjects
 
     def write_multiview(self, wildcards: Mapping[str, str]) -> float:
         return self.sizes.frames * (self.jpeg + self.mask)
@@ -120,8 +125,7 @@ class Storage:
     def write_heldout(self, wildcards: Mapping[str, str]) -> float:
         return self.sizes.heldout * self.config.data.views * (self.jpeg + self.mask)
 
-    def write_benchmark(self, wildcards: Mapping[str, str]) -> float:
-        return self.sizes.photos * (self.jpeg + self.mask)
+    import_multiview, import_heldout = write_multiview, write_heldout
 
     def plan_shard(self, wildcards: Mapping[str, str]) -> float:
         return PLAN_ROW * self.sizes.samples
