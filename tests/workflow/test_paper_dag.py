@@ -19,6 +19,7 @@ from .finished_run import finish
 TARGETS = ("all", "tables", "figures", "dreambooth", "site")
 ARGUMENTS = ("--configfile", "config/paper.yaml", "--", *TARGETS)
 STAGES = ("plan_shard", "draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard")
+STAGES += ("export_shard",)
 
 # The peak of a process in between would be that of the test's own, which it starts as.
 MEASURE = """import resource, subprocess, sys
@@ -30,7 +31,7 @@ sys.exit(done.returncode)
 
 @pytest.fixture(scope="module")
 def project(fresh, tmp_path_factory):
-    """A checkout of its own, without any data: sources are no inputs."""
+    """A checkout in which nothing has run."""
     folder = tmp_path_factory.mktemp("paper") / "project"
     shutil.copytree(fresh.folder, folder)
     return folder
