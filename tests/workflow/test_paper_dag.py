@@ -19,6 +19,7 @@ from .finished_run import finish
 TARGETS = ("all", "tables", "figures", "dreambooth", "site")
 ARGUMENTS = ("--configfile", "config/paper.yaml", "--", *TARGETS)
 STAGES = ("plan_shard", "draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard")
+STAGES += ("export_shard",)
 
 # The peak of a process in between would be that of the test's own, which it starts as.
 MEASURE = """import resource, subprocess, sys
@@ -30,12 +31,9 @@ sys.exit(done.returncode)
 
 @pytest.fixture(scope="module")
 def project(fresh, tmp_path_factory):
-    """A checkout with the folders of data that config/paper.yaml names."""
+    """A checkout in which nothing has run."""
     folder = tmp_path_factory.mktemp("paper") / "project"
     shutil.copytree(fresh.folder, folder)
-    for name in ("subjects", "mvimgnet", "mvimgnet_heldout", "dreambooth"):
-        (folder / "data" / name).mkdir(parents=True)
-        os.utime(folder / "data" / name, (1, 1))
     return folder
 
 

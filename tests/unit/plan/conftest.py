@@ -16,7 +16,8 @@ ZOO = ROOT / "workflow" / "zoo"
 def laid(base: dict, over: dict) -> dict:
     """One configuration over another, as Snakemake lays them."""
     both = {
-        k: laid(base[k], v) if isinstance(v, dict) and k in base else v for k, v in over.items()
+        k: laid(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v
+        for k, v in over.items()
     }
     return base | both
 

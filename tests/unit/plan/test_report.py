@@ -95,7 +95,7 @@ def test_every_method_is_a_rule():
     text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
     shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
     shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
-    shared |= {"kept", "while_running", "latents", "tokens", "depth", "export_shard"}
+    shared |= {"kept", "while_running", "latents", "tokens", "depth"}
     for kind in (Work, Storage):
         for name in vars(kind):
             if not name.startswith("_") and name not in shared:
@@ -147,10 +147,15 @@ def test_frames_are_counted_where_the_configuration_does_not_say(tmp_path):
             (tmp_path / "views" / sequence / kind).mkdir(parents=True)
             for view in range(4):
                 (tmp_path / "views" / sequence / kind / f"{view}.{suffix}").touch()
-    read = Job("pretrain_refiner", {}, {}, {"multiview": "views"}, {}, "", True)
     config = config_of("paper.yaml", {"plan": {"frames": None}})
-    sizes = Sizes(config, [read], tmp_path)
+    sizes = Sizes(config, [reader(tmp_path / "views")], ROOT)
     assert (sizes.frames, sizes.sequences, sizes.notes) == (12, 3, [])
-    (note,) = Sizes(config, [read], tmp_path / "elsewhere").notes
-    assert note.startswith("no pictures in views")
-    assert Sizes(config_of("paper.yaml"), [read], tmp_path / "elsewhere").frames == 6_500_000
+    (note,) = Sizes(config, [reader(tmp_path / "none")], ROOT).notes
+    assert note.startswith(f"no pictures in {tmp_path / 'none'}")
+    # MVImgNet, not imported yet: 219,188 videos, twelve frames of each.
+    sizes = Sizes(config_of("paper.yaml"), [reader(tmp_path / "none")], ROOT)
+    assert (sizes.frames, sizes.sequences) == (219_188 * 12, 219_188)
+
+
+def reader(folder) -> Job:
+    return Job("pretrain_refiner", {}, {}, {"multiview": str(folder)}, {}, "", True)

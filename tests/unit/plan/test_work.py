@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from toffee.models.clip import Clip
 from toffee.models.depth import DepthEstimator
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
 from toffee.models.unet import add_subject_attention, load_unet, widen_unet
@@ -117,7 +117,7 @@ def test_a_step_of_toffeenets_training(costs, trained, noise, tokens):
 
 def test_encoders(costs):
     pictures = torch.rand(COUNT, 3, 64, 64)
-    judge, segment = Clip(ZOO / "clip"), Segmenter(ZOO / "segmenter")
+    judge, segment = Clip(ZOO / "clip"), load_segmenter(ZOO / "segmenter")
     calls = {
         "subject": lambda: SubjectEncoder(ZOO / "subject_encoder").encode(pictures),
         "depth": lambda: DepthEstimator(ZOO / "depth")(pictures),

@@ -112,7 +112,12 @@ class Storage:
         return HALF * self.config.data.resolution**2
 
     def write_subjects(self, wildcards: Mapping[str, str]) -> float:
-        return self.config.data.subjects * (self.jpeg + self.mask)
+        return self.sizes.subjects * (self.jpeg + self.mask)
+
+    def write_benchmark(self, wildcards: Mapping[str, str]) -> float:
+        return self.sizes.photos * (self.jpeg + self.mask)
+
+    import_subjects = draw_subjects = write_subjects
 
     def write_multiview(self, wildcards: Mapping[str, str]) -> float:
         return self.sizes.frames * (self.jpeg + self.mask)
@@ -120,8 +125,7 @@ class Storage:
     def write_heldout(self, wildcards: Mapping[str, str]) -> float:
         return self.sizes.heldout * self.config.data.views * (self.jpeg + self.mask)
 
-    def write_benchmark(self, wildcards: Mapping[str, str]) -> float:
-        return self.sizes.photos * (self.jpeg + self.mask)
+    import_multiview, import_heldout = write_multiview, write_heldout
 
     def plan_shard(self, wildcards: Mapping[str, str]) -> float:
         return PLAN_ROW * self.sizes.samples
@@ -144,11 +148,8 @@ class Storage:
     def filter_dataset(self, wildcards: Mapping[str, str]) -> float:
         return INDEX_ROW * self.sizes.samples * self.config.synthesis.shards
 
-    def export_dataset(self, wildcards: Mapping[str, str]) -> float:
-        shards = 1 if "shard" in wildcards else self.config.synthesis.shards
-        return shards * self.score_shard(wildcards)
-
-    export_shard = export_dataset
+    # dataset/hub links to the exported shards, and pipeline/ to the models: no room of their own.
+    export_shard = score_shard
 
     def generate_base(self, wildcards: Mapping[str, str]) -> float:
         return 3 * self.config.evaluation.base_prompts * self.jpeg

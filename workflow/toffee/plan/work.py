@@ -89,7 +89,10 @@ class Work:
         whole = self.sizes.samples * self.config.synthesis.shards
         return {"both": whole, "editing": editing, "generation": whole - editing}[kinds]
 
-    # A shard
+    # Subjects and shards
+
+    def draw_subjects(self, wildcards: Mapping[str, str]) -> float:
+        return self.sizes.subjects * (self.base_draw(False) + self.costs.segment)
 
     def draw_initial(self, wildcards: Mapping[str, str]) -> float:
         return self.sizes.samples * (self.costs.depth + self.base_draw(True))
