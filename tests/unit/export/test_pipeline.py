@@ -1,6 +1,8 @@
 """ToffeeNet as a diffusers pipeline: it stands alone, and draws what ToffeeNet draws."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,10 +40,21 @@ def build(zoo: Path, out: Path, depth: bool) -> Path:
 
 
 @pytest.fixture(scope="module")
-def nets(random_zoo, tmp_path_factory) -> dict[bool, Path]:
+def zoo(random_zoo, tmp_path_factory) -> Path:
+    """Base models whose encoder asks for a crop, as those of the hub do."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "text_to_image").symlink_to(random_zoo / "text_to_image")
+    shutil.copytree(random_zoo / "subject_encoder", folder / "subject_encoder")
+    path = folder / "subject_encoder" / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"size": {"shortest_edge": 80}}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nets(zoo, tmp_path_factory) -> dict[bool, Path]:
     """Folders of ToffeeNets without depth and with it."""
     root = tmp_path_factory.mktemp("nets")
-    return {depth: build(random_zoo, root / f"depth_{depth}", depth) for depth in (False, True)}
+    return {depth: build(zoo, root / f"depth_{depth}", depth) for depth in (False, True)}
 
 
 def write(net: Path, zoo: Path, out: Path) -> Path:
@@ -51,8 +64,8 @@ def write(net: Path, zoo: Path, out: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def folder(nets, random_zoo, tmp_path_factory) -> Path:
-    return write(nets[False], random_zoo, tmp_path_factory.mktemp("pipeline") / "pipeline")
+def folder(nets, zoo, tmp_path_factory) -> Path:
+    return write(nets[False], zoo, tmp_path_factory.mktemp("pipeline") / "pipeline")
 
 
 def load(folder: Path, **options) -> DiffusionPipeline:
@@ -68,8 +81,8 @@ def pipe(folder) -> DiffusionPipeline:
 
 
 @pytest.fixture(scope="module")
-def net(nets, random_zoo) -> ToffeeNet:
-    return ToffeeNet(nets[False], random_zoo / "text_to_image", random_zoo / "subject_encoder")
+def net(nets, zoo) -> ToffeeNet:
+    return ToffeeNet(nets[False], zoo / "text_to_image", zoo / "subject_encoder")
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +128,10 @@ def test_it_edits_as_toffeenet_edits_and_leaves_the_rest(pipe, net, given) -> No
     assert not torch.equal(drawn[inside], pictures[inside])
 
 
-def test_a_model_with_depth_takes_it(nets, random_zoo, given, tmp_path) -> None:
+def test_a_model_with_depth_takes_it(nets, zoo, given, tmp_path) -> None:
     subjects, subject_masks, *_, noise = given
-    net = ToffeeNet(nets[True], random_zoo / "text_to_image", random_zoo / "subject_encoder")
-    pipe = load(write(nets[True], random_zoo, tmp_path / "pipeline"))
+    net = ToffeeNet(nets[True], zoo / "text_to_image", zoo / "subject_encoder")
+    pipe = load(write(nets[True], zoo, tmp_path / "pipeline"))
     depth = torch.rand(2, 64, 64, generator=torch.Generator().manual_seed(1))
     tokens = net.tokens(subjects, subject_masks)
     expected = net.draw(PROMPTS, tokens, noise, STEPS, GUIDANCE, depth=depth)
@@ -229,7 +242,7 @@ def test_the_cards_lines_draw_where_the_folder_stands_alone(folder, pipe, tmp_pa
     assert changed[20:50, 20:50].mean() > 0.9 and changed.sum() == changed[20:50, 20:50].sum()
 
 
-def test_base_parts_are_linked_and_only_safetensors_hold_weights(folder, random_zoo) -> None:
+def test_base_parts_are_linked_and_only_safetensors_hold_weights(folder, zoo) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {Path(name).suffix for name in names} == {".json", ".md", ".py", ".safetensors"}
     assert {name for name in names if name.endswith(".py")} == {
@@ -237,7 +250,7 @@ def test_base_parts_are_linked_and_only_safetensors_hold_weights(folder, random_
         "unet/toffeenet_unet.py",
     }
     for part in ("text_to_image/vae", "text_to_image/text_encoder", "subject_encoder"):
-        for path in (random_zoo / part).glob("*.safetensors"):
+        for path in (zoo / part).glob("*.safetensors"):
             assert path.samefile(folder / Path(part).name / path.name)
 
 

@@ -13,7 +13,6 @@ Its code needs diffusers, transformers and torch, and nothing of this package.
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import diffusers
@@ -30,7 +29,7 @@ from toffee.export.diffusers_code import toffeenet_unet as unet_code
 from toffee.export.release import PAPER
 from toffee.files import atomic_path, link_or_copy
 from toffee.licences import combined, parts_of
-from toffee.models.preprocess import Preprocessing
+from toffee.models.subject_encoder import subject_preprocessing
 from toffee.toffeenet import CONFIG, WEIGHTS
 
 CARD = """# {name}
@@ -114,7 +113,7 @@ def export_pipeline(
     settings = json.loads((net / CONFIG).read_text())
     index = {
         **_components(base, encoder),
-        "subject_preprocessing": asdict(Preprocessing.read(encoder)),
+        "subject_preprocessing": _preprocessing(encoder),
         "segmented": settings["segmented"],
         "depth": settings["depth"],
         "resolution": resolution,
@@ -150,6 +149,12 @@ def _components(base: Path, encoder: Path) -> dict[str, object]:
         "scheduler": ["diffusers", "DDIMScheduler"],
         "subject_encoder": ["transformers", kind],
     }
+
+
+def _preprocessing(encoder: Path) -> dict[str, object]:
+    """What the pipeline does with a subject's picture: nothing of it is cut off."""
+    found = subject_preprocessing(encoder)
+    return {"size": found.crop, "mean": found.mean, "std": found.std, "mode": found.mode}
 
 
 def _write_unet(net: Path, settings: Mapping, folder: Path) -> None:

@@ -31,7 +31,7 @@ class SubjectEncoder:
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
         self.model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval().to(device())
-        self.preprocessing = Preprocessing.read(folder).uncropped()
+        self.preprocessing = subject_preprocessing(folder)
         config = self.model.config
         self.width = config.hidden_size
         self.grid = self.preprocessing.crop[0] // config.patch_size
@@ -61,6 +61,11 @@ class SubjectEncoder:
         cover = F.adaptive_avg_pool2d(masks[:, None].float(), self.grid).flatten(1)
         best = cover.amax(1, keepdim=True)
         return (cover >= COVER) | ((cover == best) & (best > 0))
+
+
+def subject_preprocessing(folder: Path) -> Preprocessing:
+    """What happens to a picture before the encoder of this folder sees it."""
+    return Preprocessing.read(folder).uncropped()
 
 
 def segmented(images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:

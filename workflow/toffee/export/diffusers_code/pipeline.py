@@ -19,8 +19,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
     Args:
         vae, text_encoder, tokenizer, unet, scheduler: as in other latent diffusion pipelines.
         subject_encoder: gives the subject's patch tokens (DINO family).
-        subject_preprocessing: how it wants its pictures: resize (height and width, or the shorter
-            edge), crop (height and width), mean, std, mode.
+        subject_preprocessing: how it wants its pictures: size (height and width), mean, std, and
+            the filter to resize with (mode).
         segmented: whether the model was trained on subjects cut out on grey.
         depth: whether it takes a depth map.
         resolution: side in pixels of the pictures that it was trained on.
@@ -247,18 +247,10 @@ def _noise(shape, latents, seed, generator):
     return torch.stack([torch.randn(*shape[1:], generator=one) for one in each])
 
 
-def _preprocessed(images, resize, crop, mean, std, mode):
-    """Pictures as the subject encoder wants them."""
-    size = resize
-    if isinstance(resize, int):
-        height, width = images.shape[-2:]
-        short = min(height, width)
-        size = (resize * height // short, resize * width // short)
-    images = _resized(images, tuple(size), mode)
-    top, left = ((have - want) // 2 for have, want in zip(size, crop, strict=True))
-    images = images[..., top : top + crop[0], left : left + crop[1]]
+def _preprocessed(images, size, mean, std, mode):
+    """Pictures as the subject encoder wants them; nothing of them is cut off."""
     mean, std = (images.new_tensor(value)[:, None, None] for value in (mean, std))
-    return (images - mean) / std
+    return (_resized(images, size, mode) - mean) / std
 
 
 def _resized(images, size, mode="bicubic"):
