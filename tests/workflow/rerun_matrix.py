@@ -69,6 +69,7 @@ PHOTOGRAPHED = SUBJECTS | MULTIVIEW | HELDOUT | BENCHMARK_PHOTOS
 EVERYTHING = {"download_model"} | WORLD | PHOTOGRAPHED | BASE
 # Planning reads no model and no picture.
 WITH_MODELS = EVERYTHING - WORLD - {"list_subjects", "plan_shard"}
+COMPUTED = WITH_MODELS - {"download_model", "score_oracle", "score_leakage"}
 TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
 # Two encoders that only measure.
 MEASURED = {
@@ -118,6 +119,11 @@ MATRIX = {
     "data.folders.multiview": folder("multiview", MULTIVIEW),
     "data.folders.multiview_heldout": folder("multiview_heldout", HELDOUT),
     "data.folders.benchmark": folder("benchmark", BENCHMARK_PHOTOS),
+    # How models compute: all that draws, trains or judges for the filter, and no yardstick.
+    "compute.dtype": Row("bfloat16", COMPUTED),
+    "compute.channels_last": Row(True, COMPUTED),
+    "compute.compile": Row(True, COMPUTED),
+    "compute.attention": Row("eager", COMPUTED),
     # The base model.
     "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
     "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoModel, DDIMScheduler
 
+from toffee.compute import prepare
 from toffee.device import device
 from toffee.errors import ToffeeError
 
@@ -20,8 +21,8 @@ class Autoencoder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.model = AutoModel.from_pretrained(str(folder), torch_dtype=torch.float32)
-        self.model.eval().to(device())
+        loaded = AutoModel.from_pretrained(str(folder), torch_dtype=torch.float32)
+        self.model = prepare(loaded, "encode", "decode")
         config = self.model.config
         self.scale = config.scaling_factor
         self.channels = config.latent_channels
@@ -36,7 +37,7 @@ class Autoencoder:
             coded = self.model.encode((part * 2 - 1).to(device()))
             # A KL autoencoder gives a distribution, of which the mode is taken: no random draw.
             latent = coded.latent if hasattr(coded, "latent") else coded.latent_dist.mode()
-            parts.append((latent * self.scale).cpu())
+            parts.append((latent.float() * self.scale).cpu())
         return torch.cat(parts)
 
     @torch.no_grad()
@@ -97,7 +98,7 @@ def diffusion_loss(
         target = noise
     else:
         raise ToffeeError(f"scheduler: prediction_type {kind!r}; expected v_prediction or epsilon")
-    error = F.mse_loss(predict(noisy, times), target, reduction="none")
+    error = F.mse_loss(predict(noisy, times).float(), target, reduction="none")
     return (error if weight is None else error * weight).mean()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from toffee.compute import prepare
 from toffee.data.images import grown, stack_images
 from toffee.data.multiview import load_multiview
 from toffee.device import device
@@ -153,7 +154,7 @@ class Refiner:
     """The pretrained Refiner with the autoencoder and noise schedule that it was trained on."""
 
     def __init__(self, folder: Path, text_to_image: Path) -> None:
-        self.unet = load_unet(folder).to(device())
+        self.unet = prepare(load_unet(folder))
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from toffee.compute import prepare
 from toffee.data.multiview import load_multiview
 from toffee.device import device
 from toffee.diffusion import (
@@ -114,7 +115,7 @@ class ViewGenerator:
     """The pretrained View Generator with its autoencoder and noise schedule."""
 
     def __init__(self, folder: Path, text_to_image: Path) -> None:
-        self.unet = load_unet(folder).to(device())
+        self.unet = prepare(load_unet(folder))
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
         self.depth = self.unet.config.in_channels > self.unet.config.out_channels

@@ -8,6 +8,7 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from toffee.compute import prepare
 from toffee.device import device
 from toffee.diffusion import Autoencoder, guided, load_scheduler, sample
 
@@ -19,10 +20,9 @@ class TextEncoder:
 
     def __init__(self, folder: Path) -> None:
         self.tokenizer = CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
-        self.model = CLIPTextModel.from_pretrained(
-            Path(folder) / "text_encoder", dtype=torch.float32
+        self.model = prepare(
+            CLIPTextModel.from_pretrained(Path(folder) / "text_encoder", dtype=torch.float32)
         )
-        self.model.eval().to(device())
         # The same few prompts return in every batch.
         self._one = lru_cache(maxsize=4096)(self._encode)
 
@@ -51,8 +51,9 @@ class TextToImage:
         self.autoencoder = Autoencoder(folder / "vae")
         self.scheduler = load_scheduler(folder / "scheduler")
         self.text = TextEncoder(folder)
-        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
-        self.unet.eval().to(device())
+        self.unet = prepare(
+            UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+        )
         self.controlnet = None
         if controlnet is not None:
             self.controlnet = ControlNetModel.from_pretrained(controlnet, torch_dtype=torch.float32)

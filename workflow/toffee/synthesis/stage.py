@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import torch
 
+from toffee.compute import compute
 from toffee.data.images import read_image, read_mask
 from toffee.diffusion import batches
 from toffee.progress import progress
@@ -23,7 +25,8 @@ def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) ->
     Inputs count by content, so that the finished file is the same whenever and wherever it is made.
     """
     digests = [sha256_of(path) for path in inputs]
-    text = json.dumps([list(rows["sample_id"]), digests, dict(settings)], default=str)
+    settings = dict(settings) | asdict(compute())
+    text = json.dumps([list(rows["sample_id"]), digests, settings], default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
