@@ -184,16 +184,15 @@ class Refiner:
             Pictures [B,3,H,W] in [0,1].
         """
         tokens = tokens.to(device())
-        empty = torch.zeros_like(tokens)
+        both = torch.cat([tokens, torch.zeros_like(tokens)])
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            def run(condition: torch.Tensor) -> torch.Tensor:
-                entry = refiner_input(self.unet, latents, condition)
-                return self.unet(entry, times, condition).sample
-
             if guidance == 1:
-                return run(tokens)
-            return guided(run(tokens), run(empty), guidance)
+                entry = refiner_input(self.unet, latents, tokens)
+                return self.unet(entry, times, tokens).sample
+            entry = refiner_input(self.unet, torch.cat([latents] * 2), both)
+            drawn = self.unet(entry, torch.cat([times] * 2), both).sample
+            return guided(*drawn.chunk(2), guidance)
 
         start = None if initial is None else self.autoencoder.encode(initial)
         keep = None

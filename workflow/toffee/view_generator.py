@@ -140,15 +140,15 @@ class ViewGenerator:
             Pictures [B,3,H,W] in [0,1].
         """
         tokens = tokens.to(device())
-        empty = torch.zeros_like(tokens)
+        both = torch.cat([tokens, torch.zeros_like(tokens)])
         pose = unshuffle(depth, self.autoencoder.factor).to(device()) if self.depth else None
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             entry = latents if pose is None else torch.cat([latents, pose], 1)
-            drawn = self.unet(entry, times, tokens).sample
             if guidance == 1:
-                return drawn
-            return guided(drawn, self.unet(entry, times, empty).sample, guidance)
+                return self.unet(entry, times, tokens).sample
+            drawn = self.unet(torch.cat([entry] * 2), torch.cat([times] * 2), both).sample
+            return guided(*drawn.chunk(2), guidance)
 
         with torch.no_grad():
             latents = sample(predict, self.scheduler, noise, steps)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
+from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from toffee.compute import prepare
@@ -57,7 +58,10 @@ class TextToImage:
         self.controlnet = None
         if controlnet is not None:
             self.controlnet = ControlNetModel.from_pretrained(controlnet, torch_dtype=torch.float32)
-            self.controlnet.eval().to(device())
+            # The same at every step: `predictor` embeds a depth map once, not with every call.
+            self.embed_depth = prepare(self.controlnet.controlnet_cond_embedding)
+            self.controlnet.controlnet_cond_embedding = nn.Identity()
+            prepare(self.controlnet)
 
     def latent_shape(self, resolution: int) -> tuple[int, int, int]:
         """(channels, height, width) of the latents of a square picture."""
@@ -82,7 +86,8 @@ class TextToImage:
         text = torch.cat([self.text(prompts), self.text([""] * len(prompts))]).to(device())
         control = None
         if depth is not None:
-            control = depth.to(device())[:, None].expand(-1, 3, -1, -1).repeat(2, 1, 1, 1)
+            maps = depth.to(device())[:, None].expand(-1, 3, -1, -1)
+            control = self.embed_depth(maps.repeat(2, 1, 1, 1))
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             latents, times = torch.cat([latents, latents]), torch.cat([times, times])
