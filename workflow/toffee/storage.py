@@ -34,9 +34,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from toffee.behind import Behind
 from toffee.errors import ToffeeError
 from toffee.files import KEEP_JOURNALS, atomic_path, disk_full_as_error
-from toffee.interruption import deferred, stop_if_interrupted
+from toffee.interruption import deferred, interrupted, stop_if_interrupted
 
 SCHEMA = "toffee-shard/1"
 MINIMUM_QUALITY = 95
@@ -100,7 +101,7 @@ class ShardWriter:
         with ShardWriter(path, total=len(plan), identity=identity, images={"target": "jpeg"},
                          columns={"sample_id": "str"}) as writer:
             for batch in batches(plan[writer.done:]):
-                writer.append({"sample_id": batch.sample_id}, {"target": draw(batch)})
+                writer.push({"sample_id": batch.sample_id}, {"target": draw(batch)})
 
     Args:
         path: the finished file.
@@ -137,6 +138,7 @@ class ShardWriter:
         self.quality = int(quality)
         self._check_layout()
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._behind = Behind()
         self._journal = self._open_locked()
         try:
             self.done, self._end = self._resume()
@@ -230,6 +232,38 @@ class ShardWriter:
                 rows than `total`, or the disk is full (committed batches stay).
             Interrupted: the job was asked to stop and rows are missing; the batch is committed.
         """
+        self._behind.wait()
+        self._commit(columns, images)
+        self._stop_if_asked()
+
+    def push(
+        self,
+        columns: Mapping[str, Sequence],
+        images: Mapping[str, Sequence[np.ndarray | bytes | None]],
+    ) -> None:
+        """As `append`, while the caller draws the next batch: a thread encodes and commits.
+
+        The arrays must not change any more. A kill loses at most the batches that are not counted
+        in `done` yet: the one that is being committed and one that waits.
+
+        Raises:
+            ToffeeError: as in `append`, of this batch or of one before; `close` tells the rest.
+            Interrupted: as in `append`; all batches that were given are committed.
+        """
+        self._behind.call(self._commit, columns, images)
+        if interrupted():
+            self._behind.wait()
+            self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if self.done < self.total:
+            stop_if_interrupted(f"{self.done} of {self.total} rows are kept in {self.partial}")
+
+    def _commit(
+        self,
+        columns: Mapping[str, Sequence],
+        images: Mapping[str, Sequence[np.ndarray | bytes | None]],
+    ) -> None:
         rows = self._rows(columns, images)
         if rows == 0:
             return
@@ -248,8 +282,6 @@ class ShardWriter:
         with disk_full_as_error(self.path):
             self._end = self._write_record(payload, self._end)
         self.done += rows
-        if self.done < self.total:
-            stop_if_interrupted(f"{self.done} of {self.total} rows are kept in {self.partial}")
 
     def _rows(self, columns: Mapping[str, Sequence], images: Mapping[str, Sequence]) -> int:
         for kind, given, expected in (
@@ -311,8 +343,10 @@ class ShardWriter:
         The file is made in memory, which takes about twice its size.
 
         Raises:
-            ToffeeError: rows are missing, or the disk is full; the journal stays.
+            ToffeeError: rows are missing, or the disk is full, or a batch that was pushed does not
+                fit; the journal stays.
         """
+        self._behind.wait()
         if self.done != self.total:
             raise ToffeeError(
                 f"{self.path} has {self.done} rows, expected {self.total}; "
@@ -392,6 +426,7 @@ class ShardWriter:
             if kind is None:
                 self.close()
         finally:
+            self._behind.close()
             self._journal.close()
             self._deferred.__exit__(None, None, None)
 

@@ -59,15 +59,14 @@ def draw_stage(
     with ShardWriter(
         out, len(rows), identity(rows, inputs, settings), images, {"sample_id": "str"}, quality
     ) as writer:
-        for span in progress(
-            batches(len(rows) - writer.done, batch), desc=f"{stage} {shard}", unit="batch"
-        ):
-            part = rows.iloc[writer.done : writer.done + span.stop - span.start]
+        left = rows.iloc[writer.done :]
+        for span in progress(batches(len(left), batch), desc=f"{stage} {shard}", unit="batch"):
+            part = left.iloc[span]
             wanted = part[part["kind"].map(wants)]
             drawn = draw(wanted) if len(wanted) else {name: [] for name in images}
             places = {row: place for place, row in enumerate(wanted["row"])}
             columns = {"sample_id": list(part["sample_id"])}
-            writer.append(
+            writer.push(
                 columns,
                 {
                     name: [
