@@ -22,6 +22,7 @@ from toffee.diffusion import (
     draw_noising,
     guided,
     hold_outside,
+    in_parts,
     load_scheduler,
     sample,
 )
@@ -191,8 +192,12 @@ class Refiner:
                 entry = refiner_input(self.unet, latents, tokens)
                 return self.unet(entry, times, tokens).sample
             entry = refiner_input(self.unet, torch.cat([latents] * 2), both)
-            drawn = self.unet(entry, torch.cat([times] * 2), both).sample
-            return guided(*drawn.chunk(2), guidance)
+            times = torch.cat([times] * 2)
+
+            def forward(rows: slice) -> torch.Tensor:
+                return self.unet(entry[rows], times[rows], both[rows]).sample
+
+            return guided(*in_parts(forward, len(entry)).chunk(2), guidance)
 
         start = None if initial is None else self.autoencoder.encode(initial)
         keep = None

@@ -13,6 +13,7 @@ from toffee.diffusion import (
     diffusion_loss,
     draw_noising,
     guided,
+    in_parts,
     load_scheduler,
     sample,
 )
@@ -147,8 +148,12 @@ class ViewGenerator:
             entry = latents if pose is None else torch.cat([latents, pose], 1)
             if guidance == 1:
                 return self.unet(entry, times, tokens).sample
-            drawn = self.unet(torch.cat([entry] * 2), torch.cat([times] * 2), both).sample
-            return guided(*drawn.chunk(2), guidance)
+            entry, times = torch.cat([entry] * 2), torch.cat([times] * 2)
+
+            def forward(rows: slice) -> torch.Tensor:
+                return self.unet(entry[rows], times[rows], both[rows]).sample
+
+            return guided(*in_parts(forward, len(entry)).chunk(2), guidance)
 
         with torch.no_grad():
             latents = sample(predict, self.scheduler, noise, steps)

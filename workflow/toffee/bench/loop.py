@@ -291,9 +291,9 @@ class Loop:
 
 
 def run(setting: Setting, plan: Path, out: Path) -> float:
-    """Make the pairs of a plan; seconds, the loading of the models included."""
-    start = time.perf_counter()
+    """Make the pairs of a plan; seconds, the loading of the models not included."""
     loop, rows = Loop(setting), read_plan(plan)
+    start = time.perf_counter()
     for place in range(len(rows)):
         loop.pair(rows.iloc[place : place + 1], out)
     return time.perf_counter() - start

@@ -86,15 +86,16 @@ def shard_reader(folder: Path) -> Reader:
 
     def read(rows: np.ndarray) -> Batch:
         which = np.searchsorted(ends, rows, side="right")
-        order = np.argsort(which, kind="stable")
-        parts: list[Batch] = []
+        columns: dict[str, list] = {
+            name: [None] * len(rows) for name in ("target", "input", "mask")
+        }
         for number, shard in enumerate(shards):
-            own = rows[which == number] - (ends[number] - len(shard))
-            if len(own):
-                pictures = shard.images("target", own), shard.images("input", own)
-                parts.append((*pictures, shard.masks("mask", own)))
-        back = np.argsort(order)
-        return tuple(torch.cat(values)[back] for values in zip(*parts, strict=True))
+            places = np.flatnonzero(which == number)
+            own = rows[places] - (ends[number] - len(shard))
+            for name, arrays in columns.items():
+                for place, array in zip(places, shard.arrays(name, own), strict=True):
+                    arrays[place] = array
+        return _pictures(columns["target"]), _pictures(columns["input"]), _masks(columns["mask"])
 
     return read
 

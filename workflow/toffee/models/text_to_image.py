@@ -11,7 +11,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from toffee.compute import prepare
 from toffee.device import device
-from toffee.diffusion import Autoencoder, guided, load_scheduler, sample
+from toffee.diffusion import Autoencoder, guided, in_parts, load_scheduler, sample
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -91,21 +91,20 @@ class TextToImage:
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             latents, times = torch.cat([latents, latents]), torch.cat([times, times])
-            extra = {}
-            if control is not None:
-                down, middle = self.controlnet(
-                    latents,
-                    times,
-                    text,
-                    control,
-                    conditioning_scale=control_scale,
-                    return_dict=False,
-                )
-                extra = {
-                    "down_block_additional_residuals": down,
-                    "mid_block_additional_residual": middle,
-                }
-            return guided(*self.unet(latents, times, text, **extra).sample.chunk(2), guidance)
+
+            def forward(rows: slice) -> torch.Tensor:
+                given, extra = (latents[rows], times[rows], text[rows]), {}
+                if control is not None:
+                    down, middle = self.controlnet(
+                        *given, control[rows], conditioning_scale=control_scale, return_dict=False
+                    )
+                    extra = {
+                        "down_block_additional_residuals": down,
+                        "mid_block_additional_residual": middle,
+                    }
+                return self.unet(*given, **extra).sample
+
+            return guided(*in_parts(forward, len(latents)).chunk(2), guidance)
 
         return predict
 
