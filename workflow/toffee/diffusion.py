@@ -1,5 +1,6 @@
 """Diffusion on latents: the autoencoder's codes, the training loss, sampling with guidance."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -181,7 +182,9 @@ def in_parts(forward: Callable[[slice], torch.Tensor], count: int) -> torch.Tens
     """
     if device().type != "cpu" or count <= ROWS_ON_CPU:
         return forward(slice(0, count))
-    return torch.cat([forward(span) for span in batches(count, ROWS_ON_CPU)])
+    # Of equal size: a few rows left over would be rounded by other kernels than the rest.
+    size = math.ceil(count / math.ceil(count / ROWS_ON_CPU))
+    return torch.cat([forward(span) for span in batches(count, size)])
 
 
 def batches(count: int, size: int) -> Sequence[slice]:
