@@ -10,7 +10,7 @@ from torch import nn
 from toffee.compute import EXACT, Compute, compute, computing, prepare
 from toffee.models.clip import Clip
 from toffee.models.depth import DepthEstimator
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
 from toffee.models.unet import load_unet, widen_unet
@@ -96,7 +96,7 @@ def test_encoders_stay_float32_from_outside_and_give_nearly_the_same():
     exact, model = features()
     with computing(Compute(dtype="bfloat16", channels_last=True)):
         fast, fast_model = features()
-        masks = Segmenter(ZOO / "segmenter").segment(pictures, ["ball", "mug"])
+        masks = load_segmenter(ZOO / "segmenter").segment(pictures, ["ball", "mug"])
     assert masks.dtype == torch.bool
     for name, value in exact.items():
         assert fast[name].dtype == torch.float32
