@@ -9,6 +9,7 @@ has follows from config `variants`.
 rule tabulate_variants:
     """ToffeeNet and variants trained on other pairs, at generation and at editing."""
     input:
+        verdict=ORACLE,
         generation=variant_scores("variants"),
         editing=edit_scores([BASE, *VARIANTS["variants"]]),
     output:
@@ -33,6 +34,7 @@ rule tabulate_variants:
 rule tabulate_reconstruction:
     """ToffeeNet by the probability of reconstruction in training, beside the published rows."""
     input:
+        verdict=ORACLE,
         scores=variant_scores("reconstruction"),
         published=PUBLISHED["ablations"],
     output:
@@ -61,6 +63,7 @@ rule tabulate_reconstruction:
 rule tabulate_segmentation:
     """ToffeeNet that sees the subject cut out, or its whole photo."""
     input:
+        verdict=ORACLE,
         scores=variant_scores("segmentation"),
     output:
         csv=item(f"{RESULTS}/tables/segmentation.csv", "table"),
@@ -85,6 +88,7 @@ rule tabulate_segmentation:
 rule tabulate_strength:
     """ToffeeNet by λ at inference, with the rank correlations of λ and the metrics."""
     input:
+        verdict=ORACLE,
         scores=benchmark_files("strength", "parquet"),
     output:
         csv=item(f"{RESULTS}/tables/strength.csv", "table"),

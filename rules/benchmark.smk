@@ -9,7 +9,6 @@ further seeds and methods draw nothing again.
 rule generate_benchmark:
     """One method's images of the benchmark's subjects and prompts, with one generation seed."""
     input:
-        oracle=ORACLE,
         benchmark=data_root("benchmark"),
         references=REFERENCES,
         text_to_image=model("text_to_image"),
@@ -65,7 +64,7 @@ rule score_oracle:
         log_of("score_oracle"),
     benchmark:
         benchmark_of("score_oracle")
-    priority: ON_THE_WAY
+    priority: FIRST
     conda:
         "../envs/toffee.yaml"
     threads: 1
@@ -84,7 +83,6 @@ rule score_dreambench:
     input:
         images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
         photos=f"{RESULTS}/evaluation/dreambench/photos.safetensors",
-        oracle=ORACLE,
         benchmark=data_root("benchmark"),
         references=REFERENCES,
         metric_dino=model("metric_dino"),

@@ -31,18 +31,16 @@ rule download_dreambench:
 
 
 rule check_oracle:
-    """Real photos score what was published for them, or nothing is drawn and compared on the benchmark."""
+    """Real photos score what was published for them, or nothing is compared on the benchmark."""
     input:
         scores=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
     output:
-        verdict=f"{RESULTS}/evaluation/dreambench/oracle.json",
-        # Survives a check that fails: else all that waited for it would be drawn again after it.
-        passed=update(f"{RESULTS}/evaluation/dreambench/oracle_passed.txt"),
+        verdict=ORACLE,
     log:
         log_of("check_oracle"),
     benchmark:
         benchmark_of("check_oracle")
-    priority: ON_THE_WAY
+    priority: FIRST
     localrule: True
     conda:
         "../envs/toffee.yaml"

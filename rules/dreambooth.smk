@@ -9,7 +9,6 @@ images would be pairs (accepted); tables/dreambooth.csv, where the number of ste
 rule generate_dreambooth:
     """A group of the benchmark's subjects, fine-tuned one after the other, with all generation seeds."""
     input:
-        oracle=ORACLE,
         benchmark=data_root("benchmark"),
         text_to_image=model("text_to_image"),
     output:

@@ -39,6 +39,7 @@ rule draw_subjects:
         classes=CLASSES,
         text_to_image=model("text_to_image"),
         segmenter=model("segmenter"),
+        detector=detector(),
     output:
         folder=directory(f"{RESULTS}/data/drawn"),
     log:

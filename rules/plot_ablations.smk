@@ -8,6 +8,7 @@ Gives: figures/strength.png and edits.png; only targets `figures` and their own 
 rule plot_strength:
     """Similarity against text alignment over λ, and pictures of the same noise by λ."""
     input:
+        verdict=ORACLE,
         scores=benchmark_files("strength", "parquet"),
         images=benchmark_files("strength", "h5")[0],
         benchmark=data_root("benchmark"),

@@ -73,11 +73,14 @@ rule tabulate_views:
 
 
 rule tabulate_dreambench:
-    """DreamBench: measured methods, the real-photo oracle and published rows."""
+    """DreamBench: measured methods, the real-photo oracle and published rows.
+
+    It has the gate's values too: else a table from before a failed check would pass for one after it.
+    """
     input:
         scores=dreambench_scores(),
         oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
-        verdict=f"{RESULTS}/evaluation/dreambench/oracle.json",
+        verdict=ORACLE,
         published=PUBLISHED["dreambench"],
     output:
         csv=item(f"{RESULTS}/tables/dreambench.csv", "table"),
@@ -95,7 +98,6 @@ rule tabulate_dreambench:
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
         encoders=ENCODERS,
-        # Else a table from before a failed check would pass for one that stood it.
         oracle_dino=CONFIG.evaluation.oracle.dino,
         oracle_clip_i=CONFIG.evaluation.oracle.clip_i,
         oracle_tolerance=CONFIG.evaluation.oracle.tolerance,

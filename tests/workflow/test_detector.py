@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 
 def readers(project, scale: str) -> dict[str, set[str]]:
     """The rules that would run with a segmenter, or with a detector, among their inputs."""
@@ -18,19 +16,12 @@ def readers(project, scale: str) -> dict[str, set[str]]:
     }
 
 
-@pytest.fixture
-def with_folders(fresh):
-    for name in ("subjects", "multiview", "multiview_heldout", "dreambooth"):
-        (fresh.folder / "data" / name).mkdir(parents=True, exist_ok=True)
-    return fresh
-
-
-def test_whatever_reads_a_segmenter_reads_the_detector_that_prompts_it(with_folders):
-    found = readers(with_folders, "small")
-    wanted = {"refine_shard", "score_shard", "score_dreambench", "generate_benchmark"}
+def test_whatever_reads_a_segmenter_reads_the_detector_that_prompts_it(fresh):
+    found = readers(fresh, "small")
+    wanted = {"refine_shard", "score_shard", "score_dreambench", "draw_subjects"}
     assert wanted <= found["segmenter"] == found["detector"]
 
 
-def test_a_set_without_a_detector_has_none(with_folders):
-    found = readers(with_folders, "tiny")
+def test_a_set_without_a_detector_has_none(fresh):
+    found = readers(fresh, "tiny")
     assert "refine_shard" in found["segmenter"] and not found["detector"]

@@ -8,7 +8,6 @@ if __name__ == "__main__":
         check_oracle(
             scores=snakemake.input.scores,
             out=snakemake.output.verdict,
-            passed=snakemake.output.passed,
             dino=snakemake.params.dino,
             clip_i=snakemake.params.clip_i,
             tolerance=snakemake.params.tolerance,

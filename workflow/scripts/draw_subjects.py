@@ -9,6 +9,7 @@ if __name__ == "__main__":
             classes=snakemake.input.classes,
             text_to_image=snakemake.input.text_to_image,
             segmenter=snakemake.input.segmenter,
+            detector=snakemake.input.detector or None,
             out=snakemake.output.folder,
             per_class=snakemake.params.per_class,
             subjects=snakemake.params.subjects,

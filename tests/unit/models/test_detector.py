@@ -71,6 +71,19 @@ def test_what_is_unlikely_or_not_called_by_the_word_is_no_box(monkeypatch, detec
     assert torch.allclose(named, torch.tensor([48.0, 0.0, 96.0, 24.0]))
 
 
+def test_the_network_is_given_everything_on_its_device(monkeypatch, detector, images):
+    given = []
+
+    def forward(**inputs):
+        given.extend(value.device.type for value in inputs.values())
+        return Given([(LEFT, {MUG: 0.9})])
+
+    monkeypatch.setattr(module, "device", lambda: torch.device("meta"))
+    monkeypatch.setattr(detector.model, "forward", forward)
+    (box,) = detector.detect(images[:1], ["mug"])
+    assert len(given) >= 4 and set(given) == {"meta"} and box.device.type == "cpu"
+
+
 def test_words_are_asked_in_lower_case_between_article_and_full_stop():
     assert phrase("Stuffed Animal") == "a stuffed animal."
     assert phrase("mug.") == "a mug."

@@ -11,6 +11,7 @@ from transformers import SamImageProcessorPil, SamProcessor
 
 from toffee.data.images import to_arrays
 from toffee.errors import ToffeeError
+from toffee.models import grounded_segmenter as module
 from toffee.models.grounded_segmenter import GroundedSegmenter
 from toffee.models.segmenter import load_segmenter
 from toffee.models.semantic_segmenter import SemanticSegmenter
@@ -92,6 +93,20 @@ def test_masks_are_those_of_the_documented_call_whatever_the_batch(segmenter, sa
         assert (mask != expected).float().mean() < 0.01
     segmenter.batch = 1
     assert (masks != segmenter.segment(images, words)).float().mean() < 0.01
+
+
+def test_sam_is_given_everything_on_its_device(monkeypatch, segmenter):
+    given = []
+
+    def forward(pixel_values, input_boxes, multimask_output):
+        given.extend((pixel_values.device.type, input_boxes.device.type))
+        boxes = torch.tensor([[BOXES["mug"]]])
+        return draws_its_prompt(1)(torch.zeros(1, 3, 64, 64), boxes, multimask_output)
+
+    monkeypatch.setattr(module, "device", lambda: torch.device("meta"))
+    monkeypatch.setattr(segmenter.model, "forward", forward)
+    mask = segmenter.segment(pictures(64, 64, 1), ["mug"])
+    assert given == ["meta", "meta"] and mask.device.type == "cpu" and mask.any()
 
 
 def test_where_nothing_is_found_nothing_is_segmented(monkeypatch, segmenter):

@@ -72,13 +72,21 @@ def test_a_killed_job_ends_with_equal_bytes(classes: Path, tmp_path: Path, monke
 def test_what_no_segmenter_finds_is_set_aside(classes: Path, tmp_path: Path, monkeypatch) -> None:
     from toffee.sources import drawn
 
-    class Blind(drawn.Segmenter):
-        def segment(self, images, words):
-            masks = super().segment(images, words)
+    load = drawn.load_segmenter
+
+    def blind(*folders):
+        segmenter = load(*folders)
+        sees = segmenter.segment
+
+        def segment(images, words):
+            masks = sees(images, words)
             masks[[word == "crate" for word in words]] = False
             return masks
 
-    monkeypatch.setattr(drawn, "Segmenter", Blind)
+        segmenter.segment = segment
+        return segmenter
+
+    monkeypatch.setattr(drawn, "load_segmenter", blind)
     folder = load_subjects(run(classes, tmp_path / "out"))
     assert {one.class_word for one in folder.subjects} == {"ball", "house"}
     with open(tmp_path / "out" / "quarantine.csv", newline="") as file:

@@ -1,7 +1,9 @@
 """MVImgNet: zip files and folders become sequences that the loader reads."""
 
 import csv
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from toffee.data.images import read_image, read_mask
 from toffee.data.multiview import load_multiview
 from toffee.errors import ToffeeError
+from toffee.interruption import Interrupted, listening
 from toffee.sources import collect as collecting
 from toffee.sources.views import import_multiview
 
@@ -224,6 +227,25 @@ def test_a_killed_import_goes_on_and_ends_with_equal_bytes(
     assert content(run(root, tmp_path / "out", threads=3)) == whole
     made_twice = {name for name in seen if seen.count(name) > 1}
     assert made_twice <= {"washer/a5", "bag/a6"}, "only the unusable ones are looked at again"
+
+
+def test_a_job_that_is_asked_to_stop_keeps_what_is_done(
+    release: Release, tmp_path: Path, monkeypatch
+) -> None:
+    root = release.write()
+    whole = content(run(root, tmp_path / "whole"))
+    note = collecting._Work._note
+
+    def asked(self, *arguments, **keywords):
+        note(self, *arguments, **keywords)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(collecting, "_CHUNK", 5)
+    with monkeypatch.context() as inside:
+        inside.setattr(collecting._Work, "_note", asked)
+        with pytest.raises(Interrupted, match="5 are done, the next attempt goes on"), listening():
+            run(root, tmp_path / "out")
+    assert content(run(root, tmp_path / "out")) == whole
 
 
 def test_what_was_mended_is_imported_by_the_next_attempt(release: Release, tmp_path: Path) -> None:

@@ -82,4 +82,4 @@ def parse_jobs(text: str) -> list[Job]:
 
 
 def _paths(line: str) -> list[str]:
-    return [path.removesuffix(" (update)") for path in line.split(", ") if path]
+    return [path for path in line.split(", ") if path]

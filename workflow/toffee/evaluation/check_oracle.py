@@ -19,9 +19,6 @@ from toffee.evaluation.names import ALL
 from toffee.evaluation.scoring import read_scores
 from toffee.files import write_text
 
-PASSED = "oracle.json says how the real photos scored; they do not stand against a comparison.\n"
-"""What the mark holds: always the same, so that nobody who waits for it sees another file."""
-
 AS_PUBLISHED, NOT_COMPARED = "as published", "not compared"
 
 
@@ -33,14 +30,13 @@ def check_oracle(
     clip_i: float | None,
     tolerance: float,
 ) -> None:
-    """Write the verdict on the benchmark's oracle (JSON), and a mark that the gate is open.
+    """Write the verdict on the benchmark's oracle (JSON).
 
     scores: what `score_oracle` wrote. The rest, and what is raised, as in `judged`; nothing is
     written where that raises.
     """
     verdict = judged(read_scores(scores), dino, clip_i, tolerance)
     write_text(out, json.dumps(verdict, indent=1) + "\n")
-    write_text(passed, PASSED)
 
 
 def judged(

@@ -46,10 +46,13 @@ class Detector:
         asked = [phrase(word) for word in class_words]
         inputs = self.processor(
             images=to_arrays(images), text=asked, padding=True, return_tensors="pt"
-        ).to(device())
+        )
+        words = inputs.input_ids
+        output = self.model(**inputs.to(device()))
+        output.logits, output.pred_boxes = output.logits.cpu(), output.pred_boxes.cpu()
         found = self.processor.post_process_grounded_object_detection(
-            self.model(**inputs),
-            inputs.input_ids.cpu(),
+            output,
+            words,
             threshold=BOX_THRESHOLD,
             text_threshold=TEXT_THRESHOLD,
             target_sizes=[tuple(images.shape[-2:])] * len(images),
@@ -75,4 +78,4 @@ def best(found: dict) -> torch.Tensor | None:
     ]
     if not named:
         return None
-    return found["boxes"][max(named, key=lambda row: float(found["scores"][row]))].cpu()
+    return found["boxes"][max(named, key=lambda row: float(found["scores"][row]))]

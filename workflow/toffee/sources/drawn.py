@@ -9,7 +9,7 @@ from PIL import Image
 
 from toffee.data.images import to_arrays
 from toffee.errors import ToffeeError
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.seeds import noise, seed_of
 from toffee.sources.collect import Made, collect
@@ -42,6 +42,7 @@ def draw_subjects(
     classes: str | Path,
     text_to_image: str | Path,
     segmenter: str | Path,
+    detector: str | Path | None = None,
     out: str | Path,
     per_class: int,
     subjects: int | None,
@@ -60,7 +61,7 @@ def draw_subjects(
 
     Args:
         classes: text file with a class word a line; lines that begin with # do not count.
-        text_to_image, segmenter: folders of the models.
+        text_to_image, segmenter, detector: folders of the models; see `load_segmenter`.
         out: folder to write, laid out as `toffee.sources.subjects.import_subjects` does.
         per_class: subjects of a class word.
         subjects: usable subjects at most; None: all.
@@ -76,7 +77,7 @@ def draw_subjects(
     """
     words = read_classes(classes)
     items = [_Item(word, number) for number in range(per_class) for word in words]
-    model, segment = TextToImage(text_to_image), Segmenter(segmenter, batch).segment
+    model, segment = TextToImage(text_to_image), load_segmenter(segmenter, detector).segment
 
     def draw(some: Sequence[_Item]) -> list[Made]:
         seeds = [seed_of(seed, "draw subjects", one.word, one.prompt, one.number) for one in some]
@@ -102,7 +103,7 @@ def draw_subjects(
         draw,
         TABLES,
         limit=subjects,
-        inputs=[classes, text_to_image, segmenter],
+        inputs=[classes, text_to_image, segmenter, *filter(None, [detector])],
         settings=settings,
         what="subjects",
         batch=batch,

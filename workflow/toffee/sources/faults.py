@@ -32,6 +32,10 @@ class Fault:
     reason: str
     detail: str
 
+    def __post_init__(self) -> None:
+        if self.reason not in REASONS:
+            raise ValueError(f"{self.reason!r} is none of the reasons to set something aside")
+
 
 class SetAside(Exception):
     """Raised where something turns out to be unusable; carries its `Fault`."""
