@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="picture to write")
     given = parser.parse_args()
     pipe = DiffusionPipeline.from_pretrained(given.results / "pipeline", trust_remote_code=True)
+    pipe.set_progress_bar_config(disable=True)
     rows = [row(pipe, given.results / "world" / "subjects", name) for name in SUBJECTS]
     step = SIDE + GAP
     sheet = Image.new("RGB", (step * len(rows[0]) - GAP, step * len(rows) - GAP), "white")

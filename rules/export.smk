@@ -6,6 +6,11 @@ Gives: dataset/export/<shard>.parquet and .json, dataset/hub/, pipeline/. More s
 
 from toffee.config.drawing import licences_of, names_of
 
+# What the dataset's card says of where it comes from.
+KIND_OF = {
+    name: "world" if CONFIG.data.source == "world" else CONFIG.data.real.kind(name)
+    for name in ("subjects", "multiview")
+}
 # Copied as they are: here comments count too.
 PIPELINE_FILES = project_files("workflow/toffee/export/diffusers_code", "[!_]*.py")
 
@@ -55,7 +60,8 @@ rule export_dataset:
     params:
         **CONFIG.filter.model_dump(),
         scale=CONFIG.scale,
-        source=CONFIG.data.source,
+        subjects=KIND_OF["subjects"],
+        views=KIND_OF["multiview"],
         resolution=CONFIG.data.resolution,
         models=names_of(MODELS),
         model_licences=licences_of(MODELS),

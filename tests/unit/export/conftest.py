@@ -16,7 +16,8 @@ MODELS = {"text_to_image": "zoo/text_to_image", "depth": "zoo/depth"}
 MODEL_LICENCES = {"text_to_image": "openrail++", "depth": "apache-2.0"}
 RELEASE = {
     "name": "toffee-test",
-    "source": "world",
+    "subjects": "world",
+    "views": "world",
     "resolution": 8,
     "seed": 0,
     "models": MODELS,

@@ -2,11 +2,14 @@
 
 import json
 import logging
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from toffee.config.sources import Real
+from toffee.export.release import SUBJECTS, VIEWS, WORLD
 from toffee.files import file_digest
 from toffee.storage import Shard, decode
 
@@ -61,12 +64,24 @@ def test_it_is_valid_with_its_responsible_ai_properties(export: Export) -> None:
     assert "https://creativecommons.org/licenses/by/4.0/" in found.license
 
 
-def test_what_is_said_of_people_depends_on_the_source(export: Export) -> None:
+def test_what_is_said_of_people_and_origins_depends_on_the_sources(export: Export) -> None:
     export.all()
     (world,) = metadata(export)["rai:personalSensitiveInformation"]
-    export.assemble(source="real")
+    export.assemble(subjects="drawn", views="mvimgnet")
     (real,) = metadata(export)["rai:personalSensitiveInformation"]
     assert world.startswith("No personal data") and not real.startswith("No personal data")
+    raw = metadata(export)["rai:dataCollectionRawData"]
+    assert "base model drew" in raw and "MVImgNet" in raw
+
+
+def test_every_source_of_the_configuration_has_its_words() -> None:
+    def kinds(name: str) -> set[str]:
+        sections = [kind for kind in get_args(Real.model_fields[name].annotation)]
+        sections = [kind for kind in sections if kind is not type(None)]
+        return {get_args(kind.model_fields["kind"].annotation)[0] for kind in sections}
+
+    assert set(SUBJECTS) == {WORLD} | kinds("subjects")
+    assert set(VIEWS) == {WORLD} | kinds("multiview")
 
 
 def test_records_are_the_accepted_pairs(export: Export, caplog) -> None:

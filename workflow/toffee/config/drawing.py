@@ -34,4 +34,4 @@ def licences_of(models: Mapping[str, Source]) -> dict[str, str]:
 def _name(source: Source) -> str:
     if isinstance(source, ZooSource):
         return f"zoo/{source.zoo}"
-    return f"{source.repo} at {source.revision}"
+    return f"{source.repo} at {source.revision}" if source.revision else source.repo

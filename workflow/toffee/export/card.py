@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from toffee.export.release import PAPER, SOURCES, Release
+from toffee.export.release import PAPER, Release
 from toffee.licences import HUB_LICENCES
 from toffee.synthesis.filter import SCORES
 
@@ -122,7 +122,7 @@ def _how(release: Release) -> str:
     return "\n\n".join(
         [
             "## How it was made",
-            f"Subjects and poses: {SOURCES[release.source]}.\nSeed of the run: {release.seed}. "
+            f"{release.origins()}\nSeed of the run: {release.seed}. "
             "Every draw has a seed of its own (columns `seed_*`), so that one sample can be drawn\n"
             "again by itself.",
             "\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1)),

@@ -31,7 +31,8 @@ def export_dataset(
     funnel: str | os.PathLike,
     out: str | os.PathLike,
     name: str,
-    source: str,
+    subjects: str,
+    views: str,
     resolution: int,
     seed: int,
     models: Mapping[str, str],
@@ -63,7 +64,8 @@ def export_dataset(
     counts = _read_funnel(funnel)
     release = Release(
         name=name,
-        source=source,
+        subjects=subjects,
+        views=views,
         resolution=resolution,
         seed=seed,
         models=models,

@@ -42,8 +42,8 @@ training for the subject: a reproduction of [arXiv 2406.09305]({paper}), not the
 {lines}
 ```
 
-Needs `diffusers` {version} or newer, `transformers` and `torch`. `trust_remote_code` runs two files
-of this folder, `pipeline.py` and `unet/toffeenet_unet.py`: read them first. Weights are
+Needs `diffusers` (made with {version}), `transformers` and `torch`. `trust_remote_code` runs two
+files of this folder, `pipeline.py` and `unet/toffeenet_unet.py`: read them first. Weights are
 safetensors. Half precision: `from_pretrained(..., dtype=torch.bfloat16).to("cuda")`.
 
 - Pictures of {side} by {side} pixels. Defaults: {steps} steps, guidance {guidance:g},

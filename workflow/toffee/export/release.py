@@ -13,10 +13,23 @@ CITATION = (
     "Toffee: Efficient Million-Scale Dataset Construction for Subject-Driven Text-to-Image "
     "Generation. arXiv:2406.09305, 2024."
 )
-SOURCES = {
-    "world": "renders of this project's procedural world, eight classes of objects drawn from a "
-    "seed; no photograph is among them",
-    "real": "photographs, and pictures of subjects, from the sources that the run was given",
+WORLD = "world"
+_WORLD = (
+    "renders of this project's procedural world, eight classes of objects drawn from a seed; no "
+    "photograph is among them"
+)
+SUBJECTS = {
+    WORLD: _WORLD,
+    "folder": "pictures from a folder that the run was given",
+    "images": "pictures from a folder that the run was given",
+    "hub": "pictures of a data set of the Hugging Face hub",
+    "drawn": "pictures that the base model drew from class words; no photograph is among them",
+}
+VIEWS = {
+    WORLD: _WORLD,
+    "folder": "multi-view photographs from a folder that the run was given",
+    "mvimgnet": "multi-view photographs of MVImgNet",
+    "uco3d": "multi-view photographs of uCO3D",
 }
 
 
@@ -26,7 +39,8 @@ class Release:
 
     Attributes:
         name: its name.
-        source: where the photographs come from (config `data.source`).
+        subjects, views: where pictures of subjects and multi-view sequences come from: `world`, or
+            the kind in config `data.real`.
         resolution: side of the pictures in pixels.
         seed: the run's seed.
         models: what drew the samples, by role: where from.
@@ -39,7 +53,8 @@ class Release:
     """
 
     name: str
-    source: str
+    subjects: str
+    views: str
     resolution: int
     seed: int
     models: Mapping[str, str]
@@ -86,24 +101,29 @@ class Release:
         """Every licence that some sample is under."""
         return sorted({part for licence in self.count("licences") for part in parts_of(licence)})
 
+    def origins(self) -> str:
+        """Where subjects and poses come from."""
+        return f"Subjects: {SUBJECTS[self.subjects]}. Poses: {VIEWS[self.views]}."
+
     def statements(self) -> dict[str, str | list[str]]:
         """What responsible use has to know, by property of Croissant's RAI vocabulary 1.0.
 
         Source: https://docs.mlcommons.org/croissant/docs/croissant-rai-spec.html
         """
         accepted, candidates = self.total("accepted"), self.total("candidates")
-        people = {
-            "world": "No personal data: the procedural world holds no people, names or places.",
-            "real": "Personal data: the subjects are objects, but nobody looked through the "
-            "photographs or the pictures: people, plates or writing in the background may have "
-            "been drawn again. No names or other data about people were collected.",
-        }[self.source]
+        people = (
+            "Personal data: the subjects are objects, but nobody looked through the photographs or "
+            "the pictures: people, plates or writing in the background may have been drawn again. "
+            "No names or other data about people were collected."
+        )
+        if self.subjects == self.views == WORLD:
+            people = "No personal data: the procedural world holds no people, names or places."
         return {
             "dataCollection": "Nothing was collected from people. All pictures are synthetic: "
-            f"models drew them from {SOURCES[self.source]} and from texts that were put together "
-            "from lists of words.",
+            "models drew them from pictures of subjects, multi-view sequences and texts that were "
+            "put together from lists of words.",
             "dataCollectionType": ["Others: synthesized by diffusion models"],
-            "dataCollectionRawData": f"Subjects and poses: {SOURCES[self.source]}.",
+            "dataCollectionRawData": self.origins(),
             "dataCollectionMissingData": "`input`, `source_prompt` and `seed_edits` are given for "
             "editing pairs only. Nothing else is missing.",
             "dataPreprocessingProtocol": [

@@ -46,8 +46,9 @@ class ToffeeNetPipeline(DiffusionPipeline):
         guidance_scale: float = 7.5,
     ) -> None:
         super().__init__()
-        for module in (vae, text_encoder, subject_encoder):  # their files may be of half precision
-            module.to(unet.dtype)
+        for module in (vae, text_encoder, subject_encoder):
+            if module.dtype != unet.dtype:  # their files may be of half precision
+                module.to(unet.dtype)
         self.register_modules(
             vae=vae,
             text_encoder=text_encoder,
@@ -129,9 +130,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
         height, width = self._drawn_size(pictures, latents)
         entry = self._entry(pictures, masks, depth, count, (height, width), device)
         tokens = self._subject_tokens(subject, subject_mask, count, device)
-        text = self._text(prompts, device)
+        text = self._text(prompts if guidance == 1 else [*prompts, *[""] * count], device)
         if guidance != 1:
-            text = torch.cat([text, self._text([""] * count, device)])
             tokens = torch.cat([tokens, torch.zeros_like(tokens)])
         shape = (
             count,
@@ -240,7 +240,9 @@ def _noise(shape, latents, seed, generator):
             raise ValueError(f"latents are {tuple(latents.shape)}, expected {tuple(shape)}")
         return latents
     if seed is None:
-        return randn_tensor(shape, generator=generator, dtype=torch.float32)
+        one = generator[0] if isinstance(generator, list) else generator
+        device = torch.device("cpu") if one is None else one.device
+        return randn_tensor(shape, generator, device, torch.float32)
     each = [torch.Generator("cpu").manual_seed(seed + place) for place in range(shape[0])]
     return torch.stack([torch.randn(*shape[1:], generator=one) for one in each])
 
