@@ -32,7 +32,7 @@ from toffee.device import device
 from toffee.matching import may_change
 from toffee.models.clip import Clip
 from toffee.models.depth import DepthEstimator
-from toffee.models.segmenter import Segmenter
+from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import unshuffle
 from toffee.refiner import refiner_input
@@ -80,7 +80,7 @@ class Loop:
         self.scheduler, self.vae = self.pipeline.scheduler, self.pipeline.vae
         self.encoder = SubjectEncoder(model("subject_encoder"))
         self.estimate = DepthEstimator(model("depth"))
-        self.segment = Segmenter(model("segmenter"))
+        self.segment = load_segmenter(model("segmenter"))
         self.judge = Clip(model("clip"))
 
     def noise(self, row: pd.DataFrame, stage: str) -> torch.Tensor:
