@@ -3,6 +3,7 @@
 # make tables  every table and figure of the paper at that scale: about 50 minutes; goes on from the demo
 # make audit   are the results what they claim to be? (snakemake audit does the same as a target)
 # make slurm-demo  a small run through the profile slurm, on a cluster that is started for it on this machine
+# make bench   how fast this machine synthesizes, writes and reads, against the obvious ways
 # make test    the tests
 # make lint    formatting and linting
 # make zoo     retrain the base models of the tiny scale from nothing (one to two hours)
@@ -20,7 +21,7 @@ ENV := $(VENV)/.installed
 LAYER := $(if $(filter-out tiny,$(SCALE)),--config scale=$(SCALE))
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: demo tables slurm-demo audit test lint zoo docs lock clean env
+.PHONY: demo tables slurm-demo audit bench test lint zoo docs lock clean env
 .DELETE_ON_ERROR:
 
 env: $(ENV)
@@ -48,6 +49,9 @@ slurm-demo: $(ENV)
 
 audit: $(ENV)
 	@$(BIN)/toffee audit results/$(SCALE)
+
+bench: $(ENV)
+	@$(BIN)/python -m toffee.bench
 
 test: $(ENV)
 	@$(BIN)/python -m pytest

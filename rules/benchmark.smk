@@ -32,6 +32,7 @@ rule generate_benchmark:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         prompts=lambda w: prompts_of(w.method),
         attempt=lambda w: int(w.draw),

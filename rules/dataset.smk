@@ -30,6 +30,7 @@ rule score_shard:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,

@@ -25,6 +25,7 @@ rule generate_dreambooth:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         groups=CONFIG.dreambooth.groups,
         resolution=CONFIG.data.resolution,
         attempts=CONFIG.evaluation.images_per_prompt,
@@ -65,6 +66,7 @@ rule filter_dreambooth:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         **CONFIG.filter.model_dump(),
         batch=CONFIG.sampler.batch,
         references_digest=digest_of(REFERENCES),
@@ -95,6 +97,7 @@ rule tune_dreambooth:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.dreambooth.tuning_subjects,
         steps=CONFIG.dreambooth.tuning_steps,

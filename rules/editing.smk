@@ -29,6 +29,7 @@ rule make_editing_pairs:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         matching=CONFIG.refiner.matching,
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.editing_subjects,
@@ -67,6 +68,7 @@ rule generate_edits:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         attempts=CONFIG.evaluation.images_per_prompt,
         subject_scale=of_net("subject_scale"),

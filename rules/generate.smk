@@ -23,6 +23,7 @@ rule generate_base:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         base_prompts=CONFIG.evaluation.base_prompts,
         sampler_steps=CONFIG.sampler.steps,
@@ -60,6 +61,7 @@ rule generate_refiner:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.refiner_subjects,
         matching=CONFIG.refiner.matching,
@@ -101,6 +103,7 @@ rule generate_views:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.views_subjects,
         sampler_steps=CONFIG.view_generator.sampler_steps,

@@ -53,6 +53,7 @@ rule draw_subjects:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         per_class=CONFIG.data.real.keys("subjects").get("per_class"),
         subjects=CONFIG.data.subjects,
         licence=getattr(MODELS["text_to_image"], "licence", "Apache-2.0"),

@@ -25,6 +25,7 @@ rule pretrain_refiner:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         steps=CONFIG.refiner.steps,
         batch=CONFIG.refiner.batch,
@@ -58,6 +59,7 @@ rule pretrain_view_generator:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         steps=CONFIG.view_generator.steps,
         batch=CONFIG.view_generator.batch,

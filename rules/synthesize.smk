@@ -1,8 +1,7 @@
 """The pictures of a shard: a stage a rule, each with one file.
 
 Needs: the shard's plan, base models, the Refiner, the View Generator, training subjects, multi-view sequences.
-Gives: dataset/stages/<stage>/<shard>.h5. A shard goes through the stages on its own; a killed job
-resumes inside its shard.
+Gives: dataset/stages/<stage>/<shard>.h5. A killed job resumes inside its shard.
 """
 
 
@@ -27,6 +26,7 @@ rule draw_initial:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         sampler_steps=CONFIG.sampler.steps,
         guidance=CONFIG.sampler.guidance,
@@ -63,6 +63,7 @@ rule refine_shard:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         matching=CONFIG.refiner.matching,
         match_threshold=CONFIG.refiner.match_threshold,
@@ -102,6 +103,7 @@ rule draw_views:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         sampler_steps=CONFIG.view_generator.sampler_steps,
         guidance=CONFIG.view_generator.guidance,
@@ -136,6 +138,7 @@ rule make_edits:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         edit_strength=CONFIG.synthesis.edit_strength,
         sampler_steps=CONFIG.sampler.steps,

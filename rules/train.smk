@@ -28,6 +28,7 @@ rule train_toffeenet:
     resources:
         mem_mb=4000,
     params:
+        **COMPUTE,
         resolution=CONFIG.data.resolution,
         steps=of_net("steps"),
         batch=of_net("batch"),

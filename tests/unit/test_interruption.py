@@ -108,3 +108,16 @@ def test_a_job_ends_with_one_line_and_the_signals_status(tmp_path):
     assert running.returncode == EXIT_STATUS == 143
     assert errors == "error: draw_initial: stopped by SIGTERM; nothing is kept\n"
     assert (tmp_path / "results/tiny/logs/a.log").read_text().endswith(errors)
+
+
+def test_a_shard_that_is_written_behind_keeps_all_that_was_drawn(tmp_path):
+    path = tmp_path / "a.h5"
+    with pytest.raises(Interrupted, match="2 of 3 rows"), listening(), writer(path) as shard:
+        shard.push({"n": [1]}, {})
+        terminate()
+        shard.push({"n": [2]}, {})
+        pytest.fail("it drew another batch")
+    with writer(path) as shard:
+        assert shard.done == 2
+        shard.push({"n": [3]}, {})
+    assert path.exists()

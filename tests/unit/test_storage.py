@@ -167,6 +167,72 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert bytes_digest(path) == bytes_digest(finished)
 
 
+def test_bytes_do_not_depend_on_who_writes(finished: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pushed.h5"
+    with writer(path) as shard:
+        for first in range(0, 23, 4):
+            shard.push(*batch(range(first, min(first + 4, 23))))
+    assert bytes_digest(path) == bytes_digest(finished)
+
+
+def test_killed_while_a_thread_writes_resumes(finished: Path, tmp_path: Path) -> None:
+    """SIGKILL by the writing thread itself, in the middle of its third batch."""
+    path = tmp_path / "killed.h5"
+    code = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from test_storage import batch, writer
+shard = writer(Path({str(path)!r}))
+commit, done = shard._write_record, []
+def write(payload, start):
+    done.append(1)
+    if len(done) == 3:
+        shard._journal.write(b"TFB1 torn record")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return commit(payload, start)
+shard._write_record = write
+for first in range(0, 23, 4):
+    shard.push(*batch(range(first, min(first + 4, 23))))
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    with writer(path) as shard:
+        assert shard.done == 8
+        for first in range(8, 23, 5):
+            shard.push(*batch(range(first, min(first + 5, 23))))
+    assert bytes_digest(path) == bytes_digest(finished)
+
+
+def test_an_error_of_the_writing_thread_ends_the_job(tmp_path: Path) -> None:
+    """The batch that does not fit is named, nothing behind it is written, what was before stays."""
+    path = tmp_path / "shard.h5"
+    columns, images = batch(range(4, 8))
+    images["mask"] = [np.zeros((8, 8), np.uint8)] * 4
+    with pytest.raises(ToffeeError, match="row 4, image mask"), writer(path) as shard:
+        shard.push(*batch(range(4)))
+        shard.push(columns, images)
+        for first in range(8, 23):
+            shard.push(*batch(range(first, first + 1)))
+    assert not path.exists()
+    shard = writer(path)
+    assert shard.done == 4
+    shard._journal.close()
+
+
+def test_large_images_are_read_in_any_order(tmp_path: Path) -> None:
+    """They are decoded by threads; rows may repeat."""
+    generator = np.random.default_rng(0)
+    pictures = [generator.integers(0, 256, (160, 160, 3), np.uint8) for _ in range(6)]
+    with ShardWriter(tmp_path / "a.h5", 6, "a", {"target": "png"}, {}) as shard:
+        shard.append({}, {"target": pictures})
+    rows = [5, 0, 3, 3, 1]
+    with Shard(tmp_path / "a.h5") as shard:
+        for row, array in zip(rows, shard.arrays("target", rows), strict=True):
+            assert np.array_equal(array, pictures[row])
+
+
 def test_a_kept_journal_makes_the_file_again(finished: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv(KEEP_JOURNALS, "1")
     path = tmp_path / "kept.h5"

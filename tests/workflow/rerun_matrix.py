@@ -72,6 +72,7 @@ PHOTOGRAPHED = SUBJECTS | MULTIVIEW | HELDOUT | BENCHMARK_PHOTOS
 EVERYTHING = {"download_model"} | WORLD | PHOTOGRAPHED | BASE
 # Planning reads no model and no picture.
 WITH_MODELS = EVERYTHING - WORLD - {"list_subjects", "plan_shard"}
+COMPUTED = WITH_MODELS - {"download_model", "score_oracle", "check_oracle", "score_leakage"}
 TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
 # Two encoders that only measure.
 MEASURED = {
@@ -194,6 +195,11 @@ MATRIX = {
     "data.dreambench.url": downloaded("https://mirror.invalid/dreambooth"),
     "data.dreambench.revision": downloaded("0" * 40),
     "data.dreambench.sha256": downloaded("0" * 64),
+    # How models compute: all that draws, trains or judges for the filter, and no yardstick.
+    "compute.dtype": Row("bfloat16", COMPUTED),
+    "compute.channels_last": Row(True, COMPUTED),
+    "compute.compile": Row(True, COMPUTED),
+    "compute.attention": Row("eager", COMPUTED),
     # The base model.
     "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
     "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),

@@ -5,11 +5,12 @@ word>" from its photos, while pictures that it drew of the class before hold it 
 (prior preservation). The text encoder stays as it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from toffee.compute import compute, computing, mixed
 from toffee.data.dreambench import UNIQUE_TOKEN
 from toffee.device import device
 from toffee.diffusion import batches, diffusion_loss, draw_noising
@@ -63,7 +64,9 @@ class DreamBooth:
             steps, guidance, batch: of sampling.
             seed: of all draws; those of a subject depend on nothing but it and the subject's name.
         """
-        self.model = TextToImage(Path(text_to_image))
+        # What is trained holds float32; so it also draws as it is trained, in mixed precision.
+        with computing(replace(compute(), dtype="float32", compile=False)):
+            self.model = TextToImage(Path(text_to_image))
         self.tuning, self.seed = tuning, seed
         self.steps, self.guidance, self.batch = steps, guidance, batch
         self.latent_shape = self.model.latent_shape(resolution)
@@ -130,4 +133,5 @@ class DreamBooth:
 
     def draw(self, prompts: list[str], start: torch.Tensor) -> torch.Tensor:
         """Pictures [B,3,H,W] in [0,1] of prompts, from noise [B,C,h,w]."""
-        return self.model.draw(prompts, start, self.steps, self.guidance)
+        with mixed():
+            return self.model.draw(prompts, start, self.steps, self.guidance)

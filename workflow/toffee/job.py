@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from toffee.compute import Compute, computing
 from toffee.errors import ToffeeError
 from toffee.files import KEEP_JOURNALS, is_disk_full
 from toffee.interruption import EXIT_STATUS, Interrupted, listening
@@ -46,7 +47,8 @@ class Tee:
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
     """Run a rule's script: standard streams also go to the rule's log, torch takes its threads,
-    and a record of what was read, written and spent stands beside the outputs at the end.
+    models compute as the params say (see `toffee.compute`), and a record of what was read, written
+    and spent stands beside the outputs at the end.
 
     A `ToffeeError`, or a full disk anywhere, becomes one line in the log and on standard error and
     exit status 1; SIGTERM (see `toffee.interruption`) one line and status 143. Any other error is a
@@ -68,7 +70,8 @@ def job(snakemake: Any) -> Iterator[None]:
         start = time.monotonic()
         try:
             resources = allowed(snakemake.resources, snakemake.threads)
-            with listening(), resources, recorded(snakemake):
+            settings = Compute.of(dict(snakemake.params.items()))
+            with listening(), resources, recorded(snakemake), computing(settings):
                 yield
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
         except ToffeeError as error:

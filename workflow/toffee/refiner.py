@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from toffee.compute import prepare
 from toffee.data.images import grown, stack_images
 from toffee.data.multiview import load_multiview
 from toffee.device import device
@@ -21,6 +22,7 @@ from toffee.diffusion import (
     draw_noising,
     guided,
     hold_outside,
+    in_parts,
     load_scheduler,
     sample,
 )
@@ -153,7 +155,7 @@ class Refiner:
     """The pretrained Refiner with the autoencoder and noise schedule that it was trained on."""
 
     def __init__(self, folder: Path, text_to_image: Path) -> None:
-        self.unet = load_unet(folder).to(device())
+        self.unet = prepare(load_unet(folder))
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
 
@@ -183,16 +185,19 @@ class Refiner:
             Pictures [B,3,H,W] in [0,1].
         """
         tokens = tokens.to(device())
-        empty = torch.zeros_like(tokens)
+        both = torch.cat([tokens, torch.zeros_like(tokens)])
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            def run(condition: torch.Tensor) -> torch.Tensor:
-                entry = refiner_input(self.unet, latents, condition)
-                return self.unet(entry, times, condition).sample
-
             if guidance == 1:
-                return run(tokens)
-            return guided(run(tokens), run(empty), guidance)
+                entry = refiner_input(self.unet, latents, tokens)
+                return self.unet(entry, times, tokens).sample
+            entry = refiner_input(self.unet, torch.cat([latents] * 2), both)
+            times = torch.cat([times] * 2)
+
+            def forward(rows: slice) -> torch.Tensor:
+                return self.unet(entry[rows], times[rows], both[rows]).sample
+
+            return guided(*in_parts(forward, len(entry)).chunk(2), guidance)
 
         start = None if initial is None else self.autoencoder.encode(initial)
         keep = None

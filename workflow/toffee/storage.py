@@ -29,6 +29,8 @@ import json
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,9 +39,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from toffee.behind import Behind
 from toffee.errors import ToffeeError
 from toffee.files import KEEP_JOURNALS, atomic_path, disk_full_as_error
-from toffee.interruption import deferred, stop_if_interrupted
+from toffee.interruption import deferred, interrupted, stop_if_interrupted
 
 SCHEMA = "toffee-shard/1"
 MINIMUM_QUALITY = 95
@@ -52,6 +55,9 @@ _DTYPES = {"str": h5py.string_dtype("utf-8"), "int": np.dtype("<i8"), "float": n
 _RECORD = struct.Struct("<4sQ32s")  # magic, payload length in bytes, SHA-256 of the payload
 _MAGIC = b"TFB1"
 _EMPTY = b""
+_BYTES = h5py.vlen_dtype(np.uint8)
+_READ_AT_ONCE = 64  # encoded files of an image in memory
+_WORTH_THREADS = 1 << 14  # bytes of an encoded image
 _MEMORY_BLOCK = 1 << 24  # bytes by which the file in memory grows
 
 
@@ -87,10 +93,11 @@ def encode(image: np.ndarray, format: ImageFormat, quality: int = MINIMUM_QUALIT
     return buffer.getvalue()
 
 
-def decode(data: bytes) -> np.ndarray:
-    """Decode what `encode` made: uint8 [H, W, 3], or bool [H, W] of a mask."""
-    with Image.open(io.BytesIO(data)) as picture:
-        return np.array(picture) if picture.mode == "1" else np.array(picture.convert("RGB"))
+def decode(data: bytes | np.ndarray) -> np.ndarray:
+    """Decode what `encode` made: uint8 [H, W, 3], or bool [H, W] of a mask. It is read-only."""
+    # Only the formats that are written are tried, and nothing is copied that need not be.
+    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+        return np.asarray(picture if picture.mode in ("1", "RGB") else picture.convert("RGB"))
 
 
 class ShardWriter:
@@ -103,7 +110,7 @@ class ShardWriter:
         with ShardWriter(path, total=len(plan), identity=identity, images={"target": "jpeg"},
                          columns={"sample_id": "str"}) as writer:
             for batch in batches(plan[writer.done:]):
-                writer.append({"sample_id": batch.sample_id}, {"target": draw(batch)})
+                writer.push({"sample_id": batch.sample_id}, {"target": draw(batch)})
 
     Args:
         path: the finished file.
@@ -140,6 +147,7 @@ class ShardWriter:
         self.quality = int(quality)
         self._check_layout()
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._behind = Behind()
         self._journal = self._open_locked()
         try:
             self.done, self._end = self._resume()
@@ -233,6 +241,38 @@ class ShardWriter:
                 rows than `total`, or the disk is full (committed batches stay).
             Interrupted: the job was asked to stop and rows are missing; the batch is committed.
         """
+        self._behind.wait()
+        self._commit(columns, images)
+        self._stop_if_asked()
+
+    def push(
+        self,
+        columns: Mapping[str, Sequence],
+        images: Mapping[str, Sequence[np.ndarray | bytes | None]],
+    ) -> None:
+        """As `append`, while the caller draws the next batch: a thread encodes and commits.
+
+        The arrays must not change any more. A kill loses at most the batches that are not counted
+        in `done` yet: the one that is being committed and one that waits.
+
+        Raises:
+            ToffeeError: as in `append`, of this batch or of one before; `close` tells the rest.
+            Interrupted: as in `append`; all batches that were given are committed.
+        """
+        self._behind.call(self._commit, columns, images)
+        if interrupted():
+            self._behind.wait()
+            self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if self.done < self.total:
+            stop_if_interrupted(f"{self.done} of {self.total} rows are kept in {self.partial}")
+
+    def _commit(
+        self,
+        columns: Mapping[str, Sequence],
+        images: Mapping[str, Sequence[np.ndarray | bytes | None]],
+    ) -> None:
         rows = self._rows(columns, images)
         if rows == 0:
             return
@@ -251,8 +291,6 @@ class ShardWriter:
         with disk_full_as_error(self.path):
             self._end = self._write_record(payload, self._end)
         self.done += rows
-        if self.done < self.total:
-            stop_if_interrupted(f"{self.done} of {self.total} rows are kept in {self.partial}")
 
     def _rows(self, columns: Mapping[str, Sequence], images: Mapping[str, Sequence]) -> int:
         for kind, given, expected in (
@@ -314,8 +352,10 @@ class ShardWriter:
         The file is made in memory, which takes about twice its size.
 
         Raises:
-            ToffeeError: rows are missing, or the disk is full; the journal stays.
+            ToffeeError: rows are missing, or the disk is full, or a batch that was pushed does not
+                fit; the journal stays.
         """
+        self._behind.wait()
         if self.done != self.total:
             raise ToffeeError(
                 f"{self.path} has {self.done} rows, expected {self.total}; "
@@ -347,7 +387,7 @@ class ShardWriter:
             for group in ("images", "sha256", "columns"):
                 file.create_group(group)
             for name in self.images:
-                _dataset(file["images"], name, self.total, h5py.vlen_dtype(np.uint8))
+                _dataset(file["images"], name, self.total, _BYTES)
                 _dataset(file["sha256"], name, self.total, np.dtype("S64"))
             for name, kind in self.columns.items():
                 _dataset(file["columns"], name, self.total, _DTYPES[kind])
@@ -395,6 +435,7 @@ class ShardWriter:
             if kind is None:
                 self.close()
         finally:
+            self._behind.close()
             self._journal.close()
             self._deferred.__exit__(None, None, None)
 
@@ -437,7 +478,7 @@ class Shard:
         self.types: dict[str, ColumnType] = layout["columns"]
         self.image_names = list(self.formats)
         self.column_names = list(self.types)
-        self._datasets = {name: self._file["images"][name] for name in self.image_names}
+        self._datasets = {name: self._file["images"][name].id for name in self.image_names}
         self._digests: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -466,24 +507,49 @@ class Shard:
         Raises:
             ToffeeError: the row has no such image, or its bytes are not the ones written.
         """
-        digest = self._digest(name, row)
-        if not digest:
-            raise ToffeeError(f"{self.path}, row {row}: no image {name!r}")
+        return self._encoded(name, [int(row)])[0].tobytes()
+
+    def _encoded(self, name: str, rows: Sequence[int]) -> list[np.ndarray]:
+        """The encoded files of some rows, uint8 [bytes], each checked (see `encoded`)."""
+        digests = [self._digest(name, row) for row in rows]
+        for row, digest in zip(rows, digests, strict=True):
+            if not digest:
+                raise ToffeeError(f"{self.path}, row {row}: no image {name!r}")
         try:
-            data = self._datasets[name][int(row)].tobytes()
+            files = self._elements(name, rows)
         except OSError as error:
-            raise ToffeeError(f"{self.path}, row {row}: image {name!r} cannot be read") from error
-        found = _sha256(data)
-        if found != digest:
-            raise ToffeeError(
-                f"{self.path}, row {row}: image {name!r} has SHA-256 {found[:12]}…, "
-                f"expected {digest[:12]}…"
-            )
-        return data
+            told = f"row {rows[0]}" if len(rows) == 1 else f"rows {rows[0]}, …"
+            raise ToffeeError(f"{self.path}, {told}: image {name!r} cannot be read") from error
+        for row, digest, data in zip(rows, digests, files, strict=True):
+            found = _sha256(data)
+            if found != digest:
+                raise ToffeeError(
+                    f"{self.path}, row {row}: image {name!r} has SHA-256 {found[:12]}…, "
+                    f"expected {digest[:12]}…"
+                )
+        return list(files)
+
+    def _elements(self, name: str, rows: Sequence[int]) -> np.ndarray:
+        """Elements of a variable-length dataset in one call of HDF5, in any order.
+
+        What `dataset[row]` finds out about the selection takes longer than to read a small picture.
+        """
+        elements = np.empty(len(rows), _BYTES)
+        if len(rows):
+            dataset = self._datasets[name]
+            where = dataset.get_space()
+            where.select_elements(np.array(rows, dtype=np.uint64)[:, None])
+            dataset.read(h5py.h5s.create_simple(elements.shape), where, elements)
+        return elements
 
     def arrays(self, name: str, rows: Sequence[int] | None = None) -> list[np.ndarray]:
-        """Decoded images, uint8 [H, W, 3], or masks, bool [H, W]; all rows by default."""
-        return [decode(self.encoded(name, row)) for row in self._rows(rows)]
+        """Decoded images, uint8 [H, W, 3], or masks, bool [H, W], read-only; by default of all."""
+        wanted = self._rows(rows)
+        return [
+            array
+            for first in range(0, len(wanted), _READ_AT_ONCE)
+            for array in _decoded(self._encoded(name, wanted[first : first + _READ_AT_ONCE]))
+        ]
 
     def images(self, name: str, rows: Sequence[int] | None = None) -> torch.Tensor:
         """Images as float32 [B, 3, H, W] in [0, 1]; all rows by default.
@@ -594,7 +660,19 @@ def _checked(data: bytes, format: ImageFormat) -> bytes:
     return data
 
 
-def _sha256(data: bytes) -> str:
+def _decoded(files: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Decode images; large ones in several threads, since Pillow lets others run."""
+    if len(files) < 2 or sum(map(len, files)) < _WORTH_THREADS * len(files):
+        return [decode(data) for data in files]
+    return list(_decoders().map(decode, files))
+
+
+@cache
+def _decoders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+
+
+def _sha256(data: bytes | np.ndarray) -> str:
     return hashlib.sha256(data).hexdigest()
 
 

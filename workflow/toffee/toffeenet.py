@@ -10,6 +10,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
+from toffee.compute import prepare
 from toffee.device import device
 from toffee.diffusion import (
     Autoencoder,
@@ -295,7 +296,7 @@ class ToffeeNet:
         unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder))
         add_subject_attention(unet, settings["token_width"], settings["tokens"])
         unet.load_state_dict(load_file(folder / WEIGHTS))
-        self.unet = unet.requires_grad_(False).eval().to(device())
+        self.unet = prepare(unet.requires_grad_(False), "forward", "subject_projection.forward")
         self.encoder = SubjectEncoder(subject_encoder)
         self.autoencoder = Autoencoder(base / "vae")
         self.scheduler, self.text = load_scheduler(base / "scheduler"), TextEncoder(base)

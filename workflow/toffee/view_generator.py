@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from toffee.compute import prepare
 from toffee.data.multiview import load_multiview
 from toffee.device import device
 from toffee.diffusion import (
@@ -12,6 +13,7 @@ from toffee.diffusion import (
     diffusion_loss,
     draw_noising,
     guided,
+    in_parts,
     load_scheduler,
     sample,
 )
@@ -114,7 +116,7 @@ class ViewGenerator:
     """The pretrained View Generator with its autoencoder and noise schedule."""
 
     def __init__(self, folder: Path, text_to_image: Path) -> None:
-        self.unet = load_unet(folder).to(device())
+        self.unet = prepare(load_unet(folder))
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
         self.depth = self.unet.config.in_channels > self.unet.config.out_channels
@@ -139,15 +141,19 @@ class ViewGenerator:
             Pictures [B,3,H,W] in [0,1].
         """
         tokens = tokens.to(device())
-        empty = torch.zeros_like(tokens)
+        both = torch.cat([tokens, torch.zeros_like(tokens)])
         pose = unshuffle(depth, self.autoencoder.factor).to(device()) if self.depth else None
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             entry = latents if pose is None else torch.cat([latents, pose], 1)
-            drawn = self.unet(entry, times, tokens).sample
             if guidance == 1:
-                return drawn
-            return guided(drawn, self.unet(entry, times, empty).sample, guidance)
+                return self.unet(entry, times, tokens).sample
+            entry, times = torch.cat([entry] * 2), torch.cat([times] * 2)
+
+            def forward(rows: slice) -> torch.Tensor:
+                return self.unet(entry[rows], times[rows], both[rows]).sample
+
+            return guided(*in_parts(forward, len(entry)).chunk(2), guidance)
 
         with torch.no_grad():
             latents = sample(predict, self.scheduler, noise, steps)

@@ -103,6 +103,27 @@ class Data(Section):
         return self
 
 
+class Compute(Section):
+    """How models compute. What is trained keeps float32 weights, and what measures uses none of it:
+    the metric encoders are float32 always."""
+
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        description="precision of frozen models; trainings compute in bfloat16 where it says so, "
+        "and in float32 otherwise"
+    )
+    channels_last: bool = Field(
+        description="whether convolutions see pictures with their channels last, as GPUs like it"
+    )
+    compile: bool = Field(
+        description="whether frozen models go through torch.compile, which takes minutes a job "
+        "and needs a C++ compiler"
+    )
+    attention: Literal["sdpa", "eager"] = Field(
+        description="sdpa: torch's fused kernels; eager: the same attention as plain matrix "
+        "products"
+    )
+
+
 class Sampler(Section):
     """Sampling with the base text-to-image model; the batch is everybody's."""
 
@@ -460,6 +481,7 @@ class Config(Section):
     )
     models: Models = Field(description="where the base models come from")
     data: Data = Field(description="photographs to train on and to evaluate with")
+    compute: Compute = Field(description="precision and kernels of what draws and is trained")
     sampler: Sampler = Field(description="sampling with the base model, and the batch of sampling")
     refiner: Refiner = Field(description="training and use of the Refiner")
     view_generator: ViewGenerator = Field(description="training and use of the View Generator")

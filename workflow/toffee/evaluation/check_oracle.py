@@ -25,7 +25,6 @@ AS_PUBLISHED, NOT_COMPARED = "as published", "not compared"
 def check_oracle(
     scores: Path,
     out: Path,
-    passed: Path,
     dino: float | None,
     clip_i: float | None,
     tolerance: float,

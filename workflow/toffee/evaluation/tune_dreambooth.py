@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from toffee.compute import EXACT, computing
 from toffee.data.images import read_image
 from toffee.data.multiview import load_multiview
 from toffee.dreambooth import UNIQUE_TOKEN, DreamBooth, Tuning
@@ -65,8 +66,9 @@ def tune_dreambooth(
     sequences = [sequences[place] for place in spread(len(sequences), subjects)]
     contexts = read_prompt_parts(prompts).contexts
     contexts = [contexts[place] for place in spread(len(contexts), PROMPTS)]
-    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
-    segment = load_segmenter(segmenter, detector)
+    with computing(EXACT):  # the yardstick
+        metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
+        segment = load_segmenter(segmenter, detector)
     tuning = Tuning(0, tuning_batch, learning_rate, prior_images, prior_weight)
     model = DreamBooth(text_to_image, tuning, resolution, sampler_steps, guidance, batch, seed)
     frames = []

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoTokenizer, CLIPModel
 
+from toffee.compute import prepare
 from toffee.device import device
 from toffee.models.preprocess import Preprocessing
 
@@ -14,7 +15,11 @@ class Clip:
     """A frozen CLIPModel with its tokenizer; all features are of unit length."""
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval().to(device())
+        parts = ("vision_model", "visual_projection", "text_model", "text_projection")
+        self.model = prepare(
+            CLIPModel.from_pretrained(folder, dtype=torch.float32),
+            *(f"{part}.forward" for part in parts),
+        )
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.preprocessing = Preprocessing.read(folder)
         self.batch = batch

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModelForDepthEstimation
 
+from toffee.compute import prepare
 from toffee.device import device
 from toffee.models.preprocess import Preprocessing
 
@@ -23,8 +24,9 @@ class DepthEstimator:
     """A frozen estimator of relative inverse depth (transformers' depth estimation classes)."""
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.model = AutoModelForDepthEstimation.from_pretrained(folder, dtype=torch.float32)
-        self.model.eval().to(device())
+        self.model = prepare(
+            AutoModelForDepthEstimation.from_pretrained(folder, dtype=torch.float32)
+        )
         self.preprocessing = Preprocessing.read(folder)
         self.batch = batch
 

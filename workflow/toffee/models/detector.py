@@ -10,6 +10,7 @@ from transformers import (
     GroundingDinoProcessor,
 )
 
+from toffee.compute import prepare
 from toffee.data.images import to_arrays
 from toffee.device import device
 
@@ -22,10 +23,11 @@ class Detector:
     """A frozen Grounding DINO (arXiv 2303.05499), asked for one class word a picture."""
 
     def __init__(self, folder: Path, batch: int = 4) -> None:
-        self.model = GroundingDinoForObjectDetection.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True
+        self.model = prepare(
+            GroundingDinoForObjectDetection.from_pretrained(
+                folder, dtype=torch.float32, use_safetensors=True
+            )
         )
-        self.model.eval().to(device())
         self.processor = GroundingDinoProcessor(
             GroundingDinoImageProcessorPil.from_pretrained(folder),
             AutoTokenizer.from_pretrained(folder),

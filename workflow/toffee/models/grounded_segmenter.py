@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from transformers import SamImageProcessorPil, SamModel, SamProcessor
 
+from toffee.compute import prepare
 from toffee.data.images import to_arrays
 from toffee.device import device
 from toffee.models.detector import Detector
@@ -17,8 +18,9 @@ class GroundedSegmenter:
     """
 
     def __init__(self, folder: Path, detector: Detector, batch: int = 4) -> None:
-        self.model = SamModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
-        self.model.eval().to(device())
+        self.model = prepare(
+            SamModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+        )
         self.processor = SamProcessor(SamImageProcessorPil.from_pretrained(folder))
         self.detector = detector
         self.batch = batch

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModelForSemanticSegmentation
 
+from toffee.compute import prepare
 from toffee.device import device
 from toffee.errors import ToffeeError
 from toffee.models.preprocess import Preprocessing
@@ -18,8 +19,9 @@ class SemanticSegmenter:
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
         self.folder = Path(folder)
-        self.model = AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=torch.float32)
-        self.model.eval().to(device())
+        self.model = prepare(
+            AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=torch.float32)
+        )
         self.preprocessing = Preprocessing.read(folder)
         self.labels = {word: int(index) for index, word in self.model.config.id2label.items()}
         self.batch = batch

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModel
 
+from toffee.compute import prepare
 from toffee.device import device
 from toffee.models.preprocess import Preprocessing
 
@@ -30,7 +31,7 @@ class SubjectEncoder:
     """
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval().to(device())
+        self.model = prepare(AutoModel.from_pretrained(folder, dtype=torch.float32))
         self.preprocessing = subject_preprocessing(folder)
         config = self.model.config
         self.width = config.hidden_size

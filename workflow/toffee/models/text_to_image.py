@@ -6,10 +6,12 @@ from pathlib import Path
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
+from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from toffee.compute import prepare
 from toffee.device import device
-from toffee.diffusion import Autoencoder, guided, load_scheduler, sample
+from toffee.diffusion import Autoencoder, guided, in_parts, load_scheduler, sample
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -19,10 +21,9 @@ class TextEncoder:
 
     def __init__(self, folder: Path) -> None:
         self.tokenizer = CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
-        self.model = CLIPTextModel.from_pretrained(
-            Path(folder) / "text_encoder", dtype=torch.float32
+        self.model = prepare(
+            CLIPTextModel.from_pretrained(Path(folder) / "text_encoder", dtype=torch.float32)
         )
-        self.model.eval().to(device())
         # The same few prompts return in every batch.
         self._one = lru_cache(maxsize=4096)(self._encode)
 
@@ -51,12 +52,16 @@ class TextToImage:
         self.autoencoder = Autoencoder(folder / "vae")
         self.scheduler = load_scheduler(folder / "scheduler")
         self.text = TextEncoder(folder)
-        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
-        self.unet.eval().to(device())
+        self.unet = prepare(
+            UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+        )
         self.controlnet = None
         if controlnet is not None:
             self.controlnet = ControlNetModel.from_pretrained(controlnet, torch_dtype=torch.float32)
-            self.controlnet.eval().to(device())
+            # The same at every step: `predictor` embeds a depth map once, not with every call.
+            self.embed_depth = prepare(self.controlnet.controlnet_cond_embedding)
+            self.controlnet.controlnet_cond_embedding = nn.Identity()
+            prepare(self.controlnet)
 
     def latent_shape(self, resolution: int) -> tuple[int, int, int]:
         """(channels, height, width) of the latents of a square picture."""
@@ -81,25 +86,25 @@ class TextToImage:
         text = torch.cat([self.text(prompts), self.text([""] * len(prompts))]).to(device())
         control = None
         if depth is not None:
-            control = depth.to(device())[:, None].expand(-1, 3, -1, -1).repeat(2, 1, 1, 1)
+            maps = depth.to(device())[:, None].expand(-1, 3, -1, -1)
+            control = self.embed_depth(maps.repeat(2, 1, 1, 1))
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             latents, times = torch.cat([latents, latents]), torch.cat([times, times])
-            extra = {}
-            if control is not None:
-                down, middle = self.controlnet(
-                    latents,
-                    times,
-                    text,
-                    control,
-                    conditioning_scale=control_scale,
-                    return_dict=False,
-                )
-                extra = {
-                    "down_block_additional_residuals": down,
-                    "mid_block_additional_residual": middle,
-                }
-            return guided(*self.unet(latents, times, text, **extra).sample.chunk(2), guidance)
+
+            def forward(rows: slice) -> torch.Tensor:
+                given, extra = (latents[rows], times[rows], text[rows]), {}
+                if control is not None:
+                    down, middle = self.controlnet(
+                        *given, control[rows], conditioning_scale=control_scale, return_dict=False
+                    )
+                    extra = {
+                        "down_block_additional_residuals": down,
+                        "mid_block_additional_residual": middle,
+                    }
+                return self.unet(*given, **extra).sample
+
+            return guided(*in_parts(forward, len(latents)).chunk(2), guidance)
 
         return predict
 

@@ -145,10 +145,11 @@ def score_shard(
         Shard(edits) as edited,
         ShardWriter(out, len(rows), digest, LAYOUT, columns, quality) as writer,
     ):
+        left = rows.iloc[writer.done :]
         for span in progress(
-            batches(len(rows) - writer.done, batch), desc=f"scores {Path(out).stem}", unit="batch"
+            batches(len(left), batch), desc=f"scores {Path(out).stem}", unit="batch"
         ):
-            part = rows.iloc[writer.done : writer.done + span.stop - span.start]
+            part = left.iloc[span]
             places, words = part["row"].to_numpy(), list(part["class_word"])
             editing = (part["kind"] != "generation").to_numpy()
             targets = to_tensor(
@@ -192,5 +193,5 @@ def score_shard(
                 "subject_mask": list(posed_masks.numpy()),
             }
             values = {name: list(part[name]) for name in (*TEXTS, *NUMBERS)}
-            writer.append(values | {name: score.tolist() for name, score in scores.items()}, files)
+            writer.push(values | {name: score.tolist() for name, score in scores.items()}, files)
     forget_journals(refined)

@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import torch
 
+from toffee.compute import compute
 from toffee.data.images import read_image, read_mask
 from toffee.diffusion import batches
 from toffee.progress import progress
@@ -23,7 +25,8 @@ def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) ->
     Inputs count by content, so that the finished file is the same whenever and wherever it is made.
     """
     digests = [sha256_of(path) for path in inputs]
-    text = json.dumps([list(rows["sample_id"]), digests, dict(settings)], default=str)
+    settings = dict(settings) | asdict(compute())
+    text = json.dumps([list(rows["sample_id"]), digests, settings], default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -56,15 +59,14 @@ def draw_stage(
     with ShardWriter(
         out, len(rows), identity(rows, inputs, settings), images, {"sample_id": "str"}, quality
     ) as writer:
-        for span in progress(
-            batches(len(rows) - writer.done, batch), desc=f"{stage} {shard}", unit="batch"
-        ):
-            part = rows.iloc[writer.done : writer.done + span.stop - span.start]
+        left = rows.iloc[writer.done :]
+        for span in progress(batches(len(left), batch), desc=f"{stage} {shard}", unit="batch"):
+            part = left.iloc[span]
             wanted = part[part["kind"].map(wants)]
             drawn = draw(wanted) if len(wanted) else {name: [] for name in images}
             places = {row: place for place, row in enumerate(wanted["row"])}
             columns = {"sample_id": list(part["sample_id"])}
-            writer.append(
+            writer.push(
                 columns,
                 {
                     name: [

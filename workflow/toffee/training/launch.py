@@ -15,11 +15,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from toffee.compute import compute
 from toffee.errors import ToffeeError
 from toffee.files import remove, write_text
 from toffee.interruption import Interrupted, deferred, interrupted
@@ -60,6 +62,7 @@ def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
     content = {
         "function": f"{train.__module__}:{train.__name__}",
         "arguments": arguments,
+        "compute": asdict(compute()),
         "notes": str(notes),
     }
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from toffee.compute import mixed
 from toffee.errors import ToffeeError
 from toffee.interruption import Interrupted, interrupted
 from toffee.training.checkpoint import Checkpoint
@@ -116,7 +117,8 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = schedule.learning_rate * schedule.rate(step)
         part, share = own_part(draw(), schedule.batch, desc)
-        value = model(**part)
+        with mixed():
+            value = model(**part)
         optimizer.zero_grad(set_to_none=True)
         # The gradients' mean is taken over processes: one with more samples has to weigh more.
         team().backward(value * (share * team().num_processes))

@@ -9,12 +9,14 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from toffee.compute import compute
 from toffee.files import TEMPORARY, remove, write_text
 from toffee.interruption import deferred
 from toffee.provenance.digests import describe_input, sha256_of
@@ -69,7 +71,7 @@ def _identity(out: str | Path, inputs: Sequence[str | Path], settings: Mapping[s
     digests = [
         describe_input(str(path), root)["sha256"] if root else sha256_of(path) for path in inputs
     ]
-    text = json.dumps([digests, dict(settings)], sort_keys=True)
+    text = json.dumps([digests, dict(settings), asdict(compute())], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,8 +1,9 @@
 """One process of several that train together: `torchrun … -m toffee.training.worker CALL.json`.
 
-A call is {"function": "module:name", "arguments": {…}}. `launch` writes it, with a folder for
-`notes`: there every process says how it ended, for the job to tell in one line. Without such a
-folder it says so on standard error. Under srun the process finds its place in SLURM's variables.
+A call is {"function": "module:name", "arguments": {…}, "compute": {…}}. `launch` writes it, with a
+folder for `notes`: there every process says how it ended, for the job to tell in one line. Without
+such a folder it says so on standard error. Under srun the process finds its place in SLURM's
+variables.
 """
 
 import importlib
@@ -16,6 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from toffee.compute import Compute, computing
 from toffee.errors import ToffeeError
 from toffee.files import is_disk_full, write_text
 from toffee.interruption import EXIT_STATUS, Interrupted, die_with_parent, listening
@@ -36,7 +38,8 @@ def main(path: str) -> None:
     for name, source in SLURM.items():
         if name not in os.environ and source in os.environ:
             os.environ[name] = os.environ[source]
-    kind, text = _ending(call["function"], call["arguments"])
+    with computing(Compute.of(call.get("compute", {}))):
+        kind, text = _ending(call["function"], call["arguments"])
     if "notes" in call:
         note = {"kind": kind, "text": text, "gpu": _gpu(), "cpu_seconds": _cpu_seconds()}
         write_text(Path(call["notes"], f"{os.environ['RANK']}.json"), json.dumps(note))
