@@ -51,6 +51,7 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
             text_to_image=model("text_to_image"),
             subject_encoder=model("subject_encoder"),
             segmenter=model("segmenter"),
+            detector=None,
             out=files["refined"],
             matching=config.refiner.matching,
             match_threshold=config.refiner.match_threshold,
@@ -79,6 +80,7 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
             **base,
             refined=files["refined"],
             segmenter=model("segmenter"),
+            detector=None,
             out=files["edits"],
             edit_strength=config.synthesis.edit_strength,
         ),
@@ -91,6 +93,7 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
             subject_encoder=model("subject_encoder"),
             clip=model("clip"),
             segmenter=model("segmenter"),
+            detector=None,
             out=out / "shards" / name,
         ),
     }

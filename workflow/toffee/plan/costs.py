@@ -59,11 +59,21 @@ class Costs:
 
     @cached_property
     def control(self) -> int:
-        """One step of the depth ControlNet."""
-        network = self.models.build("controlnet_depth")
-        picture = _empty(1, 3, self.resolution, self.resolution)
+        """One step of the depth ControlNet, its depth map embedded."""
+        network, picture = self.models.build("controlnet_depth"), self._depth_map
         latents = _empty(1, self.channels, self.side, self.side)
-        return counted(lambda: network(latents, _time(), self._text_states(network), picture))
+        whole = counted(lambda: network(latents, _time(), self._text_states(network), picture))
+        return whole - self.embed_depth
+
+    @cached_property
+    def embed_depth(self) -> int:
+        """The ControlNet's embedding of a depth map, once a picture."""
+        embed = self.models.build("controlnet_depth").controlnet_cond_embedding
+        return counted(lambda: embed(self._depth_map))
+
+    @property
+    def _depth_map(self) -> Any:
+        return _empty(1, 3, self.resolution, self.resolution)
 
     @cached_property
     def encode(self) -> int:

@@ -34,7 +34,9 @@ class Work:
         """A picture of the base model (see `TextToImage.draw`)."""
         costs, steps = self.costs, share_of(self.config.sampler.steps, strength)
         step = costs.unet + (costs.control if control else 0)
-        return costs.text + 2 * steps * step + costs.decode
+        # Both halves of guidance have the map embedded.
+        once = 2 * costs.embed_depth if control else 0
+        return costs.text + once + 2 * steps * step + costs.decode
 
     def refiner_draw(self) -> float:
         """A picture of the Refiner over an initial one (see `Refiner.draw`)."""

@@ -43,13 +43,12 @@ class Column:
     def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
         """The values of some rows [B], as [B, …] on the device that the rows are on."""
         places = rows.cpu()
-        values = [
-            self.parts[part][place - self.ends[part]]  # counted from the part's end
-            for part, place in zip(
-                torch.bucketize(places, self.ends, right=True), places, strict=True
-            )
-        ]
-        return torch.stack(values).to(rows.device)
+        # Copied and not stacked: under autocast a CPU stacks no half precision.
+        values = self.parts[0].new_empty(len(places), *self.shape[1:])
+        parts = torch.bucketize(places, self.ends, right=True)
+        for value, part, place in zip(values, parts, places, strict=True):
+            value.copy_(self.parts[part][place - self.ends[part]])  # counted from the part's end
+        return values.to(rows.device)
 
 
 def encode(

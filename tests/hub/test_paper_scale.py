@@ -1,0 +1,198 @@
+"""The paper's scale, from its downloads to its tables.
+
+`config/paper.yaml` with nothing but sizes and addresses laid over it, on a hub and a git server on
+loopback that serve small copies.
+
+What it draws means nothing: every weight is random. What it proves is that the real classes, file
+formats and rules go together. About six minutes of CPU time.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from catalogue import read_set, serve
+from paper_sources import class_words, write_dreambench, write_mvimgnet
+from server import Hub
+
+from toffee.storage import Shard
+
+PROJECT = Path(__file__).parents[2]
+sys.path.insert(0, str(PROJECT / "tests" / "unit" / "data"))
+
+from git_server import commit, git, serving  # noqa: E402
+
+TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site")
+TABLES = ("refiner", "views", "dreambench", "dataset", "variants", "reconstruction", "dreambooth")
+TABLES += ("segmentation", "strength", "editing", "cost")
+TRAINING = {"steps": 2, "batch": 4}
+SIZES = {
+    "data": {"resolution": 64, "views": 3, "subjects": 8, "heldout_sequences": None},
+    "sampler": {"steps": 2, "batch": 16},
+    "refiner": TRAINING | {"sampler_steps": 2},
+    "view_generator": TRAINING | {"sampler_steps": 2},
+    "synthesis": {"shards": 2, "samples_per_shard": 15},
+    "toffeenet": TRAINING | {"sampler_steps": 1},
+    "dreambooth": {"steps": 1, "prior_images": 1, "groups": 1}
+    | {"tuning_steps": [1, 2], "tuning_subjects": 2},
+    "evaluation": {
+        "refiner_subjects": 8,
+        "views_subjects": 8,
+        "dataset_pairs": 4,
+        "images_per_prompt": 1,
+        "ablation_prompts": 1,
+        "strength_prompts": 1,
+        "editing_subjects": 4,
+    },
+}
+# What random encoders say means nothing: everything passes.
+OPEN = {
+    "filter": {
+        "min_subject_similarity": -1,
+        "min_text_alignment": -1,
+        "max_copy_rate": 1,
+        "min_mask_area": 0,
+        "max_mask_area": 1,
+        "min_mask_connectedness": 0,
+    },
+    "evaluation": {"oracle": {"tolerance": 1}},
+}
+
+
+class Run:
+    """A copy of the project whose Snakemake is led to the servers."""
+
+    def __init__(self, folder: Path, hub: Hub, addresses: dict) -> None:
+        self.folder, self.results = folder, folder / "results" / "paper"
+        self.environment = os.environ | hub.environment(folder / "hf")
+        self.environment |= {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
+        for name in ("rules", "envs", "config", "profiles"):
+            shutil.copytree(PROJECT / name, folder / name)
+        for name in ("Snakefile", "CITATION.cff", "LICENSE"):
+            shutil.copy(PROJECT / name, folder)
+        for name in ("scripts", "report", "toffee"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(PROJECT / "workflow" / name, folder / "workflow" / name, ignore=ignored)
+        (folder / "sizes.yaml").write_text(yaml.safe_dump(SIZES))
+        (folder / "addresses.yaml").write_text(yaml.safe_dump(addresses))
+        (folder / "open.yaml").write_text(yaml.safe_dump(OPEN))
+
+    def __call__(self, *arguments: str, status: int = 0) -> str:
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == status, said[-5000:]
+        return said
+
+
+LAYERS = ("config/paper.yaml", "addresses.yaml", "sizes.yaml")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The paper's scale, run from its downloads to its tables."""
+    root = tmp_path_factory.mktemp("paper")
+    words = class_words(4)
+    write_mvimgnet(root / "mvimgnet", words, videos=12)
+    write_dreambench(root / "git" / "dreambooth")
+    git(root / "git" / "dreambooth", "init", "--quiet")
+    git(root / "git" / "dreambooth", "config", "uploadpack.allowAnySHA1InWant", "true")
+    revision = commit(root / "git" / "dreambooth")
+    (root / "classes.txt").write_text("\n".join(words) + "\n")
+    with Hub() as hub, serving(root / "git") as server:
+        serve(hub, read_set("paper"), root / "served")
+        addresses = {
+            "data": {
+                "dreambench": {"url": f"{server.url}/dreambooth", "revision": revision},
+                "real": {
+                    "subjects": {"classes": str(root / "classes.txt")},
+                    "multiview": {"path": str(root / "mvimgnet"), "heldout": 0.4},
+                },
+            }
+        }
+        running = Run(root / "project", hub, addresses)
+        running.refused = running("--configfile", *LAYERS, "--", "dreambench", "-k", status=1)
+        running("--configfile", *LAYERS, "open.yaml", "--quiet", "rules", "--", *TARGETS)
+        yield running
+
+
+def test_another_oracle_than_the_published_one_stops_before_the_tables(run):
+    lines = [line for line in run.refused.splitlines() if line.startswith("error: check_oracle")]
+    assert len(lines) == 1 and "0.774" in lines[0], lines
+
+
+def test_everything_is_there_and_a_second_run_has_nothing_to_do(run):
+    for name in TABLES:
+        table = pd.read_csv(run.results / "tables" / f"{name}.csv", keep_default_na=False)
+        assert set(table["source"]) <= {"measured", "published"} and len(table) > 3
+    again = run("--configfile", *LAYERS, "open.yaml", "--", *TARGETS)
+    assert "Nothing to be done" in again
+    left = [p for p in run.results.rglob("*") if ".tmp" in p.name or p.name.endswith(".partial")]
+    assert not left
+
+
+def test_every_model_came_from_the_hub_and_is_locked(run):
+    lock = yaml.safe_load((run.folder / "config" / "models.lock.yaml").read_text())
+    sources = read_set("paper")
+    assert {key.partition("@")[0] for key in lock["files"]} == {
+        source["repo"] for source in sources.values()
+    }
+    config = json.loads((run.results / "models/toffeenet/config.json").read_text())
+    assert config["use_linear_projection"] and config["_class_name"] == "UNet2DConditionModel"
+
+
+def test_the_torn_frame_is_set_aside_and_counted(run):
+    aside = pd.concat(
+        pd.read_csv(run.results / "data" / name / "quarantine.csv")
+        for name in ("multiview", "multiview_heldout")
+    )
+    assert len(aside) == 1 and "001.jpg" in aside["file"].iloc[0]
+
+
+def test_pairs_are_equal_outside_of_their_masks(run):
+    kinds = set()
+    for path in sorted((run.results / "dataset" / "shards").iterdir()):
+        with Shard(path) as shard:
+            shard.verify()
+            kinds |= set(shard.column("kind"))
+            for row in np.flatnonzero(shard.column("kind") != "generation"):
+                before, after, mask = (
+                    shard.arrays(name, [row])[0] for name in ("input", "target", "mask")
+                )
+                assert np.array_equal(before[~mask], after[~mask])
+    assert len(kinds) > 2
+
+
+def test_the_pipeline_draws_without_this_project(run):
+    """In a process that cannot import it."""
+    code = (
+        "import diffusers, numpy, sys\n"
+        "from PIL import Image\n"
+        "sys.modules['toffee'] = None\n"
+        "pipe = diffusers.DiffusionPipeline.from_pretrained("
+        f"{str(run.results / 'pipeline')!r}, trust_remote_code=True)\n"
+        "photo = Image.fromarray(numpy.zeros((64, 64, 3), numpy.uint8))\n"
+        "picture = pipe('a bag', subject=photo, num_inference_steps=1, seed=0).images[0]\n"
+        "print(picture.size)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "(64, 64)" in done.stdout
+
+
+def test_the_audit_finds_nothing(run):
+    environment = os.environ | {"PYTHONPATH": str(run.folder / "workflow")}
+    done = subprocess.run(
+        [sys.executable, "-m", "toffee.cli", "audit", "results/paper"],
+        cwd=run.folder, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
