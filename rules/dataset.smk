@@ -9,7 +9,6 @@ rule score_shard:
     """A finished shard: every candidate's images, prompts, ids and all of its scores."""
     input:
         plan=PLAN,
-        subjects=data_root("subjects"),
         refined=stage("refined"),
         views=stage("views"),
         edits=stage("edits"),
@@ -31,6 +30,7 @@ rule score_shard:
         mem_mb=4000,
     params:
         **COMPUTE,
+        subjects_root=data_root("subjects"),
         resolution=CONFIG.data.resolution,
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,

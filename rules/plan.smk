@@ -51,6 +51,8 @@ rule plan_shard:
         mem_mb=1000,
     params:
         **CONFIG.synthesis.kinds.model_dump(),
+        subjects_root=data_root("subjects"),
+        multiview_root=data_root("multiview"),
         samples_per_shard=CONFIG.synthesis.samples_per_shard,
         seed=CONFIG.seed,
         prompts_digest=digest_of(PROMPTS),

@@ -1,6 +1,6 @@
 """The pictures of a shard: a stage a rule, each with one file.
 
-Needs: the shard's plan, base models, the Refiner, the View Generator, training subjects, multi-view sequences.
+Needs: the shard's plan and the pictures that it names by digest, base models, the two generators.
 Gives: dataset/stages/<stage>/<shard>.h5. A killed job resumes inside its shard.
 """
 
@@ -9,7 +9,6 @@ rule draw_initial:
     """Initial images: the prompt drawn over the subject's depth; text right, details lost."""
     input:
         plan=PLAN,
-        subjects=data_root("subjects"),
         text_to_image=model("text_to_image"),
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
@@ -27,6 +26,7 @@ rule draw_initial:
         mem_mb=4000,
     params:
         **COMPUTE,
+        subjects_root=data_root("subjects"),
         resolution=CONFIG.data.resolution,
         sampler_steps=CONFIG.sampler.steps,
         guidance=CONFIG.sampler.guidance,
@@ -43,7 +43,6 @@ rule refine_shard:
     """Refined images: the initial ones with the subject's own patch tokens where they match."""
     input:
         plan=PLAN,
-        subjects=data_root("subjects"),
         initial=stage("initial"),
         refiner=model("refiner"),
         text_to_image=model("text_to_image"),
@@ -64,6 +63,7 @@ rule refine_shard:
         mem_mb=4000,
     params:
         **COMPUTE,
+        subjects_root=data_root("subjects"),
         resolution=CONFIG.data.resolution,
         matching=CONFIG.refiner.matching,
         match_threshold=CONFIG.refiner.match_threshold,
@@ -84,8 +84,6 @@ rule draw_views:
     """Views: the subject in the pose of a donor frame, so that a pair's input is no copy."""
     input:
         plan=PLAN,
-        subjects=data_root("subjects"),
-        multiview=data_root("multiview"),
         view_generator=model("view_generator"),
         text_to_image=model("text_to_image"),
         subject_encoder=model("subject_encoder"),
@@ -104,6 +102,8 @@ rule draw_views:
         mem_mb=4000,
     params:
         **COMPUTE,
+        subjects_root=data_root("subjects"),
+        multiview_root=data_root("multiview"),
         resolution=CONFIG.data.resolution,
         sampler_steps=CONFIG.view_generator.sampler_steps,
         guidance=CONFIG.view_generator.guidance,

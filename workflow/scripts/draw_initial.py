@@ -7,7 +7,7 @@ if __name__ == "__main__":
     with job(snakemake):
         draw_initial(
             plan=snakemake.input.plan,
-            subjects=snakemake.input.subjects,
+            subjects=snakemake.params.subjects_root,
             text_to_image=snakemake.input.text_to_image,
             controlnet_depth=snakemake.input.controlnet_depth,
             depth_estimator=snakemake.input.depth_estimator,

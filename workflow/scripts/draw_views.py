@@ -7,8 +7,8 @@ if __name__ == "__main__":
     with job(snakemake):
         draw_views(
             plan=snakemake.input.plan,
-            subjects=snakemake.input.subjects,
-            multiview=snakemake.input.multiview,
+            subjects=snakemake.params.subjects_root,
+            multiview=snakemake.params.multiview_root,
             view_generator=snakemake.input.view_generator,
             text_to_image=snakemake.input.text_to_image,
             subject_encoder=snakemake.input.subject_encoder,

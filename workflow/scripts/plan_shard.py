@@ -10,6 +10,8 @@ if __name__ == "__main__":
             subjects=snakemake.input.subjects,
             donors=snakemake.input.donors,
             prompts=snakemake.input.prompts,
+            subjects_root=snakemake.params.subjects_root,
+            multiview_root=snakemake.params.multiview_root,
             out=snakemake.output.plan,
             shard=snakemake.wildcards.shard,
             samples_per_shard=snakemake.params.samples_per_shard,

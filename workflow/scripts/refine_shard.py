@@ -7,7 +7,7 @@ if __name__ == "__main__":
     with job(snakemake):
         refine_shard(
             plan=snakemake.input.plan,
-            subjects=snakemake.input.subjects,
+            subjects=snakemake.params.subjects_root,
             initial=snakemake.input.initial,
             refiner=snakemake.input.refiner,
             text_to_image=snakemake.input.text_to_image,

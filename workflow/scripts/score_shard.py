@@ -7,7 +7,7 @@ if __name__ == "__main__":
     with job(snakemake):
         score_shard(
             plan=snakemake.input.plan,
-            subjects=snakemake.input.subjects,
+            subjects=snakemake.params.subjects_root,
             refined=snakemake.input.refined,
             views=snakemake.input.views,
             edits=snakemake.input.edits,

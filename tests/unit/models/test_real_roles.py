@@ -52,7 +52,8 @@ def work(
     listed = [folder / name for name in ("subjects.parquet", "donors.parquet", "aside.csv")]
     list_subjects(small_world / "subjects", small_world / "multiview", *listed)
     plan, kinds = folder / "plan" / "00000.parquet", {"generation": 0.5, "colour": 0.5}
-    plan_shard(listed[0], listed[1], PROMPTS, kinds, "00000", 4, 0, plan)
+    roots = small_world / "subjects", small_world / "multiview"
+    plan_shard(*listed[:2], PROMPTS, *roots, kinds, "00000", 4, 0, plan)
     roles = {
         "text_to_image": stable_diffusions["sd21"],
         "subject_encoder": dinov2_layered,

@@ -30,7 +30,8 @@ def shard(tiny, small_world, tmp_path_factory):
     plan = files["plan"] = root / "00000.parquet"
     kinds, samples = tiny.synthesis.kinds.model_dump(), tiny.synthesis.samples_per_shard
     prompts = ROOT / "config" / "prompts" / "tiny.yaml"
-    plan_shard(*listed[:2], prompts, kinds, "00000", samples, 0, plan)
+    roots = small_world / "subjects", small_world / "multiview"
+    plan_shard(*listed[:2], prompts, *roots, kinds, "00000", samples, 0, plan)
     models = {"text_to_image": ZOO / "text_to_image", "controlnet_depth": ZOO / "controlnet_depth"}
     models["depth_estimator"] = ZOO / "depth"
     drawing = {"sampler_steps": 4, "guidance": 3.0, "control_scale": 1.0, "seed": 0}

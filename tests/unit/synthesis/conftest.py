@@ -43,7 +43,8 @@ def write_plan(folder: Path, world: Path, prompts: Path, kinds: dict, samples: i
     """The plan of the first shard over a world's subjects."""
     listed = write_list(folder, world / "subjects", world / "multiview")
     out = folder / "plan" / "00000.parquet"
-    plan_shard(listed["subjects"], listed["donors"], prompts, kinds, "00000", samples, 0, out)
+    given = (listed["subjects"], listed["donors"], prompts, world / "subjects", world / "multiview")
+    plan_shard(*given, kinds, "00000", samples, 0, out)
     return out
 
 

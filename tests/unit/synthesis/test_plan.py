@@ -42,12 +42,14 @@ def listed(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def world(listed: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+def world(listed: dict[str, Path], folders: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
     (tmp_path / "prompts.yaml").write_text(yaml.safe_dump(PARTS))
     return {
         "subjects": listed["subjects"],
         "donors": listed["donors"],
         "prompts": tmp_path / "prompts.yaml",
+        "subjects_root": folders["subjects"],
+        "multiview_root": folders["multiview"],
     }
 
 

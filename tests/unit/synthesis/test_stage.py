@@ -1,6 +1,7 @@
 """Stages: what a file depends on; a kill, a resume or another batch size change nothing."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,18 @@ import pytest
 import torch
 
 from toffee.data.images import read_image, read_mask, to_arrays
+from toffee.errors import ToffeeError
 from toffee.seeds import noise
 from toffee.storage import Shard
 from toffee.synthesis import initial
 from toffee.synthesis.plan import STAGES, read_plan
-from toffee.synthesis.stage import draw_stage, identity, sample_noise, subject_masks
+from toffee.synthesis.stage import (
+    draw_stage,
+    identity,
+    sample_noise,
+    subject_images,
+    subject_masks,
+)
 
 from .conftest import write_plan
 
@@ -162,6 +170,22 @@ def test_the_sources_own_masks_come_before_the_segmenters(plan, small_world):
     masks = subject_masks(rows, root, images, Everything())
     assert torch.equal(masks[0], read_mask(root / rows["mask"][0], 64)) and not masks[0].all()
     assert masks[1].all()
+
+
+def test_a_picture_that_changed_since_it_was_planned_is_one_line(plan, small_world, tmp_path):
+    rows, root = read_plan(plan), tmp_path / "subjects"
+    shutil.copytree(small_world / "subjects", root)
+    assert subject_images(rows, root, 64).shape[0] == len(rows)
+    changed = root / rows["image"].iloc[-1]
+    changed.write_bytes((root / rows["image"].iloc[0]).read_bytes())
+    with pytest.raises(
+        ToffeeError, match=f"^{changed} has SHA-256 .* as in the shard's plan"
+    ) as it:
+        subject_images(rows, root, 64)
+    assert "\n" not in str(it.value)
+    changed.unlink()
+    with pytest.raises(ToffeeError, match=f"cannot read {changed}"):
+        subject_images(rows, root, 64)
 
 
 def draw_initial(plan: Path, world: Path, zoo: Path, out: Path, batch: int) -> np.ndarray:

@@ -87,8 +87,7 @@ def _replay(results: Results, record: Record) -> list[Finding]:
         return []
     with tempfile.TemporaryDirectory(prefix="toffee-replay-") as folder:
         scratch = Path(folder)
-        manifests = [f"{record.params['zoo']}/{MANIFEST}"] if "zoo" in record.params else []
-        for path in (*record.inputs, *manifests):
+        for path in (*record.inputs, *_read_beside(record)):
             if not results.place(path).exists() or ".." in Path(path).parts:
                 return [Finding(TIER, f"records/{name}", f"the input {path}", "no such file")]
             _link(scratch / path, results.place(path))
@@ -110,6 +109,13 @@ def _replay(results: Results, record: Record) -> list[Finding]:
             and describe(scratch / path)["sha256"] != made.sha256
             and (drift := drift_of(results.place(path), scratch / path))
         ]
+
+
+def _read_beside(record: Record) -> list[str]:
+    """What a job reads that is no input: the zoo's manifest, and folders of which its inputs have
+    the digests of the files that it reads."""
+    manifests = [f"{record.params['zoo']}/{MANIFEST}"] if "zoo" in record.params else []
+    return manifests + [path for name, path in record.params.items() if name.endswith("_root")]
 
 
 def _link(target: Path, source: Path) -> None:

@@ -41,6 +41,8 @@ class Setting:
             self.folder / "subjects.parquet",
             self.folder / "donors.parquet",
             ROOT / self.config.synthesis.prompts,
+            self.folder / "subjects",
+            self.folder / "multiview",
             self.config.synthesis.kinds.model_dump(),
             path.stem,
             samples,

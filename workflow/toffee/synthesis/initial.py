@@ -59,7 +59,7 @@ def draw_initial(
     draw_stage(
         plan=plan,
         out=out,
-        inputs=[subjects, text_to_image, controlnet_depth, depth_estimator],
+        inputs=[text_to_image, controlnet_depth, depth_estimator],
         settings={
             "resolution": resolution,
             "steps": sampler_steps,

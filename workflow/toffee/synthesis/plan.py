@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toffee.errors import ToffeeError
-from toffee.files import atomic_path
+from toffee.files import atomic_path, file_digest
 from toffee.seeds import SEED_BITS, seed_of
 from toffee.synthesis import KINDS
 from toffee.synthesis.listing import Donor, ListedSubject, read_donors, read_subjects
@@ -36,10 +38,13 @@ _SCHEMA = pa.schema(
         ("class_word", pa.string()),
         ("image", pa.string()),
         ("mask", pa.string()),
+        ("image_sha256", pa.string()),
+        ("mask_sha256", pa.string()),
         ("kind", pa.string()),
         ("prompt", pa.string()),
         ("source_prompt", pa.string()),
         ("donor", pa.string()),
+        ("donor_sha256", pa.string()),
         ("attempt", pa.int64()),
         ("subject_licence", pa.string()),
         ("donor_licence", pa.string()),
@@ -54,6 +59,8 @@ def plan_shard(
     subjects: str | os.PathLike,
     donors: str | os.PathLike,
     prompts: str | os.PathLike,
+    subjects_root: str | os.PathLike,
+    multiview_root: str | os.PathLike,
     kinds: Mapping[str, float],
     shard: str,
     samples_per_shard: int,
@@ -68,7 +75,11 @@ def plan_shard(
     kinds: text of the unedited picture; "" for generation), donor (frame of another object of the
     class, relative to the multi-view folder: its depth is the pose of the generated view), attempt
     (which turn of its subject this is, from 0), subject_licence, donor_licence (see
-    `toffee.licences`), and seed_<stage> for each of `STAGES` (see `stage_seed`).
+    `toffee.licences`), seed_<stage> for each of `STAGES` (see `stage_seed`), and the SHA-256 of the
+    three files (image_sha256, mask_sha256, donor_sha256).
+
+    A plan says by their digests which pictures its shard is drawn from, so no job of a shard has to
+    look through folders of millions of files.
 
     Subjects take turns, each round in an order of its own. The kinds' shares hold in every stretch
     of samples, to within a few samples.
@@ -76,6 +87,7 @@ def plan_shard(
     Args:
         subjects, donors: what to choose from (see `list_subjects`).
         prompts: YAML file with the lists contexts, colours, textures and styles.
+        subjects_root, multiview_root: the folders that were listed.
         kinds: kind → share of samples, adding up to 1.
         shard: its number, five digits.
         samples_per_shard: samples in every shard.
@@ -93,6 +105,11 @@ def plan_shard(
         {"sample": first + row, "shard": shard, "row": row} | drawer.draw(first + row)
         for row in range(samples_per_shard)
     ]
+    digest = cache(file_digest)  # subjects and donors return
+    for row in rows:
+        row["image_sha256"] = digest(Path(subjects_root) / row["image"])
+        row["mask_sha256"] = digest(Path(subjects_root) / row["mask"]) if row["mask"] else ""
+        row["donor_sha256"] = digest(Path(multiview_root) / row["donor"])
     with atomic_path(out) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), temporary)
 

@@ -106,7 +106,6 @@ def refine_shard(
             plan=plan,
             out=out,
             inputs=[
-                subjects,
                 initial,
                 refiner,
                 text_to_image,

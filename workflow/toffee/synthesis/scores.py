@@ -134,7 +134,7 @@ def score_shard(
         Clip(clip),
         load_segmenter(segmenter, detector),
     )
-    inputs = [subjects, refined, views, edits, subject_encoder, clip, segmenter]
+    inputs = [refined, views, edits, subject_encoder, clip, segmenter]
     inputs += [detector] if detector else []
     digest = identity(rows, inputs, {"resolution": resolution, "code": code})
     columns = dict.fromkeys(TEXTS, "str") | dict.fromkeys(NUMBERS, "int")

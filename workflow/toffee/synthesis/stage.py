@@ -10,13 +10,18 @@ import pandas as pd
 import torch
 
 from toffee.compute import compute
-from toffee.data.images import read_image, read_mask
+from toffee.data.images import read_mask, stack_images
 from toffee.diffusion import batches
+from toffee.errors import ToffeeError
+from toffee.files import file_digest
 from toffee.progress import progress
 from toffee.provenance.digests import sha256_of
 from toffee.seeds import noise
 from toffee.storage import PARTIAL, ImageFormat, ShardWriter
 from toffee.synthesis.plan import read_plan, stage_seed
+
+PINNED = ("image_sha256", "mask_sha256", "donor_sha256")
+"""Columns of a plan that say which pictures it means."""
 
 
 def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) -> str:
@@ -26,7 +31,8 @@ def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) ->
     """
     digests = [sha256_of(path) for path in inputs]
     settings = dict(settings) | asdict(compute())
-    text = json.dumps([list(rows["sample_id"]), digests, settings], default=str)
+    samples = [list(rows[name]) for name in ("sample_id", *PINNED)]
+    text = json.dumps([samples, digests, settings], default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -87,23 +93,39 @@ def forget_journals(stage_file: str | Path) -> None:
         journal.unlink()
 
 
+def planned_files(rows: pd.DataFrame, column: str, root: str | Path) -> list[Path]:
+    """The files that plan rows name in `image`, `mask` or `donor`, as they were when planned.
+
+    Raises:
+        ToffeeError: one has changed since, or is gone.
+    """
+    paths = [Path(root) / name for name in rows[column]]
+    for path, expected in zip(paths, rows[f"{column}_sha256"], strict=True):
+        found = file_digest(path)
+        if found != expected:
+            raise ToffeeError(
+                f"{path} has SHA-256 {found}, expected {expected} as in the shard's plan: it was "
+                "changed since; run list_subjects and plan_shard again"
+            )
+    return paths
+
+
 def subject_images(rows: pd.DataFrame, root: str | Path, resolution: int) -> torch.Tensor:
     """The subjects' pictures of plan rows, [B,3,H,W] in [0,1]."""
-    return torch.stack([read_image(Path(root) / name, resolution) for name in rows["image"]])
+    return stack_images(planned_files(rows, "image", root), resolution)
 
 
 def subject_masks(rows: pd.DataFrame, root, images: torch.Tensor, segmenter) -> torch.Tensor:
     """The subjects' masks, bool [B,H,W]: the source's own where it has them, else segmented."""
     masks = torch.zeros(len(images), *images.shape[-2:], dtype=torch.bool)
-    without = []
-    for place, name in enumerate(rows["mask"]):
-        if name:
-            masks[place] = read_mask(Path(root) / name, images.shape[-1])
-        else:
-            without.append(place)
-    if without:
-        words = [rows["class_word"].iloc[place] for place in without]
-        masks[without] = segmenter.segment(images[without], words)
+    given = (rows["mask"] != "").to_numpy()
+    for place, path in zip(
+        given.nonzero()[0], planned_files(rows[given], "mask", root), strict=True
+    ):
+        masks[place] = read_mask(path, images.shape[-1])
+    if not given.all():
+        words = list(rows["class_word"][~given])
+        masks[~given] = segmenter.segment(images[~given], words)
     return masks
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from toffee.data.images import stack_images, to_arrays
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder
-from toffee.synthesis.stage import draw_stage, sample_noise, subject_images
+from toffee.synthesis.stage import draw_stage, planned_files, sample_noise, subject_images
 from toffee.view_generator import ViewGenerator
 
 
@@ -40,7 +40,7 @@ def draw_views(
     side = resolution // model.autoencoder.factor
 
     def draw(rows):
-        donors = stack_images([Path(multiview) / name for name in rows["donor"]], resolution)
+        donors = stack_images(planned_files(rows, "donor", multiview), resolution)
         tokens = encoder.tokens(subject_images(rows, subjects, resolution))
         noise = sample_noise(rows, "views", seed, (model.autoencoder.channels, side, side))
         drawn = model.draw(tokens, estimate(donors), noise, sampler_steps, guidance)
@@ -50,8 +50,6 @@ def draw_views(
         plan=plan,
         out=out,
         inputs=[
-            subjects,
-            multiview,
             view_generator,
             text_to_image,
             subject_encoder,
