@@ -133,7 +133,7 @@ def webdataset_reader(folder: Path) -> Reader:
     stream = iter(
         webdataset.WebDataset(files, shardshuffle=len(files), seed=0)
         .shuffle(BUFFER)
-        .decode("pil")
+        .decode(webdataset.imagehandler("pil", ["jpg"]), webdataset.imagehandler("pill", ["png"]))
         .map(decoded)
         .repeat()
     )
