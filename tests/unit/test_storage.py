@@ -221,8 +221,8 @@ def test_an_error_of_the_writing_thread_ends_the_job(tmp_path: Path) -> None:
     shard._journal.close()
 
 
-def test_large_images_are_read_in_any_order(tmp_path: Path) -> None:
-    """They are decoded by threads; rows may repeat."""
+def test_images_are_read_in_any_order(tmp_path: Path) -> None:
+    """Rows may repeat."""
     generator = np.random.default_rng(0)
     pictures = [generator.integers(0, 256, (160, 160, 3), np.uint8) for _ in range(6)]
     with ShardWriter(tmp_path / "a.h5", 6, "a", {"target": "png"}, {}) as shard:

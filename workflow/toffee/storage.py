@@ -29,8 +29,6 @@ import json
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,7 +55,6 @@ _MAGIC = b"TFB1"
 _EMPTY = b""
 _BYTES = h5py.vlen_dtype(np.uint8)
 _READ_AT_ONCE = 64  # encoded files of an image in memory
-_WORTH_THREADS = 1 << 14  # bytes of an encoded image
 _MEMORY_BLOCK = 1 << 24  # bytes by which the file in memory grows
 
 
@@ -546,9 +543,9 @@ class Shard:
         """Decoded images, uint8 [H, W, 3], or masks, bool [H, W], read-only; by default of all."""
         wanted = self._rows(rows)
         return [
-            array
+            decode(data)
             for first in range(0, len(wanted), _READ_AT_ONCE)
-            for array in _decoded(self._encoded(name, wanted[first : first + _READ_AT_ONCE]))
+            for data in self._encoded(name, wanted[first : first + _READ_AT_ONCE])
         ]
 
     def images(self, name: str, rows: Sequence[int] | None = None) -> torch.Tensor:
@@ -658,18 +655,6 @@ def _checked(data: bytes, format: ImageFormat) -> bytes:
     if not fits[format]:
         raise ToffeeError(f"the bytes given are no encoded file that fits the format {format}")
     return data
-
-
-def _decoded(files: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Decode images; large ones in several threads, since Pillow lets others run."""
-    if len(files) < 2 or sum(map(len, files)) < _WORTH_THREADS * len(files):
-        return [decode(data) for data in files]
-    return list(_decoders().map(decode, files))
-
-
-@cache
-def _decoders() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
 
 
 def _sha256(data: bytes | np.ndarray) -> str:

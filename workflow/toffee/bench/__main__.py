@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="tiny: the shipped models, chain against loop, writing and reading; sd21: the full "
         "size at random weights, single forwards, on a GPU the whole chain",
     )
-    parser.add_argument("--pairs", type=int, default=128, help="of a repeat of the chain")
+    parser.add_argument("--pairs", type=int, default=256, help="of a repeat of the chain")
     parser.add_argument("--loop-pairs", type=int, default=6, help="of a repeat of the loop")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="of chain and loop alike; a rule's")

@@ -42,11 +42,12 @@ def synthesis(
     stages: list[dict[str, float]] = []
     written = []
     chain.run(setting, setting.plan(2, 2), folder / "warm")  # libraries are loaded once
-    for _ in range(repeats):
+    for repeat in range(repeats):
         per_hour["loop"].append(3600 * loop_pairs / loop.run(setting, loop_plan, folder / "loop"))
-        for name, settings in ways.items():
+        # Which of them comes first, and so next to the loop, changes.
+        for name in sorted(ways, reverse=bool(repeat % 2)):
             clear(folder / "chain")
-            with computing(settings):
+            with computing(ways[name]):
                 seconds = chain.run(setting, plan, folder / "chain")
             per_hour[name].append(3600 * pairs / sum(seconds.values()))
             if name == "chain":

@@ -49,9 +49,10 @@ def samples(pictures: list[np.ndarray], rows: int, seed: int) -> Iterator[dict[s
 def write_formats(folder: Path, pictures: list[np.ndarray], rows: int, seed: int = 0) -> None:
     """Write the same samples as shards, tar files and Parquet, `rows` to each of two files."""
     import webdataset
-    from datasets import Dataset, Features
+    from datasets import Dataset, Features, disable_progress_bars
     from datasets import Image as ImageFeature
 
+    disable_progress_bars()
     names = {"target": "jpg", "input": "jpg", "mask": "png"}
     for number in range(SHARDS):
         part = list(samples(pictures, rows, seed + number))
@@ -133,7 +134,7 @@ def webdataset_reader(folder: Path) -> Reader:
     stream = iter(
         webdataset.WebDataset(files, shardshuffle=len(files), seed=0)
         .shuffle(BUFFER)
-        .decode("pil")
+        .decode(webdataset.imagehandler("pil", ["jpg"]), webdataset.imagehandler("pill", ["png"]))
         .map(decoded)
         .repeat()
     )
