@@ -4,9 +4,6 @@ They refuse to mix devices as real ones do.
 """
 
 import json
-import platform
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -47,31 +44,6 @@ def test_each_process_of_a_machine_has_a_gpu_of_its_own(monkeypatch):
     assert device() == torch.device("cuda:3")
     monkeypatch.setattr(module, "torch", gpus(1))  # where a task sees its own GPU alone
     assert device() == torch.device("cuda:0")
-
-
-FAULTS = """
-import resource, sys, torch
-from toffee.device import keep_freed_memory
-if sys.argv[1] == "keep":
-    keep_freed_memory()
-def faults():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.empty(16 << 20).fill_(1.0)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-print(faults(), faults())
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what glibc does with freed memory")
-def test_memory_of_a_freed_tensor_is_used_again():
-    """64 MiB are touched page by page once, not each time."""
-
-    def second(how: str) -> int:
-        command = [sys.executable, "-c", FAULTS, how]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return int(done.stdout.split()[1])
-
-    assert second("keep") < 16 < second("default")
 
 
 @pytest.fixture

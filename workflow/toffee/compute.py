@@ -76,12 +76,10 @@ def prepare(model: "nn.Module", *calls: str) -> "nn.Module":
     """
     import torch
 
-    from toffee.device import device, keep_freed_memory
+    from toffee.device import device
 
     settings = compute()
     model = model.eval().to(device())
-    if device().type == "cpu":
-        keep_freed_memory()
     if settings == EXACT:
         return model
     model = model.to(getattr(torch, settings.dtype))
