@@ -111,11 +111,17 @@ def keep_journals(keep: bool) -> None:
         os.environ.pop(KEEP_JOURNALS, None)
 
 
+QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DIFFUSERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+
+
 def quieten_libraries() -> None:
     """Keep loading bars and reports on expected differences out of the logs; errors stay."""
-    if "transformers" in sys.modules:
-        sys.modules["transformers"].logging.set_verbosity_error()
-        sys.modules["transformers"].logging.disable_progress_bar()
-    if "diffusers" in sys.modules:
-        sys.modules["diffusers"].logging.set_verbosity_error()
-        sys.modules["diffusers"].logging.disable_progress_bar()
+    os.environ.update(QUIET)  # for what is imported later
+    for name in ("transformers", "diffusers"):
+        if name in sys.modules:
+            sys.modules[name].logging.set_verbosity_error()
+            sys.modules[name].logging.disable_progress_bar()
