@@ -13,6 +13,7 @@ from diffusers import AutoModel, DDIMScheduler
 from toffee.compute import prepare
 from toffee.device import device
 from toffee.errors import ToffeeError
+from toffee.models.load import load_model
 
 PREDICTIONS = ("v_prediction", "epsilon")
 """What a model may predict of a noised latent: velocity or noise."""
@@ -28,8 +29,7 @@ class Autoencoder:
     """
 
     def __init__(self, folder: Path) -> None:
-        loaded = AutoModel.from_pretrained(str(folder), torch_dtype=torch.float32)
-        self.model = prepare(loaded, "encode", "decode")
+        self.model = prepare(load_model(AutoModel, folder), "encode", "decode")
         config = self.model.config
         self.scale = config.scaling_factor
         self.channels = config.latent_channels

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+from transformers import AutoModel, AutoTokenizer, CLIPModel
 
 from toffee.device import device as own_device
 from toffee.errors import ToffeeError
+from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
 
 IMAGE_METRICS = ("dino", "clip_i", "histogram", "efficientnet")
@@ -51,8 +54,8 @@ class ClipMetric:
         self.batch = batch
         self.device = own_device() if device is None else torch.device(device)
         self.preprocessing = Preprocessing.read(folder)
-        self.model = _pretrained("CLIPModel", folder).to(self.device)
-        self.tokenizer = _pretrained("AutoTokenizer", folder)
+        self.model = load_model(CLIPModel, folder).to(self.device)
+        self.tokenizer = _tokenizer(folder)
         self._texts: dict[str, Tensor] = {}
 
     @torch.no_grad()
@@ -117,7 +120,7 @@ class Metrics:
     ) -> None:
         self.batch, self.names = batch, tuple(names)
         self.device = own_device() if device is None else torch.device(device)
-        self.dino = _pretrained("AutoModel", metric_dino).to(self.device)
+        self.dino = load_model(AutoModel, metric_dino).to(self.device)
         self.clip = ClipMetric(metric_clip, batch, device)
         self.efficientnet = load_efficientnet().to(self.device)
         self._encoders: dict[
@@ -286,20 +289,13 @@ def fold_batch_norms(model: nn.Module) -> None:
             module.inplace = True
 
 
-def _pretrained(kind: str, folder: Path) -> nn.Module:
-    """A model or tokenizer of transformers from a local folder; nothing is unpickled or fetched."""
-    import transformers
-
-    weights = {"use_safetensors": True, "dtype": torch.float32}  # half is slow on a CPU
-    options = {} if kind == "AutoTokenizer" else weights
+def _tokenizer(folder: Path) -> Any:
+    """A tokenizer of transformers from a local folder."""
     try:
-        loaded = getattr(transformers, kind).from_pretrained(
-            str(folder), local_files_only=True, **options
-        )
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ToffeeError(f"{folder}: expected a {kind} in hub layout ({reason})") from error
-    return loaded if kind == "AutoTokenizer" else loaded.eval().requires_grad_(False)
+        raise ToffeeError(f"{folder}: expected a tokenizer in hub layout ({reason})") from error
 
 
 def _pooled(output: Tensor | object) -> Tensor:

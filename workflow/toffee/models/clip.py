@@ -8,6 +8,7 @@ from transformers import AutoTokenizer, CLIPModel
 
 from toffee.compute import prepare
 from toffee.device import device
+from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
 
 
@@ -17,7 +18,7 @@ class Clip:
     def __init__(self, folder: Path, batch: int = 64) -> None:
         parts = ("vision_model", "visual_projection", "text_model", "text_projection")
         self.model = prepare(
-            CLIPModel.from_pretrained(folder, dtype=torch.float32),
+            load_model(CLIPModel, folder),
             *(f"{part}.forward" for part in parts),
         )
         self.tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -8,6 +8,7 @@ from transformers import AutoModelForDepthEstimation
 
 from toffee.compute import prepare
 from toffee.device import device
+from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
 
 
@@ -24,9 +25,7 @@ class DepthEstimator:
     """A frozen estimator of relative inverse depth (transformers' depth estimation classes)."""
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.model = prepare(
-            AutoModelForDepthEstimation.from_pretrained(folder, dtype=torch.float32)
-        )
+        self.model = prepare(load_model(AutoModelForDepthEstimation, folder))
         self.preprocessing = Preprocessing.read(folder)
         self.batch = batch
 

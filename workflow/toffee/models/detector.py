@@ -13,6 +13,7 @@ from transformers import (
 from toffee.compute import prepare
 from toffee.data.images import to_arrays
 from toffee.device import device
+from toffee.models.load import load_model
 
 BOX_THRESHOLD, TEXT_THRESHOLD = 0.3, 0.25
 """Least probability of a box, and of a word for a box to be called by it: Grounded-SAM's values
@@ -23,11 +24,7 @@ class Detector:
     """A frozen Grounding DINO (arXiv 2303.05499), asked for one class word a picture."""
 
     def __init__(self, folder: Path, batch: int = 4) -> None:
-        self.model = prepare(
-            GroundingDinoForObjectDetection.from_pretrained(
-                folder, dtype=torch.float32, use_safetensors=True
-            )
-        )
+        self.model = prepare(load_model(GroundingDinoForObjectDetection, folder))
         self.processor = GroundingDinoProcessor(
             GroundingDinoImageProcessorPil.from_pretrained(folder),
             AutoTokenizer.from_pretrained(folder),

@@ -9,6 +9,7 @@ from toffee.compute import prepare
 from toffee.data.images import to_arrays
 from toffee.device import device
 from toffee.models.detector import Detector
+from toffee.models.load import load_model
 
 
 class GroundedSegmenter:
@@ -18,9 +19,7 @@ class GroundedSegmenter:
     """
 
     def __init__(self, folder: Path, detector: Detector, batch: int = 4) -> None:
-        self.model = prepare(
-            SamModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
-        )
+        self.model = prepare(load_model(SamModel, folder))
         self.processor = SamProcessor(SamImageProcessorPil.from_pretrained(folder))
         self.detector = detector
         self.batch = batch

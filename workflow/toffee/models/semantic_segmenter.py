@@ -9,6 +9,7 @@ from transformers import AutoModelForSemanticSegmentation
 from toffee.compute import prepare
 from toffee.device import device
 from toffee.errors import ToffeeError
+from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
 
 MIN_CONFIDENCE = 0.05  # least mean probability of the class word over an object's pixels
@@ -19,9 +20,7 @@ class SemanticSegmenter:
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
         self.folder = Path(folder)
-        self.model = prepare(
-            AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=torch.float32)
-        )
+        self.model = prepare(load_model(AutoModelForSemanticSegmentation, folder))
         self.preprocessing = Preprocessing.read(folder)
         self.labels = {word: int(index) for index, word in self.model.config.id2label.items()}
         self.batch = batch

@@ -8,6 +8,7 @@ from transformers import AutoModel
 
 from toffee.compute import prepare
 from toffee.device import device
+from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
 
 GREY = 0.5  # what a segmented picture shows outside of the subject
@@ -31,7 +32,7 @@ class SubjectEncoder:
     """
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        self.model = prepare(AutoModel.from_pretrained(folder, dtype=torch.float32))
+        self.model = prepare(load_model(AutoModel, folder))
         self.preprocessing = subject_preprocessing(folder)
         config = self.model.config
         self.width = config.hidden_size

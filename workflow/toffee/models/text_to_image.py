@@ -12,6 +12,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from toffee.compute import prepare
 from toffee.device import device
 from toffee.diffusion import Autoencoder, guided, in_parts, load_scheduler, sample
+from toffee.models.load import load_model
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -21,9 +22,7 @@ class TextEncoder:
 
     def __init__(self, folder: Path) -> None:
         self.tokenizer = CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
-        self.model = prepare(
-            CLIPTextModel.from_pretrained(Path(folder) / "text_encoder", dtype=torch.float32)
-        )
+        self.model = prepare(load_model(CLIPTextModel, Path(folder) / "text_encoder"))
         # The same few prompts return in every batch.
         self._one = lru_cache(maxsize=4096)(self._encode)
 
@@ -52,12 +51,10 @@ class TextToImage:
         self.autoencoder = Autoencoder(folder / "vae")
         self.scheduler = load_scheduler(folder / "scheduler")
         self.text = TextEncoder(folder)
-        self.unet = prepare(
-            UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
-        )
+        self.unet = prepare(load_model(UNet2DConditionModel, folder / "unet"))
         self.controlnet = None
         if controlnet is not None:
-            self.controlnet = ControlNetModel.from_pretrained(controlnet, torch_dtype=torch.float32)
+            self.controlnet = load_model(ControlNetModel, controlnet)
             # The same at every step: `predictor` embeds a depth map once, not with every call.
             self.embed_depth = prepare(self.controlnet.controlnet_cond_embedding)
             self.controlnet.controlnet_cond_embedding = nn.Identity()

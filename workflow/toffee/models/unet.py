@@ -8,11 +8,12 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
 from torch import nn
 
+from toffee.models.load import load_model
+
 
 def load_unet(folder: Path) -> UNet2DConditionModel:
     """A UNet in float32, frozen in evaluation mode."""
-    unet = UNet2DConditionModel.from_pretrained(str(folder), torch_dtype=torch.float32)
-    return unet.requires_grad_(False).eval()
+    return load_model(UNet2DConditionModel, folder)
 
 
 def widen_unet(
