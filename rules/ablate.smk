@@ -25,6 +25,7 @@ rule tabulate_variants:
     resources:
         mem_mb=1000,
     params:
+        **GATE,
         encoders=ENCODERS,
         code=code_digest("tabulate_variants"),
     script:
@@ -50,6 +51,7 @@ rule tabulate_reconstruction:
     resources:
         mem_mb=1000,
     params:
+        **GATE,
         shares={name: CONFIG.variant(name).reconstruction for name in rows("reconstruction")},
         encoders=ENCODERS,
         source=CONFIG.data.source,
@@ -78,6 +80,7 @@ rule tabulate_segmentation:
     resources:
         mem_mb=1000,
     params:
+        **GATE,
         segmented={name: CONFIG.variant(name).segmented for name in rows("segmentation")},
         encoders=ENCODERS,
         code=code_digest("tabulate_segmentation"),
@@ -103,6 +106,7 @@ rule tabulate_strength:
     resources:
         mem_mb=1000,
     params:
+        **GATE,
         strengths=CONFIG.evaluation.strengths,
         encoders=ENCODERS,
         code=code_digest("tabulate_strength"),

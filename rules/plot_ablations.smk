@@ -25,6 +25,7 @@ rule plot_strength:
     resources:
         mem_mb=2000,
     params:
+        **GATE,
         strengths=CONFIG.evaluation.strengths,
         references_digest=digest_of(REFERENCES),
         code=code_digest("plot_strength"),

@@ -203,7 +203,7 @@ def test_an_adapter_uses_every_param_and_nothing_undeclared():
 def test_params_have_names_and_are_no_whole_sections():
     for script, body in rules_with_scripts():
         for line in re.findall(r"^        (\S.*)$", params_of(body), re.M):
-            assert re.match(r"\w+=|\*\*CONFIG|\*\*COMPUTE,|\}", line), (script, line)
+            assert re.match(r"\w+=|\*\*CONFIG|\*\*COMPUTE,|\*\*GATE,|\}", line), (script, line)
             assert not re.match(r"\w+=CONFIG.*model_dump", line), (script, line)
 
 

@@ -99,6 +99,30 @@ def test_an_imagefolder_is_read_without_masks(tmp_path: Path) -> None:
     assert {row["licence"] for row in rows(out / "metadata.csv")} == {""}
 
 
+def test_a_row_that_names_a_file_of_this_machine_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "private.jpg").write_bytes(jpeg(1))
+    root = tmp_path / "repo"
+    (root / "data").mkdir(parents=True)
+    (root / "data" / "own.jpg").write_bytes(jpeg(2))
+    names = [tmp_path / "private.jpg", root / "data" / ".." / ".." / "private.jpg", "own"]
+    names[2] = root / "data" / "own.jpg"
+    features = datasets.Features(
+        {
+            "image": {"bytes": datasets.Value("binary"), "path": datasets.Value("string")},
+            "label": datasets.Value("string"),
+        }
+    )
+    table = {"image": [{"bytes": None, "path": str(n)} for n in names], "label": ["mug"] * 3}
+    data = datasets.Dataset.from_dict(table, features=features)
+    data.cast_column("image", datasets.Image(decode=False)).to_parquet(
+        root / "data" / "train.parquet"
+    )
+    out = run(root, tmp_path / "out", caption=None, mask=None)
+    assert len(load_subjects(out)) == 1
+    aside = rows(out / "quarantine.csv")
+    assert len(aside) == 2 and all("no file of the data set" in row["detail"] for row in aside)
+
+
 def test_pickles_and_other_formats_are_refused(tmp_path: Path) -> None:
     root = tmp_path / "evil"
     root.mkdir()

@@ -59,7 +59,7 @@ def test_frames_and_masks_are_of_the_same_moment(root: Path, tmp_path: Path) -> 
             left = min(8, 2 + number) if 22 + number <= 56 else number + 22 - 48
             expected = disc(number)[:, left : left + 48]
             assert np.array_equal(read_mask(path).numpy(), expected)
-    assert {row["licence"] for row in rows(out / "licences.csv")} == {"CC BY 4.0"}
+    assert {row["licence"] for row in rows(out / "licences.csv")} == {"cc-by-4.0"}
 
 
 def test_the_database_says_what_there_is(root: Path, tmp_path: Path) -> None:

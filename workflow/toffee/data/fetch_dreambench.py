@@ -20,7 +20,7 @@ from toffee.data.git import GitError, fetch_commit, write_files
 from toffee.data.licences import LICENCE_FILE, read_licences, write_licences
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path, remove
-from toffee.models.download import require_space
+from toffee.models.space import require_space
 from toffee.progress import progress
 from toffee.provenance.digests import describe, tree_digest
 

@@ -127,8 +127,9 @@ class Release:
             "dataCollectionMissingData": "`input`, `source_prompt` and `seed_edits` are given for "
             "editing pairs only. Nothing else is missing.",
             "dataPreprocessingProtocol": [
-                f"The centre square of each photograph, {self.resolution} by {self.resolution} "
-                "pixels."
+                f"A square of each photograph, {self.resolution} by {self.resolution} pixels: the "
+                "centre one, or where photographs were imported with masks one that holds the "
+                "whole object, with edges repeated where the object is longer than the short side."
             ],
             "dataManipulationProtocol": "Initial image: the text drawn over the subject's depth. "
             "Refined: the subject's patch tokens put back where they match. View: the subject in "

@@ -14,7 +14,7 @@ from toffee.errors import ToffeeError
 from toffee.sources.faults import SetAside
 from toffee.sources.subjects import Picture
 
-FORMATS = ("arrow", "csv", "imagefolder", "json", "parquet", "webdataset")
+FORMATS = ("arrow", "csv", "imagefolder", "json", "parquet")
 
 
 def stream_pictures(source: Mapping[str, Any]) -> Iterator[Picture]:
@@ -103,28 +103,44 @@ def _rows(
             caption=str(row[columns["caption"]] or "") if columns["caption"] else "",
             licence=licence,
             file=file,
-            image=_reader(row[columns["image"]], file, "missing image"),
-            mask=_reader(row[columns["mask"]], file, "missing mask") if columns["mask"] else None,
+            image=_reader(row[columns["image"]], repo, file, "missing image"),
+            mask=_reader(row[columns["mask"]], repo, file, "missing mask")
+            if columns["mask"]
+            else None,
         )
 
 
-def _reader(value: Mapping[str, Any] | None, file: str, reason: str) -> Callable[[], bytes]:
-    return partial(_bytes, value or {}, file, reason)
+def _reader(
+    value: Mapping[str, Any] | None, repo: str, file: str, reason: str
+) -> Callable[[], bytes]:
+    return partial(_bytes, value or {}, repo, file, reason)
 
 
-def _bytes(value: Mapping[str, Any], file: str, reason: str) -> bytes:
-    """The bytes of a picture, which stand in the row or in a file that the row names."""
+def _bytes(value: Mapping[str, Any], repo: str, file: str, reason: str) -> bytes:
+    """The bytes of a picture, which stand in the row or in a file of the data set that it names."""
     from datasets.utils.file_utils import xopen
 
     if value.get("bytes") is not None:
         return value["bytes"]
     if not value.get("path"):
         raise SetAside(file, reason, "the row has none")
+    if not _belongs(value["path"], repo):
+        raise SetAside(file, reason, f"{value['path']} is no file of the data set")
     try:
         with xopen(value["path"], "rb") as opened:
             return opened.read()
     except Exception as error:
         raise SetAside(file, reason, f"{value['path']}: {_first_line(error)}") from error
+
+
+def _belongs(path: str, repo: str) -> bool:
+    """Whether a path, or the archive that it lies in, is the data set's own: a row could name any
+    file of this machine."""
+    place = path.split("::")[-1]
+    if place.startswith(f"hf://datasets/{repo}@"):
+        return ".." not in place.split("/")
+    root = Path(repo)
+    return root.is_dir() and Path(place).resolve().is_relative_to(root.resolve())
 
 
 def _first_line(error: Exception) -> str:

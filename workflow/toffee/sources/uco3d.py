@@ -30,7 +30,7 @@ from toffee.sources.faults import Fault, SetAside
 from toffee.sources.views import Listing, View
 from toffee.sources.words import class_word
 
-LICENCE = "CC BY 4.0"
+LICENCE = "cc-by-4.0"
 METADATA = "metadata.sqlite"
 RGB, MASK = "rgb_video.mp4", "mask_video.mkv"
 

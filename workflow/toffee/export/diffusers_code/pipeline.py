@@ -281,6 +281,8 @@ def _masks(masks, count, side=None):
         grey = [ImageOps.exif_transpose(one).convert("L") for one in _listed(masks)]
         hard = [one.point(lambda value: 255 if value >= 128 else 0) for one in grey]
         cut = [np.array(_square(one, side, Image.Resampling.BOX)) >= 128 for one in hard]
+        if any(one.getbbox() and not kept.any() for one, kept in zip(hard, cut, strict=True)):
+            raise ValueError("the mask is outside of the centre square: crop around the subject")
         masks = torch.from_numpy(_stacked(cut))
     masks = masks.detach().cpu()
     return _expanded(masks if masks.dtype == torch.bool else masks >= 0.5, count, "masks")
