@@ -120,7 +120,7 @@ def run(tmp_path_factory):
             }
         }
         running = Run(root / "project", hub, addresses)
-        running.refused = running("--configfile", *LAYERS, "--", "dreambench", "-k", status=1)
+        running.refused = running("--configfile", *LAYERS, "--", "dreambench", status=1)
         shards = [f"results/paper/dataset/shards/{shard:05d}.h5" for shard in range(2)]
         running("--configfile", *LAYERS, "open.yaml", "--quiet", "rules", "--", *shards)
         with Shard(running.folder / shards[0]) as shard:

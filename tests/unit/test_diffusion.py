@@ -12,6 +12,7 @@ from toffee.diffusion import (
     draw_times,
     guided,
     hold_outside,
+    pictures_at_once,
     sample,
 )
 from toffee.errors import ToffeeError
@@ -174,10 +175,17 @@ def test_the_autoencoder_scales_its_latents_and_ignores_the_batch(random_zoo):
     latents = autoencoder.encode(images)
     side = 64 // autoencoder.factor
     assert latents.shape == (3, autoencoder.channels, side, side)
-    assert torch.allclose(latents, autoencoder.encode(images, batch=1), atol=1e-5)
+    alone = torch.cat([autoencoder.encode(image[None]) for image in images])
+    assert torch.allclose(latents, alone, atol=1e-5)
     autoencoder.scale *= 2
     assert torch.allclose(autoencoder.encode(images), 2 * latents, rtol=1e-4, atol=1e-5)
     drawn = autoencoder.decode(2 * latents)
     assert drawn.shape == images.shape and drawn.min() >= 0 and drawn.max() <= 1
     autoencoder.scale /= 2
     assert torch.allclose(autoencoder.decode(latents), drawn, atol=1e-5)
+
+
+def test_large_pictures_are_coded_a_few_at_once():
+    """Some GB of a GPU's memory, whatever the size."""
+    counts = {side: pictures_at_once((side, side)) for side in (64, 128, 512, 1024, 4096)}
+    assert counts == {64: 64, 128: 64, 512: 4, 1024: 1, 4096: 1}

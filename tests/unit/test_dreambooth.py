@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from toffee.compute import Compute, computing
 from toffee.dreambooth import DreamBooth, Tuning
 from toffee.seeds import noise
 
@@ -49,6 +50,16 @@ def test_pictures_of_a_class_come_from_the_base_model_and_once(random_zoo, monke
     model.tune("one", "ball", photos(1))
     model.tune("two", "ball", photos(2))
     assert drawn == [["a ball"] * 2, ["a ball"]]  # 3 pictures in batches of 2, for both subjects
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_in_mixed_precision_it_gives_float32(random_zoo, channels_last):
+    with computing(Compute(dtype="bfloat16", channels_last=channels_last)):
+        model = booth(random_zoo)
+        model.tune("one", "ball", photos(1))
+        drawn = model.draw(["a ball"], noise([1], model.latent_shape))
+    assert drawn.dtype == torch.float32 and torch.isfinite(drawn).all()
+    assert all(p.dtype == torch.float32 for p in model.model.unet.parameters())
 
 
 def test_longer_tuning_fits_the_photos_better(random_zoo):

@@ -18,6 +18,8 @@ from toffee.models.load import load_model
 PREDICTIONS = ("v_prediction", "epsilon")
 """What a model may predict of a noised latent: velocity or noise."""
 ROWS_ON_CPU = 64  # of a forward
+PIXELS = 64 * 128**2
+"""Coded at once by an autoencoder: its first layers hold 128 channels of each, some GB."""
 
 
 class Autoencoder:
@@ -37,24 +39,30 @@ class Autoencoder:
         self.factor = 2 ** (len(blocks) - 1)
 
     @torch.no_grad()
-    def encode(self, images: torch.Tensor, batch: int = 64) -> torch.Tensor:
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Pictures [B,3,H,W] in [0,1] to latents [B,C,H/f,W/f]."""
         parts = []
-        for part in images.split(batch):
-            coded = self.model.encode((part * 2 - 1).to(device()))
+        for part in images.split(pictures_at_once(images.shape[-2:])):
+            coded = self.model.encode((part.float() * 2 - 1).to(device()))
             # A KL autoencoder gives a distribution, of which the mode is taken: no random draw.
             latent = coded.latent if hasattr(coded, "latent") else coded.latent_dist.mode()
             parts.append((latent.float() * self.scale).cpu())
         return torch.cat(parts)
 
     @torch.no_grad()
-    def decode(self, latents: torch.Tensor, batch: int = 64) -> torch.Tensor:
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Latents to pictures in [0,1]."""
+        size = [side * self.factor for side in latents.shape[-2:]]
         parts = [
-            self.model.decode((part / self.scale).to(device())).sample.cpu()
-            for part in latents.split(batch)
+            self.model.decode((part / self.scale).to(device())).sample.float().cpu()
+            for part in latents.split(pictures_at_once(size))
         ]
         return (torch.cat(parts) / 2 + 0.5).clamp(0, 1)
+
+
+def pictures_at_once(size: Sequence[int]) -> int:
+    """How many pictures of a size (height, width) an autoencoder codes at once."""
+    return min(64, max(1, PIXELS // (size[0] * size[1])))
 
 
 def load_scheduler(folder: Path) -> DDIMScheduler:

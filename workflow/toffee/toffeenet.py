@@ -162,7 +162,7 @@ def train_toffeenet(
             }
 
         def texts(all_texts: list[str], rows: torch.Tensor) -> torch.Tensor:
-            return text([all_texts[row] for row in rows]).to(rows.device)
+            return text([all_texts[row] for row in rows.tolist()]).to(rows.device)
 
         def loss(
             rows: torch.Tensor,

@@ -47,6 +47,13 @@ def test_the_larger_scales_hold_only_what_differs(name):
     assert repeated <= {"refiner.batch", "view_generator.batch", "toffeenet.batch"}
 
 
+@pytest.mark.parametrize("name", ["small", "paper"])
+def test_hub_scales_ask_of_clip_what_it_gives(name):
+    """Real photos and their prompts have a CLIP cosine of about 0.3; the tiny CLIP's is higher."""
+    values = read(f"{name}.yaml")
+    assert values["filter"]["min_text_alignment"] <= 0.25
+
+
 def test_the_papers_dataset_has_its_size_and_shares():
     config = load_config(merged(read("config.yaml"), read("paper.yaml")))
     pairs = config.synthesis.shards * config.synthesis.samples_per_shard

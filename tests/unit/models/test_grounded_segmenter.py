@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from transformers import SamImageProcessorPil, SamProcessor
 
+from toffee.compute import Compute, computing
 from toffee.data.images import to_arrays
 from toffee.errors import ToffeeError
 from toffee.models import grounded_segmenter as module
@@ -36,19 +37,23 @@ def pictures(height: int, width: int, count: int = 3) -> torch.Tensor:
     return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
+SIDE = 64
+"""Pixels of this SAM's input."""
+
+
 def draws_its_prompt(best: int):
     """A SAM whose candidate `best` is the box that it is prompted with; the others are all set."""
 
-    def forward(pixel_values, input_boxes, multimask_output):
-        assert multimask_output and pixel_values.shape[-2:] == (64, 64)
-        side = pixel_values.shape[-1] // 4  # SAM's masks have a quarter of its input's side
+    def forward(image_embeddings, input_boxes, multimask_output):
+        assert multimask_output and image_embeddings.dtype == input_boxes.dtype == torch.float32
+        side = SIDE // 4  # SAM's masks have a quarter of its input's side
         ticks = (torch.arange(side) + 0.5) * 4
-        masks = torch.full((len(pixel_values), 1, 3, side, side), 1.0)
+        masks = torch.full((len(input_boxes), 1, 3, side, side), 1.0)
         left, top, right, bottom = (input_boxes[:, 0, i, None, None] for i in range(4))
         x, y = ticks[None, None], ticks[None, :, None]
         inside = (x > left) & (x < right) & (y > top) & (y < bottom)
         masks[:, 0, best] = inside.float() * 2 - 1
-        scores = torch.full((len(pixel_values), 1, 3), 0.5)
+        scores = torch.full((len(input_boxes), 1, 3), 0.5)
         scores[:, 0, best] = 0.9
         return SimpleNamespace(pred_masks=masks, iou_scores=scores)
 
@@ -98,15 +103,36 @@ def test_masks_are_those_of_the_documented_call_whatever_the_batch(segmenter, sa
 def test_sam_is_given_everything_on_its_device(monkeypatch, segmenter):
     given = []
 
-    def forward(pixel_values, input_boxes, multimask_output):
-        given.extend((pixel_values.device.type, input_boxes.device.type))
+    def see(pixel_values):
+        given.append(pixel_values.device.type)
+        return pixel_values
+
+    def forward(image_embeddings, input_boxes, multimask_output):
+        given.extend((image_embeddings.device.type, input_boxes.device.type))
         boxes = torch.tensor([[BOXES["mug"]]])
-        return draws_its_prompt(1)(torch.zeros(1, 3, 64, 64), boxes, multimask_output)
+        return draws_its_prompt(1)(torch.zeros(1), boxes, multimask_output)
 
     monkeypatch.setattr(module, "device", lambda: torch.device("meta"))
+    monkeypatch.setattr(segmenter.model, "get_image_embeddings", see)
     monkeypatch.setattr(segmenter.model, "forward", forward)
     mask = segmenter.segment(pictures(64, 64, 1), ["mug"])
-    assert given == ["meta", "meta"] and mask.device.type == "cpu" and mask.any()
+    assert given == ["meta"] * 3 and mask.device.type == "cpu" and mask.any()
+
+
+def test_a_box_is_not_rounded_in_half_precision(sam_folder, detector_folder, monkeypatch):
+    """bfloat16 has eight digits of two: at 1,024 pixels it would move a box by up to two."""
+    given = []
+
+    def forward(image_embeddings, input_boxes, multimask_output):
+        given.append(input_boxes)
+        return draws_its_prompt(1)(image_embeddings, input_boxes, multimask_output)
+
+    with computing(Compute(dtype="bfloat16")):
+        segmenter = load_segmenter(sam_folder, detector_folder)
+        monkeypatch.setattr(segmenter.model, "forward", forward)
+        box = torch.tensor([[10.3, 20.7, 50.9, 61.1]])
+        segmenter._inside(pictures(64, 64, 1), [box[0]])
+    assert torch.allclose(given[0][0], box, atol=1e-3)
 
 
 def test_where_nothing_is_found_nothing_is_segmented(monkeypatch, segmenter):

@@ -37,6 +37,25 @@ def test_subjects_and_donors_can_be_found(folders: dict[str, Path], tmp_path: Pa
             assert frame.startswith(f"{one.class_word}/") and licence == "unknown"
 
 
+def test_other_pictures_of_the_same_names_make_other_lists(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """Else plans, and all that is drawn of them, would pass for current."""
+
+    def lists() -> list[bytes]:
+        listed = write_list(tmp_path, **folders)
+        return [listed[name].read_bytes() for name in ("subjects", "donors")]
+
+    before = lists()
+    assert lists() == before
+    one, other = sorted((folders["subjects"] / "images").iterdir())[:2]
+    one.write_bytes(other.read_bytes())
+    assert [a == b for a, b in zip(lists(), before, strict=True)] == [False, True]
+    frame = next(folders["multiview"].rglob("*.jpg"))
+    frame.write_bytes(other.read_bytes())
+    assert [a == b for a, b in zip(lists(), before, strict=True)] == [False, False]
+
+
 def test_licences_of_pictures_and_sequences_are_listed(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Boxes of objects from class words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from transformers import (
     GroundingDinoProcessor,
 )
 
-from toffee.compute import prepare
+from toffee.compute import compute, computing, prepare
 from toffee.data.images import to_arrays
 from toffee.device import device
 from toffee.models.load import load_model
@@ -24,7 +25,9 @@ class Detector:
     """A frozen Grounding DINO (arXiv 2303.05499), asked for one class word a picture."""
 
     def __init__(self, folder: Path, batch: int = 4) -> None:
-        self.model = prepare(load_model(GroundingDinoForObjectDetection, folder))
+        # Coordinates in half precision are off by pixels.
+        with computing(replace(compute(), dtype="float32")):
+            self.model = prepare(load_model(GroundingDinoForObjectDetection, folder))
         self.processor = GroundingDinoProcessor(
             GroundingDinoImageProcessorPil.from_pretrained(folder),
             AutoTokenizer.from_pretrained(folder),

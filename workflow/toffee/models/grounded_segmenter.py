@@ -1,11 +1,13 @@
 """Masks of subjects by Grounded SAM: a box from a class word, a mask from the box."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from transformers import SamImageProcessorPil, SamModel, SamProcessor
 
-from toffee.compute import prepare
+from toffee.compute import compute, computing, mixed, prepare
 from toffee.data.images import to_arrays
 from toffee.device import device
 from toffee.models.detector import Detector
@@ -19,7 +21,11 @@ class GroundedSegmenter:
     """
 
     def __init__(self, folder: Path, detector: Detector, batch: int = 4) -> None:
-        self.model = prepare(load_model(SamModel, folder))
+        # The box is given in coordinates, which half precision would move by pixels. Nearly all of
+        # the work is its view of the picture, which comes before.
+        with computing(replace(compute(), dtype="float32")):
+            self.model = prepare(load_model(SamModel, folder))
+        self.see = mixed if compute().dtype == "bfloat16" else nullcontext
         self.processor = SamProcessor(SamImageProcessorPil.from_pretrained(folder))
         self.detector = detector
         self.batch = batch
@@ -46,8 +52,10 @@ class GroundedSegmenter:
             input_boxes=[[box.tolist()] for box in boxes],
             return_tensors="pt",
         )
+        with self.see():
+            seen = self.model.get_image_embeddings(inputs.pixel_values.to(device()))
         output = self.model(
-            pixel_values=inputs.pixel_values.to(device()),
+            image_embeddings=seen.float(),
             input_boxes=inputs.input_boxes.float().to(device()),
             multimask_output=True,
         )

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from toffee.data.multiview import load_licences, load_multiview
 from toffee.data.subjects import Quarantined, load_subjects, write_quarantine
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path
 from toffee.licences import combined
+from toffee.provenance.digests import sha256_of
+
+FOLDER = b"folder_sha256"  # key in the lists' metadata
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,8 @@ def list_subjects(
     ]
     words = {one.class_word for one in listed}
     rows = [(word, *frame) for word in sorted(words) for frame in frames[word]]
-    with atomic_path(out) as temporary:
-        pd.DataFrame(map(asdict, listed)).to_parquet(temporary, index=False)
-    with atomic_path(donors) as temporary:
-        pd.DataFrame(rows, columns=list(DONOR_COLUMNS)).to_parquet(temporary, index=False)
+    _write(out, pd.DataFrame(map(asdict, listed)), sha256_of(subjects))
+    _write(donors, pd.DataFrame(rows, columns=list(DONOR_COLUMNS)), sha256_of(multiview))
     write_quarantine([*folder.quarantine, *aside], quarantine)
 
 
@@ -116,6 +119,15 @@ def read_donors(path: str | os.PathLike) -> dict[str, list[Donor]]:
     for word, *donor in _read(path, DONOR_COLUMNS).itertuples(index=False):
         donors.setdefault(word, []).append(Donor(*donor))
     return donors
+
+
+def _write(path: str | os.PathLike, rows: pd.DataFrame, folder: str) -> None:
+    """Write a list, and in its metadata the SHA-256 of the folder that it lists: other pictures of
+    the same names have to make it another file, or Snakemake would take the plans for current."""
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    table = table.replace_schema_metadata({**table.schema.metadata, FOLDER: folder})
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
 
 
 def _read(path: str | os.PathLike, columns: tuple[str, ...]) -> pd.DataFrame:
