@@ -131,9 +131,14 @@ def test_a_process_computes_as_it_is_told_and_loops_where_it_is_told(made, setti
     seconds, results = together(workers[:1], "loop", [plan], EXACT)
     assert seconds > 0 and not results[0]["stages"]
     assert not (workers[0].out / "shards").exists()  # what the task before wrote is gone
+    assert results[0]["pairs"] == 4
     names = {path.relative_to(out / "loop") for path in (out / "loop").rglob("*.jpg")}
     made_now = {path.relative_to(workers[0].out) for path in workers[0].out.rglob("*.jpg")}
     assert names and names == made_now
+    # no pair is begun after the limit
+    _, results = together(workers[:1], "loop", [plan], EXACT, limit=0.001)
+    assert results[0]["pairs"] == 1
+    assert len(list((workers[0].out / "scores").iterdir())) == 1
 
 
 def test_a_process_that_ends_is_named_with_what_it_said(setting, tmp_path):

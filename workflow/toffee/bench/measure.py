@@ -35,7 +35,9 @@ def synthesis(
 
     The whole machine: the chain as `snakemake --cores` runs it, a shard of its own in every process
     and a thread for each, against one process that runs the loop, with one thread or with all,
-    whichever was faster in that turn. Equal threads: one process with one thread, both.
+    whichever was faster in that turn (all threads are stopped once they take twice as long as one:
+    on a busy machine they wait for each other for minutes). Equal threads: one process with one
+    thread, both.
 
     Args:
         setting: models, photographs and configuration.
@@ -64,12 +66,12 @@ def synthesis(
         # Libraries are loaded, and the kernels' code is made, before anything is measured.
         together(cores, "chain", [first] * processes, EXACT)
         for worker in loops.values():
-            _, results = together([worker], "loop", [first], EXACT)
+            _, results = together([worker], "loop", [first], EXACT, limit=0.1)
         for turn in progress(range(repeats), desc="synthesis", unit="turn"):
-            rates = {}
+            rates, limit = {}, None
             for name, worker in loops.items():
-                seconds, _ = together([worker], "loop", [loop_plan], EXACT)
-                rates[name] = 3600 * loop_pairs / seconds
+                seconds, made = together([worker], "loop", [loop_plan], EXACT, limit)
+                rates[name], limit = 3600 * made[0]["pairs"] / seconds, 2 * seconds
             # Which of them comes first, and so next to the loop, changes.
             for name, place in ways[:: -1 if turn % 2 else 1]:
                 count = places[place]

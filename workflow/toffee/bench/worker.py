@@ -70,14 +70,18 @@ class Worker:
         """Where the last task's pictures are."""
         return self.folder / "out"
 
-    def begin(self, way: str, plan: Path, settings: Compute) -> None:
-        """Let it make the pairs of a plan, way `chain` or `loop`, in an empty folder."""
+    def begin(self, way: str, plan: Path, settings: Compute, limit: float | None = None) -> None:
+        """Let it make the pairs of a plan, way `chain` or `loop`, in an empty folder.
+
+        limit: seconds after which a loop begins no further pair.
+        """
         clear(self.out)
         task = {
             "way": way,
             "plan": str(plan),
             "out": str(self.out),
             "compute": vars(settings),
+            "limit": limit,
             "config": self.setting.config.model_dump(exclude_unset=True),
             "models": str(self.setting.models),
             "folder": str(self.setting.folder),
@@ -95,7 +99,7 @@ class Worker:
 
         Returns:
             `start` and `end`, seconds of the machine's monotonic clock; `threads` of torch;
-            `stages`, a chain's seconds by rule.
+            `stages`, a chain's seconds by rule; `pairs`, how many a loop made.
 
         Raises:
             ToffeeError: the process ended.
@@ -120,11 +124,15 @@ class Worker:
 
 
 def together(
-    workers: Sequence[Worker], way: str, plans: Sequence[Path], settings: Compute
+    workers: Sequence[Worker],
+    way: str,
+    plans: Sequence[Path],
+    settings: Compute,
+    limit: float | None = None,
 ) -> tuple[float, list[dict[str, Any]]]:
     """Make a plan in each worker, all at once; seconds from the first start to the last end."""
     for worker, plan in zip(workers, plans, strict=True):
-        worker.begin(way, plan, settings)
+        worker.begin(way, plan, settings, limit)
     results = [worker.result() for worker in workers]
     seconds = max(result["end"] for result in results) - min(result["start"] for result in results)
     return seconds, results
@@ -138,18 +146,26 @@ def make(task: Mapping[str, Any]) -> dict[str, Any]:
     config = Config.model_validate(task["config"])
     setting = Setting(config, Path(task["models"]), Path(task["folder"]))
     plan, out, stages = Path(task["plan"]), Path(task["out"]), {}
+    pairs = None
     start = time.monotonic()
     if task["way"] == "chain":
         with computing(Compute(**task["compute"])):
             stages = chain.run(setting, plan, out)
         end = time.monotonic()
     else:
-        seconds = loop.run(setting, plan, out)
+        limit = float("inf") if task["limit"] is None else task["limit"]
+        pairs, seconds = loop.run(setting, plan, out, limit)
         end = time.monotonic()
         start = end - seconds
     if device().type == "cuda":
         torch.cuda.empty_cache()  # the others' turn
-    return {"start": start, "end": end, "threads": torch.get_num_threads(), "stages": stages}
+    return {
+        "start": start,
+        "end": end,
+        "threads": torch.get_num_threads(),
+        "stages": stages,
+        "pairs": pairs,
+    }
 
 
 def main() -> None:
