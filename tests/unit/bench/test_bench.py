@@ -1,7 +1,9 @@
 """The bench measures what it says: the real chain, the loop's equal pictures, the same bytes."""
 
 import json
+import os
 import re
+import time
 
 import numpy as np
 import pandas as pd
@@ -9,11 +11,15 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
-from toffee.bench import chain, full_size, loop, measure, reading, report, writing
+from toffee.bench import chain, full_size, loop, measure, reading, report, worker, writing
 from toffee.bench.__main__ import main, scale
 from toffee.bench.setting import ROOT, prepare
+from toffee.bench.worker import Worker, environment, together
+from toffee.compute import EXACT, Compute
 from toffee.data.images import read_image, to_arrays
+from toffee.errors import ToffeeError
 from toffee.provenance.code import SCRIPTS
+from toffee.provenance.digests import sha256_of
 from toffee.storage import Shard
 
 SMALL_UNET = {
@@ -86,6 +92,74 @@ def test_the_loop_makes_the_pictures_of_the_chain(made):
                 assert shard.column(name)[row] == pytest.approx(value, abs=0.02), (name, row)
 
 
+@pytest.fixture(scope="module")
+def workers(setting, tmp_path_factory):
+    """Two processes of one thread, as on a machine of two cores."""
+    folder = tmp_path_factory.mktemp("workers")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "7")
+        started = [Worker(folder / str(number), setting, 1) for number in range(2)]
+    yield started
+    for one in started:
+        one.close()
+
+
+def test_processes_make_their_shards_at_the_same_time_with_a_thread_each(made, setting, workers):
+    out, plan, _ = made
+    before = time.monotonic()
+    seconds, results = together(workers, "chain", [plan, setting.plan(5, 4)], EXACT)
+    waited = time.monotonic() - before
+    spans = [(result["start"], result["end"]) for result in results]
+    assert max(start for start, _ in spans) < min(end for _, end in spans)
+    assert max(end - start for start, end in spans) <= seconds <= waited
+    assert [result["threads"] for result in results] == [1, 1]
+    assert results[0]["stages"].keys() == made[2].keys()
+    # the pictures are those of this process, and each has the shard that it was told
+    name = "shards/00000.h5"
+    assert sha256_of(workers[0].out / name) == sha256_of(out / "chain" / name)
+    assert (workers[1].out / "shards/00005.h5").exists()
+
+
+def test_a_process_computes_as_it_is_told_and_loops_where_it_is_told(made, setting, workers):
+    out, plan, _ = made
+    half = Compute(dtype="bfloat16", channels_last=True)
+    together(workers[:1], "chain", [plan], half)
+    exact, rounded = (root / "shards/00000.h5" for root in (out / "chain", workers[0].out))
+    with Shard(exact) as a, Shard(rounded) as b:
+        difference = (a.images("target") - b.images("target")).abs().mean()
+    assert 0 < difference < 0.05
+    seconds, results = together(workers[:1], "loop", [plan], EXACT)
+    assert seconds > 0 and not results[0]["stages"]
+    assert not (workers[0].out / "shards").exists()  # what the task before wrote is gone
+    assert results[0]["pairs"] == 4
+    names = {path.relative_to(out / "loop") for path in (out / "loop").rglob("*.jpg")}
+    made_now = {path.relative_to(workers[0].out) for path in workers[0].out.rglob("*.jpg")}
+    assert names and names == made_now
+    # no pair is begun after the limit
+    _, results = together(workers[:1], "loop", [plan], EXACT, limit=0.001)
+    assert results[0]["pairs"] == 1
+    assert len(list((workers[0].out / "scores").iterdir())) == 1
+
+
+def test_a_process_that_ends_is_named_with_what_it_said(setting, tmp_path):
+    started = Worker(tmp_path / "worker", setting, 1)
+    try:
+        with pytest.raises(ToffeeError, match=r"ended with status 1: .*missing.parquet"):
+            together([started], "chain", [tmp_path / "missing.parquet"], EXACT)
+    finally:
+        started.close()
+
+
+def test_processes_inherit_no_tuning(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    everything = environment(None)
+    assert not [name for name in everything if name.startswith(("OMP_", "MKL_", "MALLOC_"))]
+    one = environment(1)
+    assert one["OMP_NUM_THREADS"] == one["MKL_NUM_THREADS"] == "1"
+    assert one["PATH"] == os.environ["PATH"]
+
+
 def test_writing_is_measured_on_the_bytes_of_the_chain(made, tmp_path):
     out, _, seconds = made
     assert 0 < writing.seconds(out / "chain", 2, tmp_path) < sum(seconds.values())
@@ -153,8 +227,10 @@ def test_what_is_written_names_machine_versions_and_figures(tmp_path, monkeypatc
     forwards["float32"] |= {"unet_tflop": 1.0, "tflops": 0.5}
     monkeypatch.setattr(full_size, "unet_speeds", lambda *arguments: forwards)
     monkeypatch.setattr(measure, "batches_read", lambda folder, rows, repeats: {})
-    options = ["--pairs", "3", "--loop-pairs", "1", "--repeats", "1", "--out", str(tmp_path)]
-    main(options)
+    # Threads that wait for each other on a busy machine take minutes: one for everybody.
+    monkeypatch.setattr(worker, "environment", lambda threads: environment(threads or 1))
+    options = ["--pairs", "3", "--loop-pairs", "1", "--repeats", "1", "--processes", "2"]
+    main([*options, "--out", str(tmp_path)])
     (path,) = tmp_path.glob("*.json")
     figures = json.loads(path.read_text())
     assert path.name == report.file_name(figures["device"])
@@ -162,8 +238,17 @@ def test_what_is_written_names_machine_versions_and_figures(tmp_path, monkeypatc
     assert {"torch", "diffusers", "transformers"} <= set(figures["versions"])
     assert figures["sustained_tflops"] == {"float32": 0.5}
     assert figures["full_size"]["projection"]["pairs"] == 4_800_000
-    rates = figures["synthesis"]["pairs_per_hour"]
-    for name, ratio in figures["synthesis"]["ratio"].items():
-        assert ratio["median"] == pytest.approx(rates[name]["median"] / rates["loop"]["median"])
-    assert "tiny: chain / loop" in capsys.readouterr().out
+    part = figures["synthesis"]
+    assert part["processes"] == 2 and part["loop_all_threads"] >= 1
+    rates = {way: value["median"] for way, value in part["pairs_per_hour"].items()}
+    # the whole machine against the loop's better setting, one thread against one thread
+    rivals = {
+        "whole machine": max(rates["loop, 1 thread"], rates["loop, all threads"]),
+        "1 thread": rates["loop, 1 thread"],
+    }
+    assert part["ratio"].keys() == rivals.keys()
+    for place, rival in rivals.items():
+        for name, value in part["ratio"][place].items():
+            assert value["median"] == pytest.approx(rates[f"{name}, {place}"] / rival)
+    assert "tiny, whole machine: chain / loop" in capsys.readouterr().out
     assert (ROOT / "Makefile").read_text().count("toffee.bench") == 1

@@ -290,10 +290,16 @@ class Loop:
         return read_image(path)[None]
 
 
-def run(setting: Setting, plan: Path, out: Path) -> float:
-    """Make the pairs of a plan; seconds, the loading of the models not included."""
+def run(setting: Setting, plan: Path, out: Path, limit: float = float("inf")) -> tuple[int, float]:
+    """Make the pairs of a plan, and begin none after `limit` seconds.
+
+    Returns:
+        How many were made; seconds, the loading of the models not included.
+    """
     loop, rows = Loop(setting), read_plan(plan)
     start = time.perf_counter()
     for place in range(len(rows)):
+        if time.perf_counter() - start >= limit:
+            return place, time.perf_counter() - start
         loop.pair(rows.iloc[place : place + 1], out)
-    return time.perf_counter() - start
+    return len(rows), time.perf_counter() - start

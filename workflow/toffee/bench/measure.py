@@ -3,17 +3,20 @@
 import os
 import statistics
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from toffee.bench import chain, full_size, loop, reading, writing
+from toffee.bench import full_size, reading, writing
 from toffee.bench.setting import Setting, clear, prepare
-from toffee.compute import Compute, computing
+from toffee.bench.worker import Worker, together
+from toffee.compute import EXACT, Compute
 from toffee.config.sections import Config
 from toffee.data.images import list_images, read_image, to_arrays
 from toffee.device import device
+from toffee.progress import progress
 from toffee.world.write import write_subjects
 
 PAIRS = 4_800_000  # of the paper's dataset
@@ -26,46 +29,80 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def synthesis(
-    setting: Setting, folder: Path, pairs: int, loop_pairs: int, repeats: int
+    setting: Setting, folder: Path, pairs: int, loop_pairs: int, repeats: int, processes: int
 ) -> dict[str, object]:
-    """Pairs per hour of the chain and of the obvious loop, which take turns; ratios by repeat.
+    """Pairs per hour of the chain and of the obvious loop, which take turns; ratios by turn.
+
+    The whole machine: the chain as `snakemake --cores` runs it, a shard of its own in every process
+    and a thread for each, against one process that runs the loop, with one thread or with all,
+    whichever was faster in that turn (all threads are stopped once they take twice as long as one:
+    on a busy machine they wait for each other for minutes). Equal threads: one process with one
+    thread, both.
 
     Args:
         setting: models, photographs and configuration.
         folder: scratch.
-        pairs, loop_pairs: candidate pairs of a repeat of the chain, and of the loop.
+        pairs: candidate pairs of a shard.
+        loop_pairs: candidate pairs of a turn of the loop.
         repeats: turns of each.
+        processes: of the whole machine: its cores, or 1 where a GPU does the work.
     """
-    plan, loop_plan = setting.plan(0, pairs), setting.plan(1, loop_pairs)
-    ways = {"chain": Compute(**setting.config.compute.model_dump()), "chain, bfloat16": FAST}
-    per_hour: dict[str, list[float]] = {"loop": []} | {name: [] for name in ways}
+    plans = [setting.plan(shard, pairs) for shard in range(processes)]
+    loop_plan, first = setting.plan(processes, loop_pairs), setting.plan(processes + 1, 2)
+    dtypes = {"chain": Compute(**setting.config.compute.model_dump()), "chain, bfloat16": FAST}
+    places = {"whole machine": processes} | ({"1 thread": 1} if processes > 1 else {})
+    ways = [(name, place) for place in places for name in dtypes]
+    alone = list(places)[-1]
+    turns: list[dict[str, float]] = []
     stages: list[dict[str, float]] = []
     written = []
-    chain.run(setting, setting.plan(2, 2), folder / "warm")  # libraries are loaded once
-    for repeat in range(repeats):
-        per_hour["loop"].append(3600 * loop_pairs / loop.run(setting, loop_plan, folder / "loop"))
-        # Which of them comes first, and so next to the loop, changes.
-        for name in sorted(ways, reverse=bool(repeat % 2)):
-            clear(folder / "chain")
-            with computing(ways[name]):
-                seconds = chain.run(setting, plan, folder / "chain")
-            per_hour[name].append(3600 * pairs / sum(seconds.values()))
-            if name == "chain":
-                stages.append(seconds)
-                clear(folder / "written")
-                batch = setting.config.sampler.batch
-                once_more = writing.seconds(folder / "chain", batch, folder / "written")
-                written.append(once_more / sum(seconds.values()))
-    ratios = {
-        name: spread([a / b for a, b in zip(per_hour[name], per_hour["loop"], strict=True)])
-        for name in ways
-    }
+    with ExitStack() as stack:
+
+        def start(name: str, threads: int | None) -> Worker:
+            return stack.enter_context(closing(Worker(folder / name, setting, threads)))
+
+        cores = [start(f"core_{core}", 1) for core in range(processes)]
+        loops = {"loop, 1 thread": cores[0], "loop, all threads": start("all", None)}
+        # Libraries are loaded, and the kernels' code is made, before anything is measured.
+        together(cores, "chain", [first] * processes, EXACT)
+        for worker in loops.values():
+            _, results = together([worker], "loop", [first], EXACT, limit=0.1)
+        for turn in progress(range(repeats), desc="synthesis", unit="turn"):
+            rates, limit = {}, None
+            for name, worker in loops.items():
+                seconds, made = together([worker], "loop", [loop_plan], EXACT, limit)
+                rates[name], limit = 3600 * made[0]["pairs"] / seconds, 2 * seconds
+            # Which of them comes first, and so next to the loop, changes.
+            for name, place in ways[:: -1 if turn % 2 else 1]:
+                count = places[place]
+                seconds, made = together(cores[:count], "chain", plans[:count], dtypes[name])
+                rates[f"{name}, {place}"] = 3600 * pairs * count / seconds
+                if (name, place) == ("chain", alone):
+                    stages.append(made[0]["stages"])
+                    clear(folder / "written")
+                    batch = setting.config.sampler.batch
+                    written.append(
+                        writing.seconds(cores[0].out, batch, folder / "written") / seconds
+                    )
+            turns.append(rates)
+
+    def ratio(name: str, place: str) -> dict[str, float]:
+        rivals = list(loops) if place == "whole machine" else ["loop, 1 thread"]
+        return spread(
+            [rates[f"{name}, {place}"] / max(rates[r] for r in rivals) for rates in turns]
+        )
+
     return {
         "pairs": pairs,
         "loop_pairs": loop_pairs,
         "repeats": repeats,
-        "pairs_per_hour": {name: spread(values) for name, values in per_hour.items()},
-        "ratio": ratios,
+        "processes": processes,
+        "loop_all_threads": results[0]["threads"],
+        "pairs_per_hour": {
+            way: spread([rates[way] for rates in turns])
+            for way in [*loops, *(f"{name}, {place}" for name, place in ways)]
+        },
+        "ratio": {place: {name: ratio(name, place) for name in dtypes} for place in places},
         "seconds_per_pair": {
             rule: statistics.median(s[rule] for s in stages) / pairs for rule in stages[0]
         },
@@ -73,9 +110,12 @@ def synthesis(
     }
 
 
-def small(config: Config, folder: Path, pairs: int, loop_pairs: int, repeats: int) -> dict:
+def small(
+    config: Config, folder: Path, pairs: int, loop_pairs: int, repeats: int, processes: int
+) -> dict:
     """`synthesis` of the tiny scale, with the models that ship with the repository."""
-    return synthesis(prepare(folder / "tiny", config), folder, pairs, loop_pairs, repeats)
+    setting = prepare(folder / "tiny", config)
+    return synthesis(setting, folder / "work", pairs, loop_pairs, repeats, processes)
 
 
 def batches_read(folder: Path, rows: Mapping[int, int], repeats: int) -> dict[str, dict]:
@@ -133,8 +173,10 @@ def full(config: Config, folder: Path, repeats: int, sizes: dict | None = None) 
         config = config.model_copy(update={"data": world})
         models = full_size.prepare_models(folder / "models", sizes)
         setting = replace(prepare(folder / "sd21", config, models))
-        measured = synthesis(setting, folder, 2 * config.sampler.batch, 2, repeats)
-        hours = PAIRS / measured["pairs_per_hour"]["chain"]["median"]
+        measured = synthesis(
+            setting, folder / "work_sd21", 2 * config.sampler.batch, 2, repeats, processes=1
+        )
+        hours = PAIRS / measured["pairs_per_hour"]["chain, whole machine"]["median"]
         results["synthesis"] = measured
         results["projection"]["device_hours_of_the_chain"] = hours
     return results

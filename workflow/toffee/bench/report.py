@@ -57,10 +57,13 @@ def markdown(figures: dict) -> str:
         lines.append(f"| {what} | {text} | |")
 
     def synthesis(name: str, part: dict) -> None:
+        single(f"{name}: processes of the chain on the whole machine", str(part["processes"]))
+        single(f"{name}: all threads of the loop", str(part["loop_all_threads"]))
         for way, value in part["pairs_per_hour"].items():
             add(f"{name}: pairs per hour, {way}", value)
-        for way, value in part["ratio"].items():
-            add(f"{name}: {way} / loop", value, 2)
+        for place, ratios in part["ratio"].items():
+            for way, value in ratios.items():
+                add(f"{name}, {place}: {way} / loop", value, 2)
         add(f"{name}: writing, share of the chain's time", percent(part["writing_share"]), 2)
 
     def percent(value: dict) -> dict:
