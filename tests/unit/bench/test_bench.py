@@ -13,6 +13,7 @@ from toffee.bench import chain, full_size, loop, measure, reading, report, writi
 from toffee.bench.__main__ import main, scale
 from toffee.bench.setting import ROOT, prepare
 from toffee.data.images import read_image, to_arrays
+from toffee.device import device
 from toffee.provenance.code import SCRIPTS
 from toffee.storage import Shard
 
@@ -158,7 +159,8 @@ def test_what_is_written_names_machine_versions_and_figures(tmp_path, monkeypatc
     (path,) = tmp_path.glob("*.json")
     figures = json.loads(path.read_text())
     assert path.name == report.file_name(figures["device"])
-    assert {"device", "cores", "versions", "git", "command", "date", "load"} <= set(figures)
+    head = {"device", "cores", "versions", "git", "command", "date", "load"}
+    assert head <= set(figures) and figures["device_kind"] == device().type
     assert {"torch", "diffusers", "transformers"} <= set(figures["versions"])
     assert figures["sustained_tflops"] == {"float32": 0.5}
     assert figures["full_size"]["projection"]["pairs"] == 4_800_000
