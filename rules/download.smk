@@ -25,12 +25,11 @@ rule download_model:
     resources:
         mem_mb=1000,
     params:
-        source=lambda wildcards: MODELS[wildcards.role].model_dump(exclude={"note", "licence"}),
+        source=lambda wildcards: source_of(wildcards.role),
         digests=lambda wildcards: {
             name: entry["sha256"] for name, entry in zoo_files(wildcards.role).items()
         },
         zoo=ZOO,
-        lock=lambda wildcards: lock_of(wildcards.role),
         code=code_digest("download_model"),
     script:
         "../workflow/scripts/download_model.py"

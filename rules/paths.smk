@@ -95,9 +95,10 @@ def zoo_paths(wildcards):
     return [os.path.join(ZOO, MODELS[wildcards.role].zoo, name) for name in files]
 
 
-def lock_of(role):
-    """The file of digests of a model that comes from a hub; none for one of the zoo."""
-    return None if isinstance(MODELS[role], ZooSource) else project(CONFIG.models.lock)
+def source_of(role):
+    """What makes a base model what it is. Mirrors and the lock's path do not: the script takes them
+    from the configuration, and another one reruns nothing."""
+    return MODELS[role].model_dump(exclude={"note", "licence", "mirrors"})
 
 
 def item(path, kind):

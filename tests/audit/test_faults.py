@@ -16,6 +16,7 @@ from toffee.files import file_digest
 from toffee.models.download import write_manifest
 from toffee.models.lock import Entry, SourceLock
 from toffee.provenance.code import code_digest
+from toffee.provenance.record import config_name
 from toffee.provenance.results import Results
 
 from .conftest import INDEX, JOBS, MODEL, ROOT, SHARD, TABLE, play
@@ -231,7 +232,10 @@ def test_a_model_of_a_hub_is_the_locked_one(run, locked, is_right):
 
     def of_a_hub(content):
         source = {"repo": "owner/clip", "files": ["*.json"], "subfolder": "part"}
-        content["params"] |= {"source": source, "lock": "lock.yaml", "digests": {}}
+        content["params"] |= {"source": source, "digests": {}}
+        text = json.dumps({"models": {"lock": "lock.yaml"}})
+        content["config"] = config_name(text)
+        (run.folder / "records" / "config" / f"{content['config']}.json").write_text(text)
 
     run.edit(MODEL, of_a_hub)
     assert caught(audited(run), "graph", f"{MODEL}/config.json") is not is_right

@@ -14,6 +14,7 @@ from server import Fault
 from toffee.errors import ToffeeError
 from toffee.files import file_digest
 from toffee.models.download import download_model
+from toffee.models.fetch import remove_work
 from toffee.models.lock import HEADER, SourceLock, read_lock
 
 REPO, MIRROR = "owner/model", "someone/mirror"
@@ -92,10 +93,12 @@ def test_only_what_is_asked_for_arrives(hub, served, fetch):
 
 
 def test_a_model_that_snakemake_throws_away_is_not_fetched_again(hub, served, fetch):
-    """Until the process ends: it may be killed before Snakemake knows that it was done."""
+    """Until the job has succeeded: it may fail or be killed before Snakemake knows that."""
     shutil.rmtree(fetch())
     assert file_digest(fetch() / WEIGHTS) == file_digest(served / WEIGHTS)
     assert hub.sent[REPO, WEIGHTS] == SIZE
+    remove_work(fetch.models / "model")
+    assert [path.name for path in fetch.models.iterdir()] == ["model"]
 
 
 def test_a_file_system_without_hard_links_does(served, fetch, monkeypatch):
@@ -369,6 +372,56 @@ def test_a_mirror_that_lacks_a_locked_file_is_refused(hub, served, fetch, tmp_pa
     (tmp_path / "mirror" / "part" / "config.json").unlink()
     del hub.repositories[REPO]
     assert f"{MIRROR}@{OTHER} holds no part/config.json" in refused(fetch, role="b", **mirror)
+
+
+def break_mirror(hub, folder, how):
+    """Spoil a mirror that is served from a folder; what is then said of it."""
+    if how == "no safetensors":
+        (folder / WEIGHTS).unlink()
+        return f"{MIRROR} at {OTHER} holds no {WEIGHTS}, and no other format is taken"
+    if how == "gated":
+        hub.repositories[MIRROR].gated = True
+        return f"{MIRROR} is gated"
+    if how == "HTTP 500":
+        hub.fault(MIRROR, *[Fault(status=500, where="info")] * 6)
+        return f"the hub fails to serve {MIRROR} at {OTHER} (HTTP 500)"
+    hub.fault(MIRROR, *[Fault(path=WEIGHTS, cut=0)] * 6)
+    return f"{WEIGHTS} of {MIRROR} stops at 0 of {SIZE} bytes"
+
+
+@pytest.mark.parametrize("how", ["no safetensors", "gated", "HTTP 500", "cut"])
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_a_broken_mirror_leaves_it_to_the_next(
+    hub, served, fetch, tmp_path, no_sleep, how, is_locked
+):
+    if is_locked:
+        fetch()
+    hub.add("third/copy", served, OTHER)
+    del hub.repositories[REPO]
+    mirrors = mirrored(hub, tmp_path)["mirrors"]
+    break_mirror(hub, tmp_path / "mirror", how)
+    out = fetch(role="again", mirrors=[*mirrors, {"repo": "third/copy"}])
+    assert file_digest(out / WEIGHTS) == file_digest(served / WEIGHTS)
+
+
+@pytest.mark.parametrize("how", ["no safetensors", "gated", "HTTP 500", "cut"])
+def test_where_all_mirrors_fail_the_line_says_what_was_tried(hub, fetch, tmp_path, no_sleep, how):
+    mirrors = mirrored(hub, tmp_path)["mirrors"]
+    said = break_mirror(hub, tmp_path / "mirror", how)
+    line = refused(fetch, mirrors=[*mirrors, {"repo": "third/copy"}])
+    assert line.startswith(f"{REPO} is not on the hub")
+    assert f"; mirror {MIRROR} fails: {said}" in line
+    assert "; mirror third/copy fails: third/copy is not on the hub" in line
+
+
+def test_a_full_disk_asks_no_other_mirror(hub, fetch, tmp_path, monkeypatch):
+    hub.add("third/copy", write(tmp_path / "third"), OTHER)
+    mirrors = mirrored(hub, tmp_path)["mirrors"]
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 2**20))
+    line = refused(fetch, mirrors=[*mirrors, {"repo": "third/copy"}])
+    assert "has 1 MiB free, needs 64 MiB" in line and "mirror" not in line
+    assert "third/copy" not in {repo for _, repo, *_ in hub.requests}
 
 
 @pytest.mark.parametrize("revision", [COMMIT, "main"])

@@ -22,9 +22,11 @@ KILLS = 20
 PROGRAM = """
 import sys
 from toffee.models.download import download_model
+from toffee.models.fetch import remove_work
 source = {"repo": "o/m", "revision": "c" * 40, "files": ["*.safetensors", "*.json"]}
 print("ready", flush=True)
 download_model(role="model", source=source, zoo="", lock=sys.argv[1], out=sys.argv[2])
+remove_work(sys.argv[2])
 assert "torch" not in sys.modules
 """
 

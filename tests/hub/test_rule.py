@@ -81,9 +81,22 @@ def test_a_first_download_locks_and_only_another_revision_reruns(hub, sources, r
     assert sorted(yaml.safe_load(lock.read_text())["files"]) == sorted(keys)
     log = run.folder / "results" / "paper" / "logs" / "download_model" / "text_to_image.log"
     assert "could be compared" in log.read_text()
-    # The lock has changed, and reruns nothing.
+    # The lock has changed, and reruns nothing; nor does another place of it, or of the bytes.
     assert run.planned() == set()
     catalogue = run.folder / "config" / "models.yaml"
+    text = catalogue.read_text()
+    mirror = sources["text_to_image"]["mirrors"][0]["repo"]
+    assert f"repo: {mirror}" in text
+    catalogue.write_text(text.replace(f"repo: {mirror}", "repo: another/mirror"))
+    shutil.move(lock, run.folder / "elsewhere.yaml")
+    config = run.folder / "config" / "config.yaml"
+    values = config.read_text()
+    config.write_text(values.replace("lock: config/models.lock.yaml", "lock: elsewhere.yaml"))
+    assert config.read_text() != values
+    assert run.planned() == set()
+    shutil.move(run.folder / "elsewhere.yaml", lock)
+    catalogue.write_text(text)
+    config.write_text(values)
     old, new = sources["subject_encoder"]["revision"], "e" * 40
     catalogue.write_text(catalogue.read_text().replace(old, new))
     assert run.planned() == {"subject_encoder"}

@@ -151,7 +151,9 @@ MATRIX = {
     "models.catalogue": Row("other/models.yaml", {"download_model"} | MEASURED),
     "models.set": Row("small", WITH_MODELS),
     "models.zoo": Row("other/zoo", WITH_MODELS),
-    "models.lock": Row("other/models.lock.yaml"),  # of models that come from a hub
+    "models.lock": Row(
+        "other/models.lock.yaml"
+    ),  # no param; of a hub's models: tests/hub/test_rule.py
     # Photographs.
     "data.source": Row("real", SOURCE, {k: v for k, v in real().items() if k != "data.source"}),
     "data.resolution": Row(256, EVERYTHING - {"download_model"}),

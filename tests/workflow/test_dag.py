@@ -155,7 +155,9 @@ def test_adapters_call_functions_that_take_what_they_give():
         }
         (call,) = [
             node
-            for node in ast.walk(tree)
+            for block in tree.body[-1].body
+            if isinstance(block, ast.With)
+            for node in ast.walk(block)
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
             and node.func.id in origin

@@ -1,14 +1,20 @@
-"""Adapter of rule `download_model`."""
+"""Adapter of rule `download_model`.
+
+The section `models` of the configuration is no param: it says where the bytes are to be had and
+where their digests are kept, and neither makes another model.
+"""
 
 from toffee.job import job
-from toffee.models.download import download_model
+from toffee.models.download import download_role
+from toffee.models.fetch import remove_work
 
 if __name__ == "__main__":
     with job(snakemake):
-        download_model(
+        download_role(
             role=snakemake.wildcards.role,
             out=snakemake.output.model,
             source=snakemake.params.source,
             zoo=snakemake.params.zoo,
-            lock=snakemake.params.lock,
+            models=snakemake.config["models"],
         )
+    remove_work(snakemake.output.model)

@@ -44,7 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="as Snakemake's")
     plan.add_argument("--profile", metavar="NAME", help="as Snakemake's")
     plan.add_argument(
-        "--bench", type=Path, metavar="FILE", help="of make bench; default: the newest"
+        "--bench",
+        type=Path,
+        metavar="FILE",
+        help="of make bench; default: the newest, of a GPU where the scale asks for one",
     )
     plan.add_argument("--json", action="store_true", help="as JSON, every rule")
     plan.set_defaults(run=_plan)

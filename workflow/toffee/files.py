@@ -30,6 +30,10 @@ def remove(path: str | os.PathLike) -> None:
         path.unlink(missing_ok=True)
 
 
+class DiskFull(ToffeeError):
+    """There is no room: to try again, or elsewhere, is of no use."""
+
+
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether an error, or one that caused it, says that the disk or the quota is full.
 
@@ -51,7 +55,7 @@ def disk_full_as_error(path: str | os.PathLike) -> Iterator[None]:
     """Turn a full disk inside the block into one line that names the path being written.
 
     Raises:
-        ToffeeError: the disk or the quota is full.
+        DiskFull: the disk or the quota is full.
     """
     try:
         yield
@@ -59,7 +63,7 @@ def disk_full_as_error(path: str | os.PathLike) -> Iterator[None]:
         raise
     except Exception as error:
         if is_disk_full(error):
-            raise ToffeeError(f"disk full while writing {path}") from error
+            raise DiskFull(f"disk full while writing {path}") from error
         raise
 
 
@@ -75,7 +79,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         path: the final file or directory; missing parents are made.
 
     Raises:
-        ToffeeError: the disk or the quota is full, or the block wrote nothing.
+        DiskFull: the disk or the quota is full.
+        ToffeeError: the block wrote nothing.
     """
     path = Path(path)
     # Not the process's number: that of another machine may be the same.

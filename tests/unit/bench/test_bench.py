@@ -17,6 +17,7 @@ from toffee.bench.setting import ROOT, prepare
 from toffee.bench.worker import Worker, environment, together
 from toffee.compute import EXACT, Compute
 from toffee.data.images import read_image, to_arrays
+from toffee.device import device
 from toffee.errors import ToffeeError
 from toffee.provenance.code import SCRIPTS
 from toffee.provenance.digests import sha256_of
@@ -234,7 +235,8 @@ def test_what_is_written_names_machine_versions_and_figures(tmp_path, monkeypatc
     (path,) = tmp_path.glob("*.json")
     figures = json.loads(path.read_text())
     assert path.name == report.file_name(figures["device"])
-    assert {"device", "cores", "versions", "git", "command", "date", "load"} <= set(figures)
+    head = {"device", "cores", "versions", "git", "command", "date", "load"}
+    assert head <= set(figures) and figures["device_kind"] == device().type
     assert {"torch", "diffusers", "transformers"} <= set(figures["versions"])
     assert figures["sustained_tflops"] == {"float32": 0.5}
     assert figures["full_size"]["projection"]["pairs"] == 4_800_000

@@ -1,6 +1,7 @@
 """Totals, what they rest on, and what is refused."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from toffee.plan.dag import Job
 from toffee.plan.download import Downloads
 from toffee.plan.report import Plan, Row, precision, tally
 from toffee.plan.sizes import Sizes
-from toffee.plan.speed import Speed, read_speed
+from toffee.plan.speed import Speed, asks_for_gpus, read_speed
 from toffee.plan.storage import Storage
 from toffee.plan.table import GIB, refusals, table
 from toffee.plan.work import Work
@@ -77,7 +78,7 @@ def test_jobs_that_are_alike_count_each():
         job("tabulate_views"),
         job("download_dreambench"),
     ]
-    downloads = Downloads(architectures("tiny"), ROOT)
+    downloads = Downloads(architectures("tiny"), ROOT / "config" / "models.lock.yaml")
     rows = {row.rule: row for row in tally(jobs, config, work, downloads, Speed({}, 2.0))}
     assert [rows[name].jobs for name in ("plan_shard", "draw_initial")] == [3, 2]
     flops = 2 * work.flops(job("draw_initial"))
@@ -105,15 +106,31 @@ def test_every_method_is_a_rule():
 def test_downloads_are_those_of_the_lock_file(tmp_path):
     models = architectures("paper")
     source = models.sources["clip"]
-    (tmp_path / "config").mkdir()
-    files = {"a.json": {"sha256": "0" * 64, "size": 10}, "b": {"sha256": "1" * 64, "size": 1000}}
-    lock = {"files": {f"{source.repo}@{source.revision}": files}, "revisions": {}}
-    (tmp_path / "config" / "models.lock.yaml").write_text(yaml.safe_dump(lock))
-    downloads = Downloads(models, tmp_path)
+    path = tmp_path / "lock.yaml"
+    sizes = {"config.json": 10, "model.safetensors": 1000, "other/b.json": 5}
+
+    def lock(key: str, names, **revisions: str) -> Downloads:
+        files = {name: {"sha256": "0" * 64, "size": sizes[name]} for name in names}
+        path.write_text(yaml.safe_dump({"files": {key: files}, "revisions": revisions}))
+        return Downloads(models, path)
+
+    assert {"*.json", "model.safetensors"} <= set(source.files)
+    downloads = lock(f"{source.repo}@{source.revision}", sizes)
     assert downloads.model("clip") == 1010 and not downloads.estimated
     assert downloads.model("depth") == 4 * models.parameters("depth")
     assert downloads.estimated == ["depth"]
-    assert Downloads(architectures("tiny"), tmp_path).model("clip") == 0
+    # A branch is what the lock says, also where a mirror gave it.
+    branch = source.model_copy(update={"revision": "main"})
+    models.sources["clip"] = branch
+    mirror = f"someone/mirror@{'c' * 40}"
+    assert lock(mirror, sizes, **{f"{source.repo}@main": mirror}).model("clip") == 1010
+    # What is not locked, or only for a role that asks for fewer files, is an estimate.
+    for downloads in (
+        lock(mirror, sizes),
+        lock(mirror, ["other/b.json", "config.json"], **{f"{source.repo}@main": mirror}),
+    ):
+        assert downloads.model("clip") == 4 * models.parameters("clip")
+    assert Downloads(architectures("tiny"), path).model("clip") == 0
 
 
 def test_the_newest_bench_is_believed_and_said(tmp_path):
@@ -133,6 +150,31 @@ def test_the_newest_bench_is_believed_and_said(tmp_path):
     assert "ASSUMED" not in said and "ASSUMED" in speed.said(["float16"])
     with pytest.raises(ToffeeError, match="other.json: no sustained_tflops"):
         read_speed(7.0, tmp_path, bench / "other.json")
+
+
+def test_a_processors_figures_plan_no_gpu_unless_they_are_given(tmp_path):
+    bench = tmp_path / "results" / "bench"
+    bench.mkdir(parents=True)
+
+    def write(name: str, age: int, tflops: float, **head: str) -> None:
+        path = bench / f"{name}.json"
+        path.write_text(json.dumps(head | {"sustained_tflops": {"bfloat16": tflops}}))
+        os.utime(path, (10**9 - age, 10**9 - age))
+
+    write("silent", 0, 0.2)
+    write("cpu", 1, 0.1, device="Xeon", device_kind="cpu")
+    speed = read_speed(100.0, tmp_path, only_gpus=True)
+    assert speed.tflops("bfloat16") == 100.0
+    said = speed.said(["bfloat16"])
+    assert "ASSUMED" in said and "not measured on a GPU and left out" in said
+    assert f"{bench / 'cpu.json'} on Xeon" in said and str(bench / "silent.json") in said
+    write("gpu", 2, 300.0, device="X", device_kind="cuda")
+    assert read_speed(100.0, tmp_path, only_gpus=True).tflops("bfloat16") == 300.0
+    given = read_speed(100.0, tmp_path, bench / "cpu.json", only_gpus=True)
+    assert given.tflops("bfloat16") == 0.1 and "left out" not in given.said(["bfloat16"])
+    assert read_speed(100.0, tmp_path).tflops("bfloat16") == 0.2
+    scales = {name: asks_for_gpus(ROOT, name) for name in ("tiny", "small", "paper", "own")}
+    assert scales == {"tiny": False, "small": True, "paper": True, "own": True}
 
 
 def test_what_measures_is_float32():
@@ -155,6 +197,30 @@ def test_frames_are_counted_where_the_configuration_does_not_say(tmp_path):
     # MVImgNet, not imported yet: 219,188 videos, twelve frames of each.
     sizes = Sizes(config_of("paper.yaml"), [reader(tmp_path / "none")], ROOT)
     assert (sizes.frames, sizes.sequences) == (219_188 * 12, 219_188)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"kind": "folder", "path": "data/none"},
+        {"kind": "images", "path": "data/none"},
+        {"kind": "hub", "repo": "a/b", "split": "train", "image": "image", "class_word": "word"},
+    ],
+)
+def test_subjects_that_nobody_can_count_are_said(tmp_path, source):
+    job = Job("list_subjects", {}, {}, {"subjects": str(tmp_path / "none")}, {}, "", True)
+
+    def sizes(most: int | None, *jobs: Job) -> Sizes:
+        gone = {"classes": None, "per_class": None}
+        real = {"subjects": gone | source}
+        return Sizes(
+            config_of("paper.yaml", {"data": {"subjects": most, "real": real}}), jobs, ROOT
+        )
+
+    (note,) = sizes(None, job).notes
+    assert note.startswith(f"no pictures in {tmp_path / 'none'}: ") and "data.subjects" in note
+    assert (sizes(5, job).subjects, sizes(5, job).notes) == (5, [])
+    assert sizes(None).notes == []
 
 
 def reader(folder) -> Job:

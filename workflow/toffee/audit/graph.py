@@ -188,7 +188,8 @@ def _downloads(results: Results) -> Iterator[Finding]:
 def _locked(results: Results, record: Record) -> dict[str, str]:
     """What the checkout's lock has for a model of a hub: SHA-256 by path inside the model."""
     source = HubFiles.model_validate(record.params["source"])
-    lock = SourceLock(results.place(str(record.params["lock"])), source.repo, source.revision)
+    path = results.place(results.config(record)["models"]["lock"])
+    lock = SourceLock(path, source.repo, source.revision)
     prefix = f"{source.subfolder}/" if source.subfolder else ""
     return {
         name.removeprefix(prefix): entry.sha256

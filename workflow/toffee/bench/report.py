@@ -27,9 +27,13 @@ def device_name() -> str:
 
 
 def machine(command: str) -> dict[str, object]:
-    """Where and when figures were measured: device, versions, commit, command, load."""
+    """Where and when figures were measured: device, versions, commit, command, load.
+
+    `device_kind` is torch's name of it: cuda, cpu.
+    """
     return {
         "device": device_name(),
+        "device_kind": device().type,
         "cores": os.cpu_count(),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
         "git": git_state(),

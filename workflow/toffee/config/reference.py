@@ -57,15 +57,15 @@ same data by the same rule, and a row of the table of what it changes: a new lin
 `mirrors`, `note`.
 - The first download writes each file's SHA-256 and size to `models.lock.yaml` (`models.lock`);
   commit it. From then on other bytes are refused with a line that names the file, the digest
-  found and the one expected; the lock itself reruns nothing, another `revision` reruns that role
-  alone, and so does an edited list of files or mirrors.
+  found and the one expected. Another `revision` reruns that role and what follows from it, and so
+  does an edited list of files; the lock, its path and the mirrors rerun nothing.
 - A `revision` is a commit of 40 digits. A branch, a tag or a short commit (in quotes if it looks
   like a number), or none at all, is looked up once and locked with a warning; the branch may then
   move.
 - `mirrors` are asked, in their order, only where the repository or its commit is gone, and must
-  hold exactly the locked bytes. With nothing locked yet a mirror is accepted and locked, and a
-  warning says that nothing could be compared: so it is today for SD 2.1-base on a machine that
-  never had it.
+  hold exactly the locked bytes; one that does not, or fails, is passed over for the next. With
+  nothing locked yet a mirror is accepted and locked, and a warning says that nothing could be
+  compared: so it is today for SD 2.1-base on a machine that never had it.
 - A gated repository stops with the page where its licence is accepted; no mirror is asked for it.
   Set `HF_TOKEN` then. `HF_ENDPOINT` names another hub, `HF_HOME` the place of its cache and
   token. What the cache has is copied, not fetched; with `HF_HUB_OFFLINE=1` it has to have all of

@@ -5,11 +5,13 @@ known SHA-256, and the model appears under its final name only when all of it is
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from toffee.config.load import load_catalogue
 from toffee.config.models import ALLOWED_SUFFIXES, HubFiles, ZooSource
 from toffee.errors import ToffeeError
 from toffee.files import atomic_path, file_digest, write_text
@@ -18,6 +20,30 @@ from toffee.models.space import require_space
 from toffee.progress import progress
 
 MANIFEST = "manifest.json"
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def download_role(
+    role: str,
+    source: Mapping[str, Any],
+    zoo: str | Path,
+    models: Mapping[str, str],
+    out: str | Path,
+) -> None:
+    """`download_model` with the mirrors that the catalogue has for the role, and the run's lock.
+
+    Args:
+        role, source, zoo, out: as in `download_model`; the source is without its mirrors.
+        models: the configuration's section `models`.
+
+    Raises:
+        ToffeeError: as in `download_model`, or the catalogue cannot be read.
+    """
+    lock, catalogue = (os.path.relpath(PROJECT / models[key]) for key in ("lock", "catalogue"))
+    if "zoo" not in source:
+        known = load_catalogue(catalogue, models["set"]).get(role)
+        source = {**source, "mirrors": getattr(known, "mirrors", [])}
+    download_model(role, source, zoo, lock, out)
 
 
 def download_model(

@@ -1,12 +1,12 @@
 """A model from the Hugging Face hub: which repository serves it, and which bytes it must be.
 
 The digests are those of the lock (see `lock`), which the first download writes. A mirror is asked
-only where the repository is gone, and has to give exactly the locked files. Where nothing is
+only where the repository is gone, and has to give exactly the locked files; one that fails leaves
+it to the next. Where nothing is
 locked yet, a mirror's bytes are accepted and locked, and a warning says that nothing could be
 compared.
 """
 
-import atexit
 import dataclasses
 import os
 import shutil
@@ -17,7 +17,15 @@ from pathlib import Path
 
 from toffee.config.models import HubFiles
 from toffee.errors import ToffeeError
-from toffee.files import atomic_path, disk_full_as_error, file_digest, remove, replace, write_text
+from toffee.files import (
+    DiskFull,
+    atomic_path,
+    disk_full_as_error,
+    file_digest,
+    remove,
+    replace,
+    write_text,
+)
 from toffee.models.hub import Gone, RemoteFile, Repository, asked, choose, look_up, patterns
 from toffee.models.lock import Entry, SourceLock
 from toffee.models.space import require_space
@@ -38,25 +46,27 @@ def fetch_from_hub(role: str, source: HubFiles, lock_path: str | Path, out: str 
         role: what the model is for; used in messages.
         source: where it is.
         lock_path: the lock file; what it lacks is added.
-        out: the model's folder. Until it is whole, what has come is in `<out>.partial`.
+        out: the model's folder. What has come is in `<out>.partial` too, until `remove_work`.
 
     Raises:
         ToffeeError: nobody serves the model, somebody serves other bytes than locked, or the disk
             has no room.
     """
     lock = SourceLock(lock_path, source.repo, source.revision)
-    problems = []
+    problems: list[str] = []
     for repo, revision in candidates(source, lock):
+        is_mirror = bool(problems)  # nothing else is asked before the source itself is gone
         try:
             supply = look_up(repo, revision, patterns(source))
             warn(role, source, lock, supply)
             files = fetch(role, source, lock, supply, Path(out))
-        except Gone as error:
-            problems.append(str(error))
-        except Refused as error:
-            if repo == source.repo:
+        except DiskFull:
+            raise
+        except ToffeeError as error:
+            if not is_mirror and not isinstance(error, Gone):
                 raise  # no mirror may stand in for a repository that is there
-            problems.append(f"mirror {repo} is refused: {error}")
+            what = f"mirror {repo} {'is refused' if isinstance(error, Refused) else 'fails'}: "
+            problems.append(f"{what if is_mirror else ''}{error}")
         else:
             lock.record(supply.key, files)
             finish(Path(out), source.subfolder)
@@ -205,14 +215,17 @@ def work_folder(out: Path, supply: Repository, wanted: Mapping[str, RemoteFile])
 def finish(out: Path, subfolder: str | None) -> None:
     """Give the model its final name.
 
-    Snakemake throws the model of a killed job away, and hashing it for the job's record takes a
-    while: until the process ends by itself, the files keep their names in the work folder too.
+    Snakemake throws the model of a killed or failed job away, and hashing it for the job's record
+    takes a while: until the job has succeeded, the files keep their names in the work folder too.
     """
-    work = Path(f"{out}.partial")
-    files = work / "files" / (subfolder or "")
+    files = Path(f"{out}.partial") / "files" / (subfolder or "")
     try:
         with atomic_path(out) as temporary:
             shutil.copytree(files, temporary, copy_function=os.link)
     except (OSError, shutil.Error):  # a file system without hard links
         replace(files, out)
-    atexit.register(remove, work.absolute())
+
+
+def remove_work(out: str | Path) -> None:
+    """Remove the work folder of a model, if there is one: its job has succeeded."""
+    remove(f"{out}.partial")

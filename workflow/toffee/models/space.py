@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from toffee.errors import ToffeeError
+from toffee.files import DiskFull
 
 SPARE_BYTES = 64 * 2**20  # left free on the disk after a download
 
@@ -12,11 +12,9 @@ def require_space(folder: Path, size: int) -> None:
     """Check that `size` bytes fit on the disk of `folder`, with a little to spare.
 
     Raises:
-        ToffeeError: they do not.
+        DiskFull: they do not.
     """
     free = shutil.disk_usage(folder).free
     if free < size + SPARE_BYTES:
         needed = (size + SPARE_BYTES) / 2**20
-        raise ToffeeError(
-            f"{folder.parent} has {free / 2**20:.0f} MiB free, needs {needed:.0f} MiB"
-        )
+        raise DiskFull(f"{folder.parent} has {free / 2**20:.0f} MiB free, needs {needed:.0f} MiB")

@@ -1,16 +1,12 @@
 """Bytes to download: of the lock file where a model is known there, else estimated."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from toffee.config.models import HubSource, ZooSource
-from toffee.errors import ToffeeError
+from toffee.models.hub import asked, matches, patterns
+from toffee.models.lock import SourceLock
 from toffee.plan.architectures import Architectures
 
-LOCK = Path("config", "models.lock.yaml")
 DREAMBENCH = 111_700_000
 """Bytes of DreamBench's photos at the pinned revision of google/dreambooth."""
 
@@ -21,19 +17,17 @@ class Downloads:
     estimated: roles whose sizes are estimates, 4 bytes a parameter.
     """
 
-    def __init__(self, models: Architectures, project: Path) -> None:
-        """Read the lock file. Raises ToffeeError where it is no YAML."""
-        self.models, self.estimated = models, []
-        path = project / LOCK
-        try:
-            lock = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except yaml.YAMLError as error:
-            raise ToffeeError(f"{path} is not valid YAML: {error}") from error
-        lock = lock if isinstance(lock, dict) else {}
-        self.files: Mapping[str, Any] = lock.get("files") or {}
+    def __init__(self, models: Architectures, lock: Path) -> None:
+        """Take the models, and the path of the lock file (config `models.lock`)."""
+        self.models, self.lock = models, lock
+        self.estimated: list[str] = []
 
     def model(self, role: str) -> int:
-        """Bytes of the base model of a role; none for one that ships with the repository."""
+        """Bytes of the base model of a role; none for one that ships with the repository.
+
+        Raises:
+            ToffeeError: the lock file cannot be read.
+        """
         source = self.models.sources[role]
         if isinstance(source, ZooSource):
             return 0
@@ -44,9 +38,12 @@ class Downloads:
         return known
 
     def _locked(self, source: HubSource) -> int | None:
-        """Sizes in the lock file (repository@commit → file → size), None where it is not there."""
-        for name, files in self.files.items():
-            repo, _, commit = name.partition("@")
-            if repo == source.repo and commit.startswith(source.revision or ""):
-                return sum(int(entry["size"]) for entry in files.values())
-        return None
+        """Bytes of the files that the lock has for a source; None where not all are there."""
+        lock = SourceLock(self.lock, source.repo, source.revision)
+        files = {
+            name: one for name, one in lock.files(lock.key or "").items() if asked(name, source)
+        }
+        # An entry may be another role's alone, which asks for other files of the repository.
+        named = [pattern for pattern in patterns(source) if "*" not in pattern]
+        there = all(any(matches(name, pattern) for name in files) for pattern in named)
+        return sum(one.size for one in files.values()) if files and there else None

@@ -12,7 +12,7 @@ from toffee.plan.costs import Costs
 from toffee.plan.dag import Job, planned
 from toffee.plan.download import DREAMBENCH, Downloads
 from toffee.plan.sizes import Sizes
-from toffee.plan.speed import Speed, read_speed
+from toffee.plan.speed import Speed, asks_for_gpus, read_speed
 from toffee.plan.storage import Storage
 from toffee.plan.work import Work
 
@@ -87,7 +87,7 @@ def plan_run(
     Args:
         arguments: options and targets of Snakemake.
         project: the folder of the Snakefile.
-        bench: file of `make bench`; by default the newest.
+        bench: file of `make bench`; by default the newest, of a GPU where rules ask for one.
 
     Raises:
         ToffeeError: there is no plan, or an architecture is not known.
@@ -97,9 +97,10 @@ def plan_run(
     sources = load_catalogue(project / config.models.catalogue, config.models.set)
     results = project / "results" / config.scale
     models = Architectures(sources, project / config.models.zoo, results / "models")
-    speed = read_speed(config.plan.sustained_tflops, project, bench)
+    gpus = asks_for_gpus(project, config.models.set)
+    speed = read_speed(config.plan.sustained_tflops, project, bench, gpus)
     jobs = [job for job in jobs if job.runs]
-    sizes, downloads = Sizes(config, jobs, project), Downloads(models, project)
+    sizes, downloads = Sizes(config, jobs, project), Downloads(models, project / config.models.lock)
     work = Work(config, Costs(models, config), sizes)
     rows = tally(jobs, config, work, downloads, speed)
     used = sorted({precision(row.rule, config) for row in rows if row.gpu_hours})

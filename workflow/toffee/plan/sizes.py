@@ -44,6 +44,11 @@ class Sizes:
         self.frames, self.sequences = count("multiview")
         self.heldout = count("multiview_heldout")[1] or data.heldout_sequences or 0
         self.subjects = count("subjects")[0] or self._asked_subjects(config, project)
+        if "subjects" in read and not self.subjects:
+            self.notes.append(
+                f"no pictures in {read['subjects']}: their import and the look for leakage are "
+                "not counted; config data.subjects says how many there will be at most"
+            )
         if "multiview" in read and not self.frames:
             # What is not imported yet is as much as was asked for.
             asked = data.sequences * data.views if data.sequences else config.plan.frames

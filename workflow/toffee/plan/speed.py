@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from toffee.errors import ToffeeError
 
 BENCH = Path("results", "bench")
@@ -20,11 +22,13 @@ class Speed:
         measured: by precision; empty where nothing was measured.
         assumed: the value of the configuration, for every other precision.
         origin: where the measured ones come from.
+        passed_over: newer files that are not of a GPU, which the scale is planned for.
     """
 
     measured: Mapping[str, float]
     assumed: float
     origin: str = ""
+    passed_over: tuple[str, ...] = ()
 
     def tflops(self, dtype: str) -> float:
         """TFLOP/s in a precision."""
@@ -40,27 +44,53 @@ class Speed:
                 f"ASSUMED, not measured: {self.assumed:g} TFLOP/s in {' and '.join(unknown)} "
                 "(config plan.sustained_tflops; make bench measures it)"
             )
+        if self.passed_over:
+            lines.append(
+                f"not measured on a GPU and left out: {', '.join(self.passed_over)} "
+                "(--bench FILE takes it all the same)"
+            )
         return "; ".join(lines)
 
 
-def read_speed(assumed: float, project: Path, given: Path | None = None) -> Speed:
+def asks_for_gpus(project: Path, models: str) -> bool:
+    """Whether rules ask for a GPU where these base models are chosen (config `models.set`)."""
+    path = project / "profiles" / "resources" / f"{models}.yaml"
+    if not path.is_file():
+        return True  # a set of the user's, whose rules ask for what a site says
+    rules = yaml.safe_load(path.read_text(encoding="utf-8")).get("set-resources") or {}
+    return any(needs.get("gpu") for needs in rules.values())
+
+
+def read_speed(
+    assumed: float, project: Path, given: Path | None = None, only_gpus: bool = False
+) -> Speed:
     """The speed in a file of `make bench`, by default the newest that has one.
+
+    Args:
+        assumed: TFLOP/s where nothing was measured.
+        project: folder of the workflow.
+        given: the file to take, whatever it was measured on.
+        only_gpus: take no other file that was measured on a CPU, or does not say on what.
 
     Raises:
         ToffeeError: the file that was given cannot be read or has no such figures.
     """
     files = sorted((project / BENCH).glob("*.json"), key=lambda path: -path.stat().st_mtime)
+    passed_over: list[str] = []
     for path in [given] if given else files:
         found = _read(path)
-        if found:
-            return Speed(found[0], assumed, found[1])
+        if found and only_gpus and not given and found[2] != "cuda":
+            passed_over.append(found[1])
+        elif found:
+            return Speed(found[0], assumed, found[1], tuple(passed_over))
         if given:
             raise ToffeeError(f"{path}: no {KEY}, expected TFLOP/s by precision (see make bench)")
-    return Speed({}, assumed)
+    return Speed({}, assumed, passed_over=tuple(passed_over))
 
 
-def _read(path: Path) -> tuple[dict[str, float], str] | None:
-    """Figures of a file and who measured them where; None where it is none of these files."""
+def _read(path: Path) -> tuple[dict[str, float], str, str] | None:
+    """Figures of a file, who measured them where, and the kind of device ("" where it is not said);
+    None where it is none of these files."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         figures = {ALIASES.get(k, k): float(v) for k, v in dict(content[KEY]).items() if v}
@@ -69,4 +99,5 @@ def _read(path: Path) -> tuple[dict[str, float], str] | None:
     if not figures or min(figures.values()) <= 0:
         return None
     device = content.get("device")
-    return figures, f"{path}" + (f" on {device}" if isinstance(device, str) else "")
+    origin = f"{path}" + (f" on {device}" if isinstance(device, str) else "")
+    return figures, origin, str(content.get("device_kind", ""))
