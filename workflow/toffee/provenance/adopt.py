@@ -7,6 +7,7 @@ files as if everything had changed. The records have all of it.
 
 import json
 import os
+import stat
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -132,8 +133,12 @@ def _restore_times(path: Path, made: Mapping[str, Any], end: float) -> None:
 
 def _restore_time(path: str | Path, file: Mapping[str, Any]) -> None:
     time = file.get("mtime_ns")
-    if not time or not os.path.isfile(path):
+    if not time:
         return
-    status = os.stat(path)
-    if status.st_size == file["size"] and status.st_mtime_ns != time:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return
+    same = stat.S_ISREG(status.st_mode) and status.st_size == file["size"]
+    if same and status.st_mtime_ns != time:
         os.utime(path, ns=(time, time))
