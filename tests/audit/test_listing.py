@@ -67,6 +67,15 @@ def test_a_table_that_was_edited_together_with_its_record(run, tables):
     assert caught(audited(run, "schema"), "schema", tables[1].name)
 
 
+def test_a_damaged_table_whose_record_names_it(run, tables):
+    data = bytearray(tables[1].read_bytes())
+    data[30:70] = bytes(40)  # of the first column
+    tables[1].write_bytes(data)
+    digest = file_digest(tables[1])
+    run.edit(SUBJECTS, lambda content: content["outputs"][SUBJECTS].update(files=digest))
+    assert caught(audited(run, "bytes"), "schema", tables[1].name)
+
+
 def test_a_table_of_no_record(run, tables):
     tables[0].with_name("other.json.files").write_bytes(tables[0].read_bytes())
     assert caught(audited(run, "bytes"), "bytes", "records/models/other.json.files")

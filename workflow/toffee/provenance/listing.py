@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ class Listing:
             place: where it is.
             sha256: its digest, as its record has it.
         """
-        self.place, self.sha256 = place, sha256
+        self.place, self.sha256, self._checked = place, sha256, False
 
     def items(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Path inside the folder and `Entry` of each file, sorted by path.
@@ -56,7 +55,7 @@ class Listing:
         """The `Entry` of one file; only the part of the table that may have it is read."""
         import pyarrow.parquet as pq
 
-        self._checked  # noqa: B018
+        self._check()
         found = pq.read_table(self.place, filters=[("path", "=", name)]).to_pylist()
         return {key: value for key, value in found[0].items() if key != "path"} if found else None
 
@@ -64,7 +63,7 @@ class Listing:
         """How many files there are."""
         import pyarrow.parquet as pq
 
-        self._checked  # noqa: B018
+        self._check()
         return pq.read_metadata(self.place).num_rows
 
     def tree(self) -> tuple[str, int]:
@@ -83,11 +82,12 @@ class Listing:
         """Whether the table is there, and the one that its record names."""
         return self.place.is_file() and file_digest(self.place) == self.sha256
 
-    @cached_property
-    def _checked(self) -> bool:
+    def _check(self) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        if self._checked:
+            return
         if not self.is_whole():
             found = "another one" if self.place.is_file() else "no such file"
             raise ToffeeError(
@@ -101,15 +101,19 @@ class Listing:
         if not known:  # and its record was edited, too
             columns = ", ".join(_schema().names)
             raise ToffeeError(f"{self.place}: expected a Parquet table of {columns}")
-        return True
+        self._checked = True
 
     def _batches(self, *columns: str) -> Iterator[list[Any]]:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._checked  # noqa: B018
-        with pq.ParquetFile(self.place) as table:
-            for batch in table.iter_batches(BATCH, columns=list(columns)):
-                yield [batch.column(name) for name in columns]
+        self._check()
+        try:
+            with pq.ParquetFile(self.place) as table:
+                for batch in table.iter_batches(BATCH, columns=list(columns)):
+                    yield [batch.column(name) for name in columns]
+        except (pa.ArrowException, OSError) as error:  # damaged, and its record was edited, too
+            raise ToffeeError(f"{self.place}: cannot be read ({str(error).strip()})") from error
 
 
 class InOrder:
