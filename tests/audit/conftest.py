@@ -23,6 +23,7 @@ SHARD = f"{ROOT}/dataset/shards/00000.h5"
 INDEX = f"{ROOT}/dataset/index.parquet"
 MODEL = f"{ROOT}/models/clip"
 TABLE = f"{ROOT}/tables/dataset.csv"
+BESIDE = "files beside records"
 
 JOBS = [
     ("download_model", {"zoo": ["zoo/clip/config.json"]}, {"model": MODEL}, {"role": "clip"}),
@@ -105,9 +106,10 @@ def content(name: str, path: str, text: str) -> str:
     return f"{text}\n"
 
 
-@pytest.fixture(scope="session")
-def finished_run(tmp_path_factory):
-    """The run, and what Snakemake would plan for it. Copy it before changing it."""
+@pytest.fixture(scope="session", params=["files in records", BESIDE])
+def finished_run(request, tmp_path_factory):
+    """The run, with its folders' files listed in their records, or beside them as those of large
+    folders are. Copy it before changing it."""
     project = tmp_path_factory.mktemp("run") / "project"
     (project / "zoo" / "clip").mkdir(parents=True)
     (project / "zoo" / "clip" / "config.json").write_text('{"role": "clip"}')
@@ -116,6 +118,8 @@ def finished_run(tmp_path_factory):
         patch.chdir(project)
         # All jobs of this run are one process: its start is not the start of a job.
         patch.setattr("toffee.provenance.record._process_start", time.time)
+        if request.param == BESIDE:
+            patch.setattr("toffee.provenance.listing.MANY", 0)
         for one in JOBS:
             play(*one)
     return project

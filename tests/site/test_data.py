@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from toffee.errors import ToffeeError
+from toffee.files import file_digest
+from toffee.provenance import listing
+from toffee.provenance.record import seal
 from toffee.provenance.results import Results
 from toffee.report.site import jobs as module
 from toffee.report.site.jobs import Jobs, describe_chain, write_jobs
@@ -65,6 +68,25 @@ def test_long_lists_of_jobs_are_cut_and_counted(jobs, monkeypatch):
     (step,) = module.neighbours(jobs, jobs.before[index])
     assert (step["rule"], step["count"]) == ("score_shard", 3)
     assert [wildcards for _, wildcards in step["jobs"]] == [["00000"], ["00001"]]
+
+
+def test_files_of_a_folder_are_the_same_from_a_list_beside_the_record(jobs, monkeypatch):
+    monkeypatch.setattr(module, "FILES", 2)
+    (name,) = jobs.by_rule["write_world"]
+    place, path = jobs.results.folder / "records" / name, f"{ROOT}/world/subjects"
+    record = json.loads(place.read_text())
+    made = record["outputs"][path]
+    before = module.describe_job(jobs, name)["outputs"][0]
+    assert before[-1] == len(made["files"]) > 2 == len(before[-2])
+    made["size"] = sum(file["size"] for file in made["files"].values())
+    files = sorted(made["files"].items())
+    listing.write(iter(files), listing.listing_path(place))
+    made["files"] = file_digest(listing.listing_path(place))
+    place.write_text(json.dumps(seal(record)))
+    results = Results(jobs.results.folder)
+    after = module.describe_job(Jobs(results, own=f"{ROOT}/site"), name)["outputs"][0]
+    assert after[-2:] == [[[n, f["sha256"], f["size"]] for n, f in files[:2]], before[-1]]
+    assert place not in {problem[0] for problem in results.problems}
 
 
 def test_edges_of_rules_are_those_of_their_jobs(jobs):

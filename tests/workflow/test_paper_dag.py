@@ -69,6 +69,7 @@ def test_the_plan_when_all_outputs_are_there(project):
     """As a finished run leaves them: files, and what the records tell Snakemake of each job."""
     jobs = finish(project, ARGUMENTS)
     assert jobs > 6 * 800
+    assert len(list(project.glob("results/paper/records/data/*.files"))) == 1
     said, peak = dry_run(project)
     assert f"{jobs} jobs are known from their records" in said
     assert "Nothing to be done" in said

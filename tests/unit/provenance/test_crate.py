@@ -11,11 +11,14 @@ import rocrate
 from rocrate.rocrate import ROCrate
 
 from toffee.errors import ToffeeError
+from toffee.files import file_digest
+from toffee.provenance import listing
 from toffee.provenance.code import code_digest, module_digests
 from toffee.provenance.crate import write_crate
 from toffee.provenance.crate.files import LISTED
 from toffee.provenance.crate.graph import METADATA, SCHEMA
 from toffee.provenance.digests import describe
+from toffee.provenance.listing import listing_path
 from toffee.provenance.record import PROJECT, VERSION, files_of, seal, stamp
 from toffee.provenance.validate import ENTITIES, sample, validate_crate
 
@@ -247,6 +250,27 @@ def test_a_folder_is_listed_unless_it_has_many_files(run):
     world = found["world/subjects/"]
     assert world["sha256"] == describe(run.folder / "world/subjects")["sha256"]
     assert "hasPart" not in world and str(LISTED + 1) in world["description"]
+
+
+def test_a_folder_with_its_list_beside_the_record_is_the_same(run):
+    """But for the record's own digest."""
+    found = run.crate()
+    for path in (f"{ROOT}/models/clip", f"{ROOT}/world/subjects"):
+        place = run.folder / "records" / f"{Path(path).relative_to(ROOT)}.json"
+        record = json.loads(place.read_text())
+        table = listing_path(place)
+        listing.write(iter(record["outputs"][path]["files"].items()), table)
+        record["outputs"][path]["files"] = file_digest(table)
+        place.write_text(json.dumps(seal(record)))
+    beside = run.crate()
+    for one in (found, beside):
+        for entity in one.values():
+            if entity["@id"] in ("#job/models/clip", "#job/world/subjects"):
+                assert len(entity.pop("identifier")) == 64
+    assert beside == found
+    table.write_bytes(table.read_bytes()[:-1])
+    with pytest.raises(ToffeeError, match="subjects.json.files: expected the list of files"):
+        run.crate()
 
 
 def test_the_same_records_give_the_same_bytes(run):

@@ -3,36 +3,47 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from toffee.audit.findings import Finding
 from toffee.files import TEMPORARY, file_digest
 from toffee.progress import progress
 from toffee.provenance.digests import describe
-from toffee.provenance.paths import BENCHMARKS, CONFIGS, LOGS, RECORDS, SOURCES, STARTED
+from toffee.provenance.listing import InOrder, walk
+from toffee.provenance.paths import BENCHMARKS, CONFIGS, LISTING, LOGS, RECORDS, SOURCES, STARTED
 from toffee.provenance.results import Results
+from toffee.provenance.schema import Record
 
 BY_PRODUCTS = (LOGS, BENCHMARKS)
 """Folders that Snakemake and the jobs' logs fill. A benchmark is checked where a table read it."""
 
 TIER = "bytes"
 
+BATCH = 10_000
+"""Files that wait for their turn at a time: there may be millions."""
+
 
 def check_bytes(results: Results) -> list[Finding]:
     """Hash every file of the records, of any size, and name files that no record knows."""
-    files = list(results.files())
+    outputs = [(r, path) for r in results.records.values() for path in r.outputs]
+    total = sum(r.outputs[p].files is None or results.count(r, p) for r, p in outputs)
     # hashlib lets go of the interpreter's lock: threads read side by side.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        places = [results.place(path) for path, *_ in files]
-        checks = pool.map(_check_file, places, *zip(*((s, n) for _, s, n, _ in files), strict=True))
-        checks = progress(checks, total=len(files), desc="audit: hash", unit="file")
-        findings = [
-            Finding(TIER, path, *difference)
-            for (path, *_), difference in zip(files, checks, strict=True)
-            if difference
-        ]
+        files = results.files()
+        batches = iter(lambda: list(islice(files, BATCH)), [])
+        checks = (one for batch in batches for one in pool.map(partial(_check, results), batch))
+        checks = progress(checks, total=total, desc="audit: hash", unit="file")
+        findings = [finding for finding in checks if finding]
     findings += _by_products(results)
     return findings + list(_unknown(results) if results.whole else [])
+
+
+def _check(results: Results, file: tuple[str, str, int, Record]) -> Finding | None:
+    path, sha256, size, _ = file
+    difference = _check_file(results.place(path), sha256, size)
+    return Finding(TIER, path, *difference) if difference else None
 
 
 def _check_file(place: Path, sha256: str, size: int) -> tuple[str, str] | None:
@@ -64,33 +75,55 @@ def _by_products(results: Results) -> Iterator[Finding]:
 
 def _unknown(results: Results) -> Iterator[Finding]:
     """Files of the folder that no record and no pointer accounts for."""
-    known = {path for path, *_ in results.files()}
-    outputs = (pair for record in results.records.values() for pair in record.outputs.items())
-    folders = {path for path, made in outputs if made.files is not None}
+    outputs = [(path, r) for r in results.records.values() for path in r.outputs]
+    folders = {path for path, record in outputs if record.outputs[path].files is not None}
+    listed = {p: record for p, record in outputs if isinstance(record.outputs[p].files, str)}
+    known = {path for path, _ in outputs} - folders
+    for path, record in outputs:
+        if path not in listed:
+            known.update(f"{path}/{name}" for name, _ in results.files_of(record, path))
     # What another job read, but no record says who wrote, is a gap in the graph: it is named there.
-    read = {path for record in results.records.values() for path in record.inputs}
-    for below in _walk(results.folder):
+    known.update(path for record in results.records.values() for path in record.inputs)
+    for path, record in listed.items():
+        yield from _unlisted(results, record, path, known)
+    listings = {results.listing(record, path).place for path, record in listed.items()}
+    for below in _walk(results.folder, {results.place(path) for path in listed}):
         place = results.folder / below
         if below.parts[0] in BY_PRODUCTS or TEMPORARY.match(place.name):
             continue
         path = f"{results.root}/{below.as_posix()}"
         if below.parts[0] == RECORDS:
-            if not _is_record(results, below):
+            if not _is_record(results, below, listings):
                 yield Finding(TIER, path, "records of jobs alone", "an unknown file")
-        elif path not in known | read and not (
+        elif path not in known and not (
             place.name == ".snakemake_timestamp" and str(Path(path).parent) in folders
         ):
             yield Finding(TIER, path, "files that a job wrote", "an unknown file")
 
 
-def _walk(folder: Path) -> list[Path]:
-    """All files below a folder, relative, also those in linked folders."""
-    found = os.walk(folder, followlinks=True)
-    places = (Path(where, name) for where, _, names in found for name in names)
-    return sorted(place.relative_to(folder) for place in places)
+def _unlisted(results: Results, record: Record, folder: str, known: set[str]) -> Iterator[Finding]:
+    """Files of a folder of many that are not in the list beside its record."""
+    place, listing = results.place(folder), results.listing(record, folder)
+    if not place.is_dir() or listing is None or listing.place in results.broken:
+        return
+    listed = InOrder(results.files_of(record, folder))
+    for name in walk(place):
+        path = f"{folder}/{name}"
+        unknown = listed.get(name) is None and path not in known
+        if unknown and not TEMPORARY.match(Path(name).name):
+            yield Finding(TIER, path, "files that a job wrote", "an unknown file")
 
 
-def _is_record(results: Results, below: Path) -> bool:
+def _walk(folder: Path, but: set[Path]) -> list[Path]:
+    """All files below a folder but for those in some folders; relative, also of linked folders."""
+    places = []
+    for where, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if Path(where, name) not in but]
+        places += [Path(where, name).relative_to(folder) for name in names]
+    return sorted(places)
+
+
+def _is_record(results: Results, below: Path, listings: set[Path]) -> bool:
     """Whether a file below `records` is a record, a pointer, a job's mark, or kept for records."""
     name = below.relative_to(RECORDS).as_posix()
     unreadable = {path for path, *_ in results.problems}
@@ -99,7 +132,7 @@ def _is_record(results: Results, below: Path) -> bool:
     return (
         name in results.records
         or name in results.pointers
-        or (below.parts[1] == SOURCES and below.suffix == ".json")
+        or (below.parts[1] == SOURCES and below.suffix in (".json", LISTING))
         or name.endswith(f".json{STARTED}")
-        or results.folder / below in unreadable
+        or results.folder / below in unreadable | listings
     )

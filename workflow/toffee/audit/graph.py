@@ -174,10 +174,11 @@ def _downloads(results: Results) -> Iterator[Finding]:
             declared = _locked(results, record)
         if "zoo" in source:
             yield from _against_zoo(results, name, record, declared)
-        for path, made in record.outputs.items():
-            for file in sorted(declared.keys() - (made.files or {}).keys()):
+        for path in record.outputs:
+            files = dict(results.files_of(record, path))
+            for file in sorted(declared.keys() - files.keys()):
                 yield Finding(TIER, f"{path}/{file}", "a file, since it is declared", "none")
-            for file, one in (made.files or {}).items():
+            for file, one in files.items():
                 if file in declared and declared[file] != one.sha256:
                     expected = f"the declared SHA-256 {declared[file][:16]}…"
                     yield Finding(TIER, f"{path}/{file}", expected, f"{one.sha256[:16]}…")

@@ -18,7 +18,7 @@ from toffee.audit.findings import Finding
 from toffee.errors import ToffeeError
 from toffee.models.download import MANIFEST
 from toffee.progress import progress
-from toffee.provenance.digests import describe
+from toffee.provenance.digests import summary
 from toffee.provenance.paths import CONFIGS, RECORDS
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
@@ -106,7 +106,7 @@ def _replay(results: Results, record: Record) -> list[Finding]:
             Finding(TIER, path, f"the bytes that {record.job} wrote", drift)
             for path, made in record.outputs.items()
             if path not in skipped
-            and describe(scratch / path)["sha256"] != made.sha256
+            and summary(scratch / path)["sha256"] != made.sha256
             and (drift := drift_of(results.place(path), scratch / path))
         ]
 

@@ -7,7 +7,9 @@ files as if everything had changed. The records have all of it.
 
 import json
 import os
+import stat
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from pydantic import ValidationError
 from toffee.errors import ToffeeError
 from toffee.files import write_text
 from toffee.provenance.digests import read_json
+from toffee.provenance.listing import lookup, walk, with_listing
 from toffee.provenance.params import shown
-from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES
-from toffee.provenance.schema import Made, Record
+from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES, record_path
+from toffee.provenance.schema import Record
 
 ONLY_PLANNING = "TOFFEE_ONLY_PLANNING"
 """Environment variable of an audit's dry runs, which have to change nothing."""
@@ -72,11 +75,12 @@ def _adopt_job(path: Path, state: str | Path) -> bool:
         raise ToffeeError(f"{path}: not a valid record, see toffee audit ({error})") from None
     wanted = metadata_of(record)
     unknown = False
-    for output, made in record.outputs.items():
+    for output, made in content["outputs"].items():
         place = metadata_path(state, output)
         found = read_json(place) if place.is_file() else {}
         if any(found.get(key) != wanted[key] for key in ("params", "input")):
             write_text(place, json.dumps(wanted))
+            made = with_listing(made, record_path(record.root, output))
             _restore_times(Path(output), made, record.end.timestamp())
             unknown = True
         # A job that ended well after its Snakemake had been killed is not incomplete.
@@ -111,16 +115,30 @@ def metadata_of(record: Record) -> dict[str, Any]:
     }
 
 
-def _restore_times(path: Path, made: Made, end: float) -> None:
+def _restore_times(path: Path, made: Mapping[str, Any], end: float) -> None:
     """Times as they were, of files that still have their size: a copy's are new, in any order."""
-    files = made.files if made.files is not None else {"": made}
     try:
-        for name, file in files.items():
-            place = path / name if name else path
-            if place.is_file() and place.stat().st_size == file.size and file.mtime_ns:
-                os.utime(place, ns=(file.mtime_ns, file.mtime_ns))
-        for place in (path / ".snakemake_timestamp", path) if made.files is not None else ():
+        if made.get("files") is None:
+            _restore_time(path, made)
+            return
+        known = lookup(made["files"])
+        for name in walk(path) if path.is_dir() else ():
+            _restore_time(f"{path}/{name}", known.get(name) or {})
+        for place in (path / ".snakemake_timestamp", path):
             if place.exists():
                 os.utime(place, (end, end))
     except OSError as error:
         raise ToffeeError(f"cannot set the time of {path}: {error.strerror}") from error
+
+
+def _restore_time(path: str | Path, file: Mapping[str, Any]) -> None:
+    time = file.get("mtime_ns")
+    if not time:
+        return
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return
+    same = stat.S_ISREG(status.st_mode) and status.st_size == file["size"]
+    if same and status.st_mtime_ns != time:
+        os.utime(path, ns=(time, time))

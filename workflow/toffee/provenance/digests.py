@@ -7,12 +7,13 @@ same: enough to note what a job read. The audit does not: it reads every byte.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from toffee.errors import ToffeeError
 from toffee.files import file_digest, write_text
+from toffee.provenance.listing import Entry, Listing, keep, listing_path, lookup, walk, with_listing
 from toffee.provenance.paths import RECORDS, SOURCES, record_path
 
 Identity = tuple[int, int, int, int]
@@ -23,14 +24,18 @@ def describe(
     path: str | Path,
     known: Mapping[str, Any] | None = None,
     linked: Mapping[Identity, str] | None = None,
+    listing: Path | None = None,
 ) -> dict[str, Any]:
     """What a file or folder is.
 
     Args:
         path: file or folder.
-        known: an earlier description; what did not change since is not read again.
+        known: an earlier description (see `with_listing`); what did not change since is not read
+            again.
         linked: SHA-256 of files that may stand here under a second name (see `identities`), which
             are not read again either.
+        listing: where the files of a folder are listed if they are many: `files` is the SHA-256 of
+            that table then (see `toffee.provenance.listing`). By default they never are.
 
     Returns:
         Of a file sha256, size (bytes) and mtime_ns. Of a folder sha256 (see `tree_digest`), size
@@ -39,16 +44,23 @@ def describe(
     Raises:
         ToffeeError: it cannot be read.
     """
-    path, known, linked = Path(path), known or {}, linked or {}
-    if not path.is_dir():
+    known, linked = known or {}, linked or {}
+    if not os.path.isdir(path):
         return _describe_file(path, known, linked)
-    before = known.get("files", {})
-    files = {
-        name: _describe_file(path / name, before.get(name, {}), linked)
-        for name in sorted(_walk(path))
-    }
-    size = sum(entry["size"] for entry in files.values())
-    return {"sha256": tree_digest(files), "size": size, "files": files}
+    tree = _Tree()
+    found = tree.passing(_entries(path, known, linked))
+    files = dict(found) if listing is None else keep(found, listing)
+    return tree.summary() | {"files": files}
+
+
+def summary(path: str | Path, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """SHA-256 and size of a file or folder, as in `describe`, without a list of files."""
+    if not os.path.isdir(path):
+        return _describe_file(path, known or {}, {})
+    tree = _Tree()
+    for _ in tree.passing(_entries(path, known or {}, {})):
+        pass
+    return tree.summary()
 
 
 def identities(read: Mapping[str, Mapping[str, Any]]) -> dict[Identity, str]:
@@ -62,9 +74,9 @@ def sha256_of(path: str | Path) -> str:
     there is one in a results folder above it and nothing changed since."""
     for root in Path(path).parents:
         if (root / RECORDS).is_dir():
-            record = producer(str(path), root) or {"outputs": {}}
-            return describe(path, record["outputs"].get(str(path)))["sha256"]
-    return describe(path)["sha256"]
+            record = producer(str(path), root)
+            return summary(path, _known(record, str(path), root))["sha256"]
+    return summary(path)["sha256"]
 
 
 def tree_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
@@ -82,9 +94,9 @@ def describe_input(path: str, root: str) -> dict[str, Any]:
     """
     record = producer(path, root)
     if record is not None:
-        found = describe(path, record["outputs"].get(path)) | {"record": record["sha256"]}
+        found = summary(path, _known(record, path, root)) | {"record": record["sha256"]}
     else:
-        found = describe(path) if _is_own(path, root) else _describe_source(path, root)
+        found = summary(path) if _is_own(path, root) else _describe_source(path, root)
     return {key: found[key] for key in ("sha256", "size", "record") if key in found}
 
 
@@ -100,6 +112,12 @@ def producer(path: str, root: str | Path) -> dict[str, Any] | None:
         record = Path(root, RECORDS, content["see"])
         return read_json(record) if record.is_file() else None
     return content
+
+
+def _known(record: Mapping[str, Any] | None, path: str, root: str | Path) -> dict[str, Any] | None:
+    """What the record of its job says of a file or folder."""
+    made = record["outputs"].get(path) if record else None
+    return None if made is None else with_listing(made, record_path(root, path))
 
 
 def read_json(path: str | Path) -> Any:
@@ -121,7 +139,10 @@ def _describe_source(path: str, root: str) -> dict[str, Any]:
     place = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:12]
     memory = Path(root, RECORDS, SOURCES, f"{Path(path).name}-{place}.json")
     known = read_json(memory) if memory.is_file() else None
-    found = describe(path, known)
+    before = with_listing(known or {}, memory)
+    if isinstance(before.get("files"), Listing) and not before["files"].is_whole():
+        before = {}  # another job is just writing it
+    found = describe(path, before, listing=listing_path(memory))
     if found != known:
         write_text(memory, json.dumps(found, indent=1) + "\n")
     return found
@@ -131,23 +152,39 @@ def _identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
+class _Tree:
+    """Digest (see `tree_digest`) and size of a folder, of files that come sorted by path."""
+
+    def __init__(self) -> None:
+        self._digest, self._size = hashlib.sha256(), 0
+
+    def passing(self, items: Iterator[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
+        for name, entry in items:
+            self._digest.update(f"{entry['sha256']}  {name}\n".encode())
+            self._size += entry["size"]
+            yield name, entry
+
+    def summary(self) -> dict[str, Any]:
+        return {"sha256": self._digest.hexdigest(), "size": self._size}
+
+
+def _entries(
+    folder: str | Path, known: Mapping[str, Any], linked: Mapping[Identity, str]
+) -> Iterator[tuple[str, Entry]]:
+    """The files of a folder, sorted by path."""
+    before = lookup(known.get("files"))
+    for name in walk(folder):
+        yield name, _describe_file(f"{folder}/{name}", before.get(name) or {}, linked)
+
+
 def _describe_file(
-    path: Path, known: Mapping[str, Any], linked: Mapping[Identity, str]
+    path: str | Path, known: Mapping[str, Any], linked: Mapping[Identity, str]
 ) -> dict[str, Any]:
     try:
-        status = path.stat()
+        status = os.stat(path)
     except OSError as error:
         raise ToffeeError(f"cannot read {path}: {error.strerror}") from error
     stamp = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
     if all(known.get(key) == value for key, value in stamp.items()):
         return {"sha256": known["sha256"]} | stamp
     return {"sha256": linked.get(_identity(status)) or file_digest(path)} | stamp
-
-
-def _walk(folder: Path) -> list[str]:
-    """All files below a folder, relative, but for Snakemake's own marks."""
-    names = []
-    for where, _, files in os.walk(folder, followlinks=True):
-        below = Path(where).relative_to(folder)
-        names += [(below / name).as_posix() for name in files if name != ".snakemake_timestamp"]
-    return names

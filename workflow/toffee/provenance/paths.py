@@ -2,7 +2,8 @@
 
 A results folder ("root") is `results/<scale>`; a job's log, `<root>/logs/<job>.log`, tells it. The
 record of a job is `<root>/records/<first output>.json`; for every other output there is a pointer
-of the same form, so that whoever reads a file finds the record of the job that wrote it.
+of the same form, so that whoever reads a file finds the record of the job that wrote it. Beside
+that, `<root>/records/<output>.json.files` lists the files of a folder of many.
 """
 
 from pathlib import Path
@@ -13,6 +14,9 @@ CONFIGS, SOURCES = "config", "sources"
 
 STARTED = ".started"
 """Suffix of the mark of a job that has begun and not ended."""
+
+LISTING = ".files"
+"""Suffix, beside a record, of the table of a folder's files (see `toffee.provenance.listing`)."""
 
 
 def root_of(log: str) -> str:

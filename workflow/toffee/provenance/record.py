@@ -26,6 +26,7 @@ from typing import Any
 from toffee.files import remove, remove_leftovers, write_text
 from toffee.provenance.code import PACKAGE, code_digest, module_digests
 from toffee.provenance.digests import describe, describe_input, identities, read_json
+from toffee.provenance.listing import listing_path
 from toffee.provenance.paths import (
     CONFIGS,
     RECORDS,
@@ -85,7 +86,10 @@ class Recorder:
         self.started = self.path.with_name(self.path.name + STARTED)
         self.earlier = self._earlier()
         self.path.unlink(missing_ok=True)
-        for path in (*self.outputs, self.path, self.started):
+        self.listings = {path: listing_path(record_path(self.root, path)) for path in self.outputs}
+        for path in self.listings.values():
+            remove(path)
+        for path in (*self.outputs, self.path, self.started, *self.listings.values()):
             remove_leftovers(path)
         self._mark({"start": stamp(self.start)})
 
@@ -102,7 +106,10 @@ class Recorder:
 
     def finish(self) -> None:
         """Write the record, and what it refers to."""
-        made = {path: describe(path, linked=self.linked) for path in self.outputs}
+        made = {
+            path: describe(path, linked=self.linked, listing=listing)
+            for path, listing in self.listings.items()
+        }
         content = json.loads(json.dumps(self._content(made)))  # keys as they will be read again
         text = json.dumps(seal(content), indent=1, ensure_ascii=False)
         for path in self.outputs[1:]:

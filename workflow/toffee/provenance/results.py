@@ -19,9 +19,10 @@ from pydantic import ValidationError
 from toffee.errors import ToffeeError
 from toffee.files import TEMPORARY
 from toffee.provenance.digests import tree_digest
-from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES
+from toffee.provenance.listing import Listing, listing_path
+from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES, record_path
 from toffee.provenance.record import PROJECT, config_name, seal
-from toffee.provenance.schema import Record
+from toffee.provenance.schema import File, Record
 
 Problem = tuple[Path, str, str]
 """A record that is none: its file, what was expected, what was found."""
@@ -35,7 +36,7 @@ class Results:
         whole: whether all records count, see `only`.
         project: the checkout, for files of the repository.
         records: by path of the record file within `records`, oldest first.
-        problems: record files that cannot be used.
+        problems: record files, and lists of files beside them, that cannot be used.
     """
 
     def __init__(self, folder: str | Path, project: Path = PROJECT) -> None:
@@ -48,6 +49,8 @@ class Results:
         self.whole = True
         self.problems: list[Problem] = []
         self.pointers: dict[str, str] = {}
+        self.broken: set[Path] = set()
+        self._listings: dict[tuple[Path, str], Listing] = {}
         found: dict[str, Record] = {}
         base = self.folder / RECORDS
         if not base.is_dir():
@@ -89,8 +92,26 @@ class Results:
             self.problems.append((path, "a record in JSON", str(error)))
         else:
             self.problems += [(path, *one) for one in _contradictions(record, content, name)]
+            self.problems += self._broken_listings(record)
             return record
         return None
+
+    def _broken_listings(self, record: Record) -> Iterator[Problem]:
+        for path, made in record.outputs.items():
+            listing = self.listing(record, path)
+            if listing is None:
+                continue
+            try:
+                found = listing.tree()
+            except ToffeeError as error:
+                expected, was = "the list of files that its record names", str(error)
+            else:
+                if found == (made.sha256, made.size):
+                    continue
+                expected = f"files of {made.size} bytes and the digest {made.sha256[:16]}…"
+                was = f"{found[1]} bytes and {found[0][:16]}…"
+            self.broken.add(listing.place)
+            yield listing.place, expected, was
 
     @cached_property
     def root(self) -> str:
@@ -122,13 +143,51 @@ class Results:
 
     def written_sha256(self, record: Record, path: str) -> str:
         """What a job's record says of a file: of an output, or of a file within one; "" of none."""
+        if path in record.outputs:
+            return record.outputs[path].sha256
+        inner = self.inner(record, path)
+        return inner.sha256 if inner else ""
+
+    def inner(self, record: Record, path: str) -> File | None:
+        """A file within a folder that a job wrote; None where there is no such one."""
         for output, made in record.outputs.items():
-            if path == output:
-                return made.sha256
-            inner = (made.files or {}).get(path.removeprefix(f"{output}/"))
-            if inner and path.startswith(f"{output}/"):
-                return inner.sha256
-        return ""
+            if made.files is None or not path.startswith(f"{output}/"):
+                continue
+            name, listing = path.removeprefix(f"{output}/"), self.listing(record, output)
+            if listing is None:
+                found = made.files.get(name)
+            else:
+                entry = None if listing.place in self.broken else listing.find(name)
+                found = entry and File.model_validate(entry)
+            if found:
+                return found
+        return None
+
+    def listing(self, record: Record, output: str) -> Listing | None:
+        """The list beside the record, where an output is a folder of many files."""
+        files = record.outputs[output].files
+        if not isinstance(files, str):
+            return None
+        below = PurePosixPath(output).relative_to(record.root)
+        place = listing_path(record_path(self.folder, self.folder / below))
+        return self._listings.setdefault((place, files), Listing(place, files))
+
+    def files_of(self, record: Record, output: str) -> Iterator[tuple[str, File]]:
+        """The files of a folder that a job wrote, by path in it, sorted; none of a file, and none
+        where the list beside the record is broken (see `problems`)."""
+        listing = self.listing(record, output)
+        if listing is None:
+            yield from (record.outputs[output].files or {}).items()
+        elif listing.place not in self.broken:
+            for name, entry in listing.items():
+                yield name, File.model_construct(**entry)
+
+    def count(self, record: Record, output: str) -> int:
+        """How many files `files_of` gives."""
+        listing = self.listing(record, output)
+        if listing is None:
+            return len(record.outputs[output].files or {})
+        return 0 if listing.place in self.broken else listing.count()
 
     def name_of(self, record: Record) -> str:
         """The record's file within `records`."""
@@ -187,7 +246,7 @@ class Results:
             for path, made in record.outputs.items():
                 if made.files is None:
                     yield path, made.sha256, made.size, record
-                for name, file in (made.files or {}).items():
+                for name, file in self.files_of(record, path):
                     yield f"{path}/{name}", file.sha256, file.size, record
 
 
@@ -202,7 +261,7 @@ def _contradictions(
     if name != f"{first.removeprefix(record.root + '/')}.json":
         yield "the record of the file that it is named after", f"that of {first}"
     for path, made in record.outputs.items():
-        if made.files is not None:
+        if isinstance(made.files, dict):
             digest = tree_digest(content["outputs"][path]["files"])
             if digest != made.sha256:
                 yield f"{path} with the digest of its files", f"{made.sha256[:16]}…"

@@ -47,7 +47,11 @@ class Made(Strict):
     sha256: Sha256 = Field(description="digest of the file, or of the folder's sorted list")
     size: Annotated[int, Field(ge=0)] = Field(description="bytes")
     mtime_ns: int | None = Field(default=None, description="of a file; nanoseconds since 1970")
-    files: dict[str, File] | None = Field(default=None, description="of a folder, by path in it")
+    files: dict[str, File] | Sha256 | None = Field(
+        default=None,
+        description="of a folder, by path in it; where they are many, the digest of the Parquet "
+        "table beside the record, <output>.json.files, that lists them",
+    )
 
 
 class Code(Strict):

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from toffee.errors import ToffeeError
-from toffee.provenance.digests import describe
+from toffee.provenance.digests import summary
 from toffee.provenance.results import Results
-from toffee.provenance.schema import File, Record
+from toffee.provenance.schema import Record
 
 DIGITS = 16
 """Of a digest in the tree; JSON has all of them."""
@@ -35,13 +35,15 @@ def trace(results: Results, file: str) -> dict[str, Any]:
     if record is None:
         raise ToffeeError(f"{path}: no record of a job that wrote it in {results.folder}")
     place = results.place(path)
-    if not place.exists() or describe(place)["sha256"] != results.written_sha256(record, path):
+    if not place.exists() or summary(place)["sha256"] != results.written_sha256(record, path):
         raise ToffeeError(f"{path}: not the file that {record.job} wrote, see toffee audit")
     return _file(results, path, record, set())
 
 
 def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[str, Any]:
-    made = record.outputs.get(path) or _inner(record, path)
+    made = record.outputs.get(path) or results.inner(record, path)
+    if made is None:
+        raise ToffeeError(f"{path}: not among the files that {record.job} wrote")
     tree: dict[str, Any] = {
         "path": path,
         "sha256": made.sha256,
@@ -70,16 +72,6 @@ def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[s
         else:
             inputs.append(_file(results, name, before, seen))
     return tree | {"inputs": inputs}
-
-
-def _inner(record: Record, path: str) -> File:
-    """A file within a folder that a job wrote."""
-    for folder, made in record.outputs.items():
-        if made.files and path.startswith(f"{folder}/"):
-            file = made.files.get(path.removeprefix(f"{folder}/"))
-            if file:
-                return file
-    raise ToffeeError(f"{path}: not among the files that {record.job} wrote")
 
 
 def cell(results: Results, table: str, method: str, metric: str) -> list[dict[str, Any]]:

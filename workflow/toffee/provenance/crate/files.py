@@ -70,8 +70,8 @@ class Files:
             for path, made in record.outputs.items():
                 below = _below(path, record)
                 here = self._last[below] is record and self.results.place(path).exists()
-                add = self._output if here else self._elsewhere
-                self._found[below, made.sha256] = add(below, made)
+                add = self._output(record, path) if here else self._elsewhere(below, made)
+                self._found[below, made.sha256] = add
 
     def of(self, path: str, content: Read | Made, record: Record) -> str:
         """The `@id` of what a job read or wrote."""
@@ -97,12 +97,14 @@ class Files:
         self.graph.add(ROOT, hasPart={name})
         return name
 
-    def _output(self, below: str, made: Made) -> str:
+    def _output(self, record: Record, path: str) -> str:
+        below, made = _below(path, record), record.outputs[path]
         content = made.model_dump()
         if made.files is None:
             return self.file(below, content)
-        found = self.folder(below, content, f"{len(made.files)} files")
-        for name, file in made.files.items() if len(made.files) <= LISTED else ():
+        count = self.results.count(record, path)
+        found = self.folder(below, content, f"{count} files")
+        for name, file in self.results.files_of(record, path) if count <= LISTED else ():
             inner = f"{below}/{name}"
             self._found[inner, file.sha256] = self.file(inner, file.model_dump(), found)
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def describe_job(jobs: Jobs, name: str) -> dict[str, Any]:
             for path, read in record.inputs.items()
         ],
         "outputs": [
-            [gives.get(path, ""), path, made.sha256, made.size, *_files(made.files)]
+            [gives.get(path, ""), path, made.sha256, made.size, *_files(jobs, name, path)]
             for path, made in record.outputs.items()
         ],
         "before": neighbours(jobs, jobs.before[name]),
@@ -187,12 +188,13 @@ def _uses(names: dict[str, Any]) -> dict[str, str]:
     return {path: name for name, value in names.items() for path in files_of({name: value})}
 
 
-def _files(files: dict[str, Any] | None) -> tuple[list[Any], int] | tuple[()]:
-    """The first files of a folder, and how many there are."""
-    if files is None:
+def _files(jobs: Jobs, name: str, path: str) -> tuple[list[Any], int] | tuple[()]:
+    """The first files of a folder that a job wrote, and how many there are; nothing of a file."""
+    record, results = jobs.records[name], jobs.results
+    if record.outputs[path].files is None:
         return ()
-    listed = list(files.items())[:FILES]
-    return [[name, file.sha256, file.size] for name, file in listed], len(files)
+    listed = islice(results.files_of(record, path), FILES)
+    return [[one, file.sha256, file.size] for one, file in listed], results.count(record, path)
 
 
 def neighbours(jobs: Jobs, names: Iterable[str]) -> list[dict[str, Any]]:
