@@ -155,7 +155,9 @@ def test_a_retrained_zoo_model_is_fetched_again_and_no_other(project):
     (zoo / "manifest.json").write_text(json.dumps(manifest))
     planned = project.planned("all")
     assert "download_model" in planned
-    assert {rule for rule in planned if not rule.startswith(("score_", "tabulate_", "plot_"))} == {
+    assert {
+        rule for rule in planned if not rule.startswith(("score_", "check_", "tabulate_", "plot_"))
+    } == {
         "download_model",
         "write_report",
     }
