@@ -99,3 +99,11 @@ def test_a_picture_that_unpacks_to_too_much_is_broken(monkeypatch):
 def test_evenly():
     assert evenly(5, 3) == [0, 2, 4] and evenly(30, 3) == [5, 15, 25]
     assert evenly(3, 8) == [0, 1, 2] and evenly(0, 4) == []
+
+
+def test_a_small_file_of_a_huge_picture_is_set_aside():
+    out = io.BytesIO()
+    Image.new("1", (20_000, 5_000)).save(out, "PNG")
+    assert len(out.getvalue()) < 100_000
+    with pytest.raises(SetAside, match="more than 80000000 pixels"):
+        decode_image(out.getvalue(), "a.png")

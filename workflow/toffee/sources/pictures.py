@@ -1,7 +1,6 @@
 """Pictures and masks of a source as this project stores them: square, small, side by side."""
 
 import io
-import warnings
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -10,6 +9,8 @@ from toffee.data.images import over_white
 from toffee.sources.faults import SetAside
 
 JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}
+MOST_PIXELS = 80_000_000
+"""Of a picture that is decoded: a small file can hold one that fills the memory."""
 
 
 def decode_image(data: bytes, file: str) -> Image.Image:
@@ -111,11 +112,13 @@ def evenly(count: int, wanted: int) -> list[int]:
 
 def _decoded(data: bytes, file: str, reason: str) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as picture:
-                picture.load()
-                return ImageOps.exif_transpose(picture)
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise SetAside(file, reason, f"more than {MOST_PIXELS} pixels")
+            picture.load()
+            return ImageOps.exif_transpose(picture)
+    except SetAside:
+        raise
     except UnidentifiedImageError as error:  # its text has an address that is never the same
         raise SetAside(file, reason, "of no known format") from error
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
