@@ -9,6 +9,7 @@ from toffee.audit.content import check_bytes
 from toffee.audit.replay import check_replay
 from toffee.files import file_digest
 from toffee.provenance import listing
+from toffee.provenance.record import config_name
 from toffee.provenance.results import Results
 
 from .conftest import BESIDE, MODEL, ROOT, Run
@@ -90,9 +91,13 @@ def test_a_file_within_a_folder_leads_to_its_job(run, tables):
 
 
 def test_its_job_runs_again(run: Run, tables):
+    catalogue = {"catalogue": "config/models.yaml", "set": "tiny", "lock": "lock.yaml"}
+    config = json.dumps({"models": catalogue})
+
     def real(content):
         content["wildcards"] = {"role": "clip"}
-        content["params"]["lock"] = "lock.yaml"
+        content["config"] = config_name(config)
+        (run.folder / "records" / "config" / f"{content['config']}.json").write_text(config)
 
     run.edit(MODEL, real)
     results = Results(run.folder, run.project)
