@@ -185,12 +185,14 @@ def test_a_killed_attempt_is_told_by_the_next(here):
 
 
 def test_every_script_does_its_work_inside_of_a_job():
-    """A rule cannot forget its record: its script's one call is inside of `with job(...)`."""
+    """A rule cannot forget its record: its script's one call is inside of `with job(...)`. Behind
+    it, when the record is there, a work folder may go."""
     for path in sorted((PROJECT / "workflow" / "scripts").glob("*.py")):
         body = ast.parse(path.read_text()).body
         (main,) = [node for node in body if isinstance(node, ast.If)]
-        (block,) = main.body
+        block, *after = main.body
         assert isinstance(block, ast.With), path.name
+        assert all(ast.unparse(node).startswith("remove_work(") for node in after), path.name
         assert ast.unparse(block.items[0]) == "job(snakemake)", path.name
 
 
