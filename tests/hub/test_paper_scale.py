@@ -4,7 +4,7 @@
 loopback that serve small copies.
 
 What it draws means nothing: every weight is random. What it proves is that the real classes, file
-formats and rules go together. About six minutes of CPU time.
+formats and rules go together. About ten minutes of CPU time, most of it for starting jobs.
 """
 
 import json
