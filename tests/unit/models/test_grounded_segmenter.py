@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from torch.nn import Linear
 from transformers import SamImageProcessorPil, SamProcessor
 
 from toffee.compute import Compute, computing
@@ -119,20 +120,18 @@ def test_sam_is_given_everything_on_its_device(monkeypatch, segmenter):
     assert given == ["meta"] * 3 and mask.device.type == "cpu" and mask.any()
 
 
-def test_a_box_is_not_rounded_in_half_precision(sam_folder, detector_folder, monkeypatch):
-    """bfloat16 has eight digits of two: at 1,024 pixels it would move a box by up to two."""
-    given = []
-
-    def forward(image_embeddings, input_boxes, multimask_output):
-        given.append(input_boxes)
-        return draws_its_prompt(1)(image_embeddings, input_boxes, multimask_output)
-
+def test_coordinates_are_not_rounded_in_half_precision(sam_folder, detector_folder):
+    """bfloat16 has eight digits of two: at 1,024 pixels it would move a box by up to two. Only
+    SAM's view of the picture, most of its work, is in half precision."""
     with computing(Compute(dtype="bfloat16")):
         segmenter = load_segmenter(sam_folder, detector_folder)
-        monkeypatch.setattr(segmenter.model, "forward", forward)
-        box = torch.tensor([[10.3, 20.7, 50.9, 61.1]])
-        segmenter._inside(pictures(64, 64, 1), [box[0]])
-    assert torch.allclose(given[0][0], box, atol=1e-3)
+        seen = []
+        layer = next(m for m in segmenter.model.vision_encoder.modules() if isinstance(m, Linear))
+        layer.register_forward_hook(lambda module, given, out: seen.append(out.dtype))
+        segmenter._inside(pictures(64, 64, 1), [torch.tensor([10.3, 20.7, 50.9, 61.1])])
+    for model in (segmenter.model, segmenter.detector.model):
+        assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert set(seen) == {torch.bfloat16}
 
 
 def test_where_nothing_is_found_nothing_is_segmented(monkeypatch, segmenter):

@@ -46,6 +46,14 @@ def test_rows_come_in_the_order_that_they_are_asked_for(tmp_path):
     assert data["number"][rows].dtype == torch.half
 
 
+def test_rows_of_half_precision_can_be_read_in_a_mixed_precision_step(tmp_path):
+    """A CPU's autocast refuses to stack them."""
+    data = columns(tmp_path)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = data["number"][torch.tensor([0, 5])]
+    assert found.dtype == torch.half and found[:, 0].tolist() == [0, 5]
+
+
 def test_what_is_encoded_is_not_encoded_again(tmp_path):
     first = columns(tmp_path)
     again = Encoder()
