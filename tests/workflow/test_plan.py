@@ -43,6 +43,12 @@ def test_the_jobs_are_snakemakes_own(project):
     assert not (project.folder / "results").exists()
 
 
+@pytest.mark.parametrize("option", ["--configfile", "--bench"])
+def test_a_file_that_is_not_there_is_one_line(project, option):
+    done = toffee_plan(project, option, "nope.file")
+    assert done.returncode == 1 and done.stderr == "error: nope.file: no such file\n"
+
+
 def test_too_small_a_budget_is_one_line(project):
     budget, steps = "budget={gpu_hours: 0.001}", "refiner={steps: 5000}"
     done = toffee_plan(project, "--config", budget, steps, "--", "results/tiny/models/refiner")

@@ -94,6 +94,9 @@ def _plan(options: argparse.Namespace) -> int:
     project = Path.cwd()
     if not (project / "Snakefile").is_file():
         raise ToffeeError(f"{project}: no Snakefile, expected the folder of the workflow")
+    for path in [*options.configfile, *([options.bench] if options.bench else [])]:
+        if not Path(path).is_file():
+            raise ToffeeError(f"{path}: no such file")
     arguments = [f"--profile={options.profile}"] if options.profile else []
     for name in ("configfile", "config"):
         given = getattr(options, name)
