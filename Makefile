@@ -36,7 +36,7 @@ $(ENV): envs/requirements.txt pyproject.toml
 demo: export TOFFEE_PROGRESS := lines
 demo: $(ENV)
 	@$(SNAKEMAKE) --quiet rules host $(if $(LAYER),$(LAYER),--configfile config/demo.yaml) -- all site
-	@$(BIN)/python -m toffee.report.show results/$(SCALE)
+	@$(BIN)/python -m toffee.tables.show results/$(SCALE)
 
 tables: export TOFFEE_PROGRESS := lines
 tables: $(ENV)
@@ -45,13 +45,13 @@ tables: $(ENV)
 slurm-demo: $(ENV)
 	@$(BIN)/python tests/slurm/cluster.py -- $(BIN)/snakemake --profile slurm --configfile tests/slurm/config.yaml \
 	  --slurm-init-seconds-before-status-checks 3 --latency-wait 5 --quiet rules host
-	@$(BIN)/python -m toffee.report.show results/cluster
+	@$(BIN)/python -m toffee.tables.show results/cluster
 
 audit: $(ENV)
 	@$(BIN)/toffee audit results/$(SCALE)
 
 bench: $(ENV)
-	@$(BIN)/python -m toffee.bench
+	@$(BIN)/python -m toffee_bench
 
 test: $(ENV)
 	@$(BIN)/python -m pytest
@@ -64,7 +64,7 @@ lint: $(ENV)
 
 zoo: $(ENV)
 	@$(SNAKEMAKE) zoo
-	@$(BIN)/python -m toffee.zoo.assemble results/zoo workflow/zoo
+	@$(BIN)/python -m toffee_zoo.assemble results/zoo workflow/zoo
 
 docs: $(ENV)
 	@$(BIN)/python -m toffee.config

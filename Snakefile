@@ -12,9 +12,9 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 # Jobs find the package in every environment, also where it is not installed.
-PACKAGE_ROOT = os.path.join(workflow.basedir, "workflow")
-sys.path.insert(0, PACKAGE_ROOT)
-os.environ.update(PYTHONPATH=PACKAGE_ROOT)
+PACKAGES = [os.path.join(workflow.basedir, name) for name in ("workflow", "tools")]
+sys.path[:0] = PACKAGES
+os.environ.update(PYTHONPATH=os.pathsep.join(PACKAGES))
 # Large tensors on a CPU lie in huge pages, whose faults are few: drawing takes a little less time.
 os.environ.update(THP_MEM_ALLOC_ENABLE="1")
 # Compute nodes may have no way out. Downloads run where Snakemake runs, and nothing else needs one.

@@ -5,12 +5,12 @@ Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are 
 
 import time
 
-from toffee.errors import ToffeeError
-from toffee.provenance.adopt import adopt
-from toffee.provenance.failures import failures, told
-from toffee.provenance.params import named
-from toffee.takeover import take_over
-from toffee.targets import only_looks, requested, stop, unknown_target
+from toffee.runtime.errors import ToffeeError
+from toffee.launch.adopt import adopt
+from toffee.launch.failures import failures, told
+from toffee.launch.params import named
+from toffee.launch.takeover import take_over
+from toffee.launch.targets import only_looks, requested, stop, unknown_target
 
 BEGIN = time.time()
 ZOO_RESULTS = "results/zoo"

@@ -46,7 +46,7 @@ BASE_METHODS = ["text_only", "initial"]  # drawn by the base model
 SHOWN = ["text_only", BASE, "wrong_subject"]
 SEEDS = [str(seed) for seed in range(CONFIG.evaluation.images_per_prompt)]
 GROUPS = [str(group) for group in range(CONFIG.dreambooth.groups)]
-# How what draws, trains or judges for the filter computes; toffee.job reads it from the params.
+# How what draws, trains or judges for the filter computes; toffee.launch.job reads it from the params.
 COMPUTE = CONFIG.compute.model_dump()
 # Where the metric encoders come from, as tables say it.
 ENCODERS = ", ".join(

@@ -10,7 +10,7 @@ TOLD_TABLES = table_files([*TABLES, *(MORE_TABLES if WHOLE else [])])
 TOLD_FIGURES = figure_files([*FIGURES, *(MORE_FIGURES if WHOLE else [])])
 
 # What the page is made of besides code, and the captions of what it shows.
-PAGE_FILES = project_files("workflow/toffee/report/site/page", "**/*")
+PAGE_FILES = project_files("workflow/toffee/site/static", "**/*")
 CAPTIONS = project_files("workflow/report", "*.rst")
 
 

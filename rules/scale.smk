@@ -3,7 +3,7 @@
 Needs config/config.yaml read. Gives `config` with that scale's file laid over it.
 """
 
-from toffee.targets import scale_file
+from toffee.launch.targets import scale_file
 
 SCALE_FILE = scale_file(
     os.path.join(workflow.basedir, "config"),

@@ -2,7 +2,7 @@
 
 Needs: nothing. Gives: results/zoo/<part>/ and results/zoo/assembled/, a zoo that config `models.zoo` may
 name. Nobody needs to run this to use the models: they are in workflow/zoo, where `make zoo` puts new
-ones. Steps, rates and seeds are in toffee/zoo/recipes.py.
+ones. Steps, rates and seeds are in toffee_zoo/recipes.py.
 """
 
 

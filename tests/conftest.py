@@ -12,13 +12,13 @@ def random_zoo(tmp_path_factory) -> Path:
     from diffusers import ControlNetModel
 
     from toffee.config import ROLES
-    from toffee.diffusion import Autoencoder
-    from toffee.models.download import write_manifest
-    from toffee.zoo.autoencoder import build_autoencoder
-    from toffee.zoo.clip import build_clip, build_tokenizer, vocabulary_texts
-    from toffee.zoo.encoder import MEAN, STD, build_encoder, write_preprocessor
-    from toffee.zoo.perception import build_depth, build_segmenter
-    from toffee.zoo.text_to_image import assemble_base, build_unet
+    from toffee.download.model import write_manifest
+    from toffee.models.diffusion import Autoencoder
+    from toffee_zoo.autoencoder import build_autoencoder
+    from toffee_zoo.clip import build_clip, build_tokenizer, vocabulary_texts
+    from toffee_zoo.encoder import MEAN, STD, build_encoder, write_preprocessor
+    from toffee_zoo.perception import build_depth, build_segmenter
+    from toffee_zoo.text_to_image import assemble_base, build_unet
 
     zoo, parts = tmp_path_factory.mktemp("zoo"), tmp_path_factory.mktemp("parts")
     torch.manual_seed(0)
@@ -50,7 +50,7 @@ def random_zoo(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def small_world(tmp_path_factory) -> Path:
     """Folders `subjects` (8) and `multiview` (8 sequences of 2 views) of 64 pixels."""
-    from toffee.world.write import write_multiview, write_subjects
+    from toffee.data.world.write import write_multiview, write_subjects
 
     root = tmp_path_factory.mktemp("world")
     write_subjects(root / "subjects", 8, seed=0)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from toffee.audit.dag import Job
 from toffee.audit.rerun import as_snakemake
-from toffee.job import job
-from toffee.models.download import manifest_files, write_manifest
+from toffee.download.model import manifest_files, write_manifest
+from toffee.launch.dry_run import Job
+from toffee.launch.job import job
 from toffee.provenance.code import code_digest
 from toffee.provenance.record import files_of, seal
 

@@ -4,8 +4,8 @@ import json
 import os
 import time
 
-from toffee.provenance.adopt import ONLY_PLANNING, adopt, kept_path, metadata_path
-from toffee.provenance.params import shown
+from toffee.launch.adopt import ONLY_PLANNING, adopt, kept_path, metadata_path
+from toffee.launch.params import shown
 
 from .conftest import JOBS, ROOT, SHARD, TABLE, play
 

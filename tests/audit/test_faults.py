@@ -12,12 +12,12 @@ from toffee.audit.findings import exit_code
 from toffee.audit.graph import check_graph
 from toffee.audit.run import audit
 from toffee.audit.schema import check_schema
-from toffee.files import file_digest
-from toffee.models.download import write_manifest
-from toffee.models.lock import Entry, SourceLock
+from toffee.download.lock import Entry, SourceLock
+from toffee.download.model import write_manifest
 from toffee.provenance.code import code_digest
 from toffee.provenance.record import config_name
 from toffee.provenance.results import Results
+from toffee.runtime.files import file_digest
 
 from .conftest import INDEX, JOBS, MODEL, ROOT, SHARD, TABLE, play
 
@@ -76,7 +76,7 @@ def test_a_resumed_run_has_no_finding(run, monkeypatch):
 def fail_on(name):
     from pathlib import Path
 
-    from toffee.errors import ToffeeError
+    from toffee.runtime.errors import ToffeeError
 
     write = Path.write_text
 
@@ -109,7 +109,7 @@ def test_a_missing_file(run):
 
 def test_a_number_edited_together_with_its_record(run):
     """A careless forger is told by the record itself, a careful one by the job that read it."""
-    from toffee.files import file_digest
+    from toffee.runtime.files import file_digest
 
     table = run.path(TABLE)
     table.write_text(table.read_text().replace("tabulate", "tabulata"))

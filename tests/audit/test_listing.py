@@ -7,10 +7,10 @@ import pytest
 
 from toffee.audit.content import check_bytes
 from toffee.audit.replay import check_replay
-from toffee.files import file_digest
 from toffee.provenance import listing
 from toffee.provenance.record import config_name
 from toffee.provenance.results import Results
+from toffee.runtime.files import file_digest
 
 from .conftest import BESIDE, MODEL, ROOT, Run
 from .test_faults import audited, caught, flip

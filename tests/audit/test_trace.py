@@ -8,7 +8,7 @@ import pytest
 from toffee.cli import main
 from toffee.provenance.results import Results
 from toffee.provenance.trace import trace
-from toffee.report.ledger import write_ledger
+from toffee.tables.ledger import write_ledger
 
 from .conftest import INDEX, MODEL, ROOT, SHARD, TABLE
 

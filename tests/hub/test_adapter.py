@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from toffee.audit.rerun import rerun
-from toffee.models import download
-from toffee.models.lock import read_lock
+from toffee.download import model
+from toffee.download.lock import read_lock
 from toffee.provenance.record import Recorder
 
 MIRROR, OTHER = "someone/mirror", "b" * 40
@@ -33,7 +33,7 @@ def run(hub, tmp_path, monkeypatch):
     catalogue["tiny"]["clip"] = SOURCE | {"mirrors": mirrors, "licence": "mit"}
     (project / "config" / "other.yaml").write_text(yaml.safe_dump(catalogue))
     monkeypatch.chdir(project)
-    monkeypatch.setattr(download, "PROJECT", project)
+    monkeypatch.setattr(model, "PROJECT", project)
     models = {"catalogue": "config/other.yaml", "set": "tiny", "lock": "locks/models.yaml"}
     record = {
         "rule": "download_model",
@@ -66,7 +66,7 @@ def test_a_job_that_fails_behind_its_download_fetches_nothing_again(hub, run, mo
         patch.setattr(Recorder, "finish", fail)
         with pytest.raises(OSError, match="cannot be written"):
             run()
-    download.shutil.rmtree(OUT)  # as Snakemake does
+    model.shutil.rmtree(OUT)  # as Snakemake does
     run()
     assert hub.sent[MIRROR, WEIGHTS] == 300_000
     assert [path.name for path in Path(OUT).parent.iterdir()] == ["clip"]

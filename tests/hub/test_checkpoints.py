@@ -9,7 +9,7 @@ from catalogue import CATALOGUE, read_set, serve
 from checkpoints import ROLES, WRITERS, write_repository
 
 from toffee.config import load_catalogue
-from toffee.models.download import download_model
+from toffee.download.model import download_model
 
 PROMPT = "a photo of a dog."
 

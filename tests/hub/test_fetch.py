@@ -11,11 +11,11 @@ import pytest
 import yaml
 from server import Fault
 
-from toffee.errors import ToffeeError
-from toffee.files import file_digest
-from toffee.models.download import download_model
-from toffee.models.fetch import remove_work
-from toffee.models.lock import HEADER, SourceLock, read_lock
+from toffee.download.fetch import remove_work
+from toffee.download.lock import HEADER, SourceLock, read_lock
+from toffee.download.model import download_model
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import file_digest
 
 REPO, MIRROR = "owner/model", "someone/mirror"
 COMMIT, OTHER = "a" * 40, "b" * 40
@@ -130,7 +130,7 @@ def test_a_missing_file_is_named_before_anything_is_fetched(hub, served, fetch, 
 
 def test_a_listing_cannot_lead_outside_of_the_model():
     from toffee.config.models import HubFiles
-    from toffee.models.hub import RemoteFile, Repository, choose
+    from toffee.download.hub import RemoteFile, Repository, choose
 
     source = HubFiles(repo=REPO, files=["*/config.json"])
     for name in ("../config.json", "/config.json"):
@@ -223,7 +223,7 @@ def test_jobs_side_by_side_lose_nothing_of_the_lock(tmp_path):
     import sys
 
     program = (
-        "import sys; from toffee.models.lock import Entry, SourceLock\n"
+        "import sys; from toffee.download.lock import Entry, SourceLock\n"
         "for n in range(20):\n"
         "    lock = SourceLock(sys.argv[1], 'a/b', 'c' * 40)\n"
         "    lock.record('', {f'{sys.argv[2]}{n}.json': Entry(sha256='d' * 64, size=n)})\n"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from server import Hub
 
-from toffee.files import file_digest
+from toffee.runtime.files import file_digest
 
 PROJECT = Path(__file__).parents[2]
 COMMIT = "c" * 40
@@ -21,8 +21,8 @@ SIZES = {"a.safetensors": 1_500_000, "b.safetensors": 2_500_000, "c.safetensors"
 KILLS = 20
 PROGRAM = """
 import sys
-from toffee.models.download import download_model
-from toffee.models.fetch import remove_work
+from toffee.download.model import download_model
+from toffee.download.fetch import remove_work
 source = {"repo": "o/m", "revision": "c" * 40, "files": ["*.safetensors", "*.json"]}
 print("ready", flush=True)
 download_model(role="model", source=source, zoo="", lock=sys.argv[1], out=sys.argv[2])

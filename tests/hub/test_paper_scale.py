@@ -22,10 +22,10 @@ from catalogue import read_set, serve
 from paper_sources import class_words, write_dreambench, write_mvimgnet
 from server import Hub
 
-from toffee.storage import Shard
+from toffee.storage.shard import Shard
 
 PROJECT = Path(__file__).parents[2]
-sys.path.insert(0, str(PROJECT / "tests" / "unit" / "data"))
+sys.path.insert(0, str(PROJECT / "tests" / "unit" / "download"))
 
 from git_server import commit, git, serving  # noqa: E402
 

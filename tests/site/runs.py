@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from toffee.evaluation.tables import TABLE
+from toffee.config.sections import KINDS
 from toffee.provenance.digests import tree_digest
 from toffee.provenance.record import seal
-from toffee.report.site.write import write_site
-from toffee.storage import ShardWriter
-from toffee.synthesis import KINDS
+from toffee.site.write import write_site
+from toffee.storage.shard import ShardWriter
 from toffee.synthesis.filter import SCORES
+from toffee.tables.tidy import TABLE
 
 CAPTIONS = sorted(Path(__file__).parents[2].glob("workflow/report/*.rst"))
 EVIL = "</script><img src=x onerror=\"document.title='evil'\">\u2028'\\__proto__"

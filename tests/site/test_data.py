@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from toffee.errors import ToffeeError
-from toffee.files import file_digest
 from toffee.provenance import listing
 from toffee.provenance.record import seal
 from toffee.provenance.results import Results
-from toffee.report.site import jobs as module
-from toffee.report.site.jobs import Jobs, describe_chain, write_jobs
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import file_digest
+from toffee.site import jobs as module
+from toffee.site.jobs import Jobs, describe_chain, write_jobs
 
 from .runs import METHODS, ROOT, write_page, write_run
 

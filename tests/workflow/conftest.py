@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from toffee.config import ROLES
-from toffee.models.download import write_manifest
+from toffee.download.model import write_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ("all", "tables", "figures", "dreambooth", "site")

@@ -13,11 +13,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from toffee.files import file_digest
-from toffee.plan.dag import Job, planned
+from toffee.launch.dag import Job, planned
 from toffee.provenance import listing
 from toffee.provenance.paths import benchmark_path, record_path, root_of
 from toffee.provenance.record import VERSION, files_of, seal, stamp
+from toffee.runtime.files import file_digest
 
 DIGEST = "0" * 64
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from toffee.storage import Shard
+from toffee.storage.shard import Shard
 
 from .conftest import ROOT, Project
 
@@ -227,8 +227,8 @@ def test_jobs_run_again_write_the_same_bytes(chain):
 
 def test_a_forged_table_is_not_what_its_job_writes(chain, tmp_path):
     """The forger made every digest right, and no job read the table after: replay tells."""
-    from toffee.files import file_digest
     from toffee.provenance.record import seal
+    from toffee.runtime.files import file_digest
 
     project, results = chain
     shutil.copytree(results, tmp_path / "chain")

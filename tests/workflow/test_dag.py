@@ -227,7 +227,7 @@ def test_a_file_of_the_repository_counts_by_its_content():
 
 
 def test_parts_of_the_zoo_wait_for_what_they_are_trained_on(finished):
-    from toffee.zoo.recipes import recipes
+    from toffee_zoo.recipes import recipes
 
     dot = finished.run("zoo", "--dag", "dot", "--forceall").stdout
     part = dict(re.findall(r'(\d+)\[label = "train_zoo_part\\npart: (\w+)"', dot))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from toffee import profiles
-from toffee.profiles import laid_over, model_set
+from toffee.launch import profiles
+from toffee.launch.profiles import laid_over, model_set
 
 from .conftest import ROOT, Project
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from toffee.files import file_digest
+from toffee.runtime.files import file_digest
 
 from .conftest import TARGETS
 from .rerun_matrix import LEAKAGE, PAGE, PLANNED, REFINER, TOLD, TUNING, VIEWS

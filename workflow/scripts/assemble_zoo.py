@@ -1,7 +1,7 @@
 """Adapter of rule `assemble_zoo`."""
 
-from toffee.job import job
-from toffee.zoo.assemble import assemble_zoo
+from toffee.launch.job import job
+from toffee_zoo.assemble import assemble_zoo
 
 if __name__ == "__main__":
     with job(snakemake):

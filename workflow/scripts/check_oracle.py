@@ -1,7 +1,7 @@
 """Adapter of rule `check_oracle`."""
 
-from toffee.evaluation.check_oracle import check_oracle
-from toffee.job import job
+from toffee.evaluation.oracle import check_oracle
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

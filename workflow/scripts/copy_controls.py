@@ -1,7 +1,7 @@
 """Adapter of rule `copy_controls`."""
 
-from toffee.evaluation.generate_edits import copy_controls
-from toffee.job import job
+from toffee.evaluation.draw.edits import copy_controls
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `download_dreambench`."""
 
-from toffee.data.fetch_dreambench import download_dreambench
-from toffee.job import job
+from toffee.download.dreambench import download_dreambench
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -4,9 +4,9 @@ The section `models` of the configuration is no param: it says where the bytes a
 where their digests are kept, and neither makes another model.
 """
 
-from toffee.job import job
-from toffee.models.download import download_role
-from toffee.models.fetch import remove_work
+from toffee.download.fetch import remove_work
+from toffee.download.model import download_role
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of rule `draw_initial`."""
 
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.synthesis.initial import draw_initial
 
 if __name__ == "__main__":

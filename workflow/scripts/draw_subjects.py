@@ -1,7 +1,7 @@
 """Adapter of rule `draw_subjects`."""
 
-from toffee.job import job
-from toffee.sources.drawn import draw_subjects
+from toffee.launch.job import job
+from toffee.synthesis.drawn_subjects import draw_subjects
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of rule `draw_views`."""
 
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.synthesis.views import draw_views
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from toffee.job import job
-from toffee.zoo.recipes import RENDERS
-from toffee.zoo.renders import draw_renders
+from toffee.launch.job import job
+from toffee_zoo.recipes import RENDERS
+from toffee_zoo.renders import draw_renders
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `export_dataset`."""
 
 from toffee.export.dataset import export_dataset
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.synthesis.filter import THRESHOLDS
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Adapter of rule `export_pipeline`."""
 
 from toffee.export.pipeline import export_pipeline
-from toffee.job import job
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `export_shard`."""
 
 from toffee.export.shard import export_shard
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.synthesis.filter import THRESHOLDS
 
 if __name__ == "__main__":

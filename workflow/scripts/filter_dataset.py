@@ -1,6 +1,6 @@
 """Adapter of rule `filter_dataset`."""
 
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.synthesis.filter import filter_dataset
 
 if __name__ == "__main__":

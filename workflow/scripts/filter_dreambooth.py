@@ -1,7 +1,7 @@
 """Adapter of rule `filter_dreambooth`."""
 
-from toffee.evaluation.filter_dreambooth import filter_dreambooth
-from toffee.job import job
+from toffee.evaluation.score.dreambooth import filter_dreambooth
+from toffee.launch.job import job
 from toffee.synthesis.filter import THRESHOLDS
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Adapter of rule `generate_base`."""
 
-from toffee.evaluation.generate_base import generate_base
-from toffee.job import job
+from toffee.evaluation.draw.base import generate_base
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

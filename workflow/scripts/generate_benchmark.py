@@ -1,7 +1,7 @@
 """Adapter of rule `generate_benchmark`."""
 
-from toffee.evaluation.generate_benchmark import generate_benchmark
-from toffee.job import job
+from toffee.evaluation.draw.benchmark import generate_benchmark
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

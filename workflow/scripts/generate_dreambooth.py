@@ -1,7 +1,7 @@
 """Adapter of rule `generate_dreambooth`."""
 
-from toffee.evaluation.generate_dreambooth import generate_dreambooth
-from toffee.job import job
+from toffee.evaluation.draw.dreambooth import generate_dreambooth
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `generate_edits`."""
 
-from toffee.evaluation.generate_edits import generate_edits
-from toffee.job import job
+from toffee.evaluation.draw.edits import generate_edits
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `generate_refiner`."""
 
-from toffee.evaluation.generate_refiner import generate_refiner
-from toffee.job import job
+from toffee.evaluation.draw.refiner import generate_refiner
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

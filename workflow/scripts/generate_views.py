@@ -1,7 +1,7 @@
 """Adapter of rule `generate_views`."""
 
-from toffee.evaluation.generate_views import generate_views
-from toffee.job import job
+from toffee.evaluation.draw.views import generate_views
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

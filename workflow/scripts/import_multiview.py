@@ -1,7 +1,7 @@
 """Adapter of rule `import_multiview`."""
 
-from toffee.job import job
-from toffee.sources.views import KEYS, import_multiview
+from toffee.data.importers.views import KEYS, import_multiview
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `import_subjects`."""
 
-from toffee.job import job
-from toffee.sources.subjects import KEYS, import_subjects
+from toffee.data.importers.subjects import KEYS, import_subjects
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of rule `list_subjects`."""
 
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.synthesis.listing import list_subjects
 
 if __name__ == "__main__":

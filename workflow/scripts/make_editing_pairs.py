@@ -1,7 +1,7 @@
 """Adapter of rule `make_editing_pairs`."""
 
-from toffee.evaluation.generate_edits import make_editing_pairs
-from toffee.job import job
+from toffee.evaluation.draw.edits import make_editing_pairs
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of rule `make_edits`."""
 
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.synthesis.edits import make_edits
 
 if __name__ == "__main__":

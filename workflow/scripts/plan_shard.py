@@ -1,7 +1,7 @@
 """Adapter of rule `plan_shard`."""
 
-from toffee.job import job
-from toffee.synthesis import KINDS
+from toffee.config.sections import KINDS
+from toffee.launch.job import job
 from toffee.synthesis.plan import plan_shard
 
 if __name__ == "__main__":

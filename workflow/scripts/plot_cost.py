@@ -1,7 +1,7 @@
 """Adapter of rule `plot_cost`."""
 
-from toffee.job import job
-from toffee.report.cost import draw_cost
+from toffee.launch.job import job
+from toffee.tables.cost import draw_cost
 
 if __name__ == "__main__":
     with job(snakemake):

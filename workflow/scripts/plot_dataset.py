@@ -1,8 +1,8 @@
 """Adapter of rule `plot_dataset`."""
 
-from toffee.job import job
-from toffee.report.dataset import draw_dataset
+from toffee.launch.job import job
 from toffee.synthesis.filter import THRESHOLDS
+from toffee.tables.dataset import draw_dataset
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `plot_editing`."""
 
-from toffee.job import job
-from toffee.report.figures import draw_editing
+from toffee.figures.figures import draw_editing
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

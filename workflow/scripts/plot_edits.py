@@ -1,7 +1,7 @@
 """Adapter of rule `plot_edits`."""
 
-from toffee.job import job
-from toffee.report.edits import draw_edits
+from toffee.figures.edits import draw_edits
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

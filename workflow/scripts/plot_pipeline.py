@@ -1,7 +1,7 @@
 """Adapter of rule `plot_pipeline`."""
 
-from toffee.job import job
-from toffee.report.figures import draw_pipeline
+from toffee.figures.figures import draw_pipeline
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `plot_refiner`."""
 
-from toffee.job import job
-from toffee.report.figures import draw_refiner
+from toffee.figures.figures import draw_refiner
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `plot_strength`."""
 
-from toffee.job import job
-from toffee.report.strength import draw_strength
+from toffee.figures.strength import draw_strength
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

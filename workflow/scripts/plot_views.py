@@ -1,7 +1,7 @@
 """Adapter of rule `plot_views`."""
 
-from toffee.job import job
-from toffee.report.figures import draw_views
+from toffee.figures.figures import draw_views
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `pretrain_refiner`."""
 
-from toffee.job import job
-from toffee.refiner import pretrain_refiner
+from toffee.launch.job import job
+from toffee.method.refiner import pretrain_refiner
 
 if __name__ == "__main__":
     with job(snakemake):

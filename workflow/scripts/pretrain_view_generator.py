@@ -1,7 +1,7 @@
 """Adapter of rule `pretrain_view_generator`."""
 
-from toffee.job import job
-from toffee.view_generator import pretrain_view_generator
+from toffee.launch.job import job
+from toffee.method.view_generator import pretrain_view_generator
 
 if __name__ == "__main__":
     with job(snakemake):

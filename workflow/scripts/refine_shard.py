@@ -1,6 +1,6 @@
 """Adapter of rule `refine_shard`."""
 
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.synthesis.refined import refine_shard
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Adapter of rule `score_base`."""
 
-from toffee.evaluation.score_base import score_base
-from toffee.job import job
+from toffee.evaluation.score.base import score_base
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `score_dataset`."""
 
-from toffee.evaluation.score_dataset import score_dataset
-from toffee.job import job
+from toffee.evaluation.score.dataset import score_dataset
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

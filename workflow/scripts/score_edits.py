@@ -1,7 +1,7 @@
 """Adapter of rule `score_edits`."""
 
-from toffee.evaluation.score_edits import score_edits
-from toffee.job import job
+from toffee.evaluation.score.edits import score_edits
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

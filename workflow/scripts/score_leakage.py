@@ -1,7 +1,7 @@
 """Adapter of rule `score_leakage`."""
 
-from toffee.evaluation.score_leakage import score_leakage
-from toffee.job import job
+from toffee.evaluation.score.leakage import score_leakage
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

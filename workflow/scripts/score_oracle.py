@@ -1,7 +1,7 @@
 """Adapter of rule `score_oracle`."""
 
-from toffee.evaluation.score_dreambench import score_oracle
-from toffee.job import job
+from toffee.evaluation.score.dreambench import score_oracle
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `score_refiner`."""
 
-from toffee.evaluation.score_refiner import score_refiner
-from toffee.job import job
+from toffee.evaluation.score.refiner import score_refiner
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

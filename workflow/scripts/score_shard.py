@@ -1,6 +1,6 @@
 """Adapter of rule `score_shard`."""
 
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.synthesis.scores import score_shard
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Adapter of rule `score_views`."""
 
-from toffee.evaluation.score_views import score_views
-from toffee.job import job
+from toffee.evaluation.score.views import score_views
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

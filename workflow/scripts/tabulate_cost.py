@@ -1,7 +1,7 @@
 """Adapter of rule `tabulate_cost`."""
 
-from toffee.job import job
-from toffee.report.cost import tabulate_cost
+from toffee.launch.job import job
+from toffee.tables.cost import tabulate_cost
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `tabulate_dreambench`."""
 
-from toffee.job import job
-from toffee.report.tabulate import tabulate_dreambench
+from toffee.launch.job import job
+from toffee.tables.tabulate import tabulate_dreambench
 
 if __name__ == "__main__":
     with job(snakemake):

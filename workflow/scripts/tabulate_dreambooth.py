@@ -1,7 +1,7 @@
 """Adapter of rule `tabulate_dreambooth`."""
 
-from toffee.job import job
-from toffee.report.tabulate import tabulate_dreambooth
+from toffee.launch.job import job
+from toffee.tables.tabulate import tabulate_dreambooth
 
 if __name__ == "__main__":
     with job(snakemake):

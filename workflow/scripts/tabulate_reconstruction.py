@@ -1,7 +1,7 @@
 """Adapter of rule `tabulate_reconstruction`."""
 
-from toffee.job import job
-from toffee.report.tabulate_ablations import tabulate_reconstruction
+from toffee.launch.job import job
+from toffee.tables.ablations import tabulate_reconstruction
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `tabulate_refiner`."""
 
-from toffee.job import job
-from toffee.report.tabulate import tabulate_refiner
+from toffee.launch.job import job
+from toffee.tables.tabulate import tabulate_refiner
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `tabulate_strength`."""
 
-from toffee.job import job
-from toffee.report.tabulate_ablations import tabulate_strength
+from toffee.launch.job import job
+from toffee.tables.ablations import tabulate_strength
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `tabulate_views`."""
 
-from toffee.job import job
-from toffee.report.tabulate import tabulate_views
+from toffee.launch.job import job
+from toffee.tables.tabulate import tabulate_views
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `train_toffeenet`."""
 
-from toffee.job import job
-from toffee.toffeenet import train_toffeenet
+from toffee.launch.job import job
+from toffee.method.toffeenet import train_toffeenet
 
 if __name__ == "__main__":
     with job(snakemake):

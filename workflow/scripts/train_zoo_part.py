@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from toffee.job import job
-from toffee.zoo.recipes import train_part
+from toffee.launch.job import job
+from toffee_zoo.recipes import train_part
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `tune_dreambooth`."""
 
 from toffee.evaluation.tune_dreambooth import tune_dreambooth
-from toffee.job import job
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

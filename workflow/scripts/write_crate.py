@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.provenance.crate import write_crate
 
 if __name__ == "__main__":

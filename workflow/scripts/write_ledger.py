@@ -1,7 +1,7 @@
 """Adapter of rule `write_ledger`."""
 
-from toffee.job import job
-from toffee.report.ledger import write_ledger
+from toffee.launch.job import job
+from toffee.tables.ledger import write_ledger
 
 if __name__ == "__main__":
     with job(snakemake):

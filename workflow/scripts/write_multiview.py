@@ -1,7 +1,7 @@
 """Adapter of rule `write_multiview`."""
 
-from toffee.job import job
-from toffee.world.write import write_multiview
+from toffee.data.world.write import write_multiview
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `write_report`."""
 
-from toffee.job import job
-from toffee.report.page import write_page
+from toffee.launch.job import job
+from toffee.site.page import write_page
 
 if __name__ == "__main__":
     with job(snakemake):

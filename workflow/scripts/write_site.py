@@ -1,7 +1,7 @@
 """Adapter of rule `write_site`."""
 
-from toffee.job import job
-from toffee.report.site.write import write_site
+from toffee.launch.job import job
+from toffee.site.write import write_site
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `write_subjects`."""
 
-from toffee.job import job
-from toffee.world.write import write_subjects
+from toffee.data.world.write import write_subjects
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of rule `write_verdict`."""
 
 from toffee.audit.run import write_verdict
-from toffee.job import job
+from toffee.launch.job import job
 
 if __name__ == "__main__":
     with job(snakemake):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ import yaml
 
 from toffee.config import load_catalogue, load_config
 from toffee.config.reference import README, SCHEMA, readme_text, schema_text
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 

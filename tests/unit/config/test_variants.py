@@ -8,7 +8,7 @@ import yaml
 from toffee.config import load_config
 from toffee.config.reference import PROJECT
 from toffee.config.variants import rows_of, trained_as
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
 
 TINY = yaml.safe_load((PROJECT / "config" / "config.yaml").read_text())
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from toffee.evaluation.generate_edits import TEXTS, copy_controls
+from toffee.evaluation.draw.edits import TEXTS, copy_controls
 from toffee.evaluation.image_set import write_image_set
-from toffee.storage import Shard
+from toffee.storage.shard import Shard
 
 
 def test_a_control_is_the_pairs_own_picture(tmp_path):

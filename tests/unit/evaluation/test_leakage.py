@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from toffee.evaluation import score_leakage as module
 from toffee.evaluation.metrics import histogram
-from toffee.evaluation.score_leakage import METRICS, score_leakage
+from toffee.evaluation.score import leakage as module
+from toffee.evaluation.score.leakage import METRICS, score_leakage
 
 from .test_scores import BOX, segment
 

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 from transformers import CLIPImageProcessor, CLIPModel, ViTImageProcessor, ViTModel
 
-from toffee.errors import ToffeeError
 from toffee.evaluation.metrics import (
     IMAGE_METRICS,
     MASKED_METRICS,
@@ -20,6 +19,7 @@ from toffee.evaluation.metrics import (
     load_efficientnet,
 )
 from toffee.models.preprocess import FILL, Preprocessing, crop_to_mask
+from toffee.runtime.errors import ToffeeError
 
 FAST = tuple(name for name in SIMILARITIES if not name.startswith("efficientnet"))
 

@@ -12,17 +12,17 @@ import torch
 import yaml
 
 from toffee.config import load_config
-from toffee.data.dreambench import load_benchmark
-from toffee.data.fetch_dreambench import check_dreambench
-from toffee.data.licences import LICENCE_FILE, read_licences
-from toffee.data.references import kept_photos
-from toffee.errors import ToffeeError
-from toffee.evaluation.check_oracle import check_oracle, oracle_means
-from toffee.evaluation.generate_benchmark import Draw
+from toffee.data.loaders.dreambench import load_benchmark
+from toffee.data.loaders.photo_licences import LICENCE_FILE, read_licences
+from toffee.data.loaders.references import kept_photos
+from toffee.download.dreambench import check_dreambench
+from toffee.evaluation.draw.benchmark import Draw
 from toffee.evaluation.metrics import Metrics
-from toffee.evaluation.score_dreambench import oracle_scores, photo_features
-from toffee.evaluation.scoring import write_scores
+from toffee.evaluation.oracle import check_oracle, oracle_means
+from toffee.evaluation.score.dreambench import oracle_scores, photo_features
+from toffee.evaluation.score.scoring import write_scores
 from toffee.evaluation.statistics import summarise
+from toffee.runtime.errors import ToffeeError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 REFERENCES = REPOSITORY / "config" / "references" / "dreambench.yaml"

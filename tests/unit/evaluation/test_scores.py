@@ -8,18 +8,18 @@ import pytest
 import torch
 from PIL import Image
 
-from toffee.data.dreambench import load_benchmark
-from toffee.data.images import read_image
-from toffee.errors import ToffeeError
-from toffee.evaluation import score_dreambench
+from toffee.data.loaders.dreambench import load_benchmark
+from toffee.data.loaders.images import read_image
 from toffee.evaluation.metrics import SIMILARITIES
-from toffee.evaluation.score_base import READ, attribute_embeddings, base_scores
-from toffee.evaluation.score_dataset import choose
-from toffee.evaluation.score_dreambench import benchmark_scores, oracle_scores, photo_features
-from toffee.evaluation.score_refiner import refiner_scores
-from toffee.evaluation.score_views import views_scores
-from toffee.evaluation.scoring import mask_iou, read_scores, write_scores
-from toffee.storage import Shard, ShardWriter
+from toffee.evaluation.score import dreambench
+from toffee.evaluation.score.base import READ, attribute_embeddings, base_scores
+from toffee.evaluation.score.dataset import choose
+from toffee.evaluation.score.dreambench import benchmark_scores, oracle_scores, photo_features
+from toffee.evaluation.score.refiner import refiner_scores
+from toffee.evaluation.score.scoring import mask_iou, read_scores, write_scores
+from toffee.evaluation.score.views import views_scores
+from toffee.runtime.errors import ToffeeError
+from toffee.storage.shard import Shard, ShardWriter
 
 SIDE = 64
 BOX = np.zeros((SIDE, SIDE), bool)
@@ -188,11 +188,11 @@ def test_benchmark_means_over_all_photos_and_oracle_leaves_itself_out(metrics, b
 
 
 def test_features_of_photos_survive_their_file(encoders, metrics, benchmark, tmp_path, monkeypatch):
-    monkeypatch.setattr(score_dreambench, "load_segmenter", lambda *_: segment)
+    monkeypatch.setattr(dreambench, "load_segmenter", lambda *_: segment)
     references = tmp_path / "references.yaml"
     references.write_text('"*": 00.png\n')
     out, features = tmp_path / "oracle.parquet", tmp_path / "photos.safetensors"
-    score_dreambench.score_oracle(
+    dreambench.score_oracle(
         benchmark=tmp_path,
         references=references,
         segmenter=tmp_path,
@@ -201,7 +201,7 @@ def test_features_of_photos_survive_their_file(encoders, metrics, benchmark, tmp
         batch=4,
         **encoders,
     )
-    read = score_dreambench.read_photo_features(features)
+    read = dreambench.read_photo_features(features)
     for subject, values in photo_features(benchmark, metrics, segment).items():
         assert all(torch.allclose(read[subject][n], values[n], atol=1e-5) for n in read[subject])
     assert set(read_scores(out)["references"]) == {"all photos", "one photo"}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from toffee.data.multiview import load_multiview
-from toffee.errors import ToffeeError
-from toffee.evaluation.generate_refiner import choose_sequences, others_of_class
+from toffee.data.loaders.multiview import load_multiview
+from toffee.evaluation.draw.refiner import choose_sequences, others_of_class
+from toffee.runtime.errors import ToffeeError
 
-from ..data.conftest import write_multiview
+from ..data.loaders.conftest import write_multiview
 
 
 def test_few_classes_are_spread_over(tmp_path: Path) -> None:

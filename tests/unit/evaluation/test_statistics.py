@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr, ttest_ind, ttest_rel
 
-from toffee.errors import ToffeeError
 from toffee.evaluation.statistics import (
     difference,
     gap_closed,
@@ -12,6 +11,7 @@ from toffee.evaluation.statistics import (
     spearman,
     summarise,
 )
+from toffee.runtime.errors import ToffeeError
 
 
 def scores(values: dict[str, np.ndarray], metric: str = "dino") -> pd.DataFrame:

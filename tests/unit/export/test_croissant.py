@@ -10,8 +10,8 @@ from PIL import Image
 
 from toffee.config.sources import Real
 from toffee.export.release import SUBJECTS, VIEWS, WORLD
-from toffee.files import file_digest
-from toffee.storage import Shard, decode
+from toffee.runtime.files import file_digest
+from toffee.storage.shard import Shard, decode
 
 from .conftest import Export
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from toffee import files
-from toffee.errors import ToffeeError
 from toffee.export.card import licence_header, size_category
+from toffee.runtime import files
+from toffee.runtime.errors import ToffeeError
 from toffee.synthesis.filter import SCORES
 
 from .conftest import Export

@@ -15,9 +15,9 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 
 from toffee.export.pipeline import export_pipeline
+from toffee.method.toffeenet import ToffeeNet, save_toffeenet
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import add_subject_attention, load_unet, widen_unet
-from toffee.toffeenet import ToffeeNet, save_toffeenet
 
 PROMPTS = ["a red mug", "a car on the grass"]
 MODELS = {"text_to_image": "zoo/text_to_image", "subject_encoder": "b/c at 0", "depth": "zoo/depth"}

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from toffee.errors import ToffeeError
 from toffee.export.shard import Summary, export_shard
-from toffee.storage import Shard
+from toffee.runtime.errors import ToffeeError
+from toffee.storage.shard import Shard
 from toffee.synthesis.filter import SCORES
 
 from .conftest import LIMITS, MODEL_LICENCES, Export

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from transformers import AutoTokenizer, GroundingDinoImageProcessorPil, GroundingDinoProcessor
 
-from toffee.data.images import to_arrays
+from toffee.data.loaders.images import to_arrays
 from toffee.models import detector as module
 from toffee.models.detector import Detector, phrase
 

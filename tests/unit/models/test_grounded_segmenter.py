@@ -10,13 +10,13 @@ from PIL import Image
 from torch.nn import Linear
 from transformers import SamImageProcessorPil, SamProcessor
 
-from toffee.compute import Compute, computing
-from toffee.data.images import to_arrays
-from toffee.errors import ToffeeError
+from toffee.data.loaders.images import to_arrays
 from toffee.models import grounded_segmenter as module
 from toffee.models.grounded_segmenter import GroundedSegmenter
 from toffee.models.segmenter import load_segmenter
 from toffee.models.semantic_segmenter import SemanticSegmenter
+from toffee.runtime.compute import Compute, computing
+from toffee.runtime.errors import ToffeeError
 
 BOXES = {"mug": (12.0, 6.0, 36.0, 30.0), "car": (54.0, 14.0, 90.0, 36.0), "ghost": None}
 

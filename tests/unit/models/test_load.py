@@ -8,8 +8,8 @@ import pytest
 import transformers
 from safetensors.torch import load_file, save_file
 
-from toffee.errors import ToffeeError
 from toffee.models.load import load_model
+from toffee.runtime.errors import ToffeeError
 
 KINDS = {
     "text_to_image/vae": diffusers.AutoModel,

@@ -21,9 +21,9 @@ from transformers import (
     ViTModel,
 )
 
-from toffee.data.images import read_image
-from toffee.errors import ToffeeError
+from toffee.data.loaders.images import read_image
 from toffee.models.preprocess import Preprocessing
+from toffee.runtime.errors import ToffeeError
 
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 OPENAI = {

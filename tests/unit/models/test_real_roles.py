@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 import torch
 
+from toffee.method.refiner import pretrain_refiner
+from toffee.method.toffeenet import ToffeeNet, train_toffeenet
+from toffee.method.view_generator import pretrain_view_generator
 from toffee.models import detector as detector_module
-from toffee.refiner import pretrain_refiner
-from toffee.storage import Shard
+from toffee.storage.shard import Shard
 from toffee.synthesis.edits import make_edits
 from toffee.synthesis.initial import draw_initial
 from toffee.synthesis.listing import list_subjects
@@ -19,8 +21,6 @@ from toffee.synthesis.plan import plan_shard
 from toffee.synthesis.refined import refine_shard
 from toffee.synthesis.scores import score_shard
 from toffee.synthesis.views import draw_views
-from toffee.toffeenet import ToffeeNet, train_toffeenet
-from toffee.view_generator import pretrain_view_generator
 
 PROMPTS = Path(__file__).parents[3] / "config" / "prompts" / "tiny.yaml"
 TRAINING = {"resolution": 64, "steps": 1, "batch": 2, "learning_rate": 1e-4, "ema": 0.9, "seed": 0}

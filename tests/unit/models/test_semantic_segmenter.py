@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from toffee.errors import ToffeeError
 from toffee.models.semantic_segmenter import SemanticSegmenter
+from toffee.runtime.errors import ToffeeError
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from diffusers import (
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from toffee.diffusion import Autoencoder, load_scheduler
-from toffee.errors import ToffeeError
+from toffee.models.diffusion import Autoencoder, load_scheduler
 from toffee.models.text_to_image import TextEncoder, TextToImage
+from toffee.runtime.errors import ToffeeError
 
 PROMPTS = ["a red mug on the grass", "a car"]
 SIDE, STEPS, GUIDANCE = 64, 4, 7.5

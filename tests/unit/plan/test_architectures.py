@@ -5,8 +5,8 @@ import json
 import pytest
 
 from toffee.config.models import HubSource
-from toffee.errors import ToffeeError
 from toffee.plan.architectures import Architectures, parameters
+from toffee.runtime.errors import ToffeeError
 
 from .conftest import ZOO, architectures
 

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from toffee.errors import ToffeeError
+from toffee.launch.dag import Job
 from toffee.plan.costs import Costs
-from toffee.plan.dag import Job
 from toffee.plan.download import Downloads
 from toffee.plan.report import Plan, Row, precision, tally
 from toffee.plan.sizes import Sizes
@@ -17,6 +16,7 @@ from toffee.plan.speed import Speed, asks_for_gpus, read_speed
 from toffee.plan.storage import Storage
 from toffee.plan.table import GIB, refusals, table
 from toffee.plan.work import Work
+from toffee.runtime.errors import ToffeeError
 
 from .conftest import ROOT, architectures, config_of
 

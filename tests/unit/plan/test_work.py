@@ -8,6 +8,9 @@ from safetensors.torch import save_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from toffee.method.refiner import Refiner
+from toffee.method.toffeenet import CONFIG, WEIGHTS, ToffeeNet
+from toffee.method.view_generator import ViewGenerator
 from toffee.models.clip import Clip
 from toffee.models.depth import DepthEstimator
 from toffee.models.segmenter import load_segmenter
@@ -16,9 +19,6 @@ from toffee.models.text_to_image import TextToImage
 from toffee.models.unet import add_subject_attention, load_unet, widen_unet
 from toffee.plan.sizes import Sizes
 from toffee.plan.work import Work, share_of
-from toffee.refiner import Refiner
-from toffee.toffeenet import CONFIG, WEIGHTS, ToffeeNet
-from toffee.view_generator import ViewGenerator
 
 from .conftest import ROOT, ZOO, config_of
 
@@ -130,7 +130,7 @@ def test_encoders(costs):
 
 @pytest.mark.parametrize("strength", [1.0, 0.75, 0.5, 0.01])
 def test_steps_are_those_that_sampling_runs(strength):
-    from toffee.diffusion import load_scheduler, sample
+    from toffee.models.diffusion import load_scheduler, sample
 
     seen = []
 

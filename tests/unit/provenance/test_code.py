@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from toffee.errors import ToffeeError
 from toffee.provenance.code import code_digest, source_files
+from toffee.runtime.errors import ToffeeError
 
 FILES = {
     "scripts/train.py": '"""Script."""\nfrom pack.job import job\nfrom pack.deep import net\n',

@@ -10,8 +10,6 @@ import pytest
 import rocrate
 from rocrate.rocrate import ROCrate
 
-from toffee.errors import ToffeeError
-from toffee.files import file_digest
 from toffee.provenance import listing
 from toffee.provenance.code import code_digest, module_digests
 from toffee.provenance.crate import write_crate
@@ -21,6 +19,8 @@ from toffee.provenance.digests import describe
 from toffee.provenance.listing import listing_path
 from toffee.provenance.record import PROJECT, VERSION, files_of, seal, stamp
 from toffee.provenance.validate import ENTITIES, sample, validate_crate
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import file_digest
 
 ROOT = "results/test"
 EVIL = '</script> "quoted" \\ ü 漢 🍬\n{{x}} %20#?'

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from toffee.errors import ToffeeError
+from toffee.launch.adopt import adopt
 from toffee.provenance import digests, listing
-from toffee.provenance.adopt import adopt
 from toffee.provenance.digests import describe, describe_input, sha256_of, summary
 from toffee.provenance.listing import InOrder, Listing, keep, walk
+from toffee.runtime.errors import ToffeeError
 
 from .test_record import INDEX, ROOT, do, here, record_of  # noqa: F401
 

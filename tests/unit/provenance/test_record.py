@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from toffee.audit.rerun import as_snakemake
-from toffee.errors import ToffeeError
-from toffee.files import link_or_copy
-from toffee.job import job
+from toffee.launch.job import job
 from toffee.provenance import digests
 from toffee.provenance.digests import describe, describe_input, sha256_of
 from toffee.provenance.record import PROJECT, seal
 from toffee.provenance.results import Results
 from toffee.provenance.schema import SCHEMA, Record, schema_text
-from toffee.training import processes
+from toffee.runtime import processes
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import link_or_copy
 
 ROOT = "results/tiny"
 MODEL, INDEX = f"{ROOT}/models/clip", f"{ROOT}/dataset/index.parquet"

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toffee.storage import ShardWriter
-from toffee.synthesis import KINDS
+from toffee.config.sections import KINDS
+from toffee.storage.shard import ShardWriter
 from toffee.synthesis.filter import SCORES
 from toffee.synthesis.listing import list_subjects
 from toffee.synthesis.plan import plan_shard

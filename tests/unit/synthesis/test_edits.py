@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from toffee.data.images import read_image, to_arrays
+from toffee.data.loaders.images import read_image, to_arrays
 from toffee.models.semantic_segmenter import SemanticSegmenter
-from toffee.storage import Shard, ShardWriter
+from toffee.storage.shard import Shard, ShardWriter
 from toffee.synthesis.edits import edit_mask, make_edits
 from toffee.synthesis.plan import read_plan
 from toffee.synthesis.scores import score_shard

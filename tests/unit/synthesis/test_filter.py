@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from toffee.errors import ToffeeError
-from toffee.storage import Shard
+from toffee.runtime.errors import ToffeeError
+from toffee.storage.shard import Shard
 from toffee.synthesis.filter import SCORES, filter_dataset
 
 from .conftest import LIMITS, random_rows, write_shard

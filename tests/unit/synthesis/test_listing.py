@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
 from toffee.synthesis.listing import read_donors, read_subjects
 
-from ..data.conftest import write_multiview, write_subjects
+from ..data.loaders.conftest import write_multiview, write_subjects
 from .conftest import write_list
 
 NAMES = ("s0", "s1", "s2", "s3")

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from toffee.config.sections import KINDS
 from toffee.config.sections import KINDS as CONFIG_KINDS
-from toffee.errors import ToffeeError
-from toffee.synthesis import KINDS
+from toffee.data.loaders.prompt_parts import noun_phrase
+from toffee.runtime.errors import ToffeeError
 from toffee.synthesis.plan import COLUMNS, plan_shard, read_plan
-from toffee.synthesis.prompts import noun_phrase
 
-from ..data.conftest import write_multiview, write_subjects
+from ..data.loaders.conftest import write_multiview, write_subjects
 from .conftest import write_list
 
 SHARES = {"generation": 0.6, "background": 0.1, "colour": 0.1, "texture": 0.1, "style": 0.1}

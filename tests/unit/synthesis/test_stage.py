@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from toffee.data.images import read_image, read_mask, to_arrays
-from toffee.errors import ToffeeError
-from toffee.seeds import noise
-from toffee.storage import Shard
+from toffee.data.loaders.images import read_image, read_mask, to_arrays
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.seeds import noise
+from toffee.storage.shard import Shard
 from toffee.synthesis import initial
 from toffee.synthesis.plan import STAGES, read_plan
 from toffee.synthesis.stage import (

@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from toffee.errors import ToffeeError
-from toffee.files import atomic_path
-from toffee.interruption import interrupted
+from toffee.runtime.distributed import team
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path
+from toffee.runtime.interruption import interrupted
+from toffee.storage.work_folder import work_folder
 from toffee.training.checkpoint import Checkpoint
-from toffee.training.distributed import team
 from toffee.training.encoded import encode
 from toffee.training.launch import in_processes
 from toffee.training.loop import Schedule, fit
-from toffee.training.work_folder import work_folder
 
 ROWS, WIDTH = 90, 6
 

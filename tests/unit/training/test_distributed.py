@@ -15,12 +15,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from toffee.errors import ToffeeError
-from toffee.interruption import Interrupted, deferred, listening
-from toffee.refiner import pretrain_refiner
-from toffee.training import processes, torchrun, worker
+from toffee.method.refiner import pretrain_refiner
+from toffee.runtime import processes
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.interruption import Interrupted, deferred, listening
+from toffee.runtime.processes import allowed
+from toffee.training import torchrun, worker
 from toffee.training.launch import report
-from toffee.training.processes import allowed
 
 HERE = Path(__file__).parent
 STEPS, BATCH = 9, 5
@@ -159,7 +160,7 @@ JOB = """
 import sys
 from pathlib import Path
 from small_training import train
-from toffee.training.processes import allowed
+from toffee.runtime.processes import allowed
 fault = {"kind": "wait", "step": 1, "rank": 0, "ready": sys.argv[2]}
 with allowed({"processes": 2}, 2):
     train(out=sys.argv[1], steps=9, batch=2, fault=fault)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from toffee.interruption import Interrupted, deferred, listening
+from toffee.runtime.interruption import Interrupted, deferred, listening
 from toffee.training import encoded
 from toffee.training.encoded import BATCHES, encode
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from toffee.errors import ToffeeError
-from toffee.interruption import Interrupted, deferred, listening
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.interruption import Interrupted, deferred, listening
 from toffee.training import loop
 from toffee.training.checkpoint import Checkpoint
 from toffee.training.loop import Fit, Schedule, fit, own_part

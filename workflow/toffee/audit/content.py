@@ -8,13 +8,13 @@ from itertools import islice
 from pathlib import Path
 
 from toffee.audit.findings import Finding
-from toffee.files import TEMPORARY, file_digest
-from toffee.progress import progress
 from toffee.provenance.digests import describe
 from toffee.provenance.listing import InOrder, walk
 from toffee.provenance.paths import BENCHMARKS, CONFIGS, LISTING, LOGS, RECORDS, SOURCES, STARTED
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
+from toffee.runtime.files import TEMPORARY, file_digest
+from toffee.runtime.progress import progress
 
 BY_PRODUCTS = (LOGS, BENCHMARKS)
 """Folders that Snakemake and the jobs' logs fill. A benchmark is checked where a table read it."""

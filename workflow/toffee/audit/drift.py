@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toffee.files import file_digest
+from toffee.runtime.files import file_digest
 
 NUMBER_DRIFT = 1e-6
 """A number of a table that moves by no more is the same one, printed after another rounding."""
@@ -41,7 +41,7 @@ def drift_of(before: Path, after: Path) -> str:
 
 
 def _images_drift(before: Path, after: Path) -> str:
-    from toffee.storage import Shard
+    from toffee.storage.shard import Shard
 
     worst = 0.0
     with Shard(before) as one, Shard(after) as two:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from toffee.files import write_text
+from toffee.runtime.files import write_text
 
 TIERS = ("schema", "bytes", "graph", "replay")
 EXIT_CODES = {"schema": 10, "bytes": 20, "graph": 30, "replay": 40}

@@ -5,18 +5,18 @@ from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from toffee.audit.dag import Job, planned_jobs
 from toffee.audit.findings import Finding
 from toffee.config.models import HubFiles
-from toffee.errors import ToffeeError
-from toffee.models.download import manifest_files
-from toffee.models.hub import asked
-from toffee.models.lock import SourceLock
+from toffee.download.hub import asked
+from toffee.download.lock import SourceLock
+from toffee.download.model import manifest_files
+from toffee.launch.dry_run import Job, planned_jobs
 from toffee.provenance.code import code_digest, module_digests
 from toffee.provenance.digests import describe
 from toffee.provenance.record import files_of
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
+from toffee.runtime.errors import ToffeeError
 
 TIER = "graph"
 TOLERANCE = timedelta(seconds=2)

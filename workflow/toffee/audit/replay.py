@@ -15,13 +15,13 @@ from pathlib import Path
 
 from toffee.audit.drift import drift_of
 from toffee.audit.findings import Finding
-from toffee.errors import ToffeeError
-from toffee.models.download import MANIFEST
-from toffee.progress import progress
+from toffee.download.model import MANIFEST
 from toffee.provenance.digests import summary
 from toffee.provenance.paths import CONFIGS, RECORDS
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.progress import progress
 
 TIER = "replay"
 MEASURED = {"generate_dreambooth": ("seconds",)}

@@ -8,8 +8,8 @@ from toffee.audit.findings import TIERS, Finding, verdict, write_findings
 from toffee.audit.graph import check_graph
 from toffee.audit.replay import check_replay, known_jobs
 from toffee.audit.schema import check_schema
-from toffee.errors import ToffeeError
 from toffee.provenance.results import Results
+from toffee.runtime.errors import ToffeeError
 
 DEFAULT_TIER = "graph"
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from toffee.config.licences import REPOSITORY
 from toffee.config.models import Source, ZooSource
-from toffee.licences import REPOSITORY
 
 DRAWING_ROLES = (
     "text_to_image",

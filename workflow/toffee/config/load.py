@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from toffee.config.models import HubSource, ModelSet, ZooSource
 from toffee.config.sections import METHODS, Config, ToffeeNet
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
 
 ANY = "*"
 

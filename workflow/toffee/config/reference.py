@@ -5,15 +5,14 @@ python -m toffee.config        writes workflow/schemas/config.schema.json and co
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from toffee.config.sections import Config
-from toffee.files import write_text
+from toffee.runtime.files import write_text
+from toffee.runtime.project import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[3]
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.json"
 README = PROJECT / "config" / "README.md"
 KIND = ", kind "

@@ -14,6 +14,7 @@ from toffee.config.base import Count, Path, Section, Share
 from toffee.config.sources import Real
 
 KINDS = ("generation", "background", "colour", "texture", "style")
+"""Kinds of pairs: subject-driven generation, and the four kinds of edits."""
 MATCHING_RULES = ("cosine", "silhouette", "silhouette+position")
 
 Guidance = Annotated[float, Field(ge=1, le=50)]

@@ -1,1 +1,1 @@
-"""Loaders: the same layouts on disk for the procedural world and for real photographs."""
+"""Photographs: loaders of the layouts on disk, importers of real sources, the procedural world."""

@@ -1,1 +1,1 @@
-"""Metrics, statistics, scores and tables of the evaluation."""
+"""The evaluation: images to draw, their scores, and the statistics over them."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toffee.storage import ShardWriter
+from toffee.storage.shard import ShardWriter
 
 
 def write_image_set(

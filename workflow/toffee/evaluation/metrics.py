@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from transformers import AutoModel, AutoTokenizer, CLIPModel
 
-from toffee.device import device as own_device
-from toffee.errors import ToffeeError
 from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
+from toffee.runtime.device import device as own_device
+from toffee.runtime.errors import ToffeeError
 
 IMAGE_METRICS = ("dino", "clip_i", "histogram", "efficientnet")
 MASKED_METRICS = tuple(f"{name}_masked" for name in IMAGE_METRICS)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
 
 COLUMNS = ("method", "setting", "subject", "prompt", "metric", "value")
 RESULT = ("method", "setting", "metric", "value", "stderr", "n")

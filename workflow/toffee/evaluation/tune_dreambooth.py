@@ -7,16 +7,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from toffee.compute import EXACT, computing
-from toffee.data.images import read_image
-from toffee.data.multiview import load_multiview
-from toffee.dreambooth import UNIQUE_TOKEN, DreamBooth, Tuning
-from toffee.evaluation.generate_benchmark import spread
+from toffee.data.loaders.images import read_image
+from toffee.data.loaders.multiview import load_multiview
+from toffee.data.loaders.prompt_parts import noun_phrase, read_prompt_parts
+from toffee.evaluation.draw.benchmark import spread
 from toffee.evaluation.metrics import Metrics
-from toffee.evaluation.scoring import Segment, found, load_segmenter, long_form, write_scores
-from toffee.progress import progress
-from toffee.seeds import noise, seed_of
-from toffee.synthesis.prompts import noun_phrase, read_prompt_parts
+from toffee.evaluation.score.scoring import Segment, found, load_segmenter, long_form, write_scores
+from toffee.method.dreambooth import UNIQUE_TOKEN, DreamBooth, Tuning
+from toffee.runtime.compute import EXACT, computing
+from toffee.runtime.progress import progress
+from toffee.runtime.seeds import noise, seed_of
 
 PHOTOS = 5
 """Photos of a training subject: as many as DreamBench has of most of its own."""
@@ -60,7 +60,7 @@ def tune_dreambooth(
         prompts: the prompt file, for its contexts.
         subjects: how many, spread over the sequences.
         steps: values to compare.
-        The rest as in `toffee.evaluation.generate_dreambooth`.
+        The rest as in `toffee.evaluation.draw.dreambooth`.
     """
     sequences = load_multiview(multiview)
     sequences = [sequences[place] for place in spread(len(sequences), subjects)]

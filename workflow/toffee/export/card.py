@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from toffee.config.licences import HUB_LICENCES
 from toffee.export.release import PAPER, Release
-from toffee.licences import HUB_LICENCES
 from toffee.synthesis.filter import SCORES
 
 SIZES = ("1K", "10K", "100K", "1M", "10M", "100M")

@@ -6,8 +6,8 @@ Sources: https://docs.mlcommons.org/croissant/docs/croissant-spec.html and crois
 from collections.abc import Iterator
 from typing import Any
 
+from toffee.config.licences import HUB_LICENCES
 from toffee.export.release import CITATION, PAPER, Release
-from toffee.licences import HUB_LICENCES
 
 CONFORMS_TO = ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"]
 RECORDS, FILE_SET = "pairs", "parquet-files"

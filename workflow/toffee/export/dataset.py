@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from toffee.errors import ToffeeError
 from toffee.export.card import card_of
 from toffee.export.croissant import croissant_of
 from toffee.export.release import Release
 from toffee.export.shard import Summary
-from toffee.files import atomic_path, link_or_copy
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path, link_or_copy
 from toffee.synthesis.filter import ALL_KINDS, FUNNEL_COLUMNS
 
 

@@ -20,17 +20,17 @@ from diffusers import AutoModel
 from transformers import AutoConfig
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
+from toffee.config.licences import combined, parts_of
 from toffee.config.models import ALLOWED_SUFFIXES
-from toffee.diffusion import load_scheduler
-from toffee.errors import ToffeeError
 from toffee.export.card import licence_header, table
 from toffee.export.diffusers_code import pipeline as pipeline_code
 from toffee.export.diffusers_code import toffeenet_unet as unet_code
 from toffee.export.release import PAPER
-from toffee.files import atomic_path, link_or_copy
-from toffee.licences import combined, parts_of
+from toffee.method.toffeenet import CONFIG, WEIGHTS
+from toffee.models.diffusion import load_scheduler
 from toffee.models.subject_encoder import subject_preprocessing
-from toffee.toffeenet import CONFIG, WEIGHTS
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path, link_or_copy
 
 CARD = """# {name}
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from toffee.config.licences import parts_of
 from toffee.export.columns import Columns
 from toffee.export.shard import Summary
-from toffee.licences import parts_of
 
 PAPER = "https://arxiv.org/abs/2406.09305"
 CITATION = (

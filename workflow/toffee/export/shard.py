@@ -17,12 +17,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toffee.errors import ToffeeError
+from toffee.config.licences import combined, may_be_shared
 from toffee.export.columns import LICENCE, SEED, Columns
-from toffee.files import atomic_path, file_digest, write_text
-from toffee.licences import combined, may_be_shared
-from toffee.progress import progress
-from toffee.storage import Shard
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path, file_digest, write_text
+from toffee.runtime.progress import progress
+from toffee.storage.shard import Shard
 from toffee.synthesis.filter import SCORES, judge, read_scores, thresholds_of
 
 ROW_GROUP = 256  # rows; small, because the hub's viewer and streaming readers fetch row groups

@@ -1,1 +1,1 @@
-"""Base models: where they come from and how they are loaded."""
+"""Networks: the frozen base models, and the diffusion that draws with them."""

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModelForDepthEstimation
 
-from toffee.compute import prepare
-from toffee.device import device
 from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
+from toffee.runtime.compute import prepare
+from toffee.runtime.device import device
 
 
 def normalise(depth: torch.Tensor) -> torch.Tensor:

@@ -11,10 +11,10 @@ from transformers import (
     GroundingDinoProcessor,
 )
 
-from toffee.compute import compute, computing, prepare
-from toffee.data.images import to_arrays
-from toffee.device import device
+from toffee.data.loaders.images import to_arrays
 from toffee.models.load import load_model
+from toffee.runtime.compute import compute, computing, prepare
+from toffee.runtime.device import device
 
 BOX_THRESHOLD, TEXT_THRESHOLD = 0.3, 0.25
 """Least probability of a box, and of a word for a box to be called by it: Grounded-SAM's values

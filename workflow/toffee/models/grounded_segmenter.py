@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from transformers import SamImageProcessorPil, SamModel, SamProcessor
 
-from toffee.compute import compute, computing, mixed, prepare
-from toffee.data.images import to_arrays
-from toffee.device import device
+from toffee.data.loaders.images import to_arrays
 from toffee.models.detector import Detector
 from toffee.models.load import load_model
+from toffee.runtime.compute import compute, computing, mixed, prepare
+from toffee.runtime.device import device
 
 
 class GroundedSegmenter:

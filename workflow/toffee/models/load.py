@@ -7,7 +7,7 @@ from typing import Any
 import diffusers
 import torch
 
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
 
 UNUSED = ("pooler.",)
 """Beginnings of weights that a checkpoint may lack: a ViT's class token is used without its pooler,

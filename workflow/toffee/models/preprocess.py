@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
 
 FILL = 0.5
 """Grey value outside of the subject in the masked metrics."""

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import torch
 
-from toffee.errors import ToffeeError
 from toffee.models.detector import Detector
 from toffee.models.grounded_segmenter import GroundedSegmenter
 from toffee.models.semantic_segmenter import SemanticSegmenter
+from toffee.runtime.errors import ToffeeError
 
 PROMPTED = "sam"
 """`model_type` of the segmenters that know no words and are prompted with a box."""

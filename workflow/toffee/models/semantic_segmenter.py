@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModelForSemanticSegmentation
 
-from toffee.compute import prepare
-from toffee.device import device
-from toffee.errors import ToffeeError
 from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
+from toffee.runtime.compute import prepare
+from toffee.runtime.device import device
+from toffee.runtime.errors import ToffeeError
 
 MIN_CONFIDENCE = 0.05  # least mean probability of the class word over an object's pixels
 

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModel
 
-from toffee.compute import prepare
-from toffee.device import device
 from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
+from toffee.runtime.compute import prepare
+from toffee.runtime.device import device
 
 GREY = 0.5  # what a segmented picture shows outside of the subject
 # Share of a patch inside the mask that makes it foreground. With half, the rim stayed as it was.

@@ -9,10 +9,10 @@ from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from toffee.compute import prepare
-from toffee.device import device
-from toffee.diffusion import Autoencoder, guided, in_parts, load_scheduler, sample
+from toffee.models.diffusion import Autoencoder, guided, in_parts, load_scheduler, sample
 from toffee.models.load import load_model
+from toffee.runtime.compute import prepare
+from toffee.runtime.device import device
 
 REMEMBERED = 4096
 """Prompts whose embeddings are kept; 315 KB each of Stable Diffusion 2.1."""
@@ -88,7 +88,7 @@ class TextToImage:
         depth: torch.Tensor | None = None,
         control_scale: float = 1.0,
     ) -> Predict:
-        """The model's guided prediction under these prompts, for `toffee.diffusion.sample`.
+        """The model's guided prediction under these prompts, for `toffee.models.diffusion.sample`.
 
         Args:
             prompts: one a sample.

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from toffee.config.models import HubSource, ZooSource
-from toffee.errors import ToffeeError
 from toffee.provenance.digests import read_json
+from toffee.runtime.errors import ToffeeError
 
 BUILT_IN = Path(__file__).with_name("architectures")
 TEXT_TO_IMAGE = ("unet", "vae", "text_encoder")

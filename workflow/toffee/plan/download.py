@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from toffee.config.models import HubSource, ZooSource
-from toffee.models.hub import asked, matches, patterns
-from toffee.models.lock import SourceLock
+from toffee.download.hub import asked, matches, patterns
+from toffee.download.lock import SourceLock
 from toffee.plan.architectures import Architectures
 
 DREAMBENCH = 111_700_000

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from toffee.config import Config, load_catalogue, load_config
+from toffee.launch.dag import Job, planned
 from toffee.plan.architectures import Architectures
 from toffee.plan.costs import Costs
-from toffee.plan.dag import Job, planned
 from toffee.plan.download import DREAMBENCH, Downloads
 from toffee.plan.sizes import Sizes
 from toffee.plan.speed import Speed, asks_for_gpus, read_speed

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toffee.config import Config
-from toffee.plan.dag import Job
+from toffee.launch.dag import Job
 
 BENCHMARK_SUBJECTS, BENCHMARK_PHOTOS, BENCHMARK_PROMPTS = 30, 158, 25
 """Of DreamBench."""
@@ -65,7 +65,7 @@ class Sizes:
         source, most = config.data.real.subjects, config.data.subjects
         if source.kind != "drawn":
             return most or 0
-        from toffee.sources.drawn import read_classes  # which imports torch
+        from toffee.synthesis.drawn_subjects import read_classes  # which imports torch
 
         found = len(read_classes(project / source.classes)) * source.per_class
         return min(found, most) if most else found

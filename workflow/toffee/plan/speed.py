@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
 
 BENCH = Path("results", "bench")
 KEY = "sustained_tflops"

@@ -6,9 +6,9 @@ not counted: megabytes.
 
 from collections.abc import Mapping
 
+from toffee.launch.dag import Job
 from toffee.plan.architectures import parameters
 from toffee.plan.costs import Costs
-from toffee.plan.dag import Job
 from toffee.plan.work import REFINER_METHODS, Work, net_of
 
 ROW = 600

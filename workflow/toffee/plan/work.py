@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from toffee.config import Config
 from toffee.config.variants import BASE
+from toffee.launch.dag import Job
 from toffee.plan.costs import Costs
-from toffee.plan.dag import Job
 from toffee.plan.sizes import BENCHMARK_PROMPTS, Sizes
 
 REFINER_METHODS = 6  # of table refiner, besides the initial image
@@ -225,7 +225,7 @@ class Work:
 
 
 def share_of(steps: int, strength: float) -> int:
-    """Steps that are run of a schedule (see `toffee.diffusion.sample`)."""
+    """Steps that are run of a schedule (see `toffee.models.diffusion.sample`)."""
     return steps if strength >= 1 else max(1, round(strength * steps))
 
 

@@ -11,9 +11,9 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from toffee.errors import ToffeeError
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.project import PACKAGE
 
-PACKAGE = Path(__file__).resolve().parents[1]
 SCRIPTS = PACKAGE.parent / "scripts"
 
 

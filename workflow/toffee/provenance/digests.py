@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from toffee.errors import ToffeeError
-from toffee.files import file_digest, write_text
 from toffee.provenance.listing import Entry, Listing, keep, listing_path, lookup, walk, with_listing
 from toffee.provenance.paths import RECORDS, SOURCES, record_path
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import file_digest, write_text
 
 Identity = tuple[int, int, int, int]
 """What tells a file from all others, whatever its name: device, inode, size, time of change."""

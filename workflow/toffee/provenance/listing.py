@@ -15,9 +15,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from toffee.errors import ToffeeError
-from toffee.files import atomic_path, file_digest, remove
 from toffee.provenance.paths import LISTING
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path, file_digest, remove
 
 Entry = Mapping[str, Any]
 """What a file is: sha256, size (bytes), mtime_ns."""

@@ -1,7 +1,7 @@
 """The record of a job: what it read, what it wrote, with which code and values, when and at what
 cost.
 
-`Recorder` is the one mechanism: `toffee.job.job`, which stands around every script, uses it. A
+`Recorder` is the one mechanism: `toffee.launch.job`, which stands around every script, uses it. A
 record is enough to run its job again (see `toffee.audit.replay`). It carries a digest of
 itself, and the digests of the records of the jobs before it, so that who edits a number has to edit
 all that follows from it.
@@ -23,8 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from toffee.files import remove, remove_leftovers, write_text
-from toffee.provenance.code import PACKAGE, code_digest, module_digests
+from toffee.provenance.code import code_digest, module_digests
 from toffee.provenance.digests import describe, describe_input, identities, read_json
 from toffee.provenance.listing import listing_path
 from toffee.provenance.paths import (
@@ -35,10 +34,11 @@ from toffee.provenance.paths import (
     record_path,
     root_of,
 )
-from toffee.training import processes
+from toffee.runtime import processes
+from toffee.runtime.files import remove, remove_leftovers, write_text
+from toffee.runtime.project import PROJECT
 
 VERSION = 1
-PROJECT = PACKAGE.parents[1]
 LOCK = Path("envs", "requirements.txt")
 COSTS = ("seconds", "cpu_seconds", "gpu_seconds", "peak_memory_mb")
 

@@ -16,13 +16,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from toffee.errors import ToffeeError
-from toffee.files import TEMPORARY
 from toffee.provenance.digests import tree_digest
 from toffee.provenance.listing import Listing, listing_path
 from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES, record_path
-from toffee.provenance.record import PROJECT, config_name, seal
+from toffee.provenance.record import config_name, seal
 from toffee.provenance.schema import File, Record
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import TEMPORARY
+from toffee.runtime.project import PROJECT
 
 Problem = tuple[Path, str, str]
 """A record that is none: its file, what was expected, what was found."""

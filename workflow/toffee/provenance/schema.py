@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from toffee.files import write_text
-from toffee.provenance.record import PROJECT, VERSION, files_of
+from toffee.provenance.record import VERSION, files_of
+from toffee.runtime.files import write_text
+from toffee.runtime.project import PROJECT
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Seconds = Annotated[float, Field(ge=0)]

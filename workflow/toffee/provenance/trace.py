@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from toffee.errors import ToffeeError
 from toffee.provenance.digests import summary
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
+from toffee.runtime.errors import ToffeeError
 
 DIGITS = 16
 """Of a digest in the tree; JSON has all of them."""

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toffee.errors import ToffeeError
 from toffee.provenance.digests import read_json
+from toffee.runtime.errors import ToffeeError
 
 PROFILE = "provenance-run-crate-0.5"
 ENTITIES = 2000

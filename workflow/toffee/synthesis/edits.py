@@ -6,12 +6,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from toffee.data.images import grown, to_arrays, to_tensor
-from toffee.diffusion import hold_outside, sample
+from toffee.data.loaders.images import grown, to_arrays, to_tensor
 from toffee.models.depth import DepthEstimator
+from toffee.models.diffusion import hold_outside, sample
 from toffee.models.segmenter import Segmenter, load_segmenter
 from toffee.models.text_to_image import TextToImage
-from toffee.storage import Shard
+from toffee.storage.shard import Shard
 from toffee.synthesis.stage import draw_stage, sample_noise
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from toffee.errors import ToffeeError
-from toffee.files import atomic_path
-from toffee.storage import Shard
-from toffee.synthesis import KINDS
+from toffee.config.sections import KINDS
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path
+from toffee.storage.shard import Shard
 
 SCORES = (
     "subject_similarity",

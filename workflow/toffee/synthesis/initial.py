@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from toffee.data.images import to_arrays
+from toffee.data.loaders.images import to_arrays
 from toffee.models.depth import DepthEstimator
 from toffee.models.text_to_image import TextToImage
 from toffee.synthesis.stage import draw_stage, sample_noise, subject_images

@@ -12,12 +12,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toffee.data.multiview import load_licences, load_multiview
-from toffee.data.subjects import Quarantined, load_subjects, write_quarantine
-from toffee.errors import ToffeeError
-from toffee.files import atomic_path
-from toffee.licences import combined
+from toffee.config.licences import combined
+from toffee.data.loaders.multiview import load_licences, load_multiview
+from toffee.data.loaders.subjects import Quarantined, load_subjects, write_quarantine
 from toffee.provenance.digests import sha256_of
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path
 
 FOLDER = b"folder_sha256"  # key in the lists' metadata
 
@@ -27,7 +27,7 @@ class ListedSubject:
     """A subject whose picture, and mask where there are masks, can be read.
 
     `image` and `mask` are relative to the subjects' folder, mask "" for none; `licence` is the
-    picture's (see `toffee.licences`).
+    picture's (see `toffee.config.licences`).
     """
 
     subject: str

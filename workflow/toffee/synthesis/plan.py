@@ -18,12 +18,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toffee.errors import ToffeeError
-from toffee.files import atomic_path, file_digest
-from toffee.seeds import SEED_BITS, seed_of
-from toffee.synthesis import KINDS
+from toffee.config.sections import KINDS
+from toffee.data.loaders.prompt_parts import PromptParts, noun_phrase, read_prompt_parts
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path, file_digest
+from toffee.runtime.seeds import SEED_BITS, seed_of
 from toffee.synthesis.listing import Donor, ListedSubject, read_donors, read_subjects
-from toffee.synthesis.prompts import PromptParts, noun_phrase, read_prompt_parts
 
 STAGES = ("initial", "refined", "views", "edits")
 """What draws a sample's pictures, each from a noise of its own."""
@@ -75,8 +75,8 @@ def plan_shard(
     kinds: text of the unedited picture; "" for generation), donor (frame of another object of the
     class, relative to the multi-view folder: its depth is the pose of the generated view), attempt
     (which turn of its subject this is, from 0), subject_licence, donor_licence (see
-    `toffee.licences`), seed_<stage> for each of `STAGES` (see `stage_seed`), and the SHA-256 of the
-    three files (image_sha256, mask_sha256, donor_sha256).
+    `toffee.config.licences`), seed_<stage> for each of `STAGES` (see `stage_seed`), and the SHA-256
+    of the three files (image_sha256, mask_sha256, donor_sha256).
 
     A plan says by their digests which pictures its shard is drawn from, so no job of a shard has to
     look through folders of millions of files.
@@ -138,7 +138,7 @@ def sample_id(seed: int, subject: str, prompt: str, kind: str, attempt: int) -> 
 def stage_seed(
     run_seed: int, stage: str, subject: str, prompt: str, kind: str, attempt: int
 ) -> int:
-    """Seed of the noise that one stage draws a sample from (see `toffee.seeds.seed_of`)."""
+    """Seed of the noise that one stage draws a sample from (see `toffee.runtime.seeds.seed_of`)."""
     return seed_of(run_seed, f"{stage}/{kind}", subject, prompt, attempt)
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from toffee.data.images import to_arrays
-from toffee.matching import Mixed, match_tokens, may_change
+from toffee.data.loaders.images import to_arrays
+from toffee.method.matching import Mixed, match_tokens, may_change
+from toffee.method.refiner import Refiner
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
-from toffee.refiner import Refiner
-from toffee.storage import Shard
+from toffee.storage.shard import Shard
 from toffee.synthesis.stage import draw_stage, sample_noise, subject_images, subject_masks
 
 
@@ -29,7 +29,7 @@ def mix_tokens(
         encoder: E.
         initial, subjects: pictures [B,3,H,W].
         initial_masks, subject_masks: bool [B,H,W].
-        rule, threshold, position_weight: see `toffee.matching.match_tokens`.
+        rule, threshold, position_weight: see `toffee.method.matching.match_tokens`.
     """
     return match_tokens(
         encoder.tokens(initial),
@@ -73,7 +73,7 @@ def refine_shard(
         refiner, text_to_image, subject_encoder, segmenter, detector: folders of the models; the
             detector is for a segmenter that is prompted with boxes.
         out: file to write, with `image` (JPEG).
-        matching, match_threshold, position_weight: see `toffee.matching.match_tokens`.
+        matching, match_threshold, position_weight: see `toffee.method.matching.match_tokens`.
         strength: share of the noise schedule that the initial images go through.
         keep_background: hold what the matching rule may not touch (see `may_change`).
         The rest as in `toffee.synthesis.initial.draw_initial`.

@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from toffee.copying import copy_rate
-from toffee.data.images import to_tensor
-from toffee.diffusion import batches
+from toffee.data.loaders.images import to_tensor
 from toffee.models.clip import Clip
+from toffee.models.diffusion import batches
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder, segmented
-from toffee.progress import progress
-from toffee.storage import Shard, ShardWriter
+from toffee.runtime.progress import progress
+from toffee.storage.shard import Shard, ShardWriter
+from toffee.synthesis.copy_rate import copy_rate
 from toffee.synthesis.filter import SCORES
 from toffee.synthesis.plan import STAGES, read_plan
 from toffee.synthesis.stage import forget_journals, identity, subject_images, subject_masks

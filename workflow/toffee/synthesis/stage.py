@@ -9,15 +9,15 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from toffee.compute import compute
-from toffee.data.images import read_mask, stack_images
-from toffee.diffusion import batches
-from toffee.errors import ToffeeError
-from toffee.files import file_digest
-from toffee.progress import progress
+from toffee.data.loaders.images import read_mask, stack_images
+from toffee.models.diffusion import batches
 from toffee.provenance.digests import sha256_of
-from toffee.seeds import noise
-from toffee.storage import PARTIAL, ImageFormat, ShardWriter
+from toffee.runtime.compute import compute
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import file_digest
+from toffee.runtime.progress import progress
+from toffee.runtime.seeds import noise
+from toffee.storage.shard import PARTIAL, ImageFormat, ShardWriter
 from toffee.synthesis.plan import read_plan, stage_seed
 
 PINNED = ("image_sha256", "mask_sha256", "donor_sha256")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from toffee.data.images import stack_images, to_arrays
+from toffee.data.loaders.images import stack_images, to_arrays
+from toffee.method.view_generator import ViewGenerator
 from toffee.models.depth import DepthEstimator
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.synthesis.stage import draw_stage, planned_files, sample_noise, subject_images
-from toffee.view_generator import ViewGenerator
 
 
 def draw_views(

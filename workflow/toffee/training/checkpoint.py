@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from toffee.errors import ToffeeError
-from toffee.files import atomic_path
-from toffee.training.distributed import team
-from toffee.training.work_folder import read_tensors
+from toffee.runtime.distributed import team
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path
+from toffee.storage.work_folder import read_tensors
 
 EVERY = 500
 """Steps between two checkpoints: some two minutes of the project's small models on one core, and

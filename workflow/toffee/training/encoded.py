@@ -13,11 +13,11 @@ from typing import TypeVar
 import torch
 from safetensors.torch import save_file
 
-from toffee.errors import ToffeeError
-from toffee.files import atomic_path
-from toffee.interruption import Interrupted, interrupted
-from toffee.training.distributed import shared_progress, team, total
-from toffee.training.work_folder import read_tensors
+from toffee.runtime.distributed import shared_progress, team, total
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path
+from toffee.runtime.interruption import Interrupted, interrupted
+from toffee.storage.work_folder import read_tensors
 
 Batch = TypeVar("Batch")
 

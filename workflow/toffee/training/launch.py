@@ -21,13 +21,14 @@ from typing import Any
 
 import psutil
 
-from toffee.compute import compute
-from toffee.errors import ToffeeError
-from toffee.files import remove, write_text
-from toffee.interruption import Interrupted, deferred, interrupted
-from toffee.provenance.code import PACKAGE
 from toffee.provenance.digests import read_json
-from toffee.training import processes, torchrun, worker
+from toffee.runtime import processes
+from toffee.runtime.compute import compute
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import remove, write_text
+from toffee.runtime.interruption import Interrupted, deferred, interrupted
+from toffee.runtime.project import PACKAGE
+from toffee.training import torchrun, worker
 
 POLL = 0.2  # seconds between two looks at the processes
 LATE = 60  # seconds after which a shared file system shows what another machine wrote
@@ -56,7 +57,7 @@ def in_processes(train: Callable[..., None]) -> Callable[..., None]:
 
 def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
     job, out = processes.JOB, Path(arguments["out"])
-    # Named as `toffee.files` names what is being written: a kill leaves nothing that stays.
+    # Named as `toffee.runtime.files` names what is being written: a kill leaves nothing that stays.
     notes = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.tmp")
     call = notes / "call.json"
     content = {

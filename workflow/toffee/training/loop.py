@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from toffee.compute import mixed
-from toffee.errors import ToffeeError
-from toffee.interruption import Interrupted, interrupted
+from toffee.runtime.compute import mixed
+from toffee.runtime.distributed import shared_progress, team, total
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.interruption import Interrupted, interrupted
 from toffee.training.checkpoint import Checkpoint
-from toffee.training.distributed import shared_progress, team, total
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from toffee.interruption import die_with_parent
+from toffee.runtime.interruption import die_with_parent
 from toffee.training import worker
 
 

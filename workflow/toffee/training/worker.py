@@ -17,10 +17,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from toffee.compute import Compute, computing
-from toffee.errors import ToffeeError
-from toffee.files import is_disk_full, write_text
-from toffee.interruption import EXIT_STATUS, Interrupted, die_with_parent, listening
+from toffee.runtime.compute import Compute, computing
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import is_disk_full, write_text
+from toffee.runtime.interruption import EXIT_STATUS, Interrupted, die_with_parent, listening
 
 DONE, ERROR, INTERRUPTED, BUG, LOST = "done", "error", "interrupted", "bug", "lost"
 """How a process ends. LOST: another one ended before it, and so it could not go on."""
@@ -82,7 +82,7 @@ def _check_meeting_point() -> None:
 
 
 def _quieten() -> None:
-    from toffee.job import quieten_libraries
+    from toffee.launch.job import quieten_libraries
 
     quieten_libraries()
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from toffee.errors import ToffeeError
 from toffee.provenance.code import module_digests
 from toffee.provenance.crate.files import Files
 from toffee.provenance.crate.graph import ROOT, Graph, local, relative, short
 from toffee.provenance.crate.source import sentences
 from toffee.provenance.record import stamp
 from toffee.provenance.schema import Paths, Record
+from toffee.runtime.errors import ToffeeError
 
 COMPLETED = "http://schema.org/CompletedActionStatus"
 RUN = local("run")

@@ -11,8 +11,8 @@ import re
 import shutil
 from pathlib import Path
 
-from toffee.errors import ToffeeError
-from toffee.files import atomic_path
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path
 
 COPIED = (
     "Snakefile",
@@ -23,6 +23,7 @@ COPIED = (
     "workflow/schemas/*",
     "workflow/scripts/*.py",
     "workflow/toffee/**/*.py",
+    "tools/**/*.py",
     "CITATION.cff",
     "LICENSE",
 )

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import yaml
 
-from toffee.errors import ToffeeError
-from toffee.files import write_text
 from toffee.provenance.crate.files import Files
 from toffee.provenance.crate.graph import METADATA, ROOT, Graph, local, relative
 from toffee.provenance.crate.jobs import COMPLETED, RUN, Jobs
 from toffee.provenance.crate.source import PACKAGE, copy_source
 from toffee.provenance.digests import describe
 from toffee.provenance.paths import CONFIGS, RECORDS
-from toffee.provenance.record import LOCK, PROJECT, stamp
+from toffee.provenance.record import LOCK, stamp
 from toffee.provenance.results import Results
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import write_text
+from toffee.runtime.project import PROJECT
 
 CRATE = "https://w3id.org/ro/crate/1.1"
 WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"

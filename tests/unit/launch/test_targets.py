@@ -1,0 +1,51 @@
+"""A scale or a target that does not exist is one line that says what does."""
+
+from pathlib import Path
+
+import pytest
+
+from toffee.launch.targets import requested, scale_file, scales, unknown_target
+
+CONFIG = Path(__file__).resolve().parents[3] / "config"
+
+
+def test_the_scales_are_the_files_that_say_so():
+    found = scales(CONFIG)
+    assert {name: path.name for name, path in found.items()} == {
+        "tiny": "config.yaml",
+        "small": "small.yaml",
+        "paper": "paper.yaml",
+    }
+
+
+def test_a_scale_brings_its_file_unless_one_is_given():
+    assert scale_file(CONFIG, {"scale": "paper"}, []) == str(CONFIG / "paper.yaml")
+    assert scale_file(CONFIG, {"scale": "tiny"}, []) is None
+    assert scale_file(CONFIG, {}, []) is None
+    assert scale_file(CONFIG, {"scale": "mine"}, ["mine.yaml"]) is None
+
+
+def test_an_unknown_scale_stops_with_one_line(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        scale_file(CONFIG, {"scale": "huge"}, [])
+    assert stopped.value.code == 1
+    line = "error: unknown scale huge, expected one of: tiny, paper, small"
+    assert capsys.readouterr().err == f"{line} (or a --configfile of yours)\n"
+
+
+def test_an_unknown_target_is_named_with_a_close_one():
+    line = unknown_target("dreambnch", ["all", "dreambench"], "tiny")
+    assert line == (
+        "unknown target dreambnch (did you mean dreambench?), expected a file below results/tiny "
+        "or one of: all, dreambench"
+    )
+    line = unknown_target("results/paper/tables/cost.csv", ["all"], "tiny")
+    assert line == "results/paper/tables/cost.csv is a file of scale paper, and this run's is tiny"
+
+
+def test_targets_of_a_command_line():
+    command = ["/bin/snakemake", "--cores", "2", "tables", "-n", "--config", "seed=1"]
+    assert requested(command) == ["tables"]
+    assert requested(["/bin/snakemake", "--cores", "2"]) == []
+    assert requested(["/lib/snakemake/__main__.py", "cost"]) == ["cost"]
+    assert requested(["/bin/pytest", "cost"]) == []

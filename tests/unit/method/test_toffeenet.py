@@ -1,0 +1,213 @@
+"""ToffeeNet: what it saves is what it draws, and what it must leave alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from toffee.method import toffeenet
+from toffee.method.toffeenet import KINDS, ToffeeNet, encode_pairs, train_toffeenet
+from toffee.models.diffusion import Autoencoder
+from toffee.models.subject_encoder import SubjectEncoder, segmented
+from toffee.models.unet import load_unet, widen_unet
+from toffee.runtime.errors import ToffeeError
+from toffee.storage.shard import ShardWriter
+from toffee.synthesis.scores import LAYOUT
+
+COLUMNS = ("sample_id", "subject", "class_word", "kind", "prompt")
+SETTINGS = {
+    "resolution": 64,
+    "steps": 2,
+    "batch": 2,
+    "learning_rate": 1e-3,
+    "ema": 0.5,
+    "reconstruction": 0.3,
+    "drop_text": 0.2,
+    "drop_subject": 0.2,
+    "drop_both": 0.2,
+    "segmented": True,
+    "seed": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> Path:
+    """Folder with a shard of six pairs, two of them editing ones, and its index."""
+    root, draw = tmp_path_factory.mktemp("pairs"), np.random.default_rng(0)
+    pictures = lambda: list(draw.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8))  # noqa: E731
+    mask = np.zeros((64, 64), bool)
+    mask[16:48, 16:48] = True
+    editing = [False, True, False, False, True, False]
+    columns = {name: [f"{name} {row}" for row in range(6)] for name in COLUMNS}
+    columns["kind"] = ["colour" if edit else "generation" for edit in editing]
+    images = {
+        "target": pictures(),
+        "input": [p if edit else None for p, edit in zip(pictures(), editing, strict=True)],
+        "mask": [mask] * 6,
+        "subject": pictures(),
+        "subject_mask": [mask] * 6,
+    }
+    with ShardWriter(root / "00000.h5", 6, "test", LAYOUT, dict.fromkeys(COLUMNS, "str")) as writer:
+        writer.append(columns, images)
+    index = pd.DataFrame({"shard": "00000", "row": range(6), "kind": columns["kind"]})
+    index.assign(accepted=[True] * 5 + [False]).to_parquet(root / "index.parquet")
+    return root
+
+
+@pytest.fixture(scope="module")
+def view_generator(random_zoo, tmp_path_factory) -> Path:
+    """An untrained View Generator, which the subject's attention starts from."""
+    folder = tmp_path_factory.mktemp("generator") / "view_generator"
+    width = SubjectEncoder(random_zoo / "subject_encoder").width
+    base = load_unet(random_zoo / "text_to_image" / "unet")
+    torch.manual_seed(0)
+    widen_unet(base, 64, width).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parts(random_zoo):
+    base = random_zoo / "text_to_image"
+    encoder = SubjectEncoder(random_zoo / "subject_encoder")
+    return encoder, Autoencoder(base / "vae"), None
+
+
+def train(pairs: Path, zoo: Path, view_generator: Path, out: Path, **changes) -> Path:
+    train_toffeenet(
+        index=pairs / "index.parquet",
+        shards=[str(pairs / "00000.h5")],
+        text_to_image=zoo / "text_to_image",
+        subject_encoder=zoo / "subject_encoder",
+        depth_estimator=zoo / "depth",
+        view_generator=view_generator,
+        out=out,
+        **(SETTINGS | {"kinds": "both", "depth": False} | changes),
+    )
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(pairs, random_zoo, view_generator, tmp_path_factory):
+    """The folder of a trained model and the UNet as it was in memory."""
+    kept, fit, out = [], toffeenet.fit, tmp_path_factory.mktemp("net") / "toffeenet"
+
+    def keeping(modules, *rest):
+        kept.extend(modules)
+        return fit(modules, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(toffeenet, "fit", keeping)
+        train(pairs, random_zoo, view_generator, out, depth=True)
+    return out, kept[0]
+
+
+@pytest.fixture(scope="module")
+def model(trained, random_zoo) -> ToffeeNet:
+    return ToffeeNet(trained[0], random_zoo / "text_to_image", random_zoo / "subject_encoder")
+
+
+@pytest.fixture(scope="module")
+def given(model):
+    """Prompts, tokens, noise; pictures and masks to edit."""
+    draw = torch.Generator().manual_seed(0)
+    pictures = torch.rand(2, 3, 64, 64, generator=draw)
+    masks = torch.zeros(2, 64, 64, dtype=torch.bool)
+    masks[0, 10:50, 20:40] = True
+    masks[1, ::2] = True
+    noise = torch.randn(2, model.autoencoder.channels, 8, 8, generator=draw)
+    tokens = model.encoder.tokens(pictures)
+    return (["a red mug", "a car on the grass"], tokens, noise, 2, 3.0), pictures, masks
+
+
+def test_a_saved_model_draws_the_same_after_it_is_loaded(model, trained, given):
+    loaded = model.draw(*given[0])
+    other, model.unet = model.unet, trained[1].eval()
+    in_memory = model.draw(*given[0])
+    model.unet = other
+    assert torch.equal(loaded, in_memory)
+    assert loaded.std() > 0.01
+
+
+def test_outside_of_the_mask_the_picture_stays_to_the_bit(model, given):
+    arguments, pictures, masks = given
+    drawn = model.draw(*arguments, picture=pictures, mask=masks)
+    inside = masks[:, None].expand_as(pictures)
+    assert torch.equal(drawn[~inside], pictures[~inside])
+    assert not torch.equal(drawn[inside], pictures[inside])
+
+
+def test_without_pasting_one_sees_what_the_model_drew_itself(model, given):
+    arguments, pictures, masks = given
+    options = {"picture": pictures, "mask": masks}
+    pasted, raw = (model.draw(*arguments, **options, paste=paste) for paste in (True, False))
+    inside = masks[:, None].expand_as(pictures)
+    assert torch.equal(raw[inside], pasted[inside])
+    assert not torch.equal(raw[~inside], pictures[~inside])
+
+
+def test_a_picture_does_not_depend_on_what_is_drawn_beside_it(model, given):
+    (prompts, tokens, noise, steps, guidance), *_ = given
+    whole = model.draw(prompts, tokens, noise, steps, guidance)
+    alone = model.draw(prompts[1:], tokens[1:], noise[1:], steps, guidance)
+    assert torch.allclose(whole[1:], alone, atol=1e-4)
+
+
+def test_every_condition_counts(model, given):
+    (prompts, tokens, noise, *rest), pictures, _ = given
+    plain = model.draw(prompts, tokens, noise, *rest)
+    assert not torch.equal(plain, model.draw(prompts[::-1], tokens, noise, *rest))
+    assert not torch.equal(plain, model.draw(prompts, tokens.flip(0), noise, *rest))
+    # Without weight, the subject does not.
+    none = [model.draw(prompts, t, noise, *rest, 0.0) for t in (tokens, tokens.flip(0))]
+    assert torch.equal(*none)
+
+
+def test_a_subject_is_cut_out_unless_it_was_not_found(model, given):
+    _, pictures, masks = given
+    masks = torch.stack([masks[0], torch.zeros_like(masks[0])])
+    tokens = model.tokens(pictures, masks)
+    cut = model.encoder.tokens(segmented(pictures, masks))
+    whole = model.encoder.tokens(pictures)
+    assert torch.equal(tokens[0], cut[0]) and not torch.allclose(tokens[0], whole[0])
+    assert torch.equal(tokens[1], whole[1])
+
+
+def encoded(pairs, parts, folder, kinds, **options):
+    shards = [str(pairs / "00000.h5")]
+    index = pairs / "index.parquet"
+    return encode_pairs(folder, index, shards, KINDS[kinds], True, *parts, **options)
+
+
+def test_pairs_are_the_accepted_ones_of_the_kinds_asked_for(pairs, parts, tmp_path):
+    counts = {kinds: len(encoded(pairs, parts, tmp_path / kinds, kinds)) for kinds in KINDS}
+    assert counts == {"both": 5, "generation": 3, "editing": 2}
+
+
+def test_pairs_ask_to_draw_all_of_a_generation_and_the_mask_of_an_edit(pairs, parts, tmp_path):
+    found = encoded(pairs, parts, tmp_path, "both", batch=2)
+    rows = torch.arange(len(found))
+    area = found.mask[rows].float().mean((1, 2))
+    assert area.tolist() == [1, 0.25, 1, 1, 0.25]
+    masked = parts[1].encode(torch.full((1, 3, 64, 64), 0.5)).half()[0]
+    same = [bool(torch.allclose(row, masked, atol=1e-3)) for row in found.masked[rows]]
+    assert same == [True, False, True, True, False]
+    assert (found.prompts[1], found.words[1]) == ("prompt 1", "class_word 1")
+
+
+def test_nothing_accepted_is_one_line(pairs, parts, tmp_path):
+    index = tmp_path / "index.parquet"
+    frame = pd.read_parquet(pairs / "index.parquet")
+    frame[frame["kind"] == "generation"].to_parquet(index)
+    with pytest.raises(ToffeeError, match="index.parquet: no accepted pair of the kinds backgr"):
+        encode_pairs(tmp_path, index, [], KINDS["editing"], True, *parts)
+
+
+def test_training_is_the_same_from_a_seed(pairs, random_zoo, view_generator, tmp_path):
+    given = (pairs, random_zoo, view_generator)
+    a, b, c = (
+        train(*given, tmp_path / name, seed=seed, steps=1) / toffeenet.WEIGHTS
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert a.read_bytes() == b.read_bytes() != c.read_bytes()

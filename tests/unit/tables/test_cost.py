@@ -1,0 +1,100 @@
+"""The cost of a pair, against sums done by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from toffee.runtime.errors import ToffeeError
+from toffee.tables.cost import draw_cost, tabulate_cost
+
+PUBLISHED = Path(__file__).resolve().parents[3] / "config/published/cost.csv"
+
+
+def job(path: Path, seconds: float) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"s\th:m:s\tcpu_time\n{seconds}\t0:00:01\tNA\n")
+    return path
+
+
+@pytest.fixture
+def given(tmp_path):
+    """Two shards of 10 and 30 accepted pairs (of 80 candidates for 20 subjects), two tuned."""
+    shards = ["00000"] * 40 + ["00001"] * 40
+    accepted = [True] * 10 + [False] * 30 + [True] * 30 + [False] * 10
+    pd.DataFrame({"shard": shards, "accepted": accepted}).to_parquet(tmp_path / "index.parquet")
+    subjects = pd.DataFrame({"subject": [f"s{n % 20}" for n in range(80)]})
+    (tmp_path / "plan").mkdir()
+    for shard in range(2):
+        part = subjects.iloc[40 * shard : 40 * shard + 40]
+        part.to_parquet(tmp_path / "plan" / f"{shard:05d}.parquet")
+    (tmp_path / "seconds.csv").write_text(
+        "subject,class_word,images,prior_seconds,tune_seconds,draw_seconds\n"
+        "a,ball,10,2,30,1\nb,ball,10,0,34,1\n"
+    )
+    (tmp_path / "accepted.csv").write_text("subject,candidates,accepted\na,10,10\nb,10,5\n")
+    return {
+        "stages": {
+            "draw_initial": [
+                job(tmp_path / "draw_initial/00000.tsv", 4),
+                job(tmp_path / "draw_initial/00001.tsv", 8),
+            ],
+            "filter_dataset": [job(tmp_path / "filter_dataset.tsv", 2)],
+        },
+        "pretraining": {"Refiner": job(tmp_path / "refiner.tsv", 100)},
+        "index": tmp_path / "index.parquet",
+        "plan": sorted((tmp_path / "plan").iterdir()),
+        "seconds": [tmp_path / "seconds.csv"],
+        "accepted": tmp_path / "accepted.csv",
+        "published": PUBLISHED,
+        "csv_out": tmp_path / "cost.csv",
+        "markdown_out": tmp_path / "cost.md",
+    }
+
+
+def test_seconds_are_shared_by_accepted_pairs(given):
+    tabulate_cost(**given)
+    table = pd.read_csv(given["csv_out"]).set_index(["method", "setting", "metric"])["value"]
+    assert table["Toffee", "draw_initial", "seconds_per_pair"] == pytest.approx(12 / 40)
+    assert table["Toffee", "filter_dataset", "seconds_per_pair"] == pytest.approx(2 / 40)
+    ours = table["Toffee", "all stages", "seconds_per_pair"]
+    assert ours == pytest.approx(14 / 40)
+    # 4 candidates a subject: 4 and 2 are accepted, at 30 + 4 · 0.1 and 34 + 4 · 0.1 seconds
+    rival = table["DreamBooth", "4 images a subject", "seconds_per_pair"]
+    assert rival == pytest.approx((30.4 + 34.4) / 6)
+    ratio = table["DreamBooth / Toffee", "4 images a subject", "ratio"]
+    assert ratio == pytest.approx(rival / ours, rel=1e-4)  # the CSV has six digits
+    hours = table.xs("projection: 1 million subjects, 2.00 pairs each", level="setting")
+    assert hours["Toffee", "hours"] == pytest.approx(2e6 * ours / 3600 + 100 / 3600, rel=1e-5)
+    assert hours["DreamBooth", "hours"] == pytest.approx(2e6 * rival / 3600, rel=1e-5)
+    shared = table["Toffee", "pretraining, shared by 1 million subjects", "seconds_per_pair"]
+    assert shared == pytest.approx(100 / 2e6)
+    assert table["SuTI", :, "hours"].item() == 83_000
+
+
+def test_a_fine_tuning_weighs_less_with_more_images(given):
+    tabulate_cost(**given)
+    table = pd.read_csv(given["csv_out"])
+    rival = table[(table["method"] == "DreamBooth") & (table["metric"] == "seconds_per_pair")]
+    assert list(rival["value"]) == sorted(rival["value"], reverse=True)
+    assert "not comparable" in given["markdown_out"].read_text()
+
+
+def test_figure_keeps_measured_and_published_apart(given, tmp_path):
+    tabulate_cost(**given)
+    draw_cost(given["csv_out"], tmp_path / "cost.png")
+    pixels = np.asarray(Image.open(tmp_path / "cost.png").convert("RGB"))
+    assert pixels.shape[1] == 1200 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
+
+
+def test_what_is_missing_is_named(given, tmp_path):
+    (tmp_path / "refiner.tsv").write_text("nothing\n1\n")
+    with pytest.raises(ToffeeError, match=r"refiner\.tsv: expected a job's benchmark"):
+        tabulate_cost(**given)
+    job(tmp_path / "refiner.tsv", 1)
+    (tmp_path / "accepted.csv").write_text("subject,candidates,accepted\na,10,0\nb,10,0\n")
+    with pytest.raises(ToffeeError, match=r"accepted\.csv: the filter accepts no image"):
+        tabulate_cost(**given)
+    assert not given["csv_out"].exists()

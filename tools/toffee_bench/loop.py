@@ -1,0 +1,305 @@
+"""The obvious loop: the same pairs, one after the other, picture by picture.
+
+What a first script would do: all models loaded once, float32, batch 1, every model called anew for
+every picture, images saved as files. Initial images come from diffusers' own
+`StableDiffusionControlNetPipeline`. For the Refiner, the View Generator and the masked redrawing
+there is no pipeline that takes these models, so there the loop is written as diffusers' pipelines
+are: scheduler steps, and guidance as one forward of two rows. Models, steps, guidance, strengths,
+noise and prompts are the chain's, so the loop makes the chain's pictures.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from diffusers import (
+    AutoencoderDC,
+    AutoModel,
+    ControlNetModel,
+    DDIMScheduler,
+    StableDiffusionControlNetPipeline,
+    UNet2DConditionModel,
+)
+from PIL import Image
+
+from toffee.data.loaders.images import grown, read_image, to_arrays
+from toffee.method.matching import may_change
+from toffee.method.refiner import refiner_input
+from toffee.models.clip import Clip
+from toffee.models.depth import DepthEstimator
+from toffee.models.segmenter import load_segmenter
+from toffee.models.subject_encoder import SubjectEncoder
+from toffee.models.unet import unshuffle
+from toffee.runtime.device import device
+from toffee.synthesis.edits import edit_mask
+from toffee.synthesis.plan import read_plan
+from toffee.synthesis.refined import mix_tokens
+from toffee.synthesis.scores import candidate_scores
+from toffee.synthesis.stage import sample_noise, subject_masks
+from toffee_bench.setting import Setting
+
+Forward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def load_pipeline(base: Path, controlnet: Path) -> StableDiffusionControlNetPipeline:
+    """The base model with its ControlNet as diffusers runs them."""
+    vae = AutoModel.from_pretrained(str(base / "vae"), torch_dtype=torch.float32)
+    if isinstance(vae, AutoencoderDC):
+        # The pipeline asks for the names of AutoencoderKL.
+        vae.register_to_config(block_out_channels=vae.config.encoder_block_out_channels)
+        decode = vae.decode
+        vae.decode = lambda latents, return_dict=True, generator=None: decode(latents, return_dict)
+    pipeline = StableDiffusionControlNetPipeline.from_pretrained(
+        base,
+        vae=vae,
+        controlnet=ControlNetModel.from_pretrained(controlnet, torch_dtype=torch.float32),
+        scheduler=DDIMScheduler.from_pretrained(base / "scheduler"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+        torch_dtype=torch.float32,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to(device())
+
+
+class Loop:
+    """All models, and a method for each stage of one pair."""
+
+    def __init__(self, setting: Setting) -> None:
+        model, self.setting, self.config = setting.model, setting, setting.config
+        self.pipeline = load_pipeline(model("text_to_image"), model("controlnet_depth"))
+        self.refiner, self.views = (
+            UNet2DConditionModel.from_pretrained(model(name)).eval().to(device())
+            for name in ("refiner", "view_generator")
+        )
+        self.scheduler, self.vae = self.pipeline.scheduler, self.pipeline.vae
+        self.encoder = SubjectEncoder(model("subject_encoder"))
+        self.estimate = DepthEstimator(model("depth"))
+        self.segment = load_segmenter(model("segmenter"))
+        self.judge = Clip(model("clip"))
+
+    def noise(self, row: pd.DataFrame, stage: str) -> torch.Tensor:
+        """The pair's own noise [1,C,h,w]."""
+        side = self.config.data.resolution // self.pipeline.vae_scale_factor
+        shape = (self.vae.config.latent_channels, side, side)
+        return sample_noise(row, stage, self.config.seed, shape).to(device())
+
+    def encode(self, picture: torch.Tensor) -> torch.Tensor:
+        """Latents of a picture."""
+        coded = self.vae.encode((picture * 2 - 1).to(device()))
+        latent = coded.latent if hasattr(coded, "latent") else coded.latent_dist.mode()
+        return latent * self.vae.config.scaling_factor
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """The picture [1,3,H,W] of latents."""
+        drawn = self.vae.decode(latents / self.vae.config.scaling_factor, return_dict=False)[0]
+        return (drawn / 2 + 0.5).clamp(0, 1).cpu()
+
+    def denoise(
+        self,
+        forward: Forward,
+        noise: torch.Tensor,
+        steps: int,
+        start: torch.Tensor | None = None,
+        strength: float = 1.0,
+        change: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Latents drawn from noise, or over `start`, held to it where `change` is not set."""
+        self.scheduler.set_timesteps(steps)
+        times, latents = self.scheduler.timesteps, noise
+        if start is not None and strength < 1:
+            times = times[len(times) - max(1, round(strength * len(times))) :]
+            latents = self.scheduler.add_noise(start, noise, times[:1])
+        for time_ in times:
+            if change is not None:
+                held = self.scheduler.add_noise(start, noise, time_[None])
+                latents = torch.where(change, latents, held)
+            drawn = forward(latents, time_)
+            latents = self.scheduler.step(drawn, time_, latents).prev_sample
+        return latents
+
+    def guided(
+        self, run: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor], given, scale
+    ) -> Forward:
+        """Classifier-free guidance over zero tokens, two rows at once; plain where it is off."""
+        given = given.to(device())
+
+        def forward(latents: torch.Tensor, time_: torch.Tensor) -> torch.Tensor:
+            if scale == 1:
+                return run(latents, time_, given)
+            with_, without = run(
+                torch.cat([latents] * 2), time_, torch.cat([given, torch.zeros_like(given)])
+            ).chunk(2)
+            return without + scale * (with_ - without)
+
+        return forward
+
+    def initial(self, row: pd.DataFrame, subject: torch.Tensor) -> torch.Tensor:
+        """The prompt over the subject's depth, by diffusers' pipeline."""
+        prompt = row["source_prompt"].iloc[0] or row["prompt"].iloc[0]
+        return self.pipeline(
+            prompt,
+            image=self.estimate(subject)[:, None].expand(-1, 3, -1, -1),
+            height=self.config.data.resolution,
+            width=self.config.data.resolution,
+            num_inference_steps=self.config.sampler.steps,
+            guidance_scale=self.config.sampler.guidance,
+            controlnet_conditioning_scale=self.config.synthesis.control_scale,
+            latents=self.noise(row, "initial"),
+            output_type="pt",
+        ).images.cpu()
+
+    def refined(
+        self, row: pd.DataFrame, subject: torch.Tensor, mask: torch.Tensor, before: torch.Tensor
+    ) -> torch.Tensor:
+        """The initial image with the subject's details."""
+        settings = self.config.refiner
+        found = self.segment.segment(before, list(row["class_word"]))
+        tokens = mix_tokens(
+            self.encoder,
+            before,
+            found,
+            subject,
+            mask,
+            settings.matching,
+            settings.match_threshold,
+            settings.position_weight,
+        ).tokens
+        start, change = self.encode(before), None
+        pixels = may_change(settings.matching, found) if settings.keep_background else None
+        if pixels is not None:
+            pixels = grown(pixels)
+            change = (F.adaptive_max_pool2d(pixels.float(), start.shape[-1]) > 0).to(device())
+
+        def run(latents: torch.Tensor, time_: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+            return self.refiner(refiner_input(self.refiner, latents, given), time_, given).sample
+
+        latents = self.denoise(
+            self.guided(run, tokens, settings.guidance),
+            self.noise(row, "refined"),
+            settings.sampler_steps,
+            start,
+            settings.strength,
+            change,
+        )
+        drawn = self.decode(latents)
+        return drawn if pixels is None else torch.where(pixels, drawn, before)
+
+    def view(self, row: pd.DataFrame, subject: torch.Tensor) -> torch.Tensor:
+        """The subject in the donor's pose."""
+        settings = self.config.view_generator
+        donor = self.setting.folder / "multiview" / row["donor"].iloc[0]
+        depth = self.estimate(read_image(donor, self.config.data.resolution)[None])
+        pose = unshuffle(depth, self.pipeline.vae_scale_factor).to(device())
+
+        def run(latents: torch.Tensor, time_: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+            if settings.depth:
+                latents = torch.cat([latents, pose.expand(len(latents), -1, -1, -1)], 1)
+            return self.views(latents, time_, given).sample
+
+        forward = self.guided(run, self.encoder.tokens(subject), settings.guidance)
+        return self.decode(self.denoise(forward, self.noise(row, "views"), settings.sampler_steps))
+
+    def edit(self, row: pd.DataFrame, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The edited picture and the mask, bool [1,H,W], of what was edited."""
+        kind, base = row["kind"].iloc[0], self.pipeline
+        mask = edit_mask(self.segment.segment(picture, list(row["class_word"])), [kind])
+        control = self.estimate(picture)[:, None].expand(2, 3, -1, -1).to(device())
+        text, empty = base.encode_prompt(row["prompt"].iloc[0], device(), 1, True)
+        text = torch.cat([empty, text])
+        latents = self.encode(picture)
+        change = F.adaptive_max_pool2d(mask[:, None].float(), latents.shape[-1]) > 0
+
+        def forward(latents: torch.Tensor, time_: torch.Tensor) -> torch.Tensor:
+            both = torch.cat([latents] * 2)
+            scale = self.config.synthesis.control_scale
+            down, middle = base.controlnet(
+                both, time_, text, control, conditioning_scale=scale, return_dict=False
+            )
+            without, with_ = base.unet(
+                both,
+                time_,
+                text,
+                down_block_additional_residuals=down,
+                mid_block_additional_residual=middle,
+            ).sample.chunk(2)
+            return without + self.config.sampler.guidance * (with_ - without)
+
+        drawn = self.denoise(
+            forward,
+            self.noise(row, "edits"),
+            self.config.sampler.steps,
+            latents,
+            1.0 if kind == "background" else self.config.synthesis.edit_strength,
+            change.to(device()),
+        )
+        drawn = self.decode(torch.where(change.to(device()), drawn, latents))
+        return torch.where(mask[:, None], drawn, picture), mask
+
+    @torch.no_grad()
+    def pair(self, row: pd.DataFrame, out: Path) -> None:
+        """Make one pair and its scores.
+
+        Args:
+            row: its row of the plan, as a table of one row.
+            out: folder to write to, with `<stage>/<row>.jpg`, `.png` for edits, and `scores`.
+        """
+        root, size = self.setting.folder / "subjects", self.config.data.resolution
+        name = f"{row['row'].iloc[0]:05d}"
+        subject = read_image(root / row["image"].iloc[0], size)[None]
+        own = subject_masks(row, root, subject, self.segment)
+        initial = self._keep(self.initial(row, subject), out / "initial" / f"{name}.jpg")
+        refined = self._keep(
+            self.refined(row, subject, own, initial), out / "refined" / f"{name}.jpg"
+        )
+        view = self._keep(self.view(row, subject), out / "views" / f"{name}.jpg")
+        target, before, words = refined, view, list(row["class_word"])
+        if row["kind"].iloc[0] != "generation":
+            edited, mask = self.edit(row, refined)
+            target = self._keep(edited, out / "edits" / f"{name}.png")
+            before = refined
+            Image.fromarray(mask[0].numpy()).save(out / "edits" / f"{name}_mask.png")
+        masks = self.segment.segment(target, words)
+        self.segment.segment(view, words)  # the mask that the pair's subject is stored with
+        scores = candidate_scores(
+            self.encoder,
+            self.judge,
+            target,
+            masks,
+            list(row["prompt"]),
+            (subject, own),
+            view,
+            before,
+        )
+        values = {key: float(value[0]) for key, value in scores.items()}
+        path = out / "scores" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+
+    def _keep(self, picture: torch.Tensor, path: Path) -> torch.Tensor:
+        """Save a picture and go on with what was saved, as the chain's next stage does."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        options = {"quality": self.config.synthesis.quality, "subsampling": 0}
+        image = Image.fromarray(to_arrays(picture)[0])
+        image.save(path, **(options if path.suffix == ".jpg" else {}))
+        return read_image(path)[None]
+
+
+def run(setting: Setting, plan: Path, out: Path, limit: float = float("inf")) -> tuple[int, float]:
+    """Make the pairs of a plan, and begin none after `limit` seconds.
+
+    Returns:
+        How many were made; seconds, the loading of the models not included.
+    """
+    loop, rows = Loop(setting), read_plan(plan)
+    start = time.perf_counter()
+    for place in range(len(rows)):
+        if time.perf_counter() - start >= limit:
+            return place, time.perf_counter() - start
+        loop.pair(rows.iloc[place : place + 1], out)
+    return len(rows), time.perf_counter() - start

@@ -1,0 +1,69 @@
+"""The zoo's autoencoder: pictures to latents an eighth of their size, and back."""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderDC
+
+from toffee.training.loop import Fit, Schedule, fit
+from toffee_zoo.renders import Renders, sampler
+
+CHANNELS, FACTOR = 16, 8
+NOISE = 0.1  # of a latent's scale: what the decoder must put up with from a diffusion model
+
+
+def build_autoencoder() -> AutoencoderDC:
+    """A small AutoencoderDC: factor 8, 16 latent channels.
+
+    The first stage has no layers of its own at full resolution: there a CPU spends its time.
+    """
+    stages = {"block_out_channels": (16, 32, 64, 128), "layers_per_block": (0, 1, 2, 2)}
+    blocks = ("ResBlock",) * 4
+    return AutoencoderDC(
+        in_channels=3,
+        latent_channels=CHANNELS,
+        encoder_block_types=blocks,
+        decoder_block_types=blocks,
+        **{f"encoder_{key}": value for key, value in stages.items()},
+        **{f"decoder_{key}": value for key, value in stages.items()},
+        encoder_qkv_multiscales=((),) * 4,
+        decoder_qkv_multiscales=((),) * 4,
+        downsample_block_type="pixel_unshuffle",
+        upsample_block_type="pixel_shuffle",
+        decoder_norm_types="rms_norm",
+        decoder_act_fns="silu",
+    )
+
+
+def train_autoencoder(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
+    """Train to redraw renders; the loss is L1 on pixels and on their gradients (crisp edges).
+
+    Noise on the latents and a small penalty on their square keep them smooth enough for diffusion.
+    The scaling factor of the finished model brings its latents to unit standard deviation.
+    """
+    torch.manual_seed(seed)
+    data, draw = Renders(renders), sampler(seed)
+    model = build_autoencoder().to(memory_format=torch.channels_last)
+
+    def batch() -> dict[str, torch.Tensor]:
+        images = data.images(draw.integers(len(data), size=schedule.batch)) * 2 - 1
+        side = images.shape[-1] // FACTOR
+        shape = (len(images), CHANNELS, side, side)
+        # In the layout of the latents, by which the numbers are given out.
+        like = torch.empty(shape, memory_format=torch.channels_last)
+        return {"images": images, "noise": torch.randn_like(like)}
+
+    def loss(images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        latents = model.encode(images).latent
+        drawn = model.decode(latents + NOISE * noise).sample
+        edges = sum(F.l1_loss(drawn.diff(dim=dim), images.diff(dim=dim)) for dim in (2, 3))
+        return F.l1_loss(drawn, images) + 0.5 * edges + 1e-3 * latents.square().mean()
+
+    result = fit([model], batch, loss, schedule, "autoencoder")
+    with torch.no_grad():
+        images = (data.images(draw.integers(len(data), size=512)) * 2 - 1).to(model.device)
+        spread = torch.cat([model.encode(part).latent for part in images.split(64)]).std()
+    model.register_to_config(scaling_factor=round(1 / spread.item(), 4))
+    model.half().save_pretrained(out)
+    return result

@@ -1,0 +1,199 @@
+"""The zoo's text-to-image model and depth ControlNet, on the latents of its autoencoder."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from toffee.data.world.vocabulary import Attributes, caption
+from toffee.models.depth import DepthEstimator
+from toffee.models.diffusion import Autoencoder, diffusion_loss, draw_noising
+from toffee.runtime.device import device
+from toffee.training.loop import Fit, Schedule, fit
+from toffee_zoo.autoencoder import CHANNELS
+from toffee_zoo.renders import Renders, sampler
+
+DROP = 0.1  # share of the captions that are left empty, for guidance
+
+
+def build_unet(text_width: int, latent_size: int) -> UNet2DConditionModel:
+    """A small UNet2DConditionModel: two levels, cross-attention at both.
+
+    The way down does without at full latent resolution: half of the time for little use.
+    """
+    return UNet2DConditionModel(
+        sample_size=latent_size,
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D",) * 2,
+        block_out_channels=(64, 96),
+        layers_per_block=1,
+        cross_attention_dim=text_width,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )
+
+
+def build_scheduler() -> DDIMScheduler:
+    """Cosine schedule with zero terminal SNR and velocity prediction (arXiv 2305.08891)."""
+    return DDIMScheduler(
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        rescale_betas_zero_snr=True,
+        clip_sample=False,
+        set_alpha_to_one=True,
+    )
+
+
+def encode_renders(data: Renders, autoencoder: Autoencoder, batch: int = 64) -> torch.Tensor:
+    """Latents of all renders, float16 [N,C,h,w]."""
+    rows = np.arange(len(data))
+    parts = np.array_split(rows, max(1, len(rows) // batch))
+    return torch.cat([autoencoder.encode(data.images(part)).half() for part in parts])
+
+
+class Captions:
+    """Captions of renders as token embeddings; attributes are left out at random."""
+
+    def __init__(self, folder: Path, data: Renders, draw: np.random.Generator) -> None:
+        self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+        self.encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
+        self.encoder.eval().to(device())
+        self.data, self.draw = data, draw
+
+    @torch.no_grad()
+    def embed(self, texts: list[str]) -> torch.Tensor:
+        tokens = self.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+        return self.encoder(**tokens.to(device())).last_hidden_state.cpu()
+
+    def text(self, row: int) -> str:
+        """A caption; what strikes the eye (style, light, usually the place) is rarely left out."""
+        if self.draw.random() < DROP:
+            return ""
+        said = self.data.caption_attributes(row)
+        kept = {
+            field: getattr(said, field) if self.draw.random() < share else None
+            for field, share in (("colour", 0.7), ("texture", 0.6), ("background", 0.95))
+        }
+        light = said.light if kept["background"] else None
+        return caption(Attributes(said.class_word, **kept, light=light, style=said.style))
+
+    def batch(self, rows: np.ndarray) -> torch.Tensor:
+        return self.embed([self.text(row) for row in rows])
+
+
+def assemble_base(autoencoder: Path, clip: Path, out: Path) -> None:
+    """Lay out autoencoder, text encoder and tokenizer as a text-to-image pipeline of the hub."""
+    shutil.copytree(autoencoder, out / "vae")
+    CLIPTextModel.from_pretrained(clip, dtype=torch.float16).save_pretrained(out / "text_encoder")
+    CLIPTokenizer.from_pretrained(clip).save_pretrained(out / "tokenizer")
+    build_scheduler().save_pretrained(out / "scheduler")
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "vae": ["diffusers", "AutoencoderDC"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+    }
+    (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+
+def train_text_to_image(
+    renders: Path, autoencoder: Path, clip: Path, out: Path, schedule: Schedule, seed: int
+) -> Fit:
+    """Train the UNet to draw captions; writes a whole pipeline folder."""
+    torch.manual_seed(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    assemble_base(autoencoder, clip, out)
+    data, draw = Renders(renders), sampler(seed)
+    latents = encode_renders(data, Autoencoder(out / "vae"))
+    captions = Captions(out, data, draw)
+    unet = build_unet(captions.encoder.config.hidden_size, latents.shape[-1])
+    generator = torch.Generator().manual_seed(seed)
+    scheduler = build_scheduler()
+
+    def batch() -> dict[str, torch.Tensor]:
+        rows = draw.integers(len(data), size=schedule.batch)
+        clean = latents[rows].float()
+        noising = draw_noising(clean.shape, scheduler, generator)
+        return {"clean": clean, "text": captions.batch(rows), **noising}
+
+    def loss(
+        clean: torch.Tensor, text: torch.Tensor, times: torch.Tensor, noise: torch.Tensor
+    ) -> torch.Tensor:
+        def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+            return unet(noisy, times, text).sample
+
+        return diffusion_loss(predict, clean, scheduler, times, noise)
+
+    result = fit([unet], batch, loss, schedule, "text-to-image")
+    unet.half().save_pretrained(out / "unet")
+    return result
+
+
+def estimate_depth(data: Renders, folder: Path, batch: int = 64) -> torch.Tensor:
+    """The depth estimator's maps of all renders, float16 [N,H,W] in [0,1]."""
+    estimator = DepthEstimator(folder)
+    parts = np.array_split(np.arange(len(data)), max(1, len(data) // batch))
+    return torch.cat([estimator(data.images(part)).half() for part in parts])
+
+
+def train_controlnet(
+    renders: Path, text_to_image: Path, depth: Path, out: Path, schedule: Schedule, seed: int
+) -> Fit:
+    """Train a depth ControlNet on the frozen text-to-image model (arXiv 2302.05543).
+
+    It learns from an estimator's maps, as the published ones do: it will be shown those.
+    """
+    torch.manual_seed(seed)
+    data, draw = Renders(renders), sampler(seed)
+    latents = encode_renders(data, Autoencoder(text_to_image / "vae"))
+    maps = estimate_depth(data, depth)
+    captions = Captions(text_to_image, data, draw)
+    unet = UNet2DConditionModel.from_pretrained(text_to_image / "unet", torch_dtype=torch.float32)
+    unet.requires_grad_(False).to(device())
+    controlnet = ControlNetModel.from_unet(
+        unet, conditioning_embedding_out_channels=(16, 32, 32, 64)
+    )
+    generator = torch.Generator().manual_seed(seed)
+    scheduler = build_scheduler()
+
+    def batch() -> dict[str, torch.Tensor]:
+        rows = draw.integers(len(data), size=schedule.batch)
+        clean = latents[rows].float()
+        return {
+            "clean": clean,
+            "text": captions.batch(rows),
+            "shown": maps[rows].float()[:, None].expand(-1, 3, -1, -1),
+            **draw_noising(clean.shape, scheduler, generator),
+        }
+
+    def loss(
+        clean: torch.Tensor,
+        text: torch.Tensor,
+        shown: torch.Tensor,
+        times: torch.Tensor,
+        noise: torch.Tensor,
+    ) -> torch.Tensor:
+        def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+            down, middle = controlnet(noisy, times, text, shown, return_dict=False)
+            return unet(
+                noisy,
+                times,
+                text,
+                down_block_additional_residuals=down,
+                mid_block_additional_residual=middle,
+            ).sample
+
+        return diffusion_loss(predict, clean, scheduler, times, noise)
+
+    result = fit([controlnet], batch, loss, schedule, "depth ControlNet")
+    controlnet.half().save_pretrained(out)
+    return result

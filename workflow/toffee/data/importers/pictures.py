@@ -1,0 +1,142 @@
+"""Pictures and masks of a source as this project stores them: square, small, side by side."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from toffee.data.importers.faults import SetAside
+from toffee.data.loaders.images import over_white
+
+JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}
+MOST_PIXELS = 80_000_000
+"""Of a picture that is decoded: a small file can hold one that fills the memory."""
+
+
+def decode_image(data: bytes, file: str) -> Image.Image:
+    """A picture in RGB, as `read_image` reads it: turned by its EXIF orientation, over white.
+
+    Raises:
+        SetAside: it is torn or no picture.
+    """
+    return over_white(_decoded(data, file, "broken image"))
+
+
+def decode_mask(data: bytes, file: str) -> np.ndarray:
+    """A mask, bool [H, W]: where a picture's alpha channel, if it has one that tells anything, or
+    else its luminance is above half.
+
+    Raises:
+        SetAside: it is torn or no picture.
+    """
+    picture = _decoded(data, file, "broken mask")
+    if "A" in picture.getbands():
+        alpha = np.asarray(picture.getchannel("A"))
+        if alpha.min() != alpha.max():
+            return alpha >= 128
+    return np.asarray(picture.convert("L")) >= 128
+
+
+def square(
+    picture: Image.Image, mask: np.ndarray | None, resolution: int, file: str
+) -> tuple[bytes, bytes | None]:
+    """Cut a square out of a picture and its mask, and resize both.
+
+    The square is the largest one, as near to the centre as it can be with the whole mask in it
+    (without a mask: at the centre, as `read_image` cuts). Where the mask is longer than the
+    picture's short side, the square is as long as the mask, and the picture's edges are repeated
+    beyond its ends.
+
+    Args:
+        picture: RGB.
+        mask: bool [H, W] of the picture, or None.
+        resolution: side in pixels.
+        file: what a fault names.
+
+    Returns:
+        JPEG (quality 95) and PNG (None without a mask).
+
+    Raises:
+        SetAside: the mask has another size than the picture, or no pixel.
+    """
+    if mask is not None:
+        if mask.shape != (picture.height, picture.width):
+            raise SetAside(
+                file,
+                "mask of another size",
+                f"mask is {mask.shape[1]} x {mask.shape[0]} pixels, "
+                f"expected {picture.width} x {picture.height} as its image",
+            )
+        if not mask.any():
+            raise SetAside(file, "empty mask", "no pixel is set")
+    left, top, side = window(picture.size, mask)
+    pixels = _cut(np.asarray(picture), left, top, side, "edge")
+    small = _resized(Image.fromarray(pixels), resolution, Image.Resampling.LANCZOS)
+    image = io.BytesIO()
+    small.save(image, **JPEG)
+    if mask is None:
+        return image.getvalue(), None
+    plane = Image.fromarray(_cut(mask.astype(np.uint8) * 255, left, top, side, "constant"))
+    plane = _resized(plane, resolution, Image.Resampling.BOX).point(
+        lambda value: value >= 128 and 255
+    )
+    if not plane.getbbox():
+        raise SetAside(file, "empty mask", f"smaller than a pixel at {resolution} pixels a side")
+    out = io.BytesIO()
+    plane.save(out, format="PNG")
+    return image.getvalue(), out.getvalue()
+
+
+def window(size: tuple[int, int], mask: np.ndarray | None) -> tuple[int, int, int]:
+    """Left, top and side of the square that `square` cuts; left or top is negative where the square
+    is longer than the picture."""
+    width, height = size
+    side = min(size)
+    if mask is None:
+        return (width - side) // 2, (height - side) // 2, side
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    bounds = [(int(places[0]), int(places[-1]) + 1) for places in (columns, rows)]
+    side = max(side, *(end - start for start, end in bounds))
+    left, top = (
+        min(max((length - side) // 2, end - side), start)
+        for length, (start, end) in zip(size, bounds, strict=True)
+    )
+    return left, top, side
+
+
+def evenly(count: int, wanted: int) -> list[int]:
+    """At most `wanted` places among `count`, spread evenly: the middles of as many equal parts."""
+    wanted = min(count, wanted)
+    return [(2 * place + 1) * count // (2 * wanted) for place in range(wanted)]
+
+
+def _decoded(data: bytes, file: str, reason: str) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise SetAside(file, reason, f"more than {MOST_PIXELS} pixels")
+            picture.load()
+            return ImageOps.exif_transpose(picture)
+    except SetAside:
+        raise
+    except UnidentifiedImageError as error:  # its text has an address that is never the same
+        raise SetAside(file, reason, "of no known format") from error
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
+        raise SetAside(file, reason, f"{type(error).__name__}: {error}") from error
+
+
+def _cut(pixels: np.ndarray, left: int, top: int, side: int, mode: str) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    around = [
+        (max(0, -top), max(0, top + side - height)),
+        (max(0, -left), max(0, left + side - width)),
+        *[(0, 0)] * (pixels.ndim - 2),
+    ]
+    padded = np.pad(pixels, around, mode=mode)
+    top, left = max(0, top), max(0, left)
+    return padded[top : top + side, left : left + side]
+
+
+def _resized(picture: Image.Image, resolution: int, filter: Image.Resampling) -> Image.Image:
+    size = (resolution, resolution)
+    return picture if picture.size == size else picture.resize(size, filter)

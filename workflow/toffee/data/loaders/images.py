@@ -1,0 +1,181 @@
+"""Reading pictures and masks from disk, and the step between tensors and 8-bit arrays."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps
+
+from toffee.runtime.errors import ToffeeError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def read_image(path: str | os.PathLike, resolution: int | None = None) -> torch.Tensor:
+    """Read a picture.
+
+    Its EXIF orientation is applied and transparency is laid over white. With a resolution, the
+    centre square is cut out and resized with an antialiased filter (Lanczos); a picture that has
+    that size already is not touched.
+
+    Args:
+        path: a JPEG, PNG or WebP file.
+        resolution: side of the square to return, in pixels; None keeps the picture's own size.
+
+    Returns:
+        float32 [3, H, W] in [0, 1], RGB.
+
+    Raises:
+        ToffeeError: the file is missing, incomplete or no picture.
+    """
+    picture = _centre_square(_open_rgb(path), resolution, Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float().div_(255)
+
+
+def read_mask(
+    path: str | os.PathLike,
+    resolution: int | None = None,
+    size: tuple[int, int] | None = None,
+) -> torch.Tensor:
+    """Read a mask: what is brighter than half is the subject.
+
+    It is cut and resized as `read_image` does with its picture, so that the two stay aligned.
+
+    Args:
+        path: a picture of one channel; of more channels the luminance counts.
+        resolution: as in `read_image`; a resized pixel is set where half of its area was.
+        size: (width, height) of the picture that the mask belongs to, in pixels (see `image_size`).
+
+    Returns:
+        bool [H, W].
+
+    Raises:
+        ToffeeError: the file is missing, incomplete or no picture, or has another size.
+    """
+    picture = _load(path, "mask").convert("L")
+    if size is not None and picture.size != tuple(size):
+        raise ToffeeError(
+            f"{path}: mask is {picture.width} x {picture.height} pixels, "
+            f"expected {size[0]} x {size[1]} as its image"
+        )
+    picture = picture.point(lambda value: 255 if value >= 128 else 0)
+    picture = _centre_square(picture, resolution, Image.Resampling.BOX)
+    return torch.from_numpy(np.array(picture) >= 128)
+
+
+def image_size(path: str | os.PathLike) -> tuple[int, int]:
+    """(width, height) of a picture in pixels, EXIF orientation applied; the pixels are not decoded.
+
+    Raises:
+        ToffeeError: the file is missing or no picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except Exception as error:
+        raise _unreadable(path, "image", error) from error
+    return (height, width) if turned else (width, height)
+
+
+def list_images(folder: str | os.PathLike) -> list[Path]:
+    """The picture files of a folder, sorted by name; hidden files are ignored.
+
+    Raises:
+        ToffeeError: the folder is missing or holds no picture.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ToffeeError(f"{folder}: no such folder, expected a folder of images")
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
+    if not found:
+        raise ToffeeError(f"{folder}: empty folder, expected {', '.join(IMAGE_SUFFIXES)} files")
+    return found
+
+
+def stack_images(paths: Sequence[str | os.PathLike], resolution: int) -> torch.Tensor:
+    """Several pictures as float32 [B, 3, resolution, resolution] in [0, 1] (see `read_image`)."""
+    if not paths:
+        return torch.zeros(0, 3, resolution, resolution)
+    return torch.stack([read_image(path, resolution) for path in paths])
+
+
+def to_arrays(images: torch.Tensor) -> list[np.ndarray]:
+    """8-bit pictures as a shard stores them.
+
+    Args:
+        images: float [B, 3, H, W] in [0, 1]; values outside are clipped.
+
+    Returns:
+        B arrays, uint8 [H, W, 3].
+
+    Raises:
+        ToffeeError: a value is not finite.
+    """
+    images = images.detach().float().cpu()
+    if not torch.isfinite(images).all():
+        raise ToffeeError("expected images with finite values, got NaN or infinity")
+    rounded = images.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return list(rounded.permute(0, 2, 3, 1).contiguous().numpy())
+
+
+def to_tensor(arrays: Sequence[np.ndarray]) -> torch.Tensor:
+    """The inverse of `to_arrays`: float32 [B, 3, H, W] in [0, 1]."""
+    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float().div_(255)
+
+
+def _load(path: str | os.PathLike, what: str) -> Image.Image:
+    """A picture with all of its pixels decoded, so that a torn file is found here and not later."""
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            return ImageOps.exif_transpose(picture)
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
+        raise _unreadable(path, what, error) from error
+
+
+def _open_rgb(path: str | os.PathLike) -> Image.Image:
+    return over_white(_load(path, "image"))
+
+
+def over_white(picture: Image.Image) -> Image.Image:
+    """A picture in RGB; what is transparent is laid over white."""
+    if "A" in picture.mode or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("RGB")
+
+
+def _unreadable(path: str | os.PathLike, what: str, error: Exception) -> ToffeeError:
+    if isinstance(error, FileNotFoundError):
+        return ToffeeError(f"{path}: no such file, expected an image")
+    return ToffeeError(
+        f"{path}: broken {what} ({type(error).__name__}), "
+        "expected a complete JPEG, PNG or WebP file"
+    )
+
+
+def _centre_square(
+    picture: Image.Image, resolution: int | None, filter: Image.Resampling
+) -> Image.Image:
+    if resolution is None or picture.size == (resolution, resolution):
+        return picture
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    # Cut first: a filter that is given a box still looks at the pixels beside it.
+    square = picture.crop((left, top, left + side, top + side))
+    return square.resize((resolution, resolution), filter)
+
+
+def grown(masks: torch.Tensor) -> torch.Tensor:
+    """Masks bool [...,H,W] with the pixel around the subject added: room for a clean seam."""
+    planes = masks.float().flatten(0, -3)[:, None]
+    return (F.max_pool2d(planes, 3, stride=1, padding=1) > 0).view(masks.shape)

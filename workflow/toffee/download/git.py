@@ -1,0 +1,195 @@
+"""Files of one commit of a git repository.
+
+A commit's id is a digest of all that it holds: git computes the id of every object that arrives,
+and the files are hashed once more when they are written. Whoever serves a commit can therefore
+leave things out, but not change them. Nothing is checked out: no hook, filter or line-ending rule
+of a repository or of the user touches the bytes.
+"""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import remove
+from toffee.runtime.interruption import die_with_parent
+from toffee.runtime.progress import progress
+
+BATCH = 8
+"""Files that arrive at once: what a cut connection loses at most."""
+
+PATIENCE = (1, 4, 16)
+"""Seconds between attempts on a connection that breaks."""
+
+NO_COMMIT = ("not our ref", "unadvertised object", "not a valid object name", "no such remote ref")
+NO_REPOSITORY = (
+    "terminal prompts disabled",  # GitHub asks who you are where there is no public repository
+    "does not appear to be a git repository",
+    "' not found",
+    "Authentication failed",
+)
+NO_USE = ("Could not resolve host", "No space left on device")
+"""What does not go away within seconds."""
+
+ENVIRONMENT = {
+    "LC_ALL": "C",  # its messages are told apart by their English words
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS": "",
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
+    "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
+    "GIT_NO_LAZY_FETCH": "1",
+}
+OPTIONS = (
+    *("-c", "credential.helper="),
+    *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
+    *("-c", "http.lowSpeedLimit=1000"),  # bytes a second; less for so long is a dead connection
+    *("-c", "http.lowSpeedTime=60"),
+)
+
+
+class GitError(Exception):
+    """What git said, in its last line."""
+
+
+def fetch_commit(
+    url: str, revision: str, work: Path, wanted: Sequence[str], desc: str
+) -> dict[str, str]:
+    """Fetch what a commit holds under some paths.
+
+    Args:
+        url: the repository.
+        revision: the commit, 40 hexadecimal digits.
+        work: a bare repository, made or gone on with: what is there already is not fetched again.
+        wanted: patterns of paths, in which `*` stands for anything, slashes too.
+        desc: what is being fetched, for the progress shown.
+
+    Returns:
+        Path of each file → id of its content, for `write_files`.
+
+    Raises:
+        ToffeeError: git is missing, the repository or the commit is, the connection broke again and
+            again, or a path is no plain file. What arrived stays in `work`.
+    """
+    _prepare(work)
+    if not _has_commit(work, revision):
+        arguments = ("--depth", "1", "--filter=blob:none", "origin", revision)
+        _fetch(url, revision, work, arguments)
+    if not _has_commit(work, revision):
+        raise ToffeeError(f"{url} has no commit {revision}")
+    files = _files(work, revision, wanted)
+    absent = _missing(work, revision)
+    missing = [one for one in dict.fromkeys(files.values()) if one in absent]
+    parts = [missing[i : i + BATCH] for i in range(0, len(missing), BATCH)]
+    for part in progress(parts, desc=desc, unit="part"):
+        arguments = ("--no-write-fetch-head", "--filter=blob:none", "--stdin", "origin")
+        _fetch(url, revision, work, arguments, "".join(f"{one}\n" for one in part))
+    return files
+
+
+def write_files(work: Path, files: Mapping[str, str], folder: Path) -> None:
+    """Write files that `fetch_commit` fetched, each hashed against its id.
+
+    Raises:
+        ToffeeError: one is not there, or is not what its id says.
+    """
+    ids = "".join(f"{one}\n" for one in files.values())
+    answer = io.BytesIO(_git(work, "cat-file", "--batch", stdin=ids.encode()))
+    for path, one in files.items():
+        _, kind, *size = answer.readline().split()
+        if kind != b"blob":
+            raise ToffeeError(f"{work}: {path} is {kind.decode()}")
+        content = answer.read(int(size[0]))
+        answer.readline()
+        found = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        if found != one:
+            raise ToffeeError(f"{work}: {path} has git id {found}, expected {one}")
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def _prepare(work: Path) -> None:
+    """A bare repository; what a killed git left unfinished in it goes away."""
+    work.mkdir(parents=True, exist_ok=True)
+    for left in (*work.rglob("*.lock"), *work.rglob("tmp_*")):
+        remove(left)
+    _git(work, "init", "--quiet", "--bare", "--template=")
+
+
+def _has_commit(work: Path, revision: str) -> bool:
+    try:
+        return _git(work, "cat-file", "-t", revision).strip() == b"commit"
+    except GitError:
+        return False
+
+
+def _files(work: Path, revision: str, wanted: Sequence[str]) -> dict[str, str]:
+    """Path → id of the commit's files that are wanted."""
+    files = {}
+    for line in _git(work, "ls-tree", "-r", "-z", "--full-tree", revision).split(b"\0")[:-1]:
+        described, _, name = line.partition(b"\t")
+        mode, kind, one = described.decode().split()
+        path = os.fsdecode(name)
+        if not any(fnmatchcase(path, pattern) for pattern in wanted):
+            continue
+        if kind != "blob" or mode not in ("100644", "100755"):
+            raise ToffeeError(f"commit {revision}: {path} is no plain file")
+        files[path] = one
+    return files
+
+
+def _missing(work: Path, revision: str) -> set[str]:
+    """Ids of the commit's files that have not arrived yet."""
+    listed = _git(work, "rev-list", "--objects", "--missing=print", "--max-count=1", revision)
+    return {line[1:].decode() for line in listed.splitlines() if line.startswith(b"?")}
+
+
+def _fetch(url: str, revision: str, work: Path, arguments: Sequence[str], stdin: str = "") -> None:
+    """`git fetch`, again where the connection breaks."""
+    options = ("-c", f"remote.origin.url={url}", "-c", "fetch.negotiationAlgorithm=noop")
+    command = (*options, "fetch", "--quiet", "--no-tags", *arguments)
+    for pause in (*PATIENCE, None):
+        try:
+            _git(work, *command, stdin=stdin.encode())
+            return
+        except GitError as error:
+            said = str(error)
+        if any(text in said for text in NO_COMMIT):
+            raise ToffeeError(f"{url} has no commit {revision} ({said})")
+        if any(text in said for text in NO_REPOSITORY):
+            raise ToffeeError(f"no repository at {url} ({said})")
+        if pause is None or any(text in said for text in NO_USE):
+            raise ToffeeError(f"cannot fetch {url}: {said}; what has arrived is kept")
+        print(f"{url}: {said}; again in {pause} s", file=sys.stderr)
+        time.sleep(pause)
+
+
+def _git(work: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    """What git prints. Raises GitError with what it says where it fails."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    # What the user says about certificates and proxies counts here too.
+    inherited |= {k: v for k, v in os.environ.items() if k.startswith(("GIT_SSL_", "GIT_PROXY_"))}
+    command = ["git", f"--git-dir={work}", *OPTIONS, *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            env=inherited | ENVIRONMENT,
+            preexec_fn=die_with_parent,
+        )
+    except FileNotFoundError as error:
+        raise ToffeeError("git is not installed, and this download needs it") from error
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
+        raise GitError((fatal or lines or [f"git ended with status {done.returncode}"])[0])
+    return done.stdout

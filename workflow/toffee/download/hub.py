@@ -1,0 +1,206 @@
+"""What the Hugging Face hub, or its cache on this machine, says of a repository.
+
+HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to huggingface_hub.
+"""
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import quote
+
+from toffee.config.models import COMMIT, DEFAULT_REVISION, HubFiles
+from toffee.runtime.errors import ToffeeError
+
+SHORT_COMMIT = re.compile(r"^[0-9a-f]{7,39}$")
+
+
+class Gone(ToffeeError):
+    """A repository or a commit is not there, or not for us. A mirror may have it."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a commit: its size in bytes, and its SHA-256 where the hub knows it (LFS)."""
+
+    size: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository at one commit, and its files by path; `cached`: those that the cache has."""
+
+    repo: str
+    commit: str
+    files: dict[str, RemoteFile]
+    cached: bool = False
+
+    @property
+    def key(self) -> str:
+        """repository@commit, as in the lock."""
+        return f"{self.repo}@{self.commit}"
+
+
+def look_up(repo: str, revision: str | None, wanted_files: list[str]) -> Repository:
+    """The commit that a revision stands for, with its files; offline, as the cache has it.
+
+    Args:
+        repo: owner/name.
+        revision: commit, beginning of a commit, branch or tag; the default branch if None.
+        wanted_files: patterns of what the cache must have whole.
+
+    Raises:
+        Gone: there is no such repository or commit, or not in the cache.
+        ToffeeError: access has to be asked for, or the hub cannot be reached.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
+
+    wanted = revision or DEFAULT_REVISION
+    if constants.is_offline_mode():
+        return look_up_cached(repo, wanted, wanted_files)
+    try:
+        if SHORT_COMMIT.match(wanted):
+            wanted = whole_commit(repo, wanted)
+        url = f"{constants.ENDPOINT}/api/models/{repo}/revision/{quote(wanted, safe='')}"
+        # HfApi.model_info asks the same, but only once.
+        response = http_backoff(
+            "GET",
+            url,
+            params={"blobs": True},
+            headers=build_hf_headers(),
+            timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
+        )
+        hf_raise_for_status(response)
+        answer = response.json()
+        commit, files = answer["sha"], answer["siblings"]
+        found = {
+            one["rfilename"]: RemoteFile(one["size"], (one.get("lfs") or {}).get("sha256"))
+            for one in files
+        }
+    except HfHubHTTPError as error:
+        raise explained(error, repo, wanted) from error
+    except transport_errors() as error:
+        raise ToffeeError(f"cannot reach the hub at {constants.ENDPOINT}: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ToffeeError(f"{constants.ENDPOINT} does not answer as a hub ({error!r})") from error
+    if not COMMIT.match(commit) or (COMMIT.match(wanted) and commit != wanted):
+        raise ToffeeError(f"{repo}: the hub answers for revision {wanted} with {commit}")
+    return Repository(repo, commit, found)
+
+
+def look_up_cached(repo: str, revision: str, wanted_files: list[str]) -> Repository:
+    """A repository as the hub's cache on this machine (HF_HOME) has it.
+
+    Raises:
+        Gone: it is not there.
+    """
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        snapshot = snapshot_download(
+            repo, revision=revision, local_files_only=True, allow_patterns=wanted_files
+        )
+    except LocalEntryNotFoundError as error:
+        raise Gone(
+            f"HF_HUB_OFFLINE is set and {repo} at {revision} is not whole in the cache "
+            f"{constants.HF_HUB_CACHE}: fetch it where there is a network, or unset HF_HUB_OFFLINE"
+        ) from error
+    files = {
+        path.relative_to(snapshot).as_posix(): RemoteFile(path.stat().st_size)
+        for path in Path(snapshot).rglob("*")
+        if path.is_file()
+    }
+    return Repository(repo, Path(snapshot).name, files, cached=True)
+
+
+def whole_commit(repo: str, short: str) -> str:
+    """The commit that begins with `short`; the hub itself takes only whole ones."""
+    from huggingface_hub import HfApi
+
+    for commit in HfApi().list_repo_commits(repo):
+        if commit.commit_id.startswith(short):
+            return commit.commit_id
+    return short  # a branch may have such a name
+
+
+def choose(repository: Repository, source: HubFiles) -> dict[str, RemoteFile]:
+    """The files of a repository that a source asks for, by path in the repository.
+
+    Raises:
+        ToffeeError: a file that is named is missing, or there are no safetensors.
+    """
+    cache = ", as the cache has it," if repository.cached else ""
+    where = f"{repository.repo} at {repository.commit}{cache}"
+    for pattern in patterns(source):
+        if not any(matches(name, pattern) for name in repository.files):
+            if pattern.endswith(".safetensors"):
+                raise ToffeeError(
+                    f"{where} holds no {pattern}, and no other format is taken: name a commit "
+                    "that holds one (the hub's conversions are pull requests)"
+                )
+            if "*" not in pattern:
+                raise ToffeeError(f"{where} holds no {pattern}")
+    chosen = {name: file for name, file in sorted(repository.files.items()) if asked(name, source)}
+    for name in chosen:
+        if ".." in name.split("/") or name.startswith("/"):
+            raise ToffeeError(f"{where} names a file {name!r}, expected a path inside the model")
+    return chosen
+
+
+def patterns(source: HubFiles) -> list[str]:
+    """The patterns of a source, as paths in its repository."""
+    prefix = f"{source.subfolder}/" if source.subfolder else ""
+    return [prefix + pattern for pattern in source.files]
+
+
+def asked(name: str, source: HubFiles) -> bool:
+    """Whether a source asks for a file of its repository."""
+    return any(matches(name, pattern) for pattern in patterns(source))
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a path fits a pattern; a star stays within its folder."""
+    return name.count("/") == pattern.count("/") and fnmatchcase(name, pattern)
+
+
+def explained(error: Exception, repo: str, revision: str) -> ToffeeError:
+    """One line that says what to do about an answer of the hub (an HfHubHTTPError)."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import (
+        DisabledRepoError,
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    page = f"{constants.ENDPOINT}/{repo}"
+    if isinstance(error, GatedRepoError):
+        return ToffeeError(
+            f"{repo} is gated: accept its licence at {page} and set HF_TOKEN to a token of that "
+            "account, or name a repository that you may read in the catalogue"
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return Gone(f"{repo} has no revision {revision}: see {page}/commits")
+    if isinstance(error, RepositoryNotFoundError | DisabledRepoError):
+        return Gone(
+            f"{repo} is not on the hub, or private: look at {page}, set HF_TOKEN if you may read "
+            "it, or add a mirror to the catalogue"
+        )
+    status = error.response.status_code
+    if status in (401, 403):
+        return ToffeeError(
+            f"the hub refuses {repo} (HTTP {status}): HF_TOKEN is set to a token that is wrong or "
+            "may not read it"
+        )
+    return ToffeeError(f"the hub fails to serve {repo} at {revision} (HTTP {status}): try later")
+
+
+def transport_errors() -> tuple[type[Exception], ...]:
+    """What is raised when a connection cannot be made or is cut."""
+    import httpx2
+
+    return (httpx2.TransportError,)

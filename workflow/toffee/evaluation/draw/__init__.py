@@ -1,0 +1,1 @@
+"""Images that the evaluation scores: one module per set of images."""

@@ -1,0 +1,84 @@
+"""Draw held-out prompts with the base model, beside real renders that show the same."""
+
+from pathlib import Path
+
+import torch
+
+from toffee.data.loaders.images import to_arrays
+from toffee.data.world.render import render
+from toffee.data.world.subject import draw_scene, draw_subject, heldout_prompt
+from toffee.data.world.vocabulary import Attributes, caption
+from toffee.evaluation.image_set import write_image_set
+from toffee.models.depth import DepthEstimator
+from toffee.models.diffusion import batches
+from toffee.models.text_to_image import TextToImage
+from toffee.runtime.progress import progress
+from toffee.runtime.seeds import noise, seed_of
+
+
+def generate_base(
+    *,
+    text_to_image: str | Path,
+    controlnet_depth: str | Path,
+    depth_estimator: str | Path,
+    out: str | Path,
+    base_prompts: int,
+    resolution: int,
+    sampler_steps: int,
+    guidance: float,
+    control_scale: float,
+    batch: int,
+    quality: int,
+    seed: int,
+) -> None:
+    """Draw prompts that name a class, a colour and a place in a combination held out of training.
+
+    Each prompt comes from a render of a held-out subject, which is the row of method `real`; `text`
+    draws the prompt alone, `depth` draws it over the render's estimated depth.
+
+    Writes one row a (method, prompt): columns subject (name of the content), method, prompt,
+    class_word, colour, background; image `image`.
+    """
+    contents = heldout_contents(base_prompts, seed)
+    renders = render(
+        [subject for subject, _ in contents], [scene for _, scene in contents], resolution
+    )
+    real = renders.rgb.permute(0, 3, 1, 2).float() / 255
+    prompts = [
+        caption(Attributes(subject.class_word, subject.colour, background=scene.background))
+        for subject, scene in contents
+    ]
+    model, estimate = TextToImage(text_to_image, controlnet_depth), DepthEstimator(depth_estimator)
+    seeds = [seed_of(seed, "evaluate base", str(place)) for place in range(base_prompts)]
+    noises = noise(seeds, model.latent_shape(resolution))
+    drawn: dict[str, list[torch.Tensor]] = {"real": [real], "text": [], "depth": []}
+    for span in progress(batches(base_prompts, batch), desc="base evaluation", unit="batch"):
+        arguments = (prompts[span], noises[span], sampler_steps, guidance)
+        drawn["text"].append(model.draw(*arguments))
+        drawn["depth"].append(model.draw(*arguments, estimate(real[span]), control_scale))
+    methods = list(drawn)
+    write_image_set(
+        out,
+        columns={
+            "subject": [f"{place:05d}" for place in range(base_prompts)] * len(methods),
+            "method": [method for method in methods for _ in prompts],
+            "prompt": prompts * len(methods),
+            "class_word": [s.class_word for s, _ in contents] * len(methods),
+            "colour": [s.colour for s, _ in contents] * len(methods),
+            "background": [scene.background for _, scene in contents] * len(methods),
+        },
+        images={"image": to_arrays(torch.cat([torch.cat(drawn[m]) for m in methods]))},
+        quality=quality,
+    )
+
+
+def heldout_contents(count: int, seed: int) -> list:
+    """Held-out subjects by day in places where their class and colour were never trained on."""
+    contents, place = [], 0
+    while len(contents) < count:
+        subject = draw_subject(seed_of(seed, "base subject", str(place)), "heldout")
+        scene = draw_scene(seed_of(seed, "base scene", str(place)), light="day")
+        if heldout_prompt(subject.class_word, subject.colour, scene.background):
+            contents.append((subject, scene))
+        place += 1
+    return contents

@@ -1,0 +1,1 @@
+"""Scores of drawn images: one module per set of images."""

@@ -1,0 +1,69 @@
+"""Score the base model: what the metric CLIP reads of real and of drawn images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from toffee.data.world.vocabulary import BACKGROUNDS, CLASSES, COLOURS, Attributes, caption
+from toffee.evaluation.metrics import ClipMetric
+from toffee.evaluation.score.scoring import batches, long_form, write_scores
+from toffee.storage.shard import Shard
+
+READ = {"class": CLASSES, "colour": tuple(COLOURS), "background": tuple(BACKGROUNDS)}
+"""Attributes that are read, and their values."""
+
+
+def score_base(images: Path, metric_clip: Path, out: Path, batch: int) -> None:
+    """Write how well class, colour and background of each image are read: 1 right, 0 wrong.
+
+    images: one row an image: columns subject (unique name of a picture's content, the same in all
+    methods that draw it), method (real: held-out renders; text: drawn from text; depth: with the
+    depth ControlNet), prompt, class_word, colour, background (words of `data.world.vocabulary`);
+    image `image`.
+    """
+    with Shard(images) as shard:
+        scores = base_scores(shard, ClipMetric(metric_clip, batch=batch))
+    write_scores(scores, out)
+
+
+def base_scores(shard: Shard, metric: ClipMetric) -> pd.DataFrame:
+    """Zero-shot reading: the value whose embedding (`attribute_embeddings`) is nearest to the
+    image's."""
+    rows = batches(np.arange(len(shard)), metric.batch, "images read")
+    clip = torch.cat([metric.image_features(shard.images("image", some)) for some in rows])
+    embeddings = attribute_embeddings(metric)
+    values = {}
+    for attribute, names in READ.items():
+        truth = shard.column("class_word" if attribute == "class" else attribute)
+        read = (clip @ embeddings[attribute].T).argmax(1)
+        right = [float(names[i] == true) for i, true in zip(read.tolist(), truth, strict=True)]
+        values[f"{attribute}_accuracy"] = torch.tensor(right)
+    prompt = shard.column("prompt")
+    values["clip_t"] = (clip * metric.text_features(list(prompt))).sum(-1)
+    method, subject = shard.column("method"), shard.column("subject")
+    return long_form(values, method=method, setting="", subject=subject, prompt=prompt)
+
+
+def attribute_embeddings(metric: ClipMetric) -> dict[str, Tensor]:
+    """Attribute → text embeddings [values, D] of length 1.
+
+    A value's embedding is the mean over all captions that name it, with every combination of the
+    other attributes: an ensemble of prompts that gives nothing else about the image away.
+    """
+    captions = [
+        caption(Attributes(class_word, colour=colour, background=background))
+        for class_word in CLASSES
+        for colour in COLOURS
+        for background in BACKGROUNDS
+    ]
+    grid = metric.text_features(captions).unflatten(0, [len(names) for names in READ.values()])
+    return {
+        attribute: F.normalize(grid.mean([other for other in range(3) if other != axis]), dim=-1)
+        for axis, attribute in enumerate(READ)
+    }

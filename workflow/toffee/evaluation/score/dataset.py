@@ -1,0 +1,114 @@
+"""Score accepted and rejected pairs of the dataset with metrics that the filter never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from toffee.data.loaders.images import read_image
+from toffee.data.loaders.subjects import load_subjects
+from toffee.evaluation.metrics import MASKED_METRICS, Metrics
+from toffee.evaluation.score.scoring import (
+    Segment,
+    load_segmenter,
+    long_form,
+    stored_features,
+    write_scores,
+)
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.seeds import seed_of
+from toffee.storage.shard import Shard
+from toffee.synthesis.filter import ALL_KINDS
+
+
+def score_dataset(
+    index: Path,
+    shards: Sequence[Path],
+    subjects: Path,
+    metric_dino: Path,
+    metric_clip: Path,
+    segmenter: Path,
+    out: Path,
+    pairs: int,
+    batch: int,
+    seed: int,
+    detector: Path | None = None,
+) -> None:
+    """Write the scores of up to `pairs` accepted and as many rejected pairs, kind by kind.
+
+    Of every kind as many accepted as rejected pairs are drawn, so that the two groups do not differ
+    in their kinds. index: Parquet file of the filter (shard, row, kind, accepted); shards: columns
+    subject, class_word, kind, prompt; image `target`. subjects: image folder of the subjects'
+    photos. Methods: accepted,
+    rejected; setting: all.
+    """
+    chosen = choose(pd.read_parquet(index), pairs, seed)
+    metrics, segment = (
+        Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i")),
+        load_segmenter(segmenter, detector),
+    )
+    photos = {subject.subject: subject.image for subject in load_subjects(subjects).subjects}
+    frames = []
+    for path in sorted(map(Path, shards), key=lambda path: path.name):
+        rows = chosen[chosen["shard"] == path.stem]
+        if len(rows):
+            with Shard(path) as shard:
+                frames.append(pair_scores(shard, rows, photos, metrics, segment))
+    write_scores(pd.concat(frames, ignore_index=True), out)
+
+
+def choose(index: pd.DataFrame, pairs: int, seed: int) -> pd.DataFrame:
+    """Rows of the index: of each kind an equal number of accepted and rejected ones, about `pairs`
+    of each in all.
+
+    The draw depends on the seed and the samples' ids only. Raises ToffeeError where no kind has
+    both.
+    """
+    order = [seed_of(seed, "score_dataset", subject=name) for name in index["sample_id"]]
+    index = index.assign(order=order).sort_values("order")
+    counts = index.groupby("kind")["accepted"].agg(["sum", "size"])
+    both = counts["sum"].combine(counts["size"] - counts["sum"], min)
+    if not both.sum():
+        raise ToffeeError("index: expected accepted and rejected pairs of at least one kind")
+    share = min(1.0, pairs / both.sum())
+    parts = [
+        group.head(max(1, round(share * both[kind])))
+        for (kind, _), group in index.groupby(["kind", "accepted"])
+        if both[kind]
+    ]
+    return pd.concat(parts).sort_values(["shard", "row"])
+
+
+def pair_scores(
+    shard: Shard,
+    rows: pd.DataFrame,
+    photos: dict[str, Path],
+    metrics: Metrics,
+    segment: Segment,
+) -> pd.DataFrame:
+    """Similarity of some rows' targets to their subjects' photos, both segmented; `clip_t` with the
+    prompt."""
+    at = rows["row"].to_numpy()
+    subject, words, prompt = (
+        shard.column(name)[at] for name in ("subject", "class_word", "prompt")
+    )
+    unknown = [name for name in subject if name not in photos]
+    if unknown:
+        raise ToffeeError(f"{shard.path}: subject {unknown[0]!r} has no photo")
+    targets = stored_features(shard, "target", at, metrics, segment, f"pairs of {shard.path.stem}")
+    names = list(dict.fromkeys(subject))
+    word = dict(zip(subject, words, strict=True))
+    pictures = [read_image(photos[name]) for name in names]
+    masks = [segment(x[None], [word[n]])[0].cpu() for x, n in zip(pictures, names, strict=True)]
+    own = torch.tensor([names.index(name) for name in subject])
+    references = metrics.features(pictures, masks)
+    values = {
+        name: metrics.similarity(name, targets[name], references[name][own])
+        for name in metrics.names
+    }
+    values["clip_t"] = (targets["clip_i"] * metrics.text_features(list(prompt))).sum(-1)
+    method = rows["accepted"].map({True: "accepted", False: "rejected"}).to_numpy()
+    return long_form(values, method=method, setting=ALL_KINDS, subject=subject, prompt=prompt)

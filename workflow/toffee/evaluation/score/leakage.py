@@ -1,0 +1,125 @@
+"""Is a benchmark subject among the training subjects? The nearest one of each, by the yardstick."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from toffee.data.loaders.dreambench import load_benchmark
+from toffee.data.loaders.images import image_size, read_image, read_mask
+from toffee.data.loaders.multiview import load_multiview
+from toffee.data.loaders.subjects import load_subjects
+from toffee.evaluation.draw.benchmark import spread
+from toffee.evaluation.metrics import Metrics
+from toffee.evaluation.score.scoring import joined, load_segmenter
+from toffee.runtime.files import atomic_path
+from toffee.runtime.progress import progress
+
+RANKED, OTHER = METRICS = ("efficientnet_masked", "histogram_masked")
+"""The yardsticks, neither trained by this project: the first finds the nearest subject, the second
+is told as well. Both are asked of the subject alone."""
+
+COLUMNS = (
+    "subject",
+    "nearest",
+    *(f"nearest_{name}" for name in METRICS),
+    *(f"own_{name}" for name in METRICS),
+    "among",
+    "trained",
+    "untrained",
+)
+
+
+def score_leakage(
+    *,
+    benchmark: str | Path,
+    subjects: str | Path,
+    multiview: str | Path,
+    multiview_heldout: str | Path,
+    metric_dino: str | Path,
+    metric_clip: str | Path,
+    segmenter: str | Path,
+    detector: str | Path | None = None,
+    out: str | Path,
+    resolution: int,
+    batch: int,
+) -> None:
+    """Write the nearest training subject of every benchmark subject.
+
+    One picture stands for a training subject: its photo in the image folder, or the first frame of
+    its sequence. Columns of the CSV:
+
+    - subject; nearest: the training subject whose picture is most similar to its photos in the
+      mean, by the first metric of `METRICS`;
+    - nearest_<metric>: how similar it is; own_<metric>: mean similarity of the benchmark subject's
+      photos to each other, which is what the same subject would reach;
+    - the control, by the first metric: similarity to the nearest of `among` training subjects
+      (trained) and of as many other subjects that no training sees (untrained).
+
+    Args:
+        subjects, multiview: what Refiner, View Generator and ToffeeNet are trained on.
+        multiview_heldout: sequences of the subjects that none of them sees.
+        resolution: side at which the pictures are read.
+    """
+    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=METRICS)
+    segment = load_segmenter(segmenter, detector)
+
+    def features(
+        pictures: Iterable[tuple[Path, Path | None, str]], desc: str
+    ) -> dict[str, torch.Tensor]:
+        """Features [B,D] by metric of pictures with mask (None: to be found) and class word."""
+        parts = []
+        pictures = list(pictures)
+        for first in progress(range(0, len(pictures), batch), desc=desc, unit="batch"):
+            images, masks = [], []
+            for path, mask, word in pictures[first : first + batch]:
+                images.append(read_image(path, resolution))
+                masks.append(
+                    segment(images[-1][None], [word])[0].cpu()
+                    if mask is None
+                    else read_mask(mask, resolution, size=image_size(path))
+                )
+            parts.append(metrics.features(torch.stack(images), torch.stack(masks)))
+        return joined(parts)
+
+    folder, sequences = load_subjects(subjects).subjects, load_multiview(multiview)
+    heldout = load_multiview(multiview_heldout)
+    trained = [(s.image, s.mask, s.class_word) for s in folder]
+    trained += [(s.frames[0], s.masks[0], s.class_word) for s in sequences]
+    names = [s.subject for s in folder] + [s.sequence for s in sequences]
+    known = features(trained, "training subjects")
+    unknown = features([(s.frames[0], s.masks[0], s.class_word) for s in heldout], "held-out")
+    among = min(len(trained), len(heldout))
+    part = spread(len(trained), among)
+    rows = []
+    for subject in load_benchmark(benchmark).subjects:
+        masks = subject.masks or [None] * len(subject.photos)
+        photos = [(p, m, subject.class_word) for p, m in zip(subject.photos, masks, strict=True)]
+        own = features(photos, subject.subject)
+        near, apart = (
+            {n: metrics.similarity(n, own[n][:, None], other[n][None]).mean(0) for n in METRICS}
+            for other in (known, unknown)
+        )
+        best = int(near[RANKED].argmax())
+        control = (among, float(near[RANKED][part].max()), float(apart[RANKED][:among].max()))
+        rows.append(
+            (
+                subject.subject,
+                names[best],
+                *(float(near[name][best]) for name in METRICS),
+                *(among_themselves(metrics, name, own[name]) for name in METRICS),
+                *control,
+            )
+        )
+    with atomic_path(out) as temporary:
+        table = pd.DataFrame(rows, columns=list(COLUMNS))
+        table.to_csv(temporary, index=False, float_format="%.6g")
+
+
+def among_themselves(metrics: Metrics, name: str, features: torch.Tensor) -> float:
+    """Mean similarity of features [B,D] to each other; NaN of a single one."""
+    each = metrics.similarity(name, features[:, None], features[None])
+    others = each[~torch.eye(len(features), dtype=torch.bool)]
+    return float(others.mean()) if len(others) else math.nan

@@ -1,0 +1,73 @@
+"""Score the Refiner: each drawn image against its subject's photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from toffee.evaluation.metrics import MASKED_METRICS, Metrics
+from toffee.evaluation.score.scoring import (
+    Segment,
+    load_segmenter,
+    long_form,
+    settings,
+    stored_features,
+    write_scores,
+)
+from toffee.runtime.errors import ToffeeError
+from toffee.storage.shard import Shard
+
+
+def score_refiner(
+    images: Path,
+    metric_dino: Path,
+    metric_clip: Path,
+    segmenter: Path,
+    out: Path,
+    batch: int,
+    detector: Path | None = None,
+) -> None:
+    """Write the scores of the Refiner's evaluation images.
+
+    images: one row a (subject, method): columns subject, class_word, prompt, method (initial,
+    control, cosine, …), optionally setting; images `image` (drawn) and `subject` (the photo; needed
+    in one row a subject). metric_dino, metric_clip, segmenter, detector (for a segmenter that is
+    prompted with boxes): model folders. out: Parquet file of
+    scores. batch: images encoded at once.
+    """
+    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i"))
+    with Shard(images) as shard:
+        scores = refiner_scores(shard, metrics, load_segmenter(segmenter, detector))
+    write_scores(scores, out)
+
+
+def refiner_scores(shard: Shard, metrics: Metrics, segment: Segment) -> pd.DataFrame:
+    """Similarity of each image to its subject's photo, both segmented; `clip_t` with its prompt."""
+    subject, prompt = shard.column("subject"), shard.column("prompt")
+    first = first_rows(shard, subject, "subject")
+    photos = stored_features(shard, "subject", list(first.values()), metrics, segment, "photos")
+    position = {name: number for number, name in enumerate(first)}
+    own = [position[name] for name in subject]
+
+    drawn = stored_features(shard, "image", np.arange(len(shard)), metrics, segment, "images")
+    values = {
+        name: metrics.similarity(name, drawn[name], photos[name][own]) for name in metrics.names
+    }
+    values["clip_t"] = (drawn["clip_i"] * metrics.text_features(list(prompt))).sum(-1)
+    values["mask_found"] = drawn["mask_found"]
+    labels = {"method": shard.column("method"), "setting": settings(shard)}
+    return long_form(values, **labels, subject=subject, prompt=prompt)
+
+
+def first_rows(shard: Shard, subject: np.ndarray, image: str) -> dict[str, int]:
+    """The first row of each subject that carries its photo."""
+    rows: dict[str, int] = {}
+    for row, name in enumerate(subject):
+        if name not in rows and shard.has(image, row):
+            rows[name] = row
+    missing = [name for name in subject if name not in rows]
+    if missing:
+        raise ToffeeError(f"{shard.path}: subject {missing[0]!r} has no image {image!r} in any row")
+    return rows

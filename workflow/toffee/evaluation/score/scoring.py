@@ -1,0 +1,114 @@
+"""Shared by the scoring rules: features of stored images, and scores in long form.
+
+Scores are Parquet files with the columns method, setting, subject, prompt, metric, value: one row a
+generated image a metric. Masks of generated images always come from the segmenter, by class word.
+An image in which it finds nothing scores 0 on the masked metrics and on `mask_found`, and stays in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from toffee.evaluation.metrics import Metrics
+from toffee.evaluation.statistics import COLUMNS
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path
+from toffee.runtime.progress import progress
+from toffee.storage.shard import Shard
+
+Segment = Callable[[Tensor, Sequence[str]], Tensor]
+"""Images [B, 3, H, W] in [0, 1] and B class words → bool masks [B, H, W]."""
+
+
+def load_segmenter(folder: Path, detector: Path | None = None) -> Segment:
+    """The segmenter in a model folder, as a function (see `toffee.models.segmenter`)."""
+    from toffee.models import segmenter
+
+    return segmenter.load_segmenter(folder, detector).segment
+
+
+def stored_features(
+    shard: Shard,
+    name: str,
+    rows: Sequence[int],
+    metrics: Metrics,
+    segment: Segment,
+    desc: str,
+    also: Callable[[Tensor, Tensor, np.ndarray], dict[str, Tensor]] | None = None,
+) -> dict[str, Tensor]:
+    """Features [rows, D] by metric of image `name` of some rows, segmented by the column
+    class_word.
+
+    With `mask_found` [rows]: 1 where the segmenter found the subject, else 0. also: gives further
+    values [B, ...] by name of images [B, 3, H, W], their masks [B, H, W] and their rows [B].
+    """
+    words = shard.column("class_word")
+    parts = []
+    for some in batches(np.asarray(rows), metrics.batch, desc):
+        images = shard.images(name, some)
+        masks = segment(images, [str(word) for word in words[some]]).cpu()
+        more = also(images, masks, some) if also else {}
+        parts.append({**metrics.features(images, masks), "mask_found": found(masks), **more})
+    return joined(parts)
+
+
+def joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The batches' values by name, one after the other."""
+    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+
+def found(masks: Tensor) -> Tensor:
+    """1 where a mask of bool masks [B, H, W] is not empty, else 0: float [B]."""
+    return masks.flatten(1).any(1).float()
+
+
+def mask_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union [B] of bool masks [B, H, W]; 0 where both are empty (nothing was
+    found)."""
+    intersection = (a & b).flatten(1).sum(1)
+    return intersection / (a | b).flatten(1).sum(1).clamp(min=1)
+
+
+def batches(rows: np.ndarray, batch: int, desc: str) -> Iterable[np.ndarray]:
+    """Rows in batches, with progress."""
+    parts = [rows[i : i + batch] for i in range(0, len(rows), batch)]
+    return progress(parts, total=len(parts), desc=desc, unit="batch")
+
+
+def settings(shard: Shard) -> np.ndarray | str:
+    """The column `setting`, or "" where the file has none."""
+    return shard.column("setting") if "setting" in shard.column_names else ""
+
+
+def long_form(values: Mapping[str, Tensor], **labels: str | Iterable[str]) -> pd.DataFrame:
+    """Scores in long form from values [B] by metric; a label is one string or B of them."""
+    frames = [
+        pd.DataFrame({**labels, "metric": name, "value": value.tolist()})
+        for name, value in values.items()
+    ]
+    return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+
+
+def write_scores(scores: pd.DataFrame, out: Path) -> None:
+    """Write scores as Parquet, whole or not at all."""
+    with atomic_path(out) as temporary:
+        scores.to_parquet(temporary, index=False)
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read scores. Raises ToffeeError that names the file where it cannot be read or lacks a
+    column."""
+    try:
+        scores = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ToffeeError(f"{path}: expected a Parquet file of scores ({error})") from None
+    missing = [column for column in COLUMNS if column not in scores]
+    if missing:
+        raise ToffeeError(f"{path}: missing column {missing[0]!r}")
+    return scores

@@ -1,0 +1,1 @@
+"""Figures: grids of pictures and charts, one file per figure."""

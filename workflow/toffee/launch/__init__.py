@@ -1,0 +1,1 @@
+"""Everything that knows Snakemake: its targets, profiles, jobs, plans and metadata."""

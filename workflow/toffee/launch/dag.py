@@ -1,0 +1,145 @@
+"""The jobs of a run as Snakemake plans them, with the values that each would be given.
+
+`planned` asks a process of its own, because Snakemake keeps state in the process that plans:
+`python -m toffee.launch.dag OUT ARGUMENTS…` writes the configuration and the jobs as JSON lines.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.project import PACKAGE
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that has outputs.
+
+    Attributes:
+        rule: its rule.
+        wildcards: their values, by name.
+        params: the values that its script is given, by name.
+        input, output: paths by name, as in a record (see `toffee.provenance.record.named`).
+        log: path of its log.
+        runs: whether it would run now.
+    """
+
+    rule: str
+    wildcards: Mapping[str, str]
+    params: Mapping[str, Any]
+    input: Mapping[str, Any]
+    output: Mapping[str, Any]
+    log: str
+    runs: bool
+
+
+def planned(arguments: Sequence[str], project: Path) -> tuple[dict[str, Any], list[Job]]:
+    """The configuration of a command line of Snakemake and its jobs, in the order of their rules.
+
+    Args:
+        arguments: options and targets, as behind `snakemake`.
+        project: the folder of the Snakefile, in which Snakemake runs.
+
+    Raises:
+        ToffeeError: Snakemake cannot plan them; its own line says why.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "jobs")
+        path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        done = subprocess.run(
+            [sys.executable, "-m", "toffee.launch.dag", str(out), *arguments],
+            cwd=project,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode or not out.is_file():
+            raise ToffeeError(_reason(done.stdout + done.stderr))
+        with open(out, encoding="utf-8") as lines:
+            config, *jobs = map(json.loads, lines)
+    return config, [Job(**job) for job in jobs]
+
+
+def _reason(said: str) -> str:
+    """The line that says why there is no plan."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (
+        own[0] if own else f"Snakemake cannot plan the run: {' '.join(lines[-4:]) or 'no reason'}"
+    )
+
+
+def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Build the plan with Snakemake's API; gives the configuration, then the arguments of `Job`."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.cli import parse_args, parse_config
+    from snakemake.settings import types
+    from snakemake.settings.enums import Quietness
+
+    from toffee.provenance.record import named
+
+    # The Snakefile looks at the command line, to say in one line which target is none.
+    sys.argv = ["snakemake", "--dry-run", *arguments]
+    _, given = parse_args(sys.argv[1:])
+    quiet = {Quietness.RULES, Quietness.PROGRESS}
+    with SnakemakeApi(types.OutputSettings(dryrun=True, quiet=quiet)) as api:
+        try:
+            flow = api.workflow(
+                types.ResourceSettings(
+                    cores=given.cores or 1,
+                    overwrite_threads=given.set_threads,
+                    overwrite_resources=given.set_resources,
+                    default_resources=given.default_resources,
+                ),
+                types.ConfigSettings(
+                    config=parse_config(given.config), configfiles=given.configfile
+                ),
+                snakefile=given.snakefile,
+            )
+            settings = types.DAGSettings(
+                targets=given.targets,
+                forceall=given.forceall,
+                forcerun=given.forcerun,
+                force_incomplete=True,  # what a killed job left is made again
+                rerun_triggers=given.rerun_triggers,
+            )
+            # No lock: a run that is on its way is only looked at.
+            flow.dag(settings).execute_workflow(
+                executor="dryrun", execution_settings=types.ExecutionSettings(lock=False)
+            )
+        except Exception as error:
+            api.print_exception(error)
+            raise SystemExit(1) from None
+        workflow = flow._workflow  # Snakemake's API would count the jobs, but not name them
+        yield dict(workflow.globals["config"])
+        runs = set(workflow.dag.needrun_jobs())
+        place = {rule.name: number for number, rule in enumerate(workflow.rules)}
+        for job in sorted(workflow.dag.jobs, key=lambda job: place[job.rule.name]):
+            if job.output:
+                yield {
+                    "rule": job.rule.name,
+                    "wildcards": dict(job.wildcards_dict),
+                    "params": {name: _plain(value) for name, value in job.params.items()},
+                    "input": named(job.input),
+                    "output": named(job.output),
+                    "log": str(job.log[0]),
+                    "runs": job in runs,
+                }
+
+
+def _plain(value: Any) -> Any:
+    """A param without its name (see `toffee.launch.params`)."""
+    return value[1] if type(value).__name__ == "Named" else value
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], "w", encoding="utf-8") as out:
+        for line in _plan(sys.argv[2:]):
+            out.write(json.dumps(line) + "\n")

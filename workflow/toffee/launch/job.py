@@ -1,0 +1,127 @@
+"""What every Snakemake script has around its one call: log, threads, record, one-line errors."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from toffee.provenance.record import recorded
+from toffee.runtime.compute import Compute, computing
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import KEEP_JOURNALS, is_disk_full
+from toffee.runtime.interruption import EXIT_STATUS, Interrupted, listening
+from toffee.runtime.processes import allowed
+
+
+class Tee:
+    """A text stream that writes to a terminal's stream and to a log file.
+
+    It is a terminal where the stream is one, so that progress bars look right; a bar's redraws
+    (text with a carriage return) stay out of the log.
+    """
+
+    def __init__(self, stream: TextIO, log: TextIO) -> None:
+        self.stream, self.log = stream, log
+
+    def write(self, text: str) -> int:
+        self.stream.write(text)
+        if "\r" not in text:
+            self.log.write(text)
+            self.log.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+        self.log.flush()
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """Run a rule's script: standard streams also go to the rule's log, torch takes its threads,
+    models compute as the params say (see `runtime.compute`), and a record of what was read, written
+    and spent stands beside the outputs at the end.
+
+    A `ToffeeError`, or a full disk anywhere, becomes one line in the log and on standard error and
+    exit status 1; SIGTERM (see `runtime.interruption`) one line and status 143. Any other error is
+    a bug and keeps its traceback.
+
+    Args:
+        snakemake: the object that Snakemake hands to scripts (`rule`, `wildcards`, `threads`,
+            `resources`, `log`, and what a record takes).
+    """
+    name = " ".join([snakemake.rule, *(str(value) for value in snakemake.wildcards)])
+    use_threads(snakemake.threads)
+    keep_journals(bool(snakemake.resources.get("submission")))
+    quieten_libraries()
+    log_path = Path(str(snakemake.log[0]))
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    streams = sys.stdout, sys.stderr
+    with open(log_path, "w", encoding="utf-8") as log:
+        sys.stdout, sys.stderr = Tee(streams[0], log), Tee(streams[1], log)
+        start = time.monotonic()
+        try:
+            resources = allowed(snakemake.resources, snakemake.threads)
+            settings = Compute.of(dict(snakemake.params.items()))
+            with listening(), resources, recorded(snakemake), computing(settings):
+                yield
+            print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
+        except ToffeeError as error:
+            fail(f"{name}: {error}")
+        except Interrupted as error:
+            fail(f"{name}: stopped by SIGTERM; {error}", EXIT_STATUS)
+        except Exception as error:
+            if not is_disk_full(error):
+                import traceback
+
+                traceback.print_exc(file=log)
+                raise
+            fail(f"{name}: disk full while writing {getattr(error, 'filename', None) or 'output'}")
+        finally:
+            sys.stdout, sys.stderr = streams
+
+
+def fail(line: str, status: int = 1) -> None:
+    """Print one line on standard error and leave with this status."""
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(status)
+
+
+def use_threads(threads: int) -> None:
+    """Give torch as many threads as the rule asked for, now and in libraries loaded later."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+def keep_journals(keep: bool) -> None:
+    """Whether files that are written batch by batch can be made again (see `toffee.storage`)."""
+    if keep:
+        os.environ[KEEP_JOURNALS] = "1"
+    else:
+        os.environ.pop(KEEP_JOURNALS, None)
+
+
+QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DIFFUSERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+
+
+def quieten_libraries() -> None:
+    """Keep loading bars and reports on expected differences out of the logs; errors stay."""
+    os.environ.update(QUIET)  # for what is imported later
+    for name in ("transformers", "diffusers"):
+        if name in sys.modules:
+            sys.modules[name].logging.set_verbosity_error()
+            sys.modules[name].logging.disable_progress_bar()

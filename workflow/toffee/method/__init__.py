@@ -1,0 +1,1 @@
+"""The paper: matching, Refiner, View Generator, ToffeeNet, and DreamBooth, its baseline."""

@@ -1,0 +1,370 @@
+"""ToffeeNet: one diffusion model for subject-driven generation and editing (method step 7)."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+
+from toffee.models.depth import DepthEstimator
+from toffee.models.diffusion import (
+    Autoencoder,
+    batches,
+    diffusion_loss,
+    draw_noising,
+    guided,
+    load_scheduler,
+    sample,
+)
+from toffee.models.subject_encoder import SubjectEncoder, segmented
+from toffee.models.text_to_image import TextEncoder
+from toffee.models.unet import (
+    add_subject_attention,
+    load_unet,
+    set_subject_scale,
+    start_subject_attention,
+    unshuffle,
+    widen_unet,
+)
+from toffee.runtime.compute import prepare
+from toffee.runtime.device import device
+from toffee.runtime.distributed import team
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path
+from toffee.runtime.seeds import seed_of
+from toffee.storage.shard import Shard
+from toffee.storage.work_folder import work_folder
+from toffee.training.checkpoint import Checkpoint
+from toffee.training.encoded import Column, encode
+from toffee.training.launch import in_processes
+from toffee.training.loop import Schedule, fit
+
+WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "toffeenet.json"
+GREY = 0.5  # what the masked image shows inside of the mask
+EDITING = ("background", "colour", "texture", "style")
+KINDS = {"both": ("generation", *EDITING), "generation": ("generation",), "editing": EDITING}
+
+
+@dataclass
+class Pairs:
+    """Accepted pairs, encoded once for the whole training. One row a pair.
+
+    Attributes:
+        target: latents of the picture to draw [P,C,h,w].
+        masked: latents of the picture to edit with its mask grey; all grey for generation.
+        mask: bool [P,H,W], what is to be drawn; all of it for generation.
+        tokens: patch tokens of the subject's picture [P,N,d].
+        own: latents of the subject's picture itself, for reconstruction.
+        depth: normalised depth of the target [P,H,W], or None.
+        prompts, words: the prompt and the class word of each pair.
+    """
+
+    target: Column
+    masked: Column
+    mask: Column
+    tokens: Column
+    own: Column
+    depth: Column | None
+    prompts: list[str]
+    words: list[str]
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+
+@in_processes
+def train_toffeenet(
+    *,
+    index: str | Path,
+    shards: list[str],
+    text_to_image: str | Path,
+    subject_encoder: str | Path,
+    depth_estimator: str | Path,
+    view_generator: str | Path,
+    out: str | Path,
+    resolution: int,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    ema: float,
+    kinds: str,
+    reconstruction: float,
+    drop_text: float,
+    drop_subject: float,
+    drop_both: float,
+    segmented: bool,
+    depth: bool,
+    seed: int,
+    code: str = "",
+) -> None:
+    """Train on the accepted pairs of the index.
+
+    Args:
+        index: `dataset/index.parquet` of the filter.
+        shards: the shard files that it points to.
+        view_generator: its cross-attention already finds a subject's parts among the tokens, so the
+            subject's attention starts from it.
+        kinds: `both`, `generation` (ToffeeNet-G) or `editing` (ToffeeNet-E).
+        reconstruction: share p of the samples whose target is the subject's own picture.
+        drop_text, drop_subject, drop_both: shares of the samples without that condition.
+        segmented: show the subject cut out on grey, not its whole picture.
+        depth: condition on the target's depth as well.
+        The rest as in `toffee.method.refiner.pretrain_refiner`.
+
+    Raises:
+        ToffeeError: the index accepts no pair of these kinds.
+    """
+    torch.manual_seed(seed_of(seed, "toffeenet"))
+    generator = torch.Generator().manual_seed(seed_of(seed, "toffeenet batches"))
+    base, schedule = Path(text_to_image), Schedule(steps, batch, learning_rate, ema)
+    encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
+    scheduler, text = load_scheduler(base / "scheduler"), TextEncoder(base)
+    estimate = DepthEstimator(depth_estimator) if depth else None
+    inputs = [index, *shards, text_to_image, subject_encoder, depth_estimator, view_generator]
+    settings = {
+        "resolution": resolution,
+        "schedule": asdict(schedule),
+        "kinds": kinds,
+        "reconstruction": reconstruction,
+        "drop": [drop_text, drop_subject, drop_both],
+        "segmented": segmented,
+        "depth": depth,
+        "seed": seed,
+        "code": code,
+    }
+    with work_folder(out, inputs, settings) as folder:
+        pairs = encode_pairs(
+            folder, index, shards, KINDS[kinds], segmented, encoder, autoencoder, estimate
+        )
+        class_texts = [f"a {word}" for word in pairs.words]
+        factor = autoencoder.factor
+        extra = factor**2 + autoencoder.channels + (factor**2 if depth else 0)
+        unet = widen_unet(load_unet(base / "unet"), extra)
+        add_subject_attention(unet, encoder.width, pairs.tokens.shape[1])
+        start_subject_attention(unet, load_unet(Path(view_generator)))
+
+        def draw() -> dict[str, torch.Tensor]:
+            rows = torch.randint(len(pairs), (batch,), generator=generator)
+            chance = torch.rand(2, batch, 1, 1, generator=generator)
+            no_text = chance[0] < drop_text + drop_both
+            no_subject = chance[0] >= drop_text
+            no_subject &= chance[0] < drop_text + drop_both + drop_subject
+            return {
+                "rows": rows,
+                "no_text": no_text,
+                "no_subject": no_subject,
+                "reconstruct": chance[1] < reconstruction,
+                **draw_noising((batch, *pairs.target.shape[1:]), scheduler, generator),
+            }
+
+        def texts(all_texts: list[str], rows: torch.Tensor) -> torch.Tensor:
+            return text([all_texts[row] for row in rows.tolist()]).to(rows.device)
+
+        def loss(
+            rows: torch.Tensor,
+            no_text: torch.Tensor,
+            no_subject: torch.Tensor,
+            reconstruct: torch.Tensor,
+            times: torch.Tensor,
+            noise: torch.Tensor,
+        ) -> torch.Tensor:
+            mask = pairs.mask[rows]
+            own = reconstruct & mask.flatten(1).all(1)[:, None, None]
+            prompt = torch.where(own, texts(class_texts, rows), texts(pairs.prompts, rows))
+            prompt = torch.where(no_text, text([""]).to(rows.device), prompt)
+            tokens = pairs.tokens[rows].float().masked_fill(no_subject, 0)
+            target = torch.where(own[..., None], pairs.own[rows], pairs.target[rows]).float()
+            entry = [unshuffle(mask, factor), pairs.masked[rows].float()]
+            if pairs.depth is not None:
+                maps = pairs.depth[rows].float().masked_fill(own, 0)
+                entry.append(unshuffle(maps, factor))
+
+            def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+                states = (prompt, [unet.subject_projection(tokens)])
+                return unet(torch.cat([noisy, *entry], 1), times, states).sample
+
+            return diffusion_loss(predict, target, scheduler, times, noise)
+
+        fit([unet], draw, loss, schedule, "ToffeeNet", Checkpoint(folder, generator))
+        if team().is_main_process:
+            model = {
+                "token_width": encoder.width,
+                "tokens": pairs.tokens.shape[1],
+                "depth": depth,
+                "segmented": segmented,
+                "kinds": kinds,
+                "pairs": len(pairs),
+            }
+            save_toffeenet(out, unet, model)
+
+
+def save_toffeenet(out: str | Path, unet: UNet2DConditionModel, model: dict) -> None:
+    """Write a model's folder.
+
+    model: what `ToffeeNet` has to know of it besides the UNet's configuration.
+    """
+    with atomic_path(out) as target:
+        target.mkdir()
+        unet.save_config(target)
+        save_file(unet.state_dict(), target / WEIGHTS, metadata={"format": "pt"})
+        (target / CONFIG).write_text(json.dumps(model, indent=2) + "\n")
+
+
+def encode_pairs(
+    folder: Path,
+    index: str | Path,
+    shards: list[str],
+    kinds: tuple[str, ...],
+    cut_out: bool,
+    encoder: SubjectEncoder,
+    autoencoder: Autoencoder,
+    estimate: DepthEstimator | None,
+    batch: int = 64,
+) -> Pairs:
+    """Read the accepted pairs of these kinds and encode what the training needs of them.
+
+    Args:
+        folder: the work folder (see `toffee.training.encoded`).
+        index, shards, kinds: where the pairs are and which are wanted.
+        cut_out: show the subject cut out on grey.
+        encoder, autoencoder, estimate: what encodes them.
+        batch: pairs encoded at once.
+
+    Raises:
+        ToffeeError: there is no such pair.
+    """
+    table = pd.read_parquet(index)
+    table = table[table["accepted"] & table["kind"].isin(kinds)]
+    if table.empty:
+        raise ToffeeError(f"{index}: no accepted pair of the kinds {', '.join(kinds)}")
+    files = {Path(path).stem: path for path in shards}
+    prompts: list[str] = []
+    words: list[str] = []
+    work: list[tuple[str, np.ndarray]] = []
+    for name, chosen in table.groupby("shard", sort=True):
+        rows = chosen["row"].to_numpy()
+        with Shard(files[name]) as shard:
+            prompts += list(shard.column("prompt")[rows])
+            words += list(shard.column("class_word")[rows])
+        work += [(name, rows[span]) for span in batches(len(rows), batch)]
+
+    def encode_batch(some: tuple[str, np.ndarray]) -> dict[str, torch.Tensor]:
+        name, rows = some
+        with Shard(files[name]) as shard:
+            kind = shard.column("kind")[rows]
+            target, subject = shard.images("target", rows), shard.images("subject", rows)
+            mask = torch.ones(len(rows), *target.shape[2:], dtype=torch.bool)
+            masked = torch.full_like(target, GREY)
+            edits = [place for place, value in enumerate(kind) if value != "generation"]
+            if edits:
+                mask[edits] = shard.masks("mask", rows[edits])
+                pictures = shard.images("input", rows[edits])
+                masked[edits] = torch.where(mask[edits][:, None], masked[edits], pictures)
+            shown = subject
+            if cut_out:
+                shown = segmented(subject, shard.masks("subject_mask", rows))
+        encoded = {
+            "target": autoencoder.encode(target).half(),
+            "masked": autoencoder.encode(masked).half(),
+            "own": autoencoder.encode(subject).half(),
+            "tokens": encoder.tokens(shown).half(),
+            "mask": mask,
+        }
+        if estimate is not None:
+            encoded["depth"] = estimate(target).half()
+        return encoded
+
+    columns = encode(folder / "pairs", work, encode_batch, "encode pairs")
+    return Pairs(prompts=prompts, words=words, **({"depth": None} | columns))
+
+
+class ToffeeNet:
+    """The trained model with the parts of the base model around it.
+
+    Attributes:
+        segmented: whether it was trained on subjects cut out on grey, and wants them so.
+    """
+
+    def __init__(self, folder: Path, text_to_image: Path, subject_encoder: Path) -> None:
+        folder, base = Path(folder), Path(text_to_image)
+        settings = json.loads((folder / CONFIG).read_text())
+        self.segmented, self.depth = settings["segmented"], settings["depth"]
+        unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder))
+        add_subject_attention(unet, settings["token_width"], settings["tokens"])
+        unet.load_state_dict(load_file(folder / WEIGHTS))
+        self.unet = prepare(unet.requires_grad_(False), "forward", "subject_projection.forward")
+        self.encoder = SubjectEncoder(subject_encoder)
+        self.autoencoder = Autoencoder(base / "vae")
+        self.scheduler, self.text = load_scheduler(base / "scheduler"), TextEncoder(base)
+
+    def tokens(self, subjects: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        """Patch tokens [B,N,d] of the subjects' pictures [B,3,H,W] with masks [B,H,W].
+
+        A subject that was not found (empty mask) is shown with its whole picture.
+        """
+        if self.segmented:
+            found = masks.flatten(1).any(1)[:, None, None]
+            subjects = segmented(subjects, masks | ~found)
+        return self.encoder.tokens(subjects)
+
+    def draw(
+        self,
+        prompts: list[str],
+        tokens: torch.Tensor,
+        noise: torch.Tensor,
+        steps: int,
+        guidance: float,
+        subject_scale: float = 1.0,
+        picture: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+        depth: torch.Tensor | None = None,
+        paste: bool = True,
+    ) -> torch.Tensor:
+        """Draw the subject under the prompts, or edit pictures.
+
+        Args:
+            prompts: one a sample.
+            tokens: patch tokens of the subjects [B,N,d].
+            noise: [B,C,h,w].
+            steps, guidance: denoising steps and guidance scale over no text and no subject.
+            subject_scale: λ, the weight of the subject's attention.
+            picture, mask: a picture to edit [B,3,H,W] and what of it may change, bool [B,H,W].
+            depth: normalised depth [B,H,W], for a model that was trained with it.
+            paste: put the picture back outside of the mask, where the result then is the picture,
+                to the bit; without it one sees how far the model itself drifts there.
+
+        Returns:
+            Pictures [B,3,H,W] in [0,1].
+        """
+        factor, size = self.autoencoder.factor, noise.shape[-1] * self.autoencoder.factor
+        count = len(prompts)
+        if picture is None:
+            mask = torch.ones(count, size, size, dtype=torch.bool)
+            masked = torch.full((count, 3, size, size), GREY)
+        else:
+            masked = torch.where(mask[:, None], torch.tensor(GREY), picture)
+        entry = [unshuffle(mask, factor), self.autoencoder.encode(masked)]
+        if self.depth:
+            maps = torch.zeros(count, size, size) if depth is None else depth
+            entry.append(unshuffle(maps, factor))
+        entry = torch.cat(entry, 1).to(device())
+        text = torch.cat([self.text(prompts), self.text([""] * count)]).to(device())
+        tokens = tokens.to(device())
+        set_subject_scale(self.unet, subject_scale)
+
+        @torch.no_grad()
+        def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+            subject = self.unet.subject_projection(torch.cat([tokens, torch.zeros_like(tokens)]))
+            states = (text, [subject])
+            both = torch.cat([torch.cat([latents, entry], 1)] * 2)
+            drawn = self.unet(both, torch.cat([times, times]), states).sample
+            return guided(*drawn.chunk(2), guidance)
+
+        drawn = self.autoencoder.decode(sample(predict, self.scheduler, noise, steps))
+        if picture is not None and paste:
+            drawn = torch.where(mask[:, None], drawn, picture)
+        return drawn

@@ -1,0 +1,227 @@
+"""Diffusion on latents: the autoencoder's codes, the training loss, sampling with guidance."""
+
+import inspect
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoModel, DDIMScheduler
+
+from toffee.models.load import load_model
+from toffee.runtime.compute import prepare
+from toffee.runtime.device import device
+from toffee.runtime.errors import ToffeeError
+
+PREDICTIONS = ("v_prediction", "epsilon")
+"""What a model may predict of a noised latent: velocity or noise."""
+ROWS_ON_CPU = 64  # of a forward
+PIXELS = 64 * 128**2
+"""Coded at once by an autoencoder: its first layers hold 128 channels of each, some GB."""
+
+
+class Autoencoder:
+    """A frozen autoencoder that codes pictures as latents of unit scale.
+
+    Attributes:
+        factor: how many pixels a side one latent stands for.
+        channels: channels of a latent.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.model = prepare(load_model(AutoModel, folder), "encode", "decode")
+        config = self.model.config
+        self.scale = config.scaling_factor
+        self.channels = config.latent_channels
+        blocks = config.get("encoder_block_out_channels") or config.block_out_channels
+        self.factor = 2 ** (len(blocks) - 1)
+
+    @torch.no_grad()
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Pictures [B,3,H,W] in [0,1] to latents [B,C,H/f,W/f]."""
+        parts = []
+        for part in images.split(pictures_at_once(images.shape[-2:])):
+            coded = self.model.encode((part.float() * 2 - 1).to(device()))
+            # A KL autoencoder gives a distribution, of which the mode is taken: no random draw.
+            latent = coded.latent if hasattr(coded, "latent") else coded.latent_dist.mode()
+            parts.append((latent.float() * self.scale).cpu())
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Latents to pictures in [0,1]."""
+        size = [side * self.factor for side in latents.shape[-2:]]
+        parts = [
+            self.model.decode((part / self.scale).to(device())).sample.float().cpu()
+            for part in latents.split(pictures_at_once(size))
+        ]
+        return (torch.cat(parts) / 2 + 0.5).clamp(0, 1)
+
+
+def pictures_at_once(size: Sequence[int]) -> int:
+    """How many pictures of a size (height, width) an autoencoder codes at once."""
+    return min(64, max(1, PIXELS // (size[0] * size[1])))
+
+
+def load_scheduler(folder: Path) -> DDIMScheduler:
+    """The noise schedule of a text-to-image folder, sampled by deterministic DDIM.
+
+    The hub's folders often name another sampler (PNDM for Stable Diffusion) of the same schedule.
+    Where such a config is silent, latents are not clipped: PNDM never does, and diffusers'
+    StableDiffusionPipeline sees to it.
+
+    Raises:
+        ToffeeError: the config is missing, has no betas (flow matching), or the model predicts
+            neither noise nor velocity.
+    """
+    path = Path(folder) / "scheduler_config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        schedule = config["beta_schedule"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ToffeeError(f"{path}: expected a scheduler config with beta_schedule") from error
+    kind = config.get("prediction_type", "epsilon")
+    if kind not in PREDICTIONS:
+        raise ToffeeError(f"{path}: prediction_type {kind!r}; expected {' or '.join(PREDICTIONS)}")
+    known = inspect.signature(DDIMScheduler.__init__).parameters
+    given = {name: value for name, value in config.items() if name in known}
+    try:
+        return DDIMScheduler(**{"clip_sample": False} | given)
+    except NotImplementedError as error:
+        raise ToffeeError(f"{path}: beta_schedule {schedule!r} is none that DDIM has") from error
+
+
+def draw_times(count: int, scheduler: DDIMScheduler, generator: torch.Generator) -> torch.Tensor:
+    """Training times, logit-normal over the schedule: middle noise levels teach the most.
+
+    Source: Esser et al., arXiv 2403.03206, section 3.1.
+    """
+    share = torch.sigmoid(torch.randn(count, generator=generator))
+    last = scheduler.config.num_train_timesteps - 1
+    return (share * last).round().long()
+
+
+def draw_noising(
+    shape: Sequence[int], scheduler: DDIMScheduler, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """What `diffusion_loss` needs of chance for latents [B,C,h,w]: `times` [B] and `noise`."""
+    times = draw_times(shape[0], scheduler, generator)
+    return {"times": times, "noise": torch.randn(*shape, generator=generator)}
+
+
+def diffusion_loss(
+    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    latents: torch.Tensor,
+    scheduler: DDIMScheduler,
+    times: torch.Tensor,
+    noise: torch.Tensor,
+    weight: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Mean squared error of the model's prediction (noise or velocity, as the schedule says).
+
+    Args:
+        predict: (noisy latents, times) to the model's output.
+        latents: clean latents [B,C,h,w].
+        scheduler: the noise schedule.
+        times, noise: see `draw_noising`.
+        weight: optional weight of each place, broadcastable to the latents.
+    """
+    noisy = scheduler.add_noise(latents, noise, times)
+    kind = scheduler.config.prediction_type
+    if kind == "v_prediction":
+        target = scheduler.get_velocity(latents, noise, times)
+    elif kind == "epsilon":
+        target = noise
+    else:
+        raise ToffeeError(f"scheduler: prediction_type {kind!r}; expected v_prediction or epsilon")
+    error = F.mse_loss(predict(noisy, times).float(), target, reduction="none")
+    return (error if weight is None else error * weight).mean()
+
+
+@torch.no_grad()
+def sample(
+    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    scheduler: DDIMScheduler,
+    noise: torch.Tensor,
+    steps: int,
+    start: torch.Tensor | None = None,
+    strength: float = 1.0,
+    keep: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """Denoise from noise, or from `start` noised to `strength`.
+
+    Args:
+        predict: (latents, times [B]), on the device, to the model's output, guidance included.
+        scheduler: the noise schedule.
+        noise: [B,C,h,w], one draw a sample.
+        steps: denoising steps of a full run; a smaller strength takes its share of them.
+        start: latents to begin from (image to image), or None.
+        strength: share of the schedule that is run, in (0,1]; 1 ignores what `start` shows.
+        keep: (latents, time) to latents, applied before each step: holds parts of a picture.
+
+    Returns:
+        Clean latents [B,C,h,w], on the CPU.
+    """
+    noise = noise.to(device())
+    scheduler.set_timesteps(steps)
+    times = scheduler.timesteps
+    latents = noise * scheduler.init_noise_sigma
+    if start is not None and strength < 1:
+        times = times[len(times) - max(1, round(strength * len(times))) :]
+        latents = scheduler.add_noise(start.to(device()), noise, times[:1].expand(len(start)))
+    for time in times:
+        if keep is not None:
+            latents = keep(latents, time)
+        output = predict(latents, time.expand(len(latents)).to(device()))
+        latents = scheduler.step(output, time, latents).prev_sample
+    return latents.cpu()
+
+
+def hold_outside(
+    change: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor, scheduler: DDIMScheduler
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """A `keep` for `sample`: everywhere else the picture's own noised latents are put back.
+
+    Source: blended latent diffusion, arXiv 2206.02779.
+
+    Args:
+        change: bool [B,1,h,w], the places that sampling may change.
+        latents: the picture's clean latents [B,C,h,w].
+        noise: the noise that sampling starts from.
+        scheduler: the noise schedule.
+    """
+
+    change, latents, noise = (given.to(device()) for given in (change, latents, noise))
+
+    def keep(current: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        held = scheduler.add_noise(latents, noise, time.expand(len(latents)))
+        return torch.where(change, current, held)
+
+    return keep
+
+
+def guided(with_condition: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
+    """Classifier-free guidance (Ho and Salimans, arXiv 2207.12598)."""
+    return without + scale * (with_condition - without)
+
+
+def in_parts(forward: Callable[[slice], torch.Tensor], count: int) -> torch.Tensor:
+    """A forward of `count` rows: at once on a GPU, in parts that fit the caches of a CPU.
+
+    Guidance doubles the rows of a batch; 128 at once took a CPU a seventh longer than twice 64.
+
+    Args:
+        forward: gives the rows of a slice.
+    """
+    if device().type != "cpu" or count <= ROWS_ON_CPU:
+        return forward(slice(0, count))
+    # Of equal size: a few rows left over would be rounded by other kernels than the rest.
+    size = math.ceil(count / math.ceil(count / ROWS_ON_CPU))
+    return torch.cat([forward(span) for span in batches(count, size)])
+
+
+def batches(count: int, size: int) -> Sequence[slice]:
+    """Slices of at most `size` that cover range(count)."""
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]

@@ -1,0 +1,1 @@
+"""What every process needs: errors, files, seeds, progress, signals, threads and devices."""

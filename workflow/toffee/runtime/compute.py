@@ -1,0 +1,131 @@
+"""How models compute: precision, memory layout, compiler, attention kernel.
+
+A job takes this from its params (see `toffee.launch.job`), and with it every model that it draws
+or trains with. A rule without these params computes in float32, the default of PyTorch. Rules
+that measure have none: the yardstick does not depend on how fast the drawing was made.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The settings of config section `compute`; by default those that change no bit.
+
+    Attributes:
+        dtype: float32, bfloat16 or float16. Frozen models hold and compute in it. What is trained
+            holds float32 and computes in bfloat16 where that is asked for (autocast); in float16 a
+            training would need scaled losses, so it stays in float32 there.
+        channels_last: memory layout of pictures and convolutions.
+        compile: whether frozen models go through torch.compile.
+        attention: sdpa, torch's fused kernels, or eager, the same as plain matrix products.
+    """
+
+    dtype: str = "float32"
+    channels_last: bool = False
+    compile: bool = False
+    attention: str = "sdpa"
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> "Compute":
+        """The settings among a rule's params; those that it lacks are the defaults."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: value for name, value in params.items() if name in names})
+
+
+EXACT = Compute()
+"""Float32, and nothing that changes how it is rounded."""
+
+
+class _State:
+    current = EXACT
+
+
+def compute() -> Compute:
+    """The settings of this process."""
+    return _State.current
+
+
+@contextmanager
+def computing(settings: Compute) -> Iterator[None]:
+    """Inside, models that are loaded compute so, and trainings do."""
+    before, _State.current = _State.current, settings
+    try:
+        yield
+    finally:
+        _State.current = before
+
+
+def prepare(model: "nn.Module", *calls: str) -> "nn.Module":
+    """Put a frozen model on the device, in evaluation mode, to compute as the settings say.
+
+    Seen from outside it is a float32 model: its calls take and give float32.
+
+    Args:
+        model: changed in place, and returned.
+        calls: what is called of it from outside: methods, also those of its parts
+            (`text_model.forward`); by default `forward`.
+    """
+    import torch
+
+    from toffee.runtime.device import device
+
+    settings = compute()
+    model = model.eval().to(device())
+    if settings == EXACT:
+        return model
+    model = model.to(getattr(torch, settings.dtype))
+    if settings.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    for call in calls or ("forward",):
+        place, _, name = call.rpartition(".")
+        part = model.get_submodule(place)
+        setattr(part, name, _converted(getattr(part, name), settings))
+    return model
+
+
+def _converted(call: Callable, settings: Compute) -> Callable:
+    """A method of a model whose tensors are converted on their way in and out."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils._pytree import tree_map_only
+
+    dtype = getattr(torch, settings.dtype)
+    fast = torch.compile(call) if settings.compile else call
+
+    def enter(value: "torch.Tensor") -> "torch.Tensor":
+        if value.is_floating_point():
+            value = value.to(dtype)
+        if settings.channels_last and value.dim() == 4:
+            value = value.contiguous(memory_format=torch.channels_last)
+        return value
+
+    def leave(value: "torch.Tensor") -> "torch.Tensor":
+        return value.float() if value.is_floating_point() else value
+
+    @wraps(call)
+    def run(*arguments: Any, **keywords: Any) -> Any:
+        arguments, keywords = tree_map_only(torch.Tensor, enter, (arguments, keywords))
+        with nullcontext() if settings.attention == "sdpa" else sdpa_kernel(SDPBackend.MATH):
+            return tree_map_only(torch.Tensor, leave, fast(*arguments, **keywords))
+
+    return run
+
+
+def mixed() -> AbstractContextManager:
+    """Inside, float32 weights compute in bfloat16, if that is the process's precision."""
+    import torch
+
+    from toffee.runtime.device import device
+
+    if compute().dtype != "bfloat16":
+        return nullcontext()
+    return torch.autocast(device().type, torch.bfloat16)

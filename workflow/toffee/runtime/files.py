@@ -1,0 +1,158 @@
+"""Files that are either whole or absent: atomic writes and digests."""
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from toffee.runtime.errors import ToffeeError
+
+KEEP_JOURNALS = "TOFFEE_KEEP_JOURNALS"
+"""Environment variable: the journals of finished files stay (see `toffee.storage.shard`)."""
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{8}\.(tmp|old)(\..*)?$")
+"""Names that `atomic_path` writes to, and that a killed process may leave behind."""
+
+
+def remove(path: str | os.PathLike) -> None:
+    """Remove a file or a directory tree; a path that does not exist is fine."""
+    path = Path(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+class DiskFull(ToffeeError):
+    """There is no room: to try again, or elsewhere, is of no use."""
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that caused it, says that the disk or the quota is full.
+
+    Some libraries (h5py, safetensors, pyarrow) wrap the system's error or keep only its text, so
+    the chain of causes and the text are looked at too.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return True
+        text = str(error)
+        if any(os.strerror(number) in text for number in DISK_FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextmanager
+def disk_full_as_error(path: str | os.PathLike) -> Iterator[None]:
+    """Turn a full disk inside the block into one line that names the path being written.
+
+    Raises:
+        DiskFull: the disk or the quota is full.
+    """
+    try:
+        yield
+    except ToffeeError:
+        raise
+    except Exception as error:
+        if is_disk_full(error):
+            raise DiskFull(f"disk full while writing {path}") from error
+        raise
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes the place of `path`.
+
+    The block writes a file or makes a directory there, with the same suffix as the target because
+    many writers choose their format by it. After an error nothing is left of it and whatever was at
+    `path` before is untouched. A directory that is already at `path` is replaced as a whole.
+
+    Args:
+        path: the final file or directory; missing parents are made.
+
+    Raises:
+        DiskFull: the disk or the quota is full.
+        ToffeeError: the block wrote nothing.
+    """
+    path = Path(path)
+    # Not the process's number: that of another machine may be the same.
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    with disk_full_as_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove(temporary)
+        try:
+            yield temporary
+            if not temporary.exists():
+                raise ToffeeError(f"nothing was written for {path}")
+            replace(temporary, path)
+        finally:
+            remove(temporary)
+
+
+def remove_leftovers(path: str | os.PathLike) -> None:
+    """Remove what killed processes left of writing `path`; nobody may be writing it now."""
+    path = Path(path)
+    if path.parent.is_dir():
+        for other in path.parent.iterdir():
+            own = other.name.startswith((f".{path.stem}.", f".{path.name}."))
+            if own and TEMPORARY.match(other.name):
+                remove(other)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Move `source` over `target`, also where either of them is a directory."""
+    if source.is_dir() and target.is_dir():
+        # os.replace refuses a directory that is not empty: put the old one aside for the moment.
+        aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
+        remove(aside)
+        os.replace(target, aside)
+        try:
+            os.replace(source, target)
+        except OSError:
+            os.replace(aside, target)
+            raise
+        remove(aside)
+    else:
+        os.replace(source, target)
+
+
+def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
+    """Give a file a second name (a hard link), or copy it where the file system has no such thing.
+
+    Nobody may write into either of them afterwards; to replace one, by its name, is fine.
+    """
+    # The file itself and not a link to it, which may point elsewhere one day.
+    source = Path(source).resolve()
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if is_disk_full(error) or not source.is_file():
+            raise
+        shutil.copyfile(source, target)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def file_digest(path: str | os.PathLike) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    Raises:
+        ToffeeError: the file is missing or cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ToffeeError(f"cannot read {path}: {error.strerror}") from error

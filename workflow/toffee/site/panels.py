@@ -1,0 +1,89 @@
+"""The tables of the report as the page shows them: published rows under the measured ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from toffee.runtime.errors import ToffeeError
+from toffee.tables.tidy import TABLE, blocks, without
+
+PUBLISHED = "published"
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A tidy table. Raises ToffeeError where it is none."""
+    empty = {"value": "", "stderr": "", "n": ""}
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=empty)
+        return table[list(TABLE)].astype({"method": str, "setting": str, "metric": str})
+    except (OSError, ValueError, KeyError) as error:
+        raise ToffeeError(f"{path}: expected a CSV with {', '.join(TABLE)} ({error})") from None
+
+
+def describe_table(path: Path) -> dict[str, Any]:
+    """A table in panels of rows that share metrics.
+
+    Returns:
+        conditions: what the settings of all measured rows say, which is left out of the rows.
+        published: whether there are published rows.
+        panels: metrics (the published ones first, so that they stand beside the measured ones) and
+            groups: title (measured, difference, share of the gap, published) and rows of method,
+            setting, n and cells (text by metric).
+    """
+    table = read_table(path)
+    conditions = shared_conditions(table)
+    table = without(table, *conditions)
+    keys = table[["method", "setting"]].apply(tuple, axis=1)
+    panels = []
+    for metrics in metric_groups(table.groupby(keys, sort=False)["metric"].agg(set)):
+        rows = table[table["metric"].isin(metrics)]
+        told = rows.sort_values("source", key=lambda s: s != PUBLISHED, kind="stable")
+        names = list(told["metric"].unique())
+        groups = [_group(lines, names) for lines in blocks(rows, names)]
+        panels.append({"metrics": names, "groups": groups})
+    published = bool((table["source"] == PUBLISHED).any())
+    return {"conditions": conditions, "published": published, "panels": panels}
+
+
+def metric_groups(rows: Sequence[set[str]]) -> list[set[str]]:
+    """Metrics that belong together, because a chain of rows has them in common; in the order of
+    the rows."""
+    groups: list[set[str]] = []
+    for metrics in rows:
+        touching = [group for group in groups if group & metrics]
+        place = groups.index(touching[0]) if touching else len(groups)
+        rest = [group for group in groups if group not in touching]
+        groups = [*rest[:place], metrics.union(*touching), *rest[place:]]
+    return groups
+
+
+def shared_conditions(table: pd.DataFrame) -> list[str]:
+    """The conditions that the settings of all measured rows have in common, in their order."""
+    settings = table.loc[table["source"] != PUBLISHED, "setting"].unique()
+    if len(settings) == 0:
+        return []
+    conditions = [setting.split("; ") for setting in settings]
+    return [one for one in conditions[0] if one and all(one in others for others in conditions)]
+
+
+def _group(lines: Sequence[Sequence[str]], metrics: Sequence[str]) -> dict[str, Any]:
+    """A block of `blocks` by the names in its head."""
+    head, *rows = lines
+    title, names = head[0], ["method", *head[1:]]
+    named = [dict(zip(names, row, strict=True)) for row in rows]
+    return {
+        "title": title,
+        "rows": [
+            {
+                "method": row["method"],
+                "setting": row.get("setting", ""),
+                "n": row.get("n", ""),
+                "cells": [row.get(metric, "–") for metric in metrics],
+            }
+            for row in named
+        ],
+    }

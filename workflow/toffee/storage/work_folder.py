@@ -1,0 +1,86 @@
+"""The work folder of a training, `<out>.partial`: what a killed or requeued job goes on from.
+
+It holds the encoded data set (see `encoded`) and the last checkpoint (see `checkpoint`), and
+carries the digest of what these depend on: a folder of anything else is thrown away.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from toffee.provenance.digests import describe_input, sha256_of
+from toffee.provenance.paths import RECORDS
+from toffee.runtime.compute import compute
+from toffee.runtime.distributed import team
+from toffee.runtime.files import TEMPORARY, remove, write_text
+from toffee.runtime.interruption import deferred
+
+IDENTITY = "identity"
+
+
+@contextmanager
+def work_folder(
+    out: str | Path, inputs: Sequence[str | Path], settings: Mapping[str, Any]
+) -> Iterator[Path]:
+    """Yield `<out>.partial`, made or found. It is removed when the block ends well.
+
+    Inside, SIGTERM is only noted (see `runtime.interruption`): the work stops where it is kept.
+
+    Args:
+        out: what the work makes.
+        inputs: files and folders that it reads; they count by content.
+        settings: everything else that the result depends on, the digest of the code included.
+    """
+    folder = Path(f"{out}.partial")
+    with deferred():
+        if team().is_main_process:
+            _claim(folder, _identity(out, inputs, settings))
+        team().wait_for_everyone()
+        yield folder
+        team().wait_for_everyone()  # nobody reads there any more
+        if team().is_main_process:
+            remove(folder)
+
+
+def read_tensors(path: Path) -> dict[str, Any] | None:
+    """The tensors of a file of a work folder, mapped into memory and read when they are used.
+
+    None where there is no such file, or no whole one: that is removed, which one line tells.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        print(f"{path}: damaged ({error}); it is made again", file=sys.stderr)
+        remove(path)
+        return None
+
+
+def _identity(out: str | Path, inputs: Sequence[str | Path], settings: Mapping[str, Any]) -> str:
+    # Within a results folder there is a memory of what was read before: nothing is read twice.
+    root = next((str(p) for p in Path(out).parents if (p / RECORDS).is_dir()), None)
+    digests = [
+        describe_input(str(path), root)["sha256"] if root else sha256_of(path) for path in inputs
+    ]
+    text = json.dumps([digests, dict(settings), asdict(compute())], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _claim(folder: Path, identity: str) -> None:
+    mark = folder / IDENTITY
+    if folder.exists() and not (mark.is_file() and mark.read_text("utf-8") == identity):
+        print(f"{folder}: of other inputs, settings or code; thrown away", file=sys.stderr)
+        remove(folder)
+    for path in list(folder.rglob(".*")):  # what was being written when a process was killed
+        if TEMPORARY.match(path.name):
+            remove(path)
+    write_text(mark, identity)

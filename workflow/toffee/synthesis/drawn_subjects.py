@@ -1,0 +1,150 @@
+"""Training subjects that the base text-to-image model draws from a list of class words."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from toffee.data.importers.collect import Made, collect
+from toffee.data.importers.faults import SetAside
+from toffee.data.importers.pictures import square
+from toffee.data.importers.subjects import TABLES
+from toffee.data.importers.words import class_word, file_name
+from toffee.data.loaders.images import to_arrays
+from toffee.data.loaders.prompt_parts import noun_phrase
+from toffee.models.segmenter import load_segmenter
+from toffee.models.text_to_image import TextToImage
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.seeds import noise, seed_of
+
+
+@dataclass(frozen=True)
+class _Item:
+    """The n-th subject of a class word."""
+
+    word: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"{file_name(self.word)}_{self.number:05d}"
+
+    @property
+    def prompt(self) -> str:
+        # The words that base models know of pictures that show one object as it is, and whole.
+        return f"a photo of {noun_phrase(self.word)}, centred, in full view, plain background"
+
+
+def draw_subjects(
+    *,
+    classes: str | Path,
+    text_to_image: str | Path,
+    segmenter: str | Path,
+    detector: str | Path | None = None,
+    out: str | Path,
+    per_class: int,
+    subjects: int | None,
+    licence: str,
+    resolution: int,
+    sampler_steps: int,
+    guidance: float,
+    batch: int,
+    seed: int,
+    code: str = "",
+) -> None:
+    """Draw `per_class` subjects of each class word into an image folder with masks.
+
+    The classes take turns. A picture in which the segmenter does not find its class is set aside,
+    and no other one is drawn in its place.
+
+    Args:
+        classes: text file with a class word a line; lines that begin with # do not count.
+        text_to_image, segmenter, detector: folders of the models; see `load_segmenter`.
+        out: folder to write, laid out as `toffee.data.importers.subjects.import_subjects` does.
+        per_class: subjects of a class word.
+        subjects: usable subjects at most; None: all.
+        licence: what the pictures are under.
+        resolution: side of the pictures in pixels.
+        sampler_steps, guidance: see `TextToImage.draw`.
+        batch: pictures drawn at once.
+        seed: the run's seed.
+        code: digest of the code, so that no folder is finished by another one.
+
+    Raises:
+        ToffeeError: the list of classes is malformed, or no picture is usable.
+    """
+    words = read_classes(classes)
+    items = [_Item(word, number) for number in range(per_class) for word in words]
+    model, segment = TextToImage(text_to_image), load_segmenter(segmenter, detector).segment
+
+    def draw(some: Sequence[_Item]) -> list[Made]:
+        seeds = [seed_of(seed, "draw subjects", one.word, one.prompt, one.number) for one in some]
+        start = noise(seeds, model.latent_shape(resolution))
+        drawn = model.draw([one.prompt for one in some], start, sampler_steps, guidance).cpu()
+        masks = segment(drawn, [one.word for one in some]).cpu().numpy()
+        arrays = to_arrays(drawn)
+        return [_made(*one, licence) for one in zip(some, arrays, masks, strict=True)]
+
+    settings = {
+        "per_class": per_class,
+        "licence": licence,
+        "resolution": resolution,
+        "steps": sampler_steps,
+        "guidance": guidance,
+        "batch": batch,
+        "seed": seed,
+        "code": code,
+    }
+    collect(
+        out,
+        items,
+        draw,
+        TABLES,
+        limit=subjects,
+        inputs=[classes, text_to_image, segmenter, *filter(None, [detector])],
+        settings=settings,
+        what="subjects",
+        batch=batch,
+    )
+
+
+def read_classes(path: str | Path) -> list[str]:
+    """The class words of a list, in its order.
+
+    Raises:
+        ToffeeError: the file is missing or empty, or names a class word twice.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToffeeError(f"{path}: cannot be read, expected a class word a line") from error
+    words: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        word = class_word(line.partition("#")[0])
+        if word in words:
+            raise ToffeeError(f"{path}, line {number}: {word} stands there twice, expected once")
+        words += [word] if word else []
+    if not words:
+        raise ToffeeError(f"{path}: no class word, expected one a line")
+    return words
+
+
+def _made(item: _Item, pixels, mask, licence: str) -> Made:
+    picture = Image.fromarray(pixels)
+    try:
+        image, plane = square(picture, mask, picture.width, f"images/{item.name}.jpg")
+    except SetAside as aside:
+        return Made(faults=[aside.fault])
+    row = {
+        "file_name": f"images/{item.name}.jpg",
+        "subject": item.name,
+        "class_word": item.word,
+        "caption": noun_phrase(item.word),
+        "licence": licence,
+        "source": item.prompt,
+        "sha256": hashlib.sha256(image).hexdigest(),
+    }
+    files = {f"images/{item.name}.jpg": image, f"masks/{item.name}.png": plane}
+    return Made(files, row)

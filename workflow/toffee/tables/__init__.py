@@ -1,0 +1,1 @@
+"""Tables: tidy rows, measured and published, as CSV and as Markdown."""

@@ -1,0 +1,73 @@
+"""Table `ledger`: what each rule's jobs took and wrote, in all and for each accepted pair."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from toffee.provenance.results import Results
+from toffee.runtime.files import atomic_path
+
+ALL = "all rules"
+COLUMNS = {
+    "rule": "",
+    "jobs": "jobs that ended well",
+    "retries": "attempts before them that did not",
+    "wall_seconds": "of all jobs, from the start of the process, failed attempts included",
+    "cpu_seconds": "user and system, failed attempts included where they could say",
+    "gpu_seconds": "wall seconds times GPUs in use",
+    "peak_memory_mb": "of the largest process",
+    "bytes_written": "outputs as they are now",
+    "cpu_seconds_per_pair": "shared by the accepted pairs",
+    "gpu_seconds_per_pair": "",
+}
+
+
+def write_ledger(results: str | Path, index: str | Path, csv_out: Path, markdown_out: Path) -> None:
+    """Add up the records of a results folder.
+
+    Args:
+        results: the folder, with its records.
+        index: the dataset's index, for the number of accepted pairs.
+        csv_out, markdown_out: a row a rule, the dearest first, and one for all of them; columns as
+            in `COLUMNS`.
+    """
+    rows = []
+    for record in Results(results).records.values():
+        spent = [record, *record.earlier]
+        rows.append(
+            {
+                "rule": record.rule,
+                "jobs": 1,
+                "retries": len(record.earlier),
+                "wall_seconds": sum(one.seconds or 0 for one in spent),
+                "cpu_seconds": sum(one.cpu_seconds or 0 for one in spent),
+                "gpu_seconds": sum(one.gpu_seconds or 0 for one in spent),
+                "peak_memory_mb": max(one.peak_memory_mb or 0 for one in spent),
+                "bytes_written": sum(made.size for made in record.outputs.values()),
+            }
+        )
+    jobs = pd.DataFrame(rows)
+    how = dict.fromkeys(jobs.columns[1:], "sum") | {"peak_memory_mb": "max"}
+    table = jobs.groupby("rule").agg(how).sort_values(["gpu_seconds", "cpu_seconds"])[::-1]
+    table.loc[ALL] = jobs.agg(how)
+    pairs = int(pd.read_parquet(index, columns=["accepted"])["accepted"].sum())
+    for name in ("cpu_seconds", "gpu_seconds"):
+        table[f"{name}_per_pair"] = table[name] / pairs if pairs else float("nan")
+    counts = ["jobs", "retries", "bytes_written"]
+    table = table.reset_index(names="rule").astype(dict.fromkeys(counts, "int64"))[[*COLUMNS]]
+    with atomic_path(csv_out) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")
+    with atomic_path(markdown_out) as temporary:
+        temporary.write_text(_page(table, pairs), encoding="utf-8")
+
+
+def _page(table: pd.DataFrame, pairs: int) -> str:
+    shown = table.assign(bytes_written=[f"{size / 1e6:,.1f}" for size in table["bytes_written"]])
+    shown = shown.rename(columns={"bytes_written": "MB_written"})
+    names = {name: name.replace("_", " ") for name in shown.columns}
+    body = shown.rename(columns=names).to_markdown(index=False, floatfmt=",.4g")
+    meanings = (f"{name.replace('_', ' ')}: {text}" for name, text in COLUMNS.items() if text)
+    return (
+        f"# Ledger\n\n{body}\n\n{'; '.join(meanings)}. {pairs} accepted pairs. Jobs that ran when "
+        "this table was made; an attempt that was killed could not say what it took.\n"
+    )

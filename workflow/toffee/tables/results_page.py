@@ -1,0 +1,138 @@
+"""The README's measured numbers, from the tables of a run, so that none is typed by hand.
+
+python -m toffee.tables.results_page results/tiny README.md: rewrites its marked blocks
+"""
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import write_text
+from toffee.tables.tidy import markdown, without
+
+METRICS = ("dino", "clip_t", "histogram_masked", "efficientnet_masked", "copy_rate")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a table that the README shows.
+
+    Attributes:
+        title: what it is.
+        table: its name.
+        metrics: columns.
+        setting: text that a row's setting has to contain; it is left out then.
+        methods: text that a row's method has to match (a regular expression).
+    """
+
+    title: str
+    table: str
+    metrics: tuple[str, ...]
+    setting: str = ""
+    methods: str = ".*"
+
+
+CONDITIONS = ("all photos", "class prompt", "token prompt")
+"""Parts of settings that the README says in words."""
+
+BLOCKS = {
+    "measured": (
+        Part("Benchmark, against all photos", "dreambench", METRICS, "all photos", r"^\w+$"),
+        Part(
+            "Refiner",
+            "refiner",
+            ("dino_masked", "histogram_masked", "efficientnet_masked", "clip_t"),
+            methods=r"^[^(−]+$",
+        ),
+        Part(
+            "View Generator",
+            "views",
+            ("dino_masked", "histogram_masked", "mask_iou"),
+            methods="^(own|other)_",
+        ),
+        Part(
+            "Base model: what the metric CLIP reads",
+            "base",
+            ("class_accuracy", "colour_accuracy", "background_accuracy"),
+        ),
+    ),
+    "tables": (
+        Part("Generation by what ToffeeNet is trained on", "variants", METRICS[:3], "generation"),
+        Part(
+            "Editing by what it is trained on",
+            "variants",
+            ("dino_inside", "histogram_inside", "dino_masked", "clip_t", "outside_error"),
+            "editing; all edits",
+        ),
+        Part("Reconstruction, by p", "reconstruction", ("seg_dino", "clip_t", "dino")),
+        Part("Subject cut out, or its whole photo", "segmentation", METRICS[:3]),
+        Part("λ at inference", "strength", METRICS[:3]),
+        Part(
+            "Editing",
+            "editing",
+            ("dino_inside", "dino_masked", "clip_t", "outside_error", "outside_drift"),
+            methods=r"^(toffeenet|input|target)$",
+        ),
+        Part("Cost", "cost", ("seconds_per_pair", "seconds", "ratio", "hours")),
+    ),
+}
+
+
+def fill(readme: str, results: Path) -> str:
+    """The README with its marked blocks rewritten.
+
+    Raises:
+        ToffeeError: a mark or a table is missing, or a part of it would be empty.
+    """
+    for name, parts in BLOCKS.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        before, found, rest = readme.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise ToffeeError(f"README: expected the marks {begin} and {end}")
+        text = "\n\n".join(_part(part, results) for part in parts)
+        readme = f"{before}{begin}\n{text}\n{end}{after}"
+    return readme
+
+
+def _part(part: Part, results: Path) -> str:
+    path = results / "tables" / f"{part.table}.csv"
+    try:
+        table = pd.read_csv(path, dtype={"setting": str}).fillna({"setting": ""})
+    except OSError as error:
+        raise ToffeeError(f"{path}: {error.strerror}, expected the tables of a run") from None
+    wanted = [bool(re.search(part.methods, method)) for method in table["method"]]
+    rows = pd.Series(wanted, index=table.index) & table["metric"].isin(part.metrics)
+    rows &= table["setting"].str.contains(part.setting, regex=False)
+    table = table[rows & (table["source"] == "measured")]
+    if table.empty:
+        raise ToffeeError(f"{path}: no row for {part.title!r}")
+    encoders = table["setting"].str.extract(r"(encoders .*)$")[0].dropna().unique()
+    table = without(table, *encoders, *CONDITIONS, part.setting.rstrip(";"))
+    table = table.assign(setting=table["setting"].str.removeprefix(part.setting).str.strip("; "))
+    body = markdown(table.astype({"n": "Int64"}), part.metrics)
+    return f"**{part.title}** (`{path.parent.name}/{path.name}`)\n\n{body}"
+
+
+def main(arguments: list[str]) -> int:
+    """Entry point: a results folder and the README."""
+    if len(arguments) != 2:
+        print(
+            "usage: python -m toffee.tables.results_page results/<scale> README.md", file=sys.stderr
+        )
+        return 2
+    results, readme = map(Path, arguments)
+    try:
+        write_text(readme, fill(readme.read_text(encoding="utf-8"), results))
+    except ToffeeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
