@@ -59,11 +59,11 @@ rule all:
     default_target: True
     input:
         rules.report.input,
-        rules.export_dataset.output.hub,
-        rules.export_pipeline.output.pipeline,
+        rules.export_dataset.output.out,
+        rules.export_pipeline.output.out,
 
 
-name_params()
+prepare_rules()
 take_over_results()
 adopt_results()
 check_targets()

@@ -9,12 +9,12 @@ has follows from config `variants`.
 rule tabulate_variants:
     """ToffeeNet and variants trained on other pairs, at generation and at editing."""
     input:
-        verdict=ORACLE,
+        after=ORACLE,
         generation=variant_scores("variants"),
         editing=edit_scores([BASE, *VARIANTS["variants"]]),
     output:
         csv=item(f"{RESULTS}/tables/variants.csv", "table"),
-        markdown=f"{RESULTS}/tables/variants.md",
+        page=f"{RESULTS}/tables/variants.md",
     log:
         log_of("tabulate_variants"),
     benchmark:
@@ -25,22 +25,22 @@ rule tabulate_variants:
     resources:
         mem_mb=1000,
     params:
-        **GATE,
+        function="toffee.tables.ablations.tabulate_variants",
+        after=GATE,
         encoders=ENCODERS,
-        code=code_digest("tabulate_variants"),
     script:
-        "../workflow/scripts/tabulate_variants.py"
+        "../workflow/run.py"
 
 
 rule tabulate_reconstruction:
     """ToffeeNet by the probability of reconstruction in training, beside the published rows."""
     input:
-        verdict=ORACLE,
+        after=ORACLE,
         scores=variant_scores("reconstruction"),
         published=PUBLISHED["ablations"],
     output:
         csv=item(f"{RESULTS}/tables/reconstruction.csv", "table"),
-        markdown=f"{RESULTS}/tables/reconstruction.md",
+        page=f"{RESULTS}/tables/reconstruction.md",
     log:
         log_of("tabulate_reconstruction"),
     benchmark:
@@ -51,25 +51,25 @@ rule tabulate_reconstruction:
     resources:
         mem_mb=1000,
     params:
-        **GATE,
+        function="toffee.tables.ablations.tabulate_reconstruction",
+        after=GATE,
         shares={name: CONFIG.variant(name).reconstruction for name in rows("reconstruction")},
         encoders=ENCODERS,
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
         published_digest=digest_of(PUBLISHED["ablations"]),
-        code=code_digest("tabulate_reconstruction"),
     script:
-        "../workflow/scripts/tabulate_reconstruction.py"
+        "../workflow/run.py"
 
 
 rule tabulate_segmentation:
     """ToffeeNet that sees the subject cut out, or its whole photo."""
     input:
-        verdict=ORACLE,
+        after=ORACLE,
         scores=variant_scores("segmentation"),
     output:
         csv=item(f"{RESULTS}/tables/segmentation.csv", "table"),
-        markdown=f"{RESULTS}/tables/segmentation.md",
+        page=f"{RESULTS}/tables/segmentation.md",
     log:
         log_of("tabulate_segmentation"),
     benchmark:
@@ -80,22 +80,22 @@ rule tabulate_segmentation:
     resources:
         mem_mb=1000,
     params:
-        **GATE,
+        function="toffee.tables.ablations.tabulate_segmentation",
+        after=GATE,
         segmented={name: CONFIG.variant(name).segmented for name in rows("segmentation")},
         encoders=ENCODERS,
-        code=code_digest("tabulate_segmentation"),
     script:
-        "../workflow/scripts/tabulate_segmentation.py"
+        "../workflow/run.py"
 
 
 rule tabulate_strength:
     """ToffeeNet by λ at inference, with the rank correlations of λ and the metrics."""
     input:
-        verdict=ORACLE,
+        after=ORACLE,
         scores=benchmark_files("strength", "parquet"),
     output:
         csv=item(f"{RESULTS}/tables/strength.csv", "table"),
-        markdown=f"{RESULTS}/tables/strength.md",
+        page=f"{RESULTS}/tables/strength.md",
     log:
         log_of("tabulate_strength"),
     benchmark:
@@ -106,12 +106,12 @@ rule tabulate_strength:
     resources:
         mem_mb=1000,
     params:
-        **GATE,
+        function="toffee.tables.ablations.tabulate_strength",
+        after=GATE,
         strengths=CONFIG.evaluation.strengths,
         encoders=ENCODERS,
-        code=code_digest("tabulate_strength"),
     script:
-        "../workflow/scripts/tabulate_strength.py"
+        "../workflow/run.py"
 
 
 rule tabulate_editing:
@@ -120,7 +120,7 @@ rule tabulate_editing:
         scores=edit_scores([BASE, *EDIT_CONTROLS, *VARIANTS["editing"]]),
     output:
         csv=item(f"{RESULTS}/tables/editing.csv", "table"),
-        markdown=f"{RESULTS}/tables/editing.md",
+        page=f"{RESULTS}/tables/editing.md",
     log:
         log_of("tabulate_editing"),
     benchmark:
@@ -131,8 +131,8 @@ rule tabulate_editing:
     resources:
         mem_mb=1000,
     params:
+        function="toffee.tables.ablations.tabulate_editing",
         depth=[name for name in VARIANTS["editing"] if CONFIG.variant(name).depth],
         encoders=ENCODERS,
-        code=code_digest("tabulate_editing"),
     script:
-        "../workflow/scripts/tabulate_editing.py"
+        "../workflow/run.py"

@@ -19,7 +19,7 @@ rule generate_benchmark:
         segmenter=lambda w: [] if w.method in BASE_METHODS else model("segmenter"),
         detector=lambda w: [] if w.method in BASE_METHODS else detector(),
     output:
-        images=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
+        out=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
     log:
         log_of("generate_benchmark/{method}/{draw}"),
     benchmark:
@@ -32,7 +32,8 @@ rule generate_benchmark:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.evaluation.draw.benchmark.generate_benchmark",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         prompts=lambda w: prompts_of(w.method),
         attempt=lambda w: int(w.draw),
@@ -44,9 +45,8 @@ rule generate_benchmark:
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
         references_digest=digest_of(REFERENCES),
-        code=code_digest("generate_benchmark"),
     script:
-        "../workflow/scripts/generate_benchmark.py"
+        "../workflow/run.py"
 
 
 rule score_oracle:
@@ -59,7 +59,7 @@ rule score_oracle:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        scores=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
+        out=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
         features=f"{RESULTS}/evaluation/dreambench/photos.safetensors",
     log:
         log_of("score_oracle"),
@@ -72,11 +72,11 @@ rule score_oracle:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.evaluation.score.dreambench.score_oracle",
         batch=CONFIG.sampler.batch,
         references_digest=digest_of(REFERENCES),
-        code=code_digest("score_oracle"),
     script:
-        "../workflow/scripts/score_oracle.py"
+        "../workflow/run.py"
 
 
 rule score_dreambench:
@@ -91,7 +91,7 @@ rule score_dreambench:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        scores=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.parquet",
+        out=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.parquet",
     log:
         log_of("score_dreambench/{method}/{draw}"),
     benchmark:
@@ -102,8 +102,8 @@ rule score_dreambench:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.evaluation.score.dreambench.score_dreambench",
         batch=CONFIG.sampler.batch,
         references_digest=digest_of(REFERENCES),
-        code=code_digest("score_dreambench"),
     script:
-        "../workflow/scripts/score_dreambench.py"
+        "../workflow/run.py"

@@ -5,9 +5,11 @@ Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are 
 
 import time
 
+from toffee.provenance.code import code_digest
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
 from toffee.launch.failures import failures, told
+from toffee.launch.call import FUNCTION, check_rule
 from toffee.launch.params import named
 from toffee.launch.takeover import take_over
 from toffee.launch.targets import only_looks, requested, stop, unknown_target
@@ -29,12 +31,17 @@ def checked(function, *arguments):
         stop(error)
 
 
-def name_params():
-    """Give every param of every rule its name, which Snakemake leaves out when it compares them."""
+def prepare_rules():
+    """Compare every rule with its function, add the digest of the code that it runs to its params,
+    and give every param its name, which Snakemake leaves out when it compares them."""
     for one in workflow.rules:
-        plain = list(one.params._allitems())
+        params = dict(one.params.items())
+        if FUNCTION in params:
+            names = one.input.keys(), one.output.keys(), one.wildcard_names
+            checked(check_rule, one.name, params[FUNCTION], params, *names)
+            params["code"] = checked(code_digest, params[FUNCTION])
         one.params.clear()
-        one.set_params(**{name: checked(named, name, value) for name, value in plain})
+        one.set_params(**{name: checked(named, name, value) for name, value in params.items()})
 
 
 def adopt_results():

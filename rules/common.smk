@@ -38,7 +38,7 @@ OWN_TABLES = ["dreambooth"]
 # tolerance would draw everything again. It is checked first, so that a closed gate costs little.
 ORACLE = f"{RESULTS}/evaluation/dreambench/oracle.json"
 # Params of what waits for the gate: else a table from before a failed check would pass for one that stood it.
-GATE = {f"oracle_{name}": value for name, value in CONFIG.evaluation.oracle.model_dump().items()}
+GATE = CONFIG.evaluation.oracle.model_dump()
 # Benchmark: methods of the table, and generation seeds, each a file of images and one of scores; a
 # subject's fine-tuning is drawn with all seeds at once, so there a group of subjects is a file.
 METHODS = CONFIG.evaluation.methods

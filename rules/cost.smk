@@ -20,13 +20,11 @@ SINGLE_STAGES = ["list_subjects", "filter_dataset", "export_dataset"]
 rule tabulate_cost:
     """Seconds of compute for each accepted pair, by stage, beside DreamBooth's."""
     input:
-        **{
-            name: expand(f"{RESULTS}/benchmarks/{name}/{{shard}}.tsv", shard=SHARDS)
-            for name in SHARD_STAGES
-        },
-        **{name: [f"{RESULTS}/benchmarks/{name}.tsv"] for name in SINGLE_STAGES},
-        refiner=f"{RESULTS}/benchmarks/pretrain_refiner.tsv",
-        view_generator=f"{RESULTS}/benchmarks/pretrain_view_generator.tsv",
+        stages=[
+            *(benchmark_of(f"{stage}/{shard}") for stage in SHARD_STAGES for shard in SHARDS),
+            *map(benchmark_of, SINGLE_STAGES),
+        ],
+        pretraining=[benchmark_of("pretrain_refiner"), benchmark_of("pretrain_view_generator")],
         index=f"{RESULTS}/dataset/index.parquet",
         plan=expand(PLAN, shard=SHARDS),
         seconds=expand(f"{RESULTS}/evaluation/dreambooth/seconds/{{group}}.csv", group=GROUPS),
@@ -34,7 +32,7 @@ rule tabulate_cost:
         published=PUBLISHED["cost"],
     output:
         csv=item(f"{RESULTS}/tables/cost.csv", "table"),
-        markdown=f"{RESULTS}/tables/cost.md",
+        page=f"{RESULTS}/tables/cost.md",
     log:
         log_of("tabulate_cost"),
     benchmark:
@@ -45,11 +43,10 @@ rule tabulate_cost:
     resources:
         mem_mb=1000,
     params:
-        stages=[*SHARD_STAGES, *SINGLE_STAGES],
+        function="toffee.tables.cost.tabulate_cost",
         published_digest=digest_of(PUBLISHED["cost"]),
-        code=code_digest("tabulate_cost"),
     script:
-        "../workflow/scripts/tabulate_cost.py"
+        "../workflow/run.py"
 
 
 rule plot_cost:
@@ -57,7 +54,7 @@ rule plot_cost:
     input:
         table=f"{RESULTS}/tables/cost.csv",
     output:
-        figure=item(f"{RESULTS}/figures/cost.png", "figure"),
+        out=item(f"{RESULTS}/figures/cost.png", "figure"),
     log:
         log_of("plot_cost"),
     benchmark:
@@ -68,6 +65,6 @@ rule plot_cost:
     resources:
         mem_mb=1000,
     params:
-        code=code_digest("plot_cost"),
+        function="toffee.tables.cost.draw_cost",
     script:
-        "../workflow/scripts/plot_cost.py"
+        "../workflow/run.py"

@@ -17,7 +17,7 @@ rule score_shard:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        shard=f"{RESULTS}/dataset/shards/{{shard}}.h5",
+        out=f"{RESULTS}/dataset/shards/{{shard}}.h5",
     log:
         log_of("score_shard/{shard}"),
     benchmark:
@@ -29,14 +29,14 @@ rule score_shard:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.synthesis.scores.score_shard",
+        compute=COMPUTE,
         subjects_root=data_root("subjects"),
         resolution=CONFIG.data.resolution,
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
-        code=code_digest("score_shard"),
     script:
-        "../workflow/scripts/score_shard.py"
+        "../workflow/run.py"
 
 
 rule filter_dataset:
@@ -44,7 +44,7 @@ rule filter_dataset:
     input:
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
     output:
-        index=f"{RESULTS}/dataset/index.parquet",
+        out=f"{RESULTS}/dataset/index.parquet",
         funnel=f"{RESULTS}/dataset/funnel.csv",
     log:
         log_of("filter_dataset"),
@@ -57,12 +57,7 @@ rule filter_dataset:
     resources:
         mem_mb=2000,
     params:
-        min_subject_similarity=CONFIG.filter.min_subject_similarity,
-        min_text_alignment=CONFIG.filter.min_text_alignment,
-        max_copy_rate=CONFIG.filter.max_copy_rate,
-        min_mask_area=CONFIG.filter.min_mask_area,
-        max_mask_area=CONFIG.filter.max_mask_area,
-        min_mask_connectedness=CONFIG.filter.min_mask_connectedness,
-        code=code_digest("filter_dataset"),
+        function="toffee.synthesis.filter.filter_dataset",
+        thresholds=CONFIG.filter.model_dump(),
     script:
-        "../workflow/scripts/filter_dataset.py"
+        "../workflow/run.py"

@@ -13,7 +13,7 @@ rule download_model:
         # The digests below say when a model changed; a fresh checkout's times do not.
         zoo=ancient(zoo_paths),
     output:
-        model=directory(f"{RESULTS}/models/{{role}}"),
+        out=directory(f"{RESULTS}/models/{{role}}"),
     log:
         log_of("download_model/{role}"),
     benchmark:
@@ -25,17 +25,17 @@ rule download_model:
     resources:
         mem_mb=1000,
     params:
+        function="toffee.download.model.download_model",
         source=lambda wildcards: source_of(wildcards.role),
         digests=lambda wildcards: {
             name: entry["sha256"] for name, entry in zoo_files(wildcards.role).items()
         },
         zoo=ZOO,
-        code=code_digest("download_model"),
     script:
-        "../workflow/scripts/download_model.py"
+        "../workflow/run.py"
 
 
 rule models:
     """Every base model of the chosen set."""
     input:
-        expand(rules.download_model.output.model, role=MODELS),
+        expand(rules.download_model.output.out, role=MODELS),

@@ -9,7 +9,7 @@ Snakemake runs: one needs a way out, the other takes a second.
 rule download_dreambench:
     """DreamBench at its pinned commit, every file hashed and every photo decoded, with its licences."""
     output:
-        folder=directory(f"{RESULTS}/data/benchmark"),
+        out=directory(f"{RESULTS}/data/benchmark"),
     log:
         log_of("download_dreambench"),
     benchmark:
@@ -22,12 +22,12 @@ rule download_dreambench:
     resources:
         mem_mb=1000,
     params:
+        function="toffee.download.dreambench.download_dreambench",
         url=CONFIG.data.dreambench.url,
         revision=CONFIG.data.dreambench.revision,
         sha256=CONFIG.data.dreambench.sha256,
-        code=code_digest("download_dreambench"),
     script:
-        "../workflow/scripts/download_dreambench.py"
+        "../workflow/run.py"
 
 
 rule check_oracle:
@@ -35,7 +35,7 @@ rule check_oracle:
     input:
         scores=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
     output:
-        verdict=ORACLE,
+        out=ORACLE,
     log:
         log_of("check_oracle"),
     benchmark:
@@ -48,9 +48,9 @@ rule check_oracle:
     resources:
         mem_mb=1000,
     params:
+        function="toffee.evaluation.oracle.check_oracle",
         dino=CONFIG.evaluation.oracle.dino,
         clip_i=CONFIG.evaluation.oracle.clip_i,
         tolerance=CONFIG.evaluation.oracle.tolerance,
-        code=code_digest("check_oracle"),
     script:
-        "../workflow/scripts/check_oracle.py"
+        "../workflow/run.py"

@@ -12,7 +12,7 @@ rule generate_dreambooth:
         benchmark=data_root("benchmark"),
         text_to_image=model("text_to_image"),
     output:
-        images=f"{RESULTS}/evaluation/dreambench/dreambooth/{{group}}.h5",
+        out=f"{RESULTS}/evaluation/dreambench/dreambooth/{{group}}.h5",
         seconds=f"{RESULTS}/evaluation/dreambooth/seconds/{{group}}.csv",
     log:
         log_of("generate_dreambooth/{group}"),
@@ -25,7 +25,8 @@ rule generate_dreambooth:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.evaluation.draw.dreambooth.generate_dreambooth",
+        compute=COMPUTE,
         groups=CONFIG.dreambooth.groups,
         resolution=CONFIG.data.resolution,
         attempts=CONFIG.evaluation.images_per_prompt,
@@ -39,9 +40,8 @@ rule generate_dreambooth:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
-        code=code_digest("generate_dreambooth"),
     script:
-        "../workflow/scripts/generate_dreambooth.py"
+        "../workflow/run.py"
 
 
 rule filter_dreambooth:
@@ -55,7 +55,7 @@ rule filter_dreambooth:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        accepted=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
+        out=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
     log:
         log_of("filter_dreambooth"),
     benchmark:
@@ -66,13 +66,13 @@ rule filter_dreambooth:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
-        **CONFIG.filter.model_dump(),
+        function="toffee.evaluation.score.dreambooth.filter_dreambooth",
+        compute=COMPUTE,
+        thresholds=CONFIG.filter.model_dump(),
         batch=CONFIG.sampler.batch,
         references_digest=digest_of(REFERENCES),
-        code=code_digest("filter_dreambooth"),
     script:
-        "../workflow/scripts/filter_dreambooth.py"
+        "../workflow/run.py"
 
 
 rule tune_dreambooth:
@@ -86,7 +86,7 @@ rule tune_dreambooth:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        scores=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
+        out=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
     log:
         log_of("tune_dreambooth"),
     benchmark:
@@ -97,7 +97,8 @@ rule tune_dreambooth:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.evaluation.tune_dreambooth.tune_dreambooth",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.dreambooth.tuning_subjects,
         steps=CONFIG.dreambooth.tuning_steps,
@@ -110,9 +111,8 @@ rule tune_dreambooth:
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),
-        code=code_digest("tune_dreambooth"),
     script:
-        "../workflow/scripts/tune_dreambooth.py"
+        "../workflow/run.py"
 
 
 rule tabulate_dreambooth:
@@ -121,7 +121,7 @@ rule tabulate_dreambooth:
         scores=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
     output:
         csv=item(f"{RESULTS}/tables/dreambooth.csv", "table"),
-        markdown=f"{RESULTS}/tables/dreambooth.md",
+        page=f"{RESULTS}/tables/dreambooth.md",
     log:
         log_of("tabulate_dreambooth"),
     benchmark:
@@ -132,8 +132,8 @@ rule tabulate_dreambooth:
     resources:
         mem_mb=1000,
     params:
+        function="toffee.tables.tabulate.tabulate_dreambooth",
         steps=CONFIG.dreambooth.steps,
         encoders=ENCODERS,
-        code=code_digest("tabulate_dreambooth"),
     script:
-        "../workflow/scripts/tabulate_dreambooth.py"
+        "../workflow/run.py"

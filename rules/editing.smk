@@ -18,7 +18,7 @@ rule make_editing_pairs:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
+        out=f"{RESULTS}/evaluation/editing/pairs.h5",
     log:
         log_of("make_editing_pairs"),
     benchmark:
@@ -29,7 +29,8 @@ rule make_editing_pairs:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.evaluation.draw.edits.make_editing_pairs",
+        compute=COMPUTE,
         matching=CONFIG.refiner.matching,
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.editing_subjects,
@@ -41,9 +42,8 @@ rule make_editing_pairs:
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),
-        code=code_digest("make_editing_pairs"),
     script:
-        "../workflow/scripts/make_editing_pairs.py"
+        "../workflow/run.py"
 
 
 rule generate_edits:
@@ -55,7 +55,7 @@ rule generate_edits:
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),
     output:
-        images=f"{RESULTS}/evaluation/editing/{{method}}.h5",
+        out=f"{RESULTS}/evaluation/editing/{{method}}.h5",
     log:
         log_of("generate_edits/{method}"),
     benchmark:
@@ -68,7 +68,8 @@ rule generate_edits:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.evaluation.draw.edits.generate_edits",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         attempts=CONFIG.evaluation.images_per_prompt,
         subject_scale=of_net("subject_scale"),
@@ -76,9 +77,8 @@ rule generate_edits:
         guidance=of_net("guidance"),
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
-        code=code_digest("generate_edits"),
     script:
-        "../workflow/scripts/generate_edits.py"
+        "../workflow/run.py"
 
 
 rule copy_controls:
@@ -86,7 +86,7 @@ rule copy_controls:
     input:
         pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
     output:
-        images=f"{RESULTS}/evaluation/editing/{{method}}.h5",
+        out=f"{RESULTS}/evaluation/editing/{{method}}.h5",
     log:
         log_of("copy_controls/{method}"),
     benchmark:
@@ -99,9 +99,9 @@ rule copy_controls:
     resources:
         mem_mb=2000,
     params:
-        code=code_digest("copy_controls"),
+        function="toffee.evaluation.draw.edits.copy_controls",
     script:
-        "../workflow/scripts/copy_controls.py"
+        "../workflow/run.py"
 
 
 rule score_edits:
@@ -115,7 +115,7 @@ rule score_edits:
         detector=detector(),
         depth_estimator=model("depth"),
     output:
-        scores=f"{RESULTS}/evaluation/editing/{{method}}.parquet",
+        out=f"{RESULTS}/evaluation/editing/{{method}}.parquet",
     log:
         log_of("score_edits/{method}"),
     benchmark:
@@ -126,10 +126,10 @@ rule score_edits:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.evaluation.score.edits.score_edits",
         batch=CONFIG.sampler.batch,
-        code=code_digest("score_edits"),
     script:
-        "../workflow/scripts/score_edits.py"
+        "../workflow/run.py"
 
 
 rule evaluate:

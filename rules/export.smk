@@ -20,7 +20,7 @@ rule export_shard:
     input:
         shard=f"{RESULTS}/dataset/shards/{{shard}}.h5",
     output:
-        parquet=f"{RESULTS}/dataset/export/{{shard}}.parquet",
+        out=f"{RESULTS}/dataset/export/{{shard}}.parquet",
         summary=f"{RESULTS}/dataset/export/{{shard}}.json",
     log:
         log_of("export_shard/{shard}"),
@@ -32,22 +32,22 @@ rule export_shard:
     resources:
         mem_mb=2000,
     params:
-        **CONFIG.filter.model_dump(),
+        function="toffee.export.shard.export_shard",
+        thresholds=CONFIG.filter.model_dump(),
         model_licences=licences_of(MODELS),
         licences=CONFIG.export.licences,
-        code=code_digest("export_shard"),
     script:
-        "../workflow/scripts/export_shard.py"
+        "../workflow/run.py"
 
 
 rule export_dataset:
     """The exported shards as a Hugging Face repository: Parquet, card and Croissant metadata."""
     input:
-        parquet=expand(rules.export_shard.output.parquet, shard=SHARDS),
+        parquet=expand(rules.export_shard.output.out, shard=SHARDS),
         summaries=expand(rules.export_shard.output.summary, shard=SHARDS),
         funnel=f"{RESULTS}/dataset/funnel.csv",
     output:
-        hub=directory(f"{RESULTS}/dataset/hub"),
+        out=directory(f"{RESULTS}/dataset/hub"),
     log:
         log_of("export_dataset"),
     benchmark:
@@ -58,8 +58,9 @@ rule export_dataset:
     resources:
         mem_mb=2000,
     params:
-        **CONFIG.filter.model_dump(),
-        scale=CONFIG.scale,
+        function="toffee.export.dataset.export_dataset",
+        thresholds=CONFIG.filter.model_dump(),
+        name=f"toffee-{CONFIG.scale}",
         subjects=KIND_OF["subjects"],
         views=KIND_OF["multiview"],
         resolution=CONFIG.data.resolution,
@@ -67,9 +68,8 @@ rule export_dataset:
         model_licences=licences_of(MODELS),
         licences=CONFIG.export.licences,
         seed=CONFIG.seed,
-        code=code_digest("export_dataset"),
     script:
-        "../workflow/scripts/export_dataset.py"
+        "../workflow/run.py"
 
 
 rule export_pipeline:
@@ -79,7 +79,7 @@ rule export_pipeline:
         text_to_image=model("text_to_image"),
         subject_encoder=model("subject_encoder"),
     output:
-        pipeline=directory(f"{RESULTS}/pipeline"),
+        out=directory(f"{RESULTS}/pipeline"),
     log:
         log_of("export_pipeline"),
     benchmark:
@@ -90,7 +90,8 @@ rule export_pipeline:
     resources:
         mem_mb=2000,
     params:
-        scale=CONFIG.scale,
+        function="toffee.export.pipeline.export_pipeline",
+        name=f"toffeenet-{CONFIG.scale}",
         resolution=CONFIG.data.resolution,
         subject_scale=CONFIG.toffeenet.subject_scale,
         sampler_steps=CONFIG.toffeenet.sampler_steps,
@@ -98,6 +99,5 @@ rule export_pipeline:
         models=names_of(MODELS),
         model_licences=licences_of(MODELS),
         files_digest=digest_of_all(PIPELINE_FILES),
-        code=code_digest("export_pipeline"),
     script:
-        "../workflow/scripts/export_pipeline.py"
+        "../workflow/run.py"

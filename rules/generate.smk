@@ -12,7 +12,7 @@ rule generate_base:
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
     output:
-        images=f"{RESULTS}/evaluation/base/images.h5",
+        out=f"{RESULTS}/evaluation/base/images.h5",
     log:
         log_of("generate_base"),
     benchmark:
@@ -23,7 +23,8 @@ rule generate_base:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.evaluation.draw.base.generate_base",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         base_prompts=CONFIG.evaluation.base_prompts,
         sampler_steps=CONFIG.sampler.steps,
@@ -32,9 +33,8 @@ rule generate_base:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
-        code=code_digest("generate_base"),
     script:
-        "../workflow/scripts/generate_base.py"
+        "../workflow/run.py"
 
 
 rule generate_refiner:
@@ -50,7 +50,7 @@ rule generate_refiner:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        images=f"{RESULTS}/evaluation/refiner/images.h5",
+        out=f"{RESULTS}/evaluation/refiner/images.h5",
     log:
         log_of("generate_refiner"),
     benchmark:
@@ -61,7 +61,8 @@ rule generate_refiner:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.evaluation.draw.refiner.generate_refiner",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.refiner_subjects,
         matching=CONFIG.refiner.matching,
@@ -78,9 +79,8 @@ rule generate_refiner:
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),
-        code=code_digest("generate_refiner"),
     script:
-        "../workflow/scripts/generate_refiner.py"
+        "../workflow/run.py"
 
 
 rule generate_views:
@@ -92,7 +92,7 @@ rule generate_views:
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),
     output:
-        images=f"{RESULTS}/evaluation/views/images.h5",
+        out=f"{RESULTS}/evaluation/views/images.h5",
     log:
         log_of("generate_views"),
     benchmark:
@@ -103,7 +103,8 @@ rule generate_views:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.evaluation.draw.views.generate_views",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.views_subjects,
         sampler_steps=CONFIG.view_generator.sampler_steps,
@@ -111,6 +112,5 @@ rule generate_views:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
-        code=code_digest("generate_views"),
     script:
-        "../workflow/scripts/generate_views.py"
+        "../workflow/run.py"

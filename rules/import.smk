@@ -10,7 +10,7 @@ it is, and nothing here runs for it. A source is no input: hashing it would read
 rule import_subjects:
     """Training subjects out of a folder of pictures or a data set of the hub, at this run's size."""
     output:
-        folder=directory(f"{RESULTS}/data/subjects"),
+        out=directory(f"{RESULTS}/data/subjects"),
     log:
         log_of("import_subjects"),
     benchmark:
@@ -24,13 +24,13 @@ rule import_subjects:
     resources:
         mem_mb=4000,
     params:
-        **CONFIG.data.real.keys("subjects"),
+        function="toffee.data.importers.subjects.import_subjects",
+        source=CONFIG.data.real.keys("subjects"),
         subjects=CONFIG.data.subjects,
         resolution=CONFIG.data.resolution,
         seed=CONFIG.seed,
-        code=code_digest("import_subjects"),
     script:
-        "../workflow/scripts/import_subjects.py"
+        "../workflow/run.py"
 
 
 rule draw_subjects:
@@ -41,7 +41,7 @@ rule draw_subjects:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        folder=directory(f"{RESULTS}/data/drawn"),
+        out=directory(f"{RESULTS}/data/drawn"),
     log:
         log_of("draw_subjects"),
     benchmark:
@@ -53,7 +53,8 @@ rule draw_subjects:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.synthesis.drawn_subjects.draw_subjects",
+        compute=COMPUTE,
         per_class=CONFIG.data.real.keys("subjects").get("per_class"),
         subjects=CONFIG.data.subjects,
         licence=getattr(MODELS["text_to_image"], "licence", "Apache-2.0"),
@@ -63,15 +64,14 @@ rule draw_subjects:
         batch=CONFIG.sampler.batch,
         seed=CONFIG.seed,
         classes_digest=digest_of(CLASSES),
-        code=code_digest("draw_subjects"),
     script:
-        "../workflow/scripts/draw_subjects.py"
+        "../workflow/run.py"
 
 
 rule import_multiview:
     """Multi-view sequences for training out of a release of MVImgNet or uCO3D, at this run's size."""
     output:
-        folder=directory(f"{RESULTS}/data/multiview"),
+        out=directory(f"{RESULTS}/data/multiview"),
     log:
         log_of("import_multiview"),
     benchmark:
@@ -83,20 +83,21 @@ rule import_multiview:
     resources:
         mem_mb=8000,
     params:
-        **CONFIG.data.real.keys("multiview"),
+        function="toffee.data.importers.views.import_multiview",
+        heldout=False,
+        source=CONFIG.data.real.keys("multiview"),
         sequences=CONFIG.data.sequences,
         views=CONFIG.data.views,
         resolution=CONFIG.data.resolution,
         seed=CONFIG.seed,
-        code=code_digest("import_multiview"),
     script:
-        "../workflow/scripts/import_multiview.py"
+        "../workflow/run.py"
 
 
 rule import_heldout:
     """Multi-view sequences that no training sees, out of the same release."""
     output:
-        folder=directory(f"{RESULTS}/data/multiview_heldout"),
+        out=directory(f"{RESULTS}/data/multiview_heldout"),
     log:
         log_of("import_heldout"),
     benchmark:
@@ -108,11 +109,12 @@ rule import_heldout:
     resources:
         mem_mb=8000,
     params:
-        **CONFIG.data.real.keys("multiview"),
+        function="toffee.data.importers.views.import_multiview",
+        heldout=True,
+        source=CONFIG.data.real.keys("multiview"),
         sequences=CONFIG.data.heldout_sequences,
         views=CONFIG.data.views,
         resolution=CONFIG.data.resolution,
         seed=CONFIG.seed,
-        code=code_digest("import_heldout"),
     script:
-        "../workflow/scripts/import_heldout.py"
+        "../workflow/run.py"

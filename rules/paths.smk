@@ -6,7 +6,6 @@ Needs `CONFIG` and the names of rules/common.smk when a function is called. Noth
 from toffee.config import ZooSource
 from toffee.runtime.files import file_digest
 from toffee.download.model import manifest_files
-from toffee.provenance.code import code_digest
 from toffee.provenance.digests import tree_digest
 
 

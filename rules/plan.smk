@@ -12,7 +12,7 @@ rule list_subjects:
         subjects=data_root("subjects"),
         multiview=data_root("multiview"),
     output:
-        subjects=f"{RESULTS}/dataset/subjects.parquet",
+        out=f"{RESULTS}/dataset/subjects.parquet",
         donors=f"{RESULTS}/dataset/donors.parquet",
         quarantine=f"{RESULTS}/dataset/quarantine.csv",
     log:
@@ -26,9 +26,9 @@ rule list_subjects:
     resources:
         mem_mb=2000,
     params:
-        code=code_digest("list_subjects"),
+        function="toffee.synthesis.listing.list_subjects",
     script:
-        "../workflow/scripts/list_subjects.py"
+        "../workflow/run.py"
 
 
 rule plan_shard:
@@ -38,7 +38,7 @@ rule plan_shard:
         donors=f"{RESULTS}/dataset/donors.parquet",
         prompts=PROMPTS,
     output:
-        plan=PLAN,
+        out=PLAN,
     log:
         log_of("plan_shard/{shard}"),
     benchmark:
@@ -50,12 +50,12 @@ rule plan_shard:
     resources:
         mem_mb=1000,
     params:
-        **CONFIG.synthesis.kinds.model_dump(),
+        function="toffee.synthesis.plan.plan_shard",
+        kinds=CONFIG.synthesis.kinds.model_dump(),
         subjects_root=data_root("subjects"),
         multiview_root=data_root("multiview"),
         samples_per_shard=CONFIG.synthesis.samples_per_shard,
         seed=CONFIG.seed,
         prompts_digest=digest_of(PROMPTS),
-        code=code_digest("plan_shard"),
     script:
-        "../workflow/scripts/plan_shard.py"
+        "../workflow/run.py"

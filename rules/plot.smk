@@ -14,7 +14,7 @@ rule plot_pipeline:
         refined=stage("refined").format(shard=SHARDS[0]),
         views=stage("views").format(shard=SHARDS[0]),
     output:
-        figure=item(f"{RESULTS}/figures/pipeline.png", "figure"),
+        out=item(f"{RESULTS}/figures/pipeline.png", "figure"),
     log:
         log_of("plot_pipeline"),
     benchmark:
@@ -25,9 +25,9 @@ rule plot_pipeline:
     resources:
         mem_mb=2000,
     params:
-        code=code_digest("plot_pipeline"),
+        function="toffee.figures.figures.draw_pipeline",
     script:
-        "../workflow/scripts/plot_pipeline.py"
+        "../workflow/run.py"
 
 
 rule plot_editing:
@@ -36,7 +36,7 @@ rule plot_editing:
         index=f"{RESULTS}/dataset/index.parquet",
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
     output:
-        figure=item(f"{RESULTS}/figures/editing.png", "figure"),
+        out=item(f"{RESULTS}/figures/editing.png", "figure"),
     log:
         log_of("plot_editing"),
     benchmark:
@@ -47,9 +47,9 @@ rule plot_editing:
     resources:
         mem_mb=2000,
     params:
-        code=code_digest("plot_editing"),
+        function="toffee.figures.figures.draw_editing",
     script:
-        "../workflow/scripts/plot_editing.py"
+        "../workflow/run.py"
 
 
 rule plot_toffeenet:
@@ -59,7 +59,7 @@ rule plot_toffeenet:
         benchmark=data_root("benchmark"),
         references=REFERENCES,
     output:
-        figure=item(f"{RESULTS}/figures/toffeenet.png", "figure"),
+        out=item(f"{RESULTS}/figures/toffeenet.png", "figure"),
     log:
         log_of("plot_toffeenet"),
     benchmark:
@@ -70,11 +70,11 @@ rule plot_toffeenet:
     resources:
         mem_mb=2000,
     params:
+        function="toffee.figures.figures.draw_toffeenet",
         methods=SHOWN,
         references_digest=digest_of(REFERENCES),
-        code=code_digest("plot_toffeenet"),
     script:
-        "../workflow/scripts/plot_toffeenet.py"
+        "../workflow/run.py"
 
 
 rule plot_dataset:
@@ -84,7 +84,7 @@ rule plot_dataset:
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
         subjects=data_root("subjects"),
     output:
-        figure=item(f"{RESULTS}/figures/dataset.png", "figure"),
+        out=item(f"{RESULTS}/figures/dataset.png", "figure"),
     log:
         log_of("plot_dataset"),
     benchmark:
@@ -95,10 +95,10 @@ rule plot_dataset:
     resources:
         mem_mb=2000,
     params:
-        **CONFIG.filter.model_dump(),
-        code=code_digest("plot_dataset"),
+        function="toffee.tables.dataset.draw_dataset",
+        thresholds=CONFIG.filter.model_dump(),
     script:
-        "../workflow/scripts/plot_dataset.py"
+        "../workflow/run.py"
 
 
 rule plot_refiner:
@@ -106,7 +106,7 @@ rule plot_refiner:
     input:
         images=f"{RESULTS}/evaluation/refiner/images.h5",
     output:
-        figure=item(f"{RESULTS}/figures/refiner.png", "figure"),
+        out=item(f"{RESULTS}/figures/refiner.png", "figure"),
     log:
         log_of("plot_refiner"),
     benchmark:
@@ -117,9 +117,9 @@ rule plot_refiner:
     resources:
         mem_mb=2000,
     params:
-        code=code_digest("plot_refiner"),
+        function="toffee.figures.figures.draw_refiner",
     script:
-        "../workflow/scripts/plot_refiner.py"
+        "../workflow/run.py"
 
 
 rule plot_views:
@@ -127,7 +127,7 @@ rule plot_views:
     input:
         images=f"{RESULTS}/evaluation/views/images.h5",
     output:
-        figure=item(f"{RESULTS}/figures/views.png", "figure"),
+        out=item(f"{RESULTS}/figures/views.png", "figure"),
     log:
         log_of("plot_views"),
     benchmark:
@@ -138,6 +138,6 @@ rule plot_views:
     resources:
         mem_mb=2000,
     params:
-        code=code_digest("plot_views"),
+        function="toffee.figures.figures.draw_views",
     script:
-        "../workflow/scripts/plot_views.py"
+        "../workflow/run.py"

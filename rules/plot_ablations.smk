@@ -8,13 +8,13 @@ Gives: figures/strength.png and edits.png; only targets `figures` and their own 
 rule plot_strength:
     """Similarity against text alignment over λ, and pictures of the same noise by λ."""
     input:
-        verdict=ORACLE,
+        after=ORACLE,
         scores=benchmark_files("strength", "parquet"),
         images=benchmark_files("strength", "h5")[0],
         benchmark=data_root("benchmark"),
         references=REFERENCES,
     output:
-        figure=item(f"{RESULTS}/figures/strength.png", "figure"),
+        out=item(f"{RESULTS}/figures/strength.png", "figure"),
     log:
         log_of("plot_strength"),
     benchmark:
@@ -25,12 +25,12 @@ rule plot_strength:
     resources:
         mem_mb=2000,
     params:
-        **GATE,
+        function="toffee.figures.strength.draw_strength",
+        after=GATE,
         strengths=CONFIG.evaluation.strengths,
         references_digest=digest_of(REFERENCES),
-        code=code_digest("plot_strength"),
     script:
-        "../workflow/scripts/plot_strength.py"
+        "../workflow/run.py"
 
 
 rule plot_edits:
@@ -39,7 +39,7 @@ rule plot_edits:
         pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
         images=[f"{RESULTS}/evaluation/editing/{name}.h5" for name in rows("editing")],
     output:
-        figure=item(f"{RESULTS}/figures/edits.png", "figure"),
+        out=item(f"{RESULTS}/figures/edits.png", "figure"),
     log:
         log_of("plot_edits"),
     benchmark:
@@ -50,7 +50,7 @@ rule plot_edits:
     resources:
         mem_mb=2000,
     params:
+        function="toffee.figures.edits.draw_edits",
         methods=rows("editing"),
-        code=code_digest("plot_edits"),
     script:
-        "../workflow/scripts/plot_edits.py"
+        "../workflow/run.py"

@@ -13,7 +13,7 @@ rule pretrain_refiner:
         text_to_image=model("text_to_image"),
         subject_encoder=model("subject_encoder"),
     output:
-        model=directory(model("refiner")),
+        out=directory(model("refiner")),
     log:
         log_of("pretrain_refiner"),
     benchmark:
@@ -25,7 +25,8 @@ rule pretrain_refiner:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.method.refiner.pretrain_refiner",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         steps=CONFIG.refiner.steps,
         batch=CONFIG.refiner.batch,
@@ -34,9 +35,8 @@ rule pretrain_refiner:
         token_grid=CONFIG.refiner.token_grid,
         token_dropout=CONFIG.refiner.token_dropout,
         seed=CONFIG.seed,
-        code=code_digest("pretrain_refiner"),
     script:
-        "../workflow/scripts/pretrain_refiner.py"
+        "../workflow/run.py"
 
 
 rule pretrain_view_generator:
@@ -47,7 +47,7 @@ rule pretrain_view_generator:
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),
     output:
-        model=directory(model("view_generator")),
+        out=directory(model("view_generator")),
     log:
         log_of("pretrain_view_generator"),
     benchmark:
@@ -59,7 +59,8 @@ rule pretrain_view_generator:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.method.view_generator.pretrain_view_generator",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         steps=CONFIG.view_generator.steps,
         batch=CONFIG.view_generator.batch,
@@ -67,6 +68,5 @@ rule pretrain_view_generator:
         ema=CONFIG.view_generator.ema,
         depth=CONFIG.view_generator.depth,
         seed=CONFIG.seed,
-        code=code_digest("pretrain_view_generator"),
     script:
-        "../workflow/scripts/pretrain_view_generator.py"
+        "../workflow/run.py"

@@ -17,12 +17,11 @@ CAPTIONS = project_files("workflow/report", "*.rst")
 rule write_ledger:
     """What each rule's jobs took and wrote, in all and for each accepted pair."""
     input:
-        tables=TOLD_TABLES,
-        figures=TOLD_FIGURES,
+        after=[*TOLD_TABLES, *TOLD_FIGURES],
         index=f"{RESULTS}/dataset/index.parquet",
     output:
         csv=f"{RESULTS}/tables/ledger.csv",
-        markdown=f"{RESULTS}/tables/ledger.md",
+        page=f"{RESULTS}/tables/ledger.md",
     log:
         log_of("write_ledger"),
     benchmark:
@@ -33,22 +32,24 @@ rule write_ledger:
     resources:
         mem_mb=2000,
     params:
+        function="toffee.tables.ledger.write_ledger",
         results=RESULTS,
-        code=code_digest("write_ledger"),
     script:
-        "../workflow/scripts/write_ledger.py"
+        "../workflow/run.py"
 
 
 rule write_crate:
     """A Workflow Run RO-Crate of the results: every job, file and digest in one standard document."""
     input:
-        tables=TOLD_TABLES,
-        figures=TOLD_FIGURES,
-        hub=rules.export_dataset.output.hub,
-        pipeline=rules.export_pipeline.output.pipeline,
-        ledger=rules.write_ledger.output.csv,
+        targets=[
+            *TOLD_TABLES,
+            *TOLD_FIGURES,
+            rules.export_dataset.output.out,
+            rules.export_pipeline.output.out,
+            rules.write_ledger.output.csv,
+        ],
     output:
-        metadata=f"{RESULTS}/ro-crate-metadata.json",
+        out=f"{RESULTS}/ro-crate-metadata.json",
         source=directory(f"{RESULTS}/source"),
     log:
         log_of("write_crate"),
@@ -60,20 +61,18 @@ rule write_crate:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.provenance.crate.write.write_crate",
         results=RESULTS,
-        code=code_digest("write_crate"),
     script:
-        "../workflow/scripts/write_crate.py"
+        "../workflow/run.py"
 
 
 rule write_verdict:
     """What the audit says of the results, for the page; it fails nothing."""
     input:
-        tables=TOLD_TABLES,
-        figures=TOLD_FIGURES,
-        crate=rules.write_crate.output.metadata,
+        targets=[*TOLD_TABLES, *TOLD_FIGURES, rules.write_crate.output.out],
     output:
-        verdict=f"{RESULTS}/verdict.tsv",
+        out=f"{RESULTS}/verdict.tsv",
     log:
         log_of("write_verdict"),
     benchmark:
@@ -84,10 +83,10 @@ rule write_verdict:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.audit.run.write_verdict",
         results=RESULTS,
-        code=code_digest("write_verdict"),
     script:
-        "../workflow/scripts/write_verdict.py"
+        "../workflow/run.py"
 
 
 rule write_site:
@@ -98,10 +97,10 @@ rule write_site:
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
         index=f"{RESULTS}/dataset/index.parquet",
         ledger=rules.write_ledger.output.csv,
-        verdict=rules.write_verdict.output.verdict,
+        verdict=rules.write_verdict.output.out,
         captions=[project_input(path) for path in CAPTIONS],
     output:
-        site=directory(f"{RESULTS}/site"),
+        out=directory(f"{RESULTS}/site"),
     log:
         log_of("write_site"),
     benchmark:
@@ -112,19 +111,19 @@ rule write_site:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.site.write.write_site",
         results=RESULTS,
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
         page_digest=digest_of_all([*CAPTIONS, *PAGE_FILES]),
-        code=code_digest("write_site"),
     script:
-        "../workflow/scripts/write_site.py"
+        "../workflow/run.py"
 
 
 rule audit:
     """Audit the results now, and fail where something is found."""
     input:
-        rules.write_site.output.site,
+        rules.write_site.output.out,
     log:
         log_of("audit"),
     conda:
@@ -133,22 +132,22 @@ rule audit:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.audit.run.require_clean",
         results=RESULTS,
-        code=code_digest("audit"),
     script:
-        "../workflow/scripts/audit.py"
+        "../workflow/run.py"
 
 
 rule crate:
     """The results as a Workflow Run RO-Crate."""
     input:
-        rules.write_crate.output.metadata,
+        rules.write_crate.output.out,
 
 
 rule site:
     """The page."""
     input:
-        rules.write_site.output.site,
+        rules.write_site.output.out,
 
 
 rule ledger:

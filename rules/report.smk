@@ -10,7 +10,7 @@ rule write_report:
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
         figures=expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
     output:
-        page=f"{RESULTS}/report.html",
+        out=f"{RESULTS}/report.html",
     log:
         log_of("write_report"),
     benchmark:
@@ -21,10 +21,10 @@ rule write_report:
     resources:
         mem_mb=1000,
     params:
+        function="toffee.site.page.write_page",
         scale=CONFIG.scale,
-        code=code_digest("write_report"),
     script:
-        "../workflow/scripts/write_report.py"
+        "../workflow/run.py"
 
 
 rule tables:
@@ -44,14 +44,14 @@ rule report:
     input:
         table_files(TABLES),
         figure_files(FIGURES),
-        rules.write_report.output.page,
+        rules.write_report.output.out,
 
 
 # A table and a figure may share a name, and some share that of more: a target is all of them.
 MORE_FILES = {
-    "dataset": [rules.filter_dataset.output.index, rules.export_dataset.output.hub],
+    "dataset": [rules.filter_dataset.output.out, rules.export_dataset.output.out],
     "editing": figure_files(["edits"]),
-    "pipeline": [rules.export_pipeline.output.pipeline],
+    "pipeline": [rules.export_pipeline.output.out],
 }
 ALL_TABLES = [*TABLES, *MORE_TABLES, *OWN_TABLES]
 ALL_FIGURES = [*FIGURES, *MORE_FIGURES]

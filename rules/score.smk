@@ -12,7 +12,7 @@ rule score_base:
         images=f"{RESULTS}/evaluation/base/images.h5",
         metric_clip=model("metric_clip"),
     output:
-        scores=f"{RESULTS}/evaluation/base/scores.parquet",
+        out=f"{RESULTS}/evaluation/base/scores.parquet",
     log:
         log_of("score_base"),
     benchmark:
@@ -23,10 +23,10 @@ rule score_base:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.evaluation.score.base.score_base",
         batch=CONFIG.sampler.batch,
-        code=code_digest("score_base"),
     script:
-        "../workflow/scripts/score_base.py"
+        "../workflow/run.py"
 
 
 rule score_refiner:
@@ -38,7 +38,7 @@ rule score_refiner:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        scores=f"{RESULTS}/evaluation/refiner/scores.parquet",
+        out=f"{RESULTS}/evaluation/refiner/scores.parquet",
     log:
         log_of("score_refiner"),
     benchmark:
@@ -49,10 +49,10 @@ rule score_refiner:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.evaluation.score.refiner.score_refiner",
         batch=CONFIG.sampler.batch,
-        code=code_digest("score_refiner"),
     script:
-        "../workflow/scripts/score_refiner.py"
+        "../workflow/run.py"
 
 
 rule score_views:
@@ -64,7 +64,7 @@ rule score_views:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        scores=f"{RESULTS}/evaluation/views/scores.parquet",
+        out=f"{RESULTS}/evaluation/views/scores.parquet",
     log:
         log_of("score_views"),
     benchmark:
@@ -75,10 +75,10 @@ rule score_views:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.evaluation.score.views.score_views",
         batch=CONFIG.sampler.batch,
-        code=code_digest("score_views"),
     script:
-        "../workflow/scripts/score_views.py"
+        "../workflow/run.py"
 
 
 rule score_dataset:
@@ -92,7 +92,7 @@ rule score_dataset:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
+        out=f"{RESULTS}/evaluation/dataset/scores.parquet",
     log:
         log_of("score_dataset"),
     benchmark:
@@ -103,12 +103,12 @@ rule score_dataset:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.evaluation.score.dataset.score_dataset",
         pairs=CONFIG.evaluation.dataset_pairs,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
-        code=code_digest("score_dataset"),
     script:
-        "../workflow/scripts/score_dataset.py"
+        "../workflow/run.py"
 
 
 rule score_leakage:
@@ -123,7 +123,7 @@ rule score_leakage:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        nearest=f"{RESULTS}/evaluation/dataset/leakage.csv",
+        out=f"{RESULTS}/evaluation/dataset/leakage.csv",
     log:
         log_of("score_leakage"),
     benchmark:
@@ -134,8 +134,8 @@ rule score_leakage:
     resources:
         mem_mb=4000,
     params:
+        function="toffee.evaluation.score.leakage.score_leakage",
         resolution=CONFIG.data.resolution,
         batch=CONFIG.sampler.batch,
-        code=code_digest("score_leakage"),
     script:
-        "../workflow/scripts/score_leakage.py"
+        "../workflow/run.py"

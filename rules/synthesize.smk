@@ -13,7 +13,7 @@ rule draw_initial:
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
     output:
-        images=stage("initial"),
+        out=stage("initial"),
     log:
         log_of("draw_initial/{shard}"),
     benchmark:
@@ -25,7 +25,8 @@ rule draw_initial:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.synthesis.initial.draw_initial",
+        compute=COMPUTE,
         subjects_root=data_root("subjects"),
         resolution=CONFIG.data.resolution,
         sampler_steps=CONFIG.sampler.steps,
@@ -34,9 +35,8 @@ rule draw_initial:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.seed,
-        code=code_digest("draw_initial"),
     script:
-        "../workflow/scripts/draw_initial.py"
+        "../workflow/run.py"
 
 
 rule refine_shard:
@@ -50,7 +50,7 @@ rule refine_shard:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        images=stage("refined"),
+        out=stage("refined"),
     log:
         log_of("refine_shard/{shard}"),
     benchmark:
@@ -62,7 +62,8 @@ rule refine_shard:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.synthesis.refined.refine_shard",
+        compute=COMPUTE,
         subjects_root=data_root("subjects"),
         resolution=CONFIG.data.resolution,
         matching=CONFIG.refiner.matching,
@@ -75,9 +76,8 @@ rule refine_shard:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.seed,
-        code=code_digest("refine_shard"),
     script:
-        "../workflow/scripts/refine_shard.py"
+        "../workflow/run.py"
 
 
 rule draw_views:
@@ -89,7 +89,7 @@ rule draw_views:
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),
     output:
-        images=stage("views"),
+        out=stage("views"),
     log:
         log_of("draw_views/{shard}"),
     benchmark:
@@ -101,7 +101,8 @@ rule draw_views:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.synthesis.views.draw_views",
+        compute=COMPUTE,
         subjects_root=data_root("subjects"),
         multiview_root=data_root("multiview"),
         resolution=CONFIG.data.resolution,
@@ -110,9 +111,8 @@ rule draw_views:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.seed,
-        code=code_digest("draw_views"),
     script:
-        "../workflow/scripts/draw_views.py"
+        "../workflow/run.py"
 
 
 rule make_edits:
@@ -126,7 +126,7 @@ rule make_edits:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        images=stage("edits"),
+        out=stage("edits"),
     log:
         log_of("make_edits/{shard}"),
     benchmark:
@@ -138,7 +138,8 @@ rule make_edits:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.synthesis.edits.make_edits",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         edit_strength=CONFIG.synthesis.edit_strength,
         sampler_steps=CONFIG.sampler.steps,
@@ -147,6 +148,5 @@ rule make_edits:
         batch=CONFIG.sampler.batch,
         quality=CONFIG.synthesis.quality,
         seed=CONFIG.seed,
-        code=code_digest("make_edits"),
     script:
-        "../workflow/scripts/make_edits.py"
+        "../workflow/run.py"

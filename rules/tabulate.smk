@@ -11,7 +11,7 @@ rule tabulate_base:
         scores=f"{RESULTS}/evaluation/base/scores.parquet",
     output:
         csv=item(f"{RESULTS}/tables/base.csv", "table"),
-        markdown=f"{RESULTS}/tables/base.md",
+        page=f"{RESULTS}/tables/base.md",
     log:
         log_of("tabulate_base"),
     benchmark:
@@ -22,9 +22,9 @@ rule tabulate_base:
     resources:
         mem_mb=1000,
     params:
-        code=code_digest("tabulate_base"),
+        function="toffee.tables.tabulate.tabulate_base",
     script:
-        "../workflow/scripts/tabulate_base.py"
+        "../workflow/run.py"
 
 
 rule tabulate_refiner:
@@ -33,7 +33,7 @@ rule tabulate_refiner:
         scores=f"{RESULTS}/evaluation/refiner/scores.parquet",
     output:
         csv=item(f"{RESULTS}/tables/refiner.csv", "table"),
-        markdown=f"{RESULTS}/tables/refiner.md",
+        page=f"{RESULTS}/tables/refiner.md",
     log:
         log_of("tabulate_refiner"),
     benchmark:
@@ -44,10 +44,10 @@ rule tabulate_refiner:
     resources:
         mem_mb=1000,
     params:
+        function="toffee.tables.tabulate.tabulate_refiner",
         default=CONFIG.refiner.matching,
-        code=code_digest("tabulate_refiner"),
     script:
-        "../workflow/scripts/tabulate_refiner.py"
+        "../workflow/run.py"
 
 
 rule tabulate_views:
@@ -56,7 +56,7 @@ rule tabulate_views:
         scores=f"{RESULTS}/evaluation/views/scores.parquet",
     output:
         csv=item(f"{RESULTS}/tables/views.csv", "table"),
-        markdown=f"{RESULTS}/tables/views.md",
+        page=f"{RESULTS}/tables/views.md",
     log:
         log_of("tabulate_views"),
     benchmark:
@@ -67,9 +67,9 @@ rule tabulate_views:
     resources:
         mem_mb=1000,
     params:
-        code=code_digest("tabulate_views"),
+        function="toffee.tables.tabulate.tabulate_views",
     script:
-        "../workflow/scripts/tabulate_views.py"
+        "../workflow/run.py"
 
 
 rule tabulate_dreambench:
@@ -80,11 +80,11 @@ rule tabulate_dreambench:
     input:
         scores=dreambench_scores(),
         oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
-        verdict=ORACLE,
+        after=ORACLE,
         published=PUBLISHED["dreambench"],
     output:
         csv=item(f"{RESULTS}/tables/dreambench.csv", "table"),
-        markdown=f"{RESULTS}/tables/dreambench.md",
+        page=f"{RESULTS}/tables/dreambench.md",
     log:
         log_of("tabulate_dreambench"),
     benchmark:
@@ -95,16 +95,14 @@ rule tabulate_dreambench:
     resources:
         mem_mb=1000,
     params:
+        function="toffee.tables.tabulate.tabulate_dreambench",
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
         encoders=ENCODERS,
-        oracle_dino=CONFIG.evaluation.oracle.dino,
-        oracle_clip_i=CONFIG.evaluation.oracle.clip_i,
-        oracle_tolerance=CONFIG.evaluation.oracle.tolerance,
+        gate=GATE,
         published_digest=digest_of(PUBLISHED["dreambench"]),
-        code=code_digest("tabulate_dreambench"),
     script:
-        "../workflow/scripts/tabulate_dreambench.py"
+        "../workflow/run.py"
 
 
 rule tabulate_dataset:
@@ -117,7 +115,7 @@ rule tabulate_dataset:
         published=PUBLISHED["cost"],
     output:
         csv=item(f"{RESULTS}/tables/dataset.csv", "table"),
-        markdown=f"{RESULTS}/tables/dataset.md",
+        page=f"{RESULTS}/tables/dataset.md",
     log:
         log_of("tabulate_dataset"),
     benchmark:
@@ -128,8 +126,8 @@ rule tabulate_dataset:
     resources:
         mem_mb=1000,
     params:
-        **CONFIG.filter.model_dump(),
+        function="toffee.tables.dataset.tabulate_dataset",
+        thresholds=CONFIG.filter.model_dump(),
         published_digest=digest_of(PUBLISHED["cost"]),
-        code=code_digest("tabulate_dataset"),
     script:
-        "../workflow/scripts/tabulate_dataset.py"
+        "../workflow/run.py"

@@ -16,7 +16,7 @@ rule train_toffeenet:
         depth_estimator=model("depth"),
         view_generator=model("view_generator"),
     output:
-        model=directory(model("{net}")),
+        out=directory(model("{net}")),
     log:
         log_of("train_toffeenet/{net}"),
     benchmark:
@@ -28,7 +28,8 @@ rule train_toffeenet:
     resources:
         mem_mb=4000,
     params:
-        **COMPUTE,
+        function="toffee.method.toffeenet.train_toffeenet",
+        compute=COMPUTE,
         resolution=CONFIG.data.resolution,
         steps=of_net("steps"),
         batch=of_net("batch"),
@@ -42,9 +43,8 @@ rule train_toffeenet:
         segmented=of_net("segmented"),
         depth=of_net("depth"),
         seed=CONFIG.seed,
-        code=code_digest("train_toffeenet"),
     script:
-        "../workflow/scripts/train_toffeenet.py"
+        "../workflow/run.py"
 
 
 rule train:

@@ -8,7 +8,7 @@ Every folder has a rule of its own, so that more subjects in one retrain nothing
 rule write_subjects:
     """Training subjects, one photo each."""
     output:
-        folder=directory(f"{RESULTS}/world/subjects"),
+        out=directory(f"{RESULTS}/world/subjects"),
     log:
         log_of("write_subjects"),
     benchmark:
@@ -20,18 +20,18 @@ rule write_subjects:
     resources:
         mem_mb=2000,
     params:
+        function="toffee.data.world.write.write_subjects",
         subjects=CONFIG.data.subjects,
         resolution=CONFIG.data.resolution,
         seed=CONFIG.seed,
-        code=code_digest("write_subjects"),
     script:
-        "../workflow/scripts/write_subjects.py"
+        "../workflow/run.py"
 
 
 rule write_multiview:
     """Walks around training subjects of their own."""
     output:
-        folder=directory(f"{RESULTS}/world/multiview"),
+        out=directory(f"{RESULTS}/world/multiview"),
     log:
         log_of("write_multiview"),
     benchmark:
@@ -43,19 +43,19 @@ rule write_multiview:
     resources:
         mem_mb=2000,
     params:
+        function="toffee.data.world.write.write_multiview",
         sequences=CONFIG.data.sequences,
         views=CONFIG.data.views,
         resolution=CONFIG.data.resolution,
         seed=CONFIG.seed,
-        code=code_digest("write_multiview"),
     script:
-        "../workflow/scripts/write_multiview.py"
+        "../workflow/run.py"
 
 
 rule write_heldout:
     """Walks around held-out subjects, which no training sees."""
     output:
-        folder=directory(f"{RESULTS}/world/multiview_heldout"),
+        out=directory(f"{RESULTS}/world/multiview_heldout"),
     log:
         log_of("write_heldout"),
     benchmark:
@@ -67,19 +67,20 @@ rule write_heldout:
     resources:
         mem_mb=2000,
     params:
+        function="toffee.data.world.write.write_multiview",
+        split="heldout",
         sequences=CONFIG.data.heldout_sequences,
         views=CONFIG.data.views,
         resolution=CONFIG.data.resolution,
         seed=CONFIG.seed,
-        code=code_digest("write_heldout"),
     script:
-        "../workflow/scripts/write_heldout.py"
+        "../workflow/run.py"
 
 
 rule write_benchmark:
     """Held-out subjects with several photos each, and the benchmark's prompts."""
     output:
-        folder=directory(f"{RESULTS}/world/benchmark"),
+        out=directory(f"{RESULTS}/world/benchmark"),
     log:
         log_of("write_benchmark"),
     benchmark:
@@ -91,12 +92,12 @@ rule write_benchmark:
     resources:
         mem_mb=2000,
     params:
+        function="toffee.data.world.write.write_benchmark",
         subjects=CONFIG.data.benchmark_subjects,
         resolution=CONFIG.data.resolution,
         seed=CONFIG.seed,
-        code=code_digest("write_benchmark"),
     script:
-        "../workflow/scripts/write_benchmark.py"
+        "../workflow/run.py"
 
 
 rule world:

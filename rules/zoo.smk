@@ -9,7 +9,7 @@ ones. Steps, rates and seeds are in toffee_zoo/recipes.py.
 rule draw_zoo_renders:
     """Renders of the training split that every part of the zoo learns from."""
     output:
-        renders=directory("results/zoo/renders"),
+        out=directory("results/zoo/renders"),
     log:
         "results/zoo/logs/draw_zoo_renders.log",
     benchmark:
@@ -20,18 +20,18 @@ rule draw_zoo_renders:
     resources:
         mem_mb=3000,
     params:
-        code=code_digest("draw_zoo_renders"),
+        function="toffee_zoo.renders.draw_renders",
     script:
-        "../workflow/scripts/draw_zoo_renders.py"
+        "../workflow/run.py"
 
 
 rule train_zoo_part:
     """One model of the zoo, with the record of its training."""
     input:
-        renders=rules.draw_zoo_renders.output.renders,
+        renders=rules.draw_zoo_renders.output.out,
         needs=lambda wildcards: expand("results/zoo/{part}", part=ZOO_PARTS[wildcards.part]),
     output:
-        model=directory("results/zoo/{part}"),
+        out=directory("results/zoo/{part}"),
     log:
         "results/zoo/logs/train_zoo_part/{part}.log",
     benchmark:
@@ -42,9 +42,9 @@ rule train_zoo_part:
     resources:
         mem_mb=4000,
     params:
-        code=code_digest("train_zoo_part"),
+        function="toffee_zoo.recipes.train_part",
     script:
-        "../workflow/scripts/train_zoo_part.py"
+        "../workflow/run.py"
 
 
 rule assemble_zoo:
@@ -52,7 +52,7 @@ rule assemble_zoo:
     input:
         parts=expand("results/zoo/{part}", part=ROLES),
     output:
-        zoo=directory("results/zoo/assembled"),
+        out=directory("results/zoo/assembled"),
     log:
         "results/zoo/logs/assemble_zoo.log",
     benchmark:
@@ -63,12 +63,12 @@ rule assemble_zoo:
     resources:
         mem_mb=1000,
     params:
-        code=code_digest("assemble_zoo"),
+        function="toffee_zoo.assemble.assemble_zoo",
     script:
-        "../workflow/scripts/assemble_zoo.py"
+        "../workflow/run.py"
 
 
 rule zoo:
     """The tiny scale's base models, trained from nothing."""
     input:
-        rules.assemble_zoo.output.zoo,
+        rules.assemble_zoo.output.out,

@@ -9,7 +9,7 @@ from catalogue import CATALOGUE, read_set, serve
 from checkpoints import ROLES, WRITERS, write_repository
 
 from toffee.config import load_catalogue
-from toffee.download.model import download_model
+from toffee.download.model import fetch_model
 
 PROMPT = "a photo of a dog."
 
@@ -65,7 +65,7 @@ def test_every_source_of_a_set_can_be_fetched(hub, client, tmp_path, name):
     for role, source in sources.items():
         params = source.model_dump(exclude={"note", "licence"})
         out = tmp_path / "models" / role
-        download_model(role, params, "unused", tmp_path / "models.lock.yaml", out)
+        fetch_model(role, params, "unused", tmp_path / "models.lock.yaml", out)
         assert not list(out.rglob("*.bin")) and list(out.rglob("*.safetensors"))
 
 

@@ -13,7 +13,7 @@ from server import Fault
 
 from toffee.download.fetch import remove_work
 from toffee.download.lock import HEADER, SourceLock, read_lock
-from toffee.download.model import download_model
+from toffee.download.model import fetch_model
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import file_digest
 
@@ -53,7 +53,7 @@ def fetch(tmp_path):
         source = {"repo": REPO, "revision": COMMIT, "files": FILES} | changes
         out = tmp_path / "models" / role
         lock = tmp_path / "config" / "models.lock.yaml"
-        download_model(role=role, source=source, zoo="unused", lock=lock, out=out)
+        fetch_model(role=role, source=source, zoo="unused", lock=lock, out=out)
         return out
 
     run.lock = tmp_path / "config" / "models.lock.yaml"

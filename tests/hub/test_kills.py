@@ -21,11 +21,11 @@ SIZES = {"a.safetensors": 1_500_000, "b.safetensors": 2_500_000, "c.safetensors"
 KILLS = 20
 PROGRAM = """
 import sys
-from toffee.download.model import download_model
+from toffee.download.model import fetch_model
 from toffee.download.fetch import remove_work
 source = {"repo": "o/m", "revision": "c" * 40, "files": ["*.safetensors", "*.json"]}
 print("ready", flush=True)
-download_model(role="model", source=source, zoo="", lock=sys.argv[1], out=sys.argv[2])
+fetch_model(role="model", source=source, zoo="", lock=sys.argv[1], out=sys.argv[2])
 remove_work(sys.argv[2])
 assert "torch" not in sys.modules
 """

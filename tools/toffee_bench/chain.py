@@ -41,11 +41,11 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
     }
     return {
         "draw_initial": lambda: draw_initial(
-            **drawn, **base, subjects=subjects, out=files["initial"]
+            **drawn, **base, subjects_root=subjects, out=files["initial"]
         ),
         "refine_shard": lambda: refine_shard(
             **drawn,
-            subjects=subjects,
+            subjects_root=subjects,
             initial=files["initial"],
             refiner=model("refiner"),
             text_to_image=model("text_to_image"),
@@ -64,8 +64,8 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
         ),
         "draw_views": lambda: draw_views(
             **drawn,
-            subjects=subjects,
-            multiview=multiview,
+            subjects_root=subjects,
+            multiview_root=multiview,
             view_generator=model("view_generator"),
             text_to_image=model("text_to_image"),
             subject_encoder=model("subject_encoder"),
@@ -86,7 +86,7 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
         ),
         "score_shard": lambda: score_shard(
             **drawn,
-            subjects=subjects,
+            subjects_root=subjects,
             refined=files["refined"],
             views=files["views"],
             edits=files["edits"],

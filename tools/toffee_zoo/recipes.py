@@ -7,14 +7,13 @@ functions. All values are this project's choices.
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toffee.training.loop import Fit, Schedule
 
 RECORD = "training.json"
-RENDERS = {"subjects": 4500, "views": 4, "seed": 1}
 
 
 @dataclass(frozen=True)
@@ -68,16 +67,20 @@ def recipes() -> dict[str, Recipe]:
     }
 
 
-def train_part(part: str, renders: Path, out: Path, needs: dict[str, Path]) -> None:
-    """Train a part of the zoo and write its record beside its weights."""
+def train_part(part: str, renders: Path, out: Path, needs: Sequence[Path]) -> None:
+    """Train a part of the zoo and write its record beside its weights.
+
+    needs: folders of the parts that it is trained on, named as they are.
+    """
     from toffee.config.models import ROLES
     from toffee.runtime.files import atomic_path
 
     recipe = recipes()[part]
+    parts = {folder.name: folder for folder in needs}
     start = time.perf_counter()
     with atomic_path(out) as folder:
         result = recipe.train(
-            renders=renders, out=folder, schedule=recipe.schedule, seed=recipe.seed, **needs
+            renders=renders, out=folder, schedule=recipe.schedule, seed=recipe.seed, **parts
         )
         record = {
             "command": f"python -m toffee_zoo.recipes {part}",
@@ -88,9 +91,9 @@ def train_part(part: str, renders: Path, out: Path, needs: dict[str, Path]) -> N
             "losses": {"training": round(result.final_loss, 4)},
         }
         # A part without a role of its own lies inside this one in the zoo, and so does its record.
-        inside = [name for name in needs if name not in ROLES]
+        inside = [name for name in parts if name not in ROLES]
         if inside:
-            records = {name: json.loads((needs[name] / RECORD).read_text()) for name in inside}
+            records = {name: json.loads((parts[name] / RECORD).read_text()) for name in inside}
             record["parts"] = records
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
@@ -110,7 +113,7 @@ def main() -> None:
     if arguments.part == "renders":
         from toffee_zoo.renders import draw_renders
 
-        draw_renders(arguments.root / "renders", **RENDERS)
+        draw_renders(arguments.root / "renders")
         return
     needs = {name: arguments.root / name for name in recipes()[arguments.part].needs}
     train_part(arguments.part, arguments.root / "renders", arguments.root / arguments.part, needs)

@@ -20,9 +20,9 @@ GRID = 8  # cells a side of the coarse maps: one patch of the encoders each
 
 def draw_renders(
     out: Path,
-    subjects: int,
-    views: int,
-    seed: int,
+    subjects: int = 4500,
+    views: int = 4,
+    seed: int = 1,
     resolution: int = 64,
     split: str = "train",
 ) -> None:

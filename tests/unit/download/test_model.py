@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from toffee.download.model import download_model, write_manifest
+from toffee.download.model import fetch_model, write_manifest
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import file_digest
 
@@ -30,7 +30,7 @@ def zoo(tmp_path):
 
 
 def fetch(zoo, out, part="clip"):
-    download_model(role=part, source={"zoo": part}, zoo=zoo, lock=None, out=out)
+    fetch_model(role=part, source={"zoo": part}, zoo=zoo, lock=None, out=out)
 
 
 def left_over(folder):

@@ -197,7 +197,7 @@ def test_features_of_photos_survive_their_file(encoders, metrics, benchmark, tmp
         references=references,
         segmenter=tmp_path,
         out=out,
-        features_out=features,
+        features=features,
         batch=4,
         **encoders,
     )

@@ -101,7 +101,7 @@ def make_shard(work, small_world, clip, folder: Path) -> Path:
         **common,
         **subjects,
         **encoded,
-        multiview=small_world / "multiview",
+        multiview_root=small_world / "multiview",
         view_generator=models / "view_generator",
         depth_estimator=roles["depth_estimator"],
         out=stage["views"],

@@ -80,7 +80,7 @@ def files(small_world, random_zoo, tmp_path_factory):
         )
         score_shard(
             plan=plan,
-            subjects=subjects,
+            subjects_root=subjects,
             refined=root / "refined" / "00000.h5",
             views=root / "views" / "00000.h5",
             edits=root / "edits" / "00000.h5",

@@ -191,7 +191,7 @@ def test_a_picture_that_changed_since_it_was_planned_is_one_line(plan, small_wor
 def draw_initial(plan: Path, world: Path, zoo: Path, out: Path, batch: int) -> np.ndarray:
     initial.draw_initial(
         plan=plan,
-        subjects=world / "subjects",
+        subjects_root=world / "subjects",
         text_to_image=zoo / "text_to_image",
         controlnet_depth=zoo / "controlnet_depth",
         depth_estimator=zoo / "depth",

@@ -11,7 +11,7 @@ from toffee.download.hub import asked
 from toffee.download.lock import SourceLock
 from toffee.download.model import manifest_files
 from toffee.launch.dry_run import Job, planned_jobs
-from toffee.provenance.code import code_digest, module_digests
+from toffee.provenance.code import code_digest, module_digests, rule_functions
 from toffee.provenance.digests import describe
 from toffee.provenance.record import files_of
 from toffee.provenance.results import Results
@@ -243,10 +243,10 @@ def _code(results: Results) -> Iterator[Finding]:
 
 def _changed_code(record: Record) -> str:
     """What is not the same in the checkout; "" where all is."""
-    try:
-        current, modules = code_digest(record.rule), module_digests(record.rule)
-    except ToffeeError:
-        return "no script of that name"
+    function = rule_functions().get(record.rule)
+    if function is None or function != record.params.get("function"):
+        return f"the rule's function, which the checkout says is {function}"
+    current, modules = code_digest(function), module_digests(function)
     if current == record.code.sha256:
         return ""
     then = record.code.modules

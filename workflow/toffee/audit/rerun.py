@@ -4,14 +4,15 @@ A record has all that Snakemake hands to a script, so the script runs as it did.
 """
 
 import json
-import runpy
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from toffee.provenance.code import SCRIPTS
+from toffee.launch.job import run_job
+from toffee.provenance.code import rule_functions
+from toffee.runtime.errors import ToffeeError
 
 
 class Named(list):
@@ -27,6 +28,9 @@ class Named(list):
 
     def items(self):
         return self._values.items()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._values.get(key, default)
 
 
 class Files(Named):
@@ -54,11 +58,16 @@ def as_snakemake(record: Mapping[str, Any], config: Mapping[str, Any]) -> Simple
 
 
 def rerun(record: str | Path, config: str | Path) -> None:
-    """Run the script of a record's rule."""
+    """Call the function of a record's rule.
+
+    Raises:
+        ToffeeError: the checkout's rule names another function than the record.
+    """
     content, values = (json.loads(Path(path).read_text("utf-8")) for path in (record, config))
-    script = SCRIPTS / f"{content['rule']}.py"
-    names = {"snakemake": as_snakemake(content, values)}
-    runpy.run_path(str(script), init_globals=names, run_name="__main__")
+    function = rule_functions().get(content["rule"])
+    if function is None or function != content["params"].get("function"):
+        raise ToffeeError(f"{record}: the function of rule {content['rule']} is {function}")
+    run_job(as_snakemake(content, values))
 
 
 if __name__ == "__main__":

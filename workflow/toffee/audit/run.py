@@ -58,19 +58,19 @@ def audit(
     return findings
 
 
-def write_verdict(folder: str | Path, targets: Sequence[str], out: str | Path) -> None:
+def write_verdict(results: str | Path, targets: Sequence[str], out: str | Path) -> None:
     """Write what an audit of files and all that they were made from finds; it fails nothing."""
-    write_findings(audit(folder, targets=targets), out)
+    write_findings(audit(results, targets=targets), out)
 
 
-def require_clean(folder: str | Path) -> None:
+def require_clean(results: str | Path) -> None:
     """Print what an audit finds.
 
     Raises:
         ToffeeError: something was found.
     """
-    findings = audit(folder, say=print)
+    findings = audit(results, say=print)
     if findings:
         raise ToffeeError(
-            f"{folder}: {len(findings)} findings, the worst of tier {verdict(findings)}"
+            f"{results}: {len(findings)} findings, the worst of tier {verdict(findings)}"
         )

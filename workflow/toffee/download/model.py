@@ -8,13 +8,15 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from toffee.config.load import load_catalogue
 from toffee.config.models import ALLOWED_SUFFIXES, HubFiles, ZooSource
-from toffee.download.fetch import fetch_from_hub
+from toffee.download.fetch import fetch_from_hub, remove_work
 from toffee.download.space import require_space
+from toffee.provenance.record import when_recorded
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, file_digest, write_text
 from toffee.runtime.progress import progress
@@ -23,30 +25,33 @@ from toffee.runtime.project import PROJECT
 MANIFEST = "manifest.json"
 
 
-def download_role(
+def download_model(
     role: str,
     source: Mapping[str, Any],
     zoo: str | Path,
-    models: Mapping[str, str],
+    config: Mapping[str, Any],
     out: str | Path,
 ) -> None:
-    """`download_model` with the mirrors that the catalogue has for the role, and the run's lock.
+    """Fetch the base model of one role, with the mirrors that the catalogue has for it.
 
     Args:
-        role, source, zoo, out: as in `download_model`; the source is without its mirrors.
-        models: the configuration's section `models`.
+        role, source, zoo, out: as in `fetch_model`; the source is without its mirrors.
+        config: the run's configuration. Its section `models` says where the bytes are to be had and
+            where their digests are kept. Neither makes another model, so it is no param.
 
     Raises:
-        ToffeeError: as in `download_model`, or the catalogue cannot be read.
+        ToffeeError: as in `fetch_model`, or the catalogue cannot be read.
     """
+    models = config["models"]
     lock, catalogue = (os.path.relpath(PROJECT / models[key]) for key in ("lock", "catalogue"))
     if "zoo" not in source:
         known = load_catalogue(catalogue, models["set"]).get(role)
         source = {**source, "mirrors": getattr(known, "mirrors", [])}
-    download_model(role, source, zoo, lock, out)
+    fetch_model(role, source, zoo, lock, out)
+    when_recorded(partial(remove_work, out))
 
 
-def download_model(
+def fetch_model(
     role: str, source: Mapping[str, Any], zoo: str | Path, lock: str | Path, out: str | Path
 ) -> None:
     """Fetch the base model of one role and check every byte of it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,22 @@ from toffee.storage.shard import Shard
 
 
 def draw_edits(
-    pairs: Path, images: Mapping[str, Path], out: Path, rows: int = 2, layouts: int = 4
+    pairs: Path,
+    methods: Sequence[str],
+    images: Sequence[Path],
+    out: Path,
+    rows: int = 2,
+    layouts: int = 4,
 ) -> None:
     """Edits of all four kinds by each method, then drawing in the layout of another view.
 
-    pairs: what is edited (see `make_editing_pairs`); images: method → its edits, of which the first
-    generation seed is shown; rows: of each kind.
+    pairs: what is edited (see `make_editing_pairs`); images: the edits of each of the methods, of
+    which the first generation seed is shown; rows: of each kind.
     """
     with Shard(pairs) as asked:
         kinds, words = asked.column("kind"), asked.column("class_word")
         prompts, subjects = asked.column("prompt"), asked.column("subject")
-        drawn = {name: _drawn(path) for name, path in images.items()}
+        drawn = {name: _drawn(path) for name, path in zip(methods, images, strict=True)}
 
         def cells(row: int, names: tuple[str, ...]) -> list[Cell]:
             before = [Cell(picture(asked, name, row)) for name in names]
@@ -46,7 +51,7 @@ def draw_edits(
         rooms = _varied(np.flatnonzero(kinds == DEPTH), words, layouts, 0)
         layout_cells = [cells(row, ("subject", "target")) for row in rooms]
         layout_labels = [prompts[row] for row in rooms]
-    names = [name.replace("_", " ") for name in images]
+    names = [name.replace("_", " ") for name in methods]
     save_figure(
         [
             Grid(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +80,8 @@ def draw_editing(index: Path, shards: Sequence[Path], out: Path, rows: int = 2) 
 
 
 def draw_toffeenet(
-    images: Mapping[str, Path],
+    methods: Sequence[str],
+    images: Sequence[Path],
     benchmark: Path,
     references: Path,
     out: Path,
@@ -89,13 +90,14 @@ def draw_toffeenet(
 ) -> None:
     """Held-out subjects × prompts: the kept photo, then what ToffeeNet draws for each prompt.
 
-    images: method → file of benchmark images; where there is a method text_only, its picture for
-    the first prompt stands last, as what the prompt alone gives.
+    images: a file of benchmark images for each of the methods; where there is a method text_only,
+    its picture for the first prompt comes last, as what the prompt alone gives.
     """
+    files = dict(zip(methods, images, strict=True))
     loaded = load_benchmark(benchmark)
     kept = kept_photos(references, loaded)
     photos = {s.subject: s.photos[kept[s.subject]] for s in loaded.subjects}
-    with Shard(images["toffeenet"]) as shard:
+    with Shard(files["toffeenet"]) as shard:
         name = first_picture(shard)
         table = pd.DataFrame(
             {key: shard.column(key) for key in ("subject", "class_word", "prompt")}
@@ -111,8 +113,8 @@ def draw_toffeenet(
             photo = photo_of(photos[subject["subject"]], (shard, name))
             drawn = [Cell(picture(shard, name, row.row), row.prompt) for row in chosen.itertuples()]
             alone = []
-            if "text_only" in images:
-                alone = [text_only_cell(images["text_only"], chosen.iloc[0])]
+            if "text_only" in files:
+                alone = [text_only_cell(files["text_only"], chosen.iloc[0])]
             cells.append([Cell(photo), *drawn, *alone])
             labels.append(subject["subject"].replace("_", " "))
     columns = ["photo", "ToffeeNet", *[""] * (len(cells[0]) - len(alone) - 2)]

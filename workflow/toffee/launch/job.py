@@ -1,4 +1,4 @@
-"""What every Snakemake script has around its one call: log, threads, record, one-line errors."""
+"""What surrounds the call of a rule's function: log, threads, record, one-line errors."""
 
 import os
 import sys
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from toffee.launch.call import FUNCTION, arguments_of, load
 from toffee.provenance.record import recorded
 from toffee.runtime.compute import Compute, computing
 from toffee.runtime.errors import ToffeeError
@@ -44,6 +45,17 @@ class Tee:
         return getattr(self.stream, name)
 
 
+def run_job(snakemake: Any) -> None:
+    """Call the function of a rule with what the rule gives it (see `toffee.launch.call`).
+
+    Args:
+        snakemake: the object that Snakemake hands to scripts.
+    """
+    with job(snakemake):
+        function = load(snakemake.params[FUNCTION])
+        function(**arguments_of(function, snakemake))
+
+
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
     """Run a rule's script: standard streams also go to the rule's log, torch takes its threads,
@@ -70,7 +82,7 @@ def job(snakemake: Any) -> Iterator[None]:
         start = time.monotonic()
         try:
             resources = allowed(snakemake.resources, snakemake.threads)
-            settings = Compute.of(dict(snakemake.params.items()))
+            settings = Compute.of(snakemake.params.get("compute") or {})
             with listening(), resources, recorded(snakemake), computing(settings):
                 yield
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)

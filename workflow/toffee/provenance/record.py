@@ -16,7 +16,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -41,6 +41,15 @@ from toffee.runtime.project import PROJECT
 VERSION = 1
 LOCK = Path("envs", "requirements.txt")
 COSTS = ("seconds", "cpu_seconds", "gpu_seconds", "peak_memory_mb")
+
+
+_CALLS: list[Callable[[], None]] = []
+
+
+def when_recorded(call: Callable[[], None]) -> None:
+    """Make a call when this process's job has its record: from then on a kill cannot make Snakemake
+    run the job again, and what the job would have continued from may go."""
+    _CALLS.append(call)
 
 
 @contextmanager
@@ -77,8 +86,8 @@ class Recorder:
         self.input = named(snakemake.input)
         self.read = {path: describe_input(path, self.root) for path in files_of(self.input)}
         self.linked = identities(self.read)
-        rule = snakemake.rule
-        self.code = {"sha256": code_digest(rule), "modules": module_digests(rule)}
+        function = snakemake.params["function"]
+        self.code = {"sha256": code_digest(function), "modules": module_digests(function)}
         self.git = git_state()
         self.outputs = [str(path) for path in snakemake.output]
         self.start = _process_start()
@@ -117,6 +126,8 @@ class Recorder:
             write_text(record_path(self.root, path), json.dumps({"see": see}) + "\n")
         write_text(self.path, text + "\n")
         remove(self.started)
+        while _CALLS:
+            _CALLS.pop()()
 
     def fail(self) -> None:
         """Note what a failed attempt took; the next one's record has it."""

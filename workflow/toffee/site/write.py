@@ -32,7 +32,7 @@ def write_site(
     shards: Sequence[Path],
     index: Path,
     ledger: Path,
-    audit: Path | None,
+    verdict: Path | None,
     out: Path,
     captions: Sequence[Path] = (),
     source: str = "",
@@ -48,7 +48,7 @@ def write_site(
         shards: the dataset's files.
         index: the filter's index.
         ledger: any CSV.
-        audit: the report of an audit, see `read_audit`; None where none was made.
+        verdict: the report of an audit, see `read_audit`; None where none was made.
         out: folder to write; one that is there is replaced as a whole.
         captions: text files `table_<name>` and `figure_<name>`.
         source, resolution: of the measured photographs (config `data`); they decide about the note
@@ -77,7 +77,7 @@ def write_site(
                 _write_table(Path(path), jobs, data, told) | {"note": note} for path in tables
             ],
             "figures": [_copy_figure(Path(path), folder / "figures", told) for path in figures],
-            "audit": None if audit is None else read_audit(audit),
+            "audit": None if verdict is None else read_audit(verdict),
         }
         write_script(data / "site.js", "site", site)
 

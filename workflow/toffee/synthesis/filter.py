@@ -1,7 +1,7 @@
 """The filter: scores and thresholds in, an index of accepted samples out. It draws nothing."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +59,7 @@ class Threshold:
 
 def filter_dataset(
     shards: Sequence[str | os.PathLike],
-    min_subject_similarity: float,
-    min_text_alignment: float,
-    max_copy_rate: float,
-    min_mask_area: float,
-    max_mask_area: float,
-    min_mask_connectedness: float,
+    thresholds: Mapping[str, float],
     out: str | os.PathLike,
     funnel: str | os.PathLike,
 ) -> pd.DataFrame:
@@ -83,11 +78,7 @@ def filter_dataset(
 
     Args:
         shards: finished shards, in any order.
-        min_subject_similarity: least similarity of target and subject (cosine).
-        min_text_alignment: least alignment of target and prompt (cosine).
-        max_copy_rate: largest share that the target repeats in place (fraction).
-        min_mask_area, max_mask_area: bounds of the mask's area (fraction of the image).
-        min_mask_connectedness: least share of the mask in its largest part (fraction).
+        thresholds: config section `filter`, as `thresholds_of` takes it.
         out: index to write.
         funnel: table to write.
 
@@ -95,18 +86,11 @@ def filter_dataset(
         ToffeeError: a shard is missing or lacks a column, a sample stands in two shards, or nothing
             is accepted; nothing is written then.
     """
-    thresholds = thresholds_of(
-        min_subject_similarity,
-        min_text_alignment,
-        max_copy_rate,
-        min_mask_area,
-        max_mask_area,
-        min_mask_connectedness,
-    )
+    filters = thresholds_of(**thresholds)
     candidates = read_scores(shards)
-    index, counts = judge(candidates, thresholds)
+    index, counts = judge(candidates, filters)
     if not index["accepted"].any():
-        raise ToffeeError(_nothing_left(candidates, thresholds))
+        raise ToffeeError(_nothing_left(candidates, filters))
     with atomic_path(out) as temporary:
         index.to_parquet(temporary, index=False)
     with atomic_path(funnel) as temporary:

@@ -11,7 +11,7 @@ from toffee.synthesis.stage import draw_stage, sample_noise, subject_images
 def draw_initial(
     *,
     plan: str | Path,
-    subjects: str | Path,
+    subjects_root: str | Path,
     text_to_image: str | Path,
     controlnet_depth: str | Path,
     depth_estimator: str | Path,
@@ -31,7 +31,7 @@ def draw_initial(
 
     Args:
         plan: the shard's plan.
-        subjects: root of the subjects' pictures.
+        subjects_root: root of the subjects' pictures.
         text_to_image, controlnet_depth, depth_estimator: folders of the models.
         out: file to write, with `image` (JPEG).
         resolution: side of the pictures in pixels.
@@ -44,7 +44,7 @@ def draw_initial(
     estimate = DepthEstimator(depth_estimator)
 
     def draw(rows):
-        depth = estimate(subject_images(rows, subjects, resolution))
+        depth = estimate(subject_images(rows, subjects_root, resolution))
         prompts = [
             source or prompt
             for source, prompt in zip(rows["source_prompt"], rows["prompt"], strict=True)

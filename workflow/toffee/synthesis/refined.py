@@ -45,7 +45,7 @@ def mix_tokens(
 def refine_shard(
     *,
     plan: str | Path,
-    subjects: str | Path,
+    subjects_root: str | Path,
     initial: str | Path,
     refiner: str | Path,
     text_to_image: str | Path,
@@ -88,8 +88,8 @@ def refine_shard(
     with Shard(initial) as drawn:
 
         def draw(rows):
-            pictures = subject_images(rows, subjects, resolution)
-            masks = subject_masks(rows, subjects, pictures, segment)
+            pictures = subject_images(rows, subjects_root, resolution)
+            masks = subject_masks(rows, subjects_root, pictures, segment)
             before = drawn.images("image", rows["row"].to_numpy())
             found = segment.segment(before, list(rows["class_word"]))
             mixed = mix_tokens(

@@ -98,7 +98,7 @@ def candidate_scores(
 def score_shard(
     *,
     plan: str | Path,
-    subjects: str | Path,
+    subjects_root: str | Path,
     refined: str | Path,
     views: str | Path,
     edits: str | Path,
@@ -158,8 +158,8 @@ def score_shard(
                     for row, edit in zip(places, editing, strict=True)
                 ]
             )
-            own = subject_images(part, subjects, resolution)
-            own_masks = subject_masks(part, subjects, own, segment)
+            own = subject_images(part, subjects_root, resolution)
+            own_masks = subject_masks(part, subjects_root, own, segment)
             posed = seen.images("image", places)
             before = torch.where(
                 torch.tensor(editing)[:, None, None, None], drawn.images("image", places), posed

@@ -12,8 +12,8 @@ from toffee.synthesis.stage import draw_stage, planned_files, sample_noise, subj
 def draw_views(
     *,
     plan: str | Path,
-    subjects: str | Path,
-    multiview: str | Path,
+    subjects_root: str | Path,
+    multiview_root: str | Path,
     view_generator: str | Path,
     text_to_image: str | Path,
     subject_encoder: str | Path,
@@ -30,7 +30,7 @@ def draw_views(
     """Draw a shard's subjects in the poses of their donors.
 
     Args:
-        multiview: root of the sequences that the plan's donors are frames of.
+        multiview_root: root of the sequences that the plan's donors are frames of.
         view_generator, text_to_image, subject_encoder, depth_estimator: folders of the models.
         out: file to write, with `image` (JPEG).
         The rest as in `toffee.synthesis.initial.draw_initial`.
@@ -40,8 +40,8 @@ def draw_views(
     side = resolution // model.autoencoder.factor
 
     def draw(rows):
-        donors = stack_images(planned_files(rows, "donor", multiview), resolution)
-        tokens = encoder.tokens(subject_images(rows, subjects, resolution))
+        donors = stack_images(planned_files(rows, "donor", multiview_root), resolution)
+        tokens = encoder.tokens(subject_images(rows, subjects_root, resolution))
         noise = sample_noise(rows, "views", seed, (model.autoencoder.channels, side, side))
         drawn = model.draw(tokens, estimate(donors), noise, sampler_steps, guidance)
         return {"image": to_arrays(drawn)}

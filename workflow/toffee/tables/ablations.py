@@ -62,8 +62,8 @@ EDIT_METRICS = (
 def tabulate_variants(
     generation: Sequence[Path],
     editing: Sequence[Path],
-    csv_out: Path,
-    markdown_out: Path,
+    csv: Path,
+    page: Path,
     encoders: str,
 ) -> None:
     """ToffeeNet and the variants that differ in what they are trained on, at both tasks.
@@ -98,15 +98,15 @@ def tabulate_variants(
         PAIRED,
         MORE + " The CSV also has the kinds of edits one by one.",
     ]
-    write_table(table, csv_out, markdown_out, "Variants of ToffeeNet", body)
+    write_table(table, csv, page, "Variants of ToffeeNet", body)
 
 
 def tabulate_reconstruction(
     scores: Sequence[Path],
     shares: Mapping[str, float],
     published: Path,
-    csv_out: Path,
-    markdown_out: Path,
+    csv: Path,
+    page: Path,
     encoders: str,
     source: str,
     resolution: int,
@@ -145,14 +145,14 @@ def tabulate_reconstruction(
         MORE,
     ]
     table = pd.concat([table, printed], ignore_index=True)
-    write_table(table, csv_out, markdown_out, "Training with reconstruction", body)
+    write_table(table, csv, page, "Training with reconstruction", body)
 
 
 def tabulate_segmentation(
     scores: Sequence[Path],
     segmented: Mapping[str, bool],
-    csv_out: Path,
-    markdown_out: Path,
+    csv: Path,
+    page: Path,
     encoders: str,
 ) -> None:
     """ToffeeNet that is shown the subject cut out, or its whole photo.
@@ -175,7 +175,7 @@ def tabulate_segmentation(
         PAIRED,
         MORE,
     ]
-    write_table(table, csv_out, markdown_out, "Segmented or whole subject input", body)
+    write_table(table, csv, page, "Segmented or whole subject input", body)
 
 
 def labelled(
@@ -224,8 +224,8 @@ def direction(table: pd.DataFrame, printed: pd.DataFrame) -> str:
 def tabulate_strength(
     scores: Sequence[Path],
     strengths: Sequence[float],
-    csv_out: Path,
-    markdown_out: Path,
+    csv: Path,
+    page: Path,
     encoders: str,
 ) -> None:
     """ToffeeNet by λ at inference, and how monotonous the curve is.
@@ -252,14 +252,14 @@ def tabulate_strength(
         "Mean over subjects ± standard error over n subjects.",
         MORE,
     ]
-    write_table(table, csv_out, markdown_out, "λ at inference", body)
+    write_table(table, csv, page, "λ at inference", body)
 
 
 def tabulate_editing(
     scores: Sequence[Path],
     depth: Sequence[str],
-    csv_out: Path,
-    markdown_out: Path,
+    csv: Path,
+    page: Path,
     encoders: str,
 ) -> None:
     """Editing by kind, and drawing in the layout of another view.
@@ -299,7 +299,7 @@ def tabulate_editing(
         MORE,
     ]
     table = pd.concat([edit_table, layout_table], ignore_index=True)[list(TABLE)]
-    write_table(table, csv_out, markdown_out, "Subject-driven editing", body)
+    write_table(table, csv, page, "Subject-driven editing", body)
 
 
 def benchmark_part(scores: Sequence[Path], encoders: str) -> pd.DataFrame:

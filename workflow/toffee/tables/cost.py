@@ -34,21 +34,21 @@ Row = tuple[str, str, str, float, float, int | None, str]
 
 
 def tabulate_cost(
-    stages: Mapping[str, Sequence[Path]],
-    pretraining: Mapping[str, Path],
+    stages: Sequence[Path],
+    pretraining: Sequence[Path],
     index: Path,
     plan: Sequence[Path],
     seconds: Sequence[Path],
     accepted: Path,
     published: Path,
-    csv_out: Path,
-    markdown_out: Path,
+    csv: Path,
+    page: Path,
 ) -> None:
     """Seconds of compute for each accepted pair, by this pipeline and by DreamBooth.
 
     Args:
-        stages: stage → benchmark files of its jobs: one a shard, or a single one.
-        pretraining: generator → benchmark file of its training.
+        stages: benchmark files of the stages' jobs: <stage>/<shard>.tsv or <stage>.tsv.
+        pretraining: benchmark files of the generators' trainings, pretrain_<generator>.tsv.
         index, plan: accepted pairs, and every shard's candidates that they were chosen from.
         seconds, accepted: what DreamBooth took for each subject, and how many of its images the
             dataset's filter would accept (CSV).
@@ -60,10 +60,10 @@ def tabulate_cost(
     pairs = pd.read_parquet(index, columns=["shard", "accepted"]).groupby("shard")["accepted"].sum()
     planned = pd.concat([pd.read_parquet(path, columns=["subject"]) for path in plan])["subject"]
     subjects, images = planned.nunique(), len(planned) / planned.nunique()
-    ours = pipeline_rows(stages, pairs)
+    ours = pipeline_rows(by_stage(stages), pairs)
     per_pair = next(row[3] for row in ours if row[1] == ALL_STAGES)
     error = next(row[4] for row in ours if row[1] == ALL_STAGES)
-    trained = {name: benchmark_seconds(path) for name, path in pretraining.items()}
+    trained = {generator_name(path): benchmark_seconds(path) for path in pretraining}
     per_subject = pairs.sum() / subjects
     total = sum(trained.values())
     ours += [(OURSELVES, f"pretraining of the {name}", "seconds", t) for name, t in trained.items()]
@@ -102,7 +102,21 @@ def tabulate_cost(
         "within a kind of rows mean something.",
     ]
     body = [markdown(table), *texts]
-    write_table(table, csv_out, markdown_out, "Cost of an accepted pair", body)
+    write_table(table, csv, page, "Cost of an accepted pair", body)
+
+
+def by_stage(paths: Sequence[Path]) -> dict[str, list[Path]]:
+    """Benchmark files by the rule of their jobs, in their order."""
+    stages: dict[str, list[Path]] = {}
+    for path in paths:
+        shard = path.parent.name != "benchmarks"
+        stages.setdefault(path.parent.name if shard else path.stem, []).append(path)
+    return stages
+
+
+def generator_name(path: Path) -> str:
+    """A generator's name out of the benchmark file of its training."""
+    return path.stem.removeprefix("pretrain_").replace("_", " ").title()
 
 
 def pipeline_rows(stages: Mapping[str, Sequence[Path]], pairs: pd.Series) -> list[tuple]:

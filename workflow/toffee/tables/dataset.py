@@ -42,8 +42,8 @@ def tabulate_dataset(
     leakage: Path,
     published: Path,
     thresholds: Mapping[str, float],
-    csv_out: Path,
-    markdown_out: Path,
+    csv: Path,
+    page: Path,
 ) -> None:
     """Counts and yields by kind, thresholds, pictures set aside, accepted against rejected pairs,
     and the nearest training subject of each benchmark subject.
@@ -83,7 +83,7 @@ def tabulate_dataset(
         markdown(nearest[listed]),
     ]
     table = pd.concat([counted, limits, compared, nearest], ignore_index=True)
-    write_table(table, csv_out, markdown_out, "Dataset", body)
+    write_table(table, csv, page, "Dataset", body)
 
 
 def threshold_rows(thresholds: Sequence[Threshold]) -> pd.DataFrame:

@@ -22,13 +22,13 @@ COLUMNS = {
 }
 
 
-def write_ledger(results: str | Path, index: str | Path, csv_out: Path, markdown_out: Path) -> None:
+def write_ledger(results: str | Path, index: str | Path, csv: Path, page: Path) -> None:
     """Add up the records of a results folder.
 
     Args:
         results: the folder, with its records.
         index: the dataset's index, for the number of accepted pairs.
-        csv_out, markdown_out: a row a rule, the dearest first, and one for all of them; columns as
+        csv, page: a row a rule, the dearest first, and one for all of them; columns as
             in `COLUMNS`.
     """
     rows = []
@@ -55,9 +55,9 @@ def write_ledger(results: str | Path, index: str | Path, csv_out: Path, markdown
         table[f"{name}_per_pair"] = table[name] / pairs if pairs else float("nan")
     counts = ["jobs", "retries", "bytes_written"]
     table = table.reset_index(names="rule").astype(dict.fromkeys(counts, "int64"))[[*COLUMNS]]
-    with atomic_path(csv_out) as temporary:
+    with atomic_path(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
-    with atomic_path(markdown_out) as temporary:
+    with atomic_path(page) as temporary:
         temporary.write_text(_page(table, pairs), encoding="utf-8")
 
 

@@ -51,7 +51,7 @@ TOKEN_METHODS = ("dreambooth",)
 """Methods that draw with the unique token."""
 
 
-def tabulate_refiner(scores: Path, csv_out: Path, markdown_out: Path, default: str) -> None:
+def tabulate_refiner(scores: Path, csv: Path, page: Path, default: str) -> None:
     """Similarity to the subject by matching rule, differences to the initial image, and the gap
     closed.
 
@@ -79,10 +79,10 @@ def tabulate_refiner(scores: Path, csv_out: Path, markdown_out: Path, default: s
     )
     table = measured(parts)
     body = [markdown(table, REFINER), text, PAIRED, MORE]
-    write_table(table, csv_out, markdown_out, "Refiner", body)
+    write_table(table, csv, page, "Refiner", body)
 
 
-def tabulate_views(scores: Path, csv_out: Path, markdown_out: Path) -> None:
+def tabulate_views(scores: Path, csv: Path, page: Path) -> None:
     """Generated views against the own subject, another of the same class, and the copy-the-source
     control."""
     order = ("own_target", "other_target", "own_source", "other_source", "copy_source")
@@ -101,15 +101,15 @@ def tabulate_views(scores: Path, csv_out: Path, markdown_out: Path) -> None:
     )
     table = measured(parts)
     body = [markdown(table, VIEWS), text, PAIRED, MORE]
-    write_table(table, csv_out, markdown_out, "View Generator", body)
+    write_table(table, csv, page, "View Generator", body)
 
 
 def tabulate_dreambench(
     scores: Sequence[Path],
     oracle: Path,
     published: Path,
-    csv_out: Path,
-    markdown_out: Path,
+    csv: Path,
+    page: Path,
     source: str,
     resolution: int,
     encoders: str,
@@ -155,7 +155,7 @@ def tabulate_dreambench(
         PAIRED,
         MORE,
     ]
-    write_table(table, csv_out, markdown_out, "DreamBench", body)
+    write_table(table, csv, page, "DreamBench", body)
 
 
 def with_conditions(frame: pd.DataFrame, encoders: str) -> pd.DataFrame:
@@ -186,9 +186,7 @@ def _dreambench_rows(frame: pd.DataFrame) -> list[pd.DataFrame]:
     return parts
 
 
-def tabulate_dreambooth(
-    scores: Path, csv_out: Path, markdown_out: Path, steps: int, encoders: str
-) -> None:
+def tabulate_dreambooth(scores: Path, csv: Path, page: Path, steps: int, encoders: str) -> None:
     """DreamBooth by its number of steps, on training subjects, and what config `steps` owes to it.
 
     steps: of the benchmark's run. Raises ToffeeError where the scores lack text_only.
@@ -211,10 +209,10 @@ def tabulate_dreambooth(
         f"(`dreambooth.steps`). Metric encoders: {encoders}."
     )
     body = [markdown(table, (*DREAMBENCH[:3], *MASKED)), text, PAIRED, MORE]
-    write_table(table, csv_out, markdown_out, "DreamBooth by its number of steps", body)
+    write_table(table, csv, page, "DreamBooth by its number of steps", body)
 
 
-def tabulate_base(scores: Path, csv_out: Path, markdown_out: Path) -> None:
+def tabulate_base(scores: Path, csv: Path, page: Path) -> None:
     """Share of images whose class, colour and background the metric CLIP reads right."""
     order = ("real", "text", "depth")
     frame = ordered(read_scores(scores), order, needed=("real",), path=scores)
@@ -225,4 +223,4 @@ def tabulate_base(scores: Path, csv_out: Path, markdown_out: Path) -> None:
     )
     error = "Mean ± standard error over n pictures."
     table = measured([summarise(frame)])
-    write_table(table, csv_out, markdown_out, "Base model", [markdown(table), text, error])
+    write_table(table, csv, page, "Base model", [markdown(table), text, error])

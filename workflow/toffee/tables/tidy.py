@@ -157,12 +157,12 @@ def _cell(row: pd.Series, sign: str) -> str:
 
 
 def write_table(
-    table: pd.DataFrame, csv_out: Path, markdown_out: Path, title: str, parts: Sequence[str]
+    table: pd.DataFrame, csv: Path, page: Path, title: str, parts: Sequence[str]
 ) -> None:
     """Write a tidy table as CSV, and a page of Markdown: the title, then parts as paragraphs."""
-    with atomic_path(csv_out) as temporary:
+    with atomic_path(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
-    write_text(markdown_out, "\n\n".join(part for part in (f"## {title}", *parts) if part) + "\n")
+    write_text(page, "\n\n".join(part for part in (f"## {title}", *parts) if part) + "\n")
 
 
 def measured(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def test_the_subject_folder_is_read_by_the_loader_of_real_ones(tmp_path) -> None
 
 
 def test_photos_are_jpegs_of_full_colour_resolution(tmp_path) -> None:
-    write_subjects(tmp_path / "subjects", 1, seed=0, size=64)
+    write_subjects(tmp_path / "subjects", 1, seed=0, resolution=64)
     picture = Image.open(next((tmp_path / "subjects" / "images").iterdir()))
     assert picture.format == "JPEG" and picture.size == (64, 64)
     assert {(across, down) for _, across, down, _ in picture.layer} == {(1, 1)}  # 4:4:4

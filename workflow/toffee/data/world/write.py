@@ -50,20 +50,20 @@ PROPERTY_PROMPTS: tuple[str, ...] = (
 """The benchmark's 5 property changes."""
 
 
-def write_subjects(root: str | os.PathLike, count: int, seed: int, size: int = 64) -> None:
-    """Write an image folder of `count` training subjects, one photo each.
+def write_subjects(out: str | os.PathLike, subjects: int, seed: int, resolution: int = 64) -> None:
+    """Write an image folder of `subjects` training subjects, one photo each.
 
     `images/<subject>.jpg`, `masks/<subject>.png` and `metadata.csv` (file_name, subject,
-    class_word, caption, licence). Subject i is the same whatever `count` is.
+    class_word, caption, licence). Subject i is the same whatever their number is.
     """
-    subjects = [_subject(seed, "subjects", index, "train") for index in range(count)]
-    scenes = [draw_scene(seed_of(seed, "world/subjects/scene", s.name)) for s in subjects]
-    with atomic_path(root) as folder:
-        names = [subject.name for subject in subjects]
+    drawn = [_subject(seed, "subjects", index, "train") for index in range(subjects)]
+    scenes = [draw_scene(seed_of(seed, "world/subjects/scene", s.name)) for s in drawn]
+    with atomic_path(out) as folder:
+        names = [subject.name for subject in drawn]
         _photograph(
-            subjects,
+            drawn,
             scenes,
-            size,
+            resolution,
             [folder / "images" / f"{name}.jpg" for name in names],
             [folder / "masks" / f"{name}.png" for name in names],
             "world: subjects",
@@ -71,18 +71,18 @@ def write_subjects(root: str | os.PathLike, count: int, seed: int, size: int = 6
         with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(("file_name", "subject", "class_word", "caption", "licence"))
-            for subject, scene in zip(subjects, scenes, strict=True):
+            for subject, scene in zip(drawn, scenes, strict=True):
                 text = caption(subject.attributes(scene))
                 words = subject.name, subject.class_word, text, REPOSITORY
                 rows.writerow((f"images/{subject.name}.jpg", *words))
 
 
 def write_multiview(
-    root: str | os.PathLike,
+    out: str | os.PathLike,
     sequences: int,
     views: int,
     seed: int,
-    size: int = 64,
+    resolution: int = 64,
     split: str = "train",
 ) -> None:
     """Write `sequences` walks around one subject each, `views` frames a walk, as MVImgNet has them.
@@ -98,11 +98,11 @@ def write_multiview(
         subjects.append(subject)
         scenes.append(_walk(seed_of(seed, f"world/multiview/{split}/scene", subject.name), views))
         folders.append(Path(subject.class_word) / subject.name)
-    with atomic_path(root) as folder:
+    with atomic_path(out) as folder:
         _photograph(
             [subject for subject in subjects for _ in range(views)],
             [scene for walk in scenes for scene in walk],
-            size,
+            resolution,
             [folder / at / "images" / f"{view:03d}.jpg" for at in folders for view in range(views)],
             [folder / at / "masks" / f"{view:03d}.png" for at in folders for view in range(views)],
             f"world: {split} views",
@@ -117,7 +117,7 @@ def write_multiview(
 
 
 def write_benchmark(
-    root: str | os.PathLike, subjects: int = 30, seed: int = 0, size: int = 64
+    out: str | os.PathLike, subjects: int = 30, seed: int = 0, resolution: int = 64
 ) -> None:
     """Write held-out subjects with 4 to 6 photos each, laid out as DreamBench.
 
@@ -128,12 +128,12 @@ def write_benchmark(
     """
     drawn = _unlike(seed, subjects)
     albums = [_album(seed_of(seed, "world/benchmark/scene", subject.name)) for subject in drawn]
-    with atomic_path(root) as folder:
+    with atomic_path(out) as folder:
         dataset = folder / "dataset"
         _photograph(
             [subject for subject, album in zip(drawn, albums, strict=True) for _ in album],
             [scene for album in albums for scene in album],
-            size,
+            resolution,
             [
                 dataset / subject.name / f"{index:02d}.jpg"
                 for subject, album in zip(drawn, albums, strict=True)

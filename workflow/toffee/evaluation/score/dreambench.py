@@ -60,25 +60,25 @@ def score_oracle(
     metric_clip: Path,
     segmenter: Path,
     out: Path,
-    features_out: Path,
+    features: Path,
     batch: int,
     detector: Path | None = None,
 ) -> None:
     """Write the scores of the benchmark's real photos against each other, and their features.
 
     benchmark: root of a benchmark in DreamBench's layout. The photos are read at their own size, as
-    the metric's convention has it. references: which photo of each subject is kept. features_out:
+    the metric's convention has it. references: which photo of each subject is kept. features:
     safetensors, "<subject>/<metric>" → features [photos, D], which the scores of all methods share.
     """
     loaded = load_benchmark(benchmark)
     metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
     photos = photo_features(loaded, metrics, load_segmenter(segmenter, detector))
     scores = oracle_scores(photos, metrics, kept_photos(references, loaded))
-    with atomic_path(features_out) as temporary:
+    with atomic_path(features) as temporary:
         tensors = {
             f"{subject}/{name}": feature.contiguous()
-            for subject, features in photos.items()
-            for name, feature in features.items()
+            for subject, found in photos.items()
+            for name, feature in found.items()
         }
         save_file(tensors, temporary)
     write_scores(scores, out)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from toffee.provenance.code import module_digests
+from toffee.provenance.code import module_digests, module_file, rule_functions
 from toffee.provenance.crate.files import Files
 from toffee.provenance.crate.graph import ROOT, Graph, local, relative, short
 from toffee.provenance.crate.source import sentences
@@ -45,6 +45,7 @@ class Jobs:
         self.written: set[str] = set()
         self._sentences = sentences(source)
         self._modules: dict[str, dict[str, str]] = {}
+        self._files: dict[str, str] = {}
         self._steps: dict[str, str] = {}
 
     def add(self, name: str, record: Record) -> None:
@@ -101,14 +102,15 @@ class Jobs:
         """`@id` of the script: the copy, if its code is what ran, else just a name."""
         rule = record.rule
         if rule not in self._modules:
-            workflow = self.source / "workflow"
+            function = rule_functions(self.source).get(rule, "")
             try:
-                modules = module_digests(rule, workflow / "scripts", workflow / "toffee")
+                self._modules[rule] = module_digests(function, self.source)
+                file = module_file(function.rpartition(".")[0], self.source)
+                self._files[rule] = file.relative_to(self.source).as_posix()
             except ToffeeError:
-                modules = {}
-            self._modules[rule] = modules
+                self._modules[rule] = {}
         if self._modules[rule] == record.code.modules != {}:
-            return relative(f"{self.source.name}/workflow/scripts/{rule}.py")
+            return relative(f"{self.source.name}/{self._files[rule]}")
         return local("script", rule, short(record.code.modules))
 
     def _data(self, record: Record, tool: str, side: str) -> set[str]:

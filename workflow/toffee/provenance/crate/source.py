@@ -21,7 +21,7 @@ COPIED = (
     "config/**/*.yaml",
     "envs/requirements.txt",
     "workflow/schemas/*",
-    "workflow/scripts/*.py",
+    "workflow/run.py",
     "workflow/toffee/**/*.py",
     "tools/**/*.py",
     "CITATION.cff",
