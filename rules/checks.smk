@@ -4,6 +4,7 @@ Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are 
 """
 
 import time
+from dataclasses import asdict, is_dataclass
 
 from toffee.provenance.code import code_digest
 from toffee.runtime.errors import ToffeeError
@@ -35,7 +36,10 @@ def prepare_rules():
     """Compare every rule with its function, add the digest of the code that it runs to its params,
     and give every param its name, which Snakemake leaves out when it compares them."""
     for one in workflow.rules:
-        params = dict(one.params.items())
+        params = {
+            name: asdict(value) if is_dataclass(value) else value
+            for name, value in one.params.items()
+        }
         if FUNCTION in params:
             names = one.input.keys(), one.output.keys(), one.wildcard_names
             checked(check_rule, one.name, params[FUNCTION], params, *names)

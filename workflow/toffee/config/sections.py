@@ -6,10 +6,12 @@ Snakemake hands on `--config 'refiner={steps: 500}'`.
 """
 
 from copy import copy
+from dataclasses import fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
+from toffee.config import settings
 from toffee.config.base import Count, Path, Section, Share
 from toffee.config.sources import Real
 
@@ -136,6 +138,11 @@ class Sampler(Section):
         description="samples that are drawn or scored at once (images); memory grows with it"
     )
 
+    @property
+    def sampling(self) -> settings.Sampling:
+        """How the base model samples from text alone."""
+        return settings.Sampling(self.steps, self.guidance)
+
 
 class Refiner(Section):
     """The Refiner: reconstructs an image from its patch tokens; at inference from mixed tokens."""
@@ -174,6 +181,22 @@ class Refiner(Section):
     )
     guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
 
+    @property
+    def training(self) -> settings.Training:
+        """How it is trained."""
+        return settings.Training(self.steps, self.batch, self.learning_rate, self.ema)
+
+    @property
+    def sampling(self) -> settings.Sampling:
+        """How it samples."""
+        return settings.Sampling(self.sampler_steps, self.guidance)
+
+    @property
+    def refining(self) -> settings.Refining:
+        """How it redraws an initial image."""
+        matching = settings.Matching(self.matching, self.match_threshold, self.position_weight)
+        return settings.Refining(matching, self.strength, self.keep_background, self.sampling)
+
 
 class ViewGenerator(Section):
     """The View Generator: draws another view of a subject from the patch tokens of one view."""
@@ -188,6 +211,16 @@ class ViewGenerator(Section):
     )
     sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
     guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+
+    @property
+    def training(self) -> settings.Training:
+        """How it is trained."""
+        return settings.Training(self.steps, self.batch, self.learning_rate, self.ema)
+
+    @property
+    def sampling(self) -> settings.Sampling:
+        """How it samples."""
+        return settings.Sampling(self.sampler_steps, self.guidance)
 
 
 class Kinds(Section):
@@ -309,6 +342,22 @@ class ToffeeNet(Section):
             )
         return self
 
+    @property
+    def training(self) -> settings.Training:
+        """How it is trained."""
+        return settings.Training(self.steps, self.batch, self.learning_rate, self.ema)
+
+    @property
+    def sampling(self) -> settings.Sampling:
+        """How it samples."""
+        return settings.Sampling(self.sampler_steps, self.guidance)
+
+    @property
+    def conditioning(self) -> settings.Conditioning:
+        """What it is trained on."""
+        names = [field.name for field in fields(settings.Conditioning)]
+        return settings.Conditioning(**{name: getattr(self, name) for name in names})
+
 
 def _optional(field: Any) -> Any:
     """A field of another section that may be left out."""
@@ -367,6 +416,13 @@ class DreamBooth(Section):
         if sorted(set(self.tuning_steps)) != self.tuning_steps:
             raise ValueError("expected tuning_steps that rise from value to value")
         return self
+
+    @property
+    def tuning(self) -> settings.Tuning:
+        """How a subject is fine-tuned."""
+        return settings.Tuning(
+            self.steps, self.batch, self.learning_rate, self.prior_images, self.prior_weight
+        )
 
 
 class Oracle(Section):
@@ -500,6 +556,16 @@ class Config(Section):
     report: Report = Field(description="what is told of a run")
     plan: Plan = Field(description="what `toffee plan` reckons with")
     budget: Budget = Field(description="what `toffee plan` refuses to go beyond")
+
+    @property
+    def drawing(self) -> settings.Drawing:
+        """How pictures are drawn and stored."""
+        return settings.Drawing(self.data.resolution, self.sampler.batch, self.synthesis.quality)
+
+    @property
+    def controlled_sampling(self) -> settings.Sampling:
+        """How the base model samples over a depth map."""
+        return replace(self.sampler.sampling, control_scale=self.synthesis.control_scale)
 
     def variant(self, name: str) -> ToffeeNet:
         """The settings of a variant: `toffeenet` with its overrides; of `toffeenet` itself.

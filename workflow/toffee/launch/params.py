@@ -6,6 +6,7 @@ prints "before: 0.5 now: 0.6". A named value's repr is `match_threshold = 0.5`, 
 and printed instead. A script gets the plain value.
 """
 
+import dataclasses
 import functools
 import json
 import operator
@@ -55,10 +56,13 @@ class Named(tuple):
 
 
 def named(name: str, value: Any) -> Any:
-    """A param's value, or the function that Snakemake calls for it, under its name.
+    """A param's value, or the function that Snakemake calls for it, under its name. A dataclass
+    becomes a mapping of its fields.
 
     The function keeps its signature: Snakemake looks there for what it wants to be called with.
     """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
     if not callable(value):
         return Named(name, value)
 

@@ -1,0 +1,128 @@
+"""Settings that belong together, as the configuration, the rules and the functions share them.
+
+The configuration's keys stay single values; its sections give them in these groups (for example
+`CONFIG.refiner.refining`). A rule has a group as one param, and its function as one argument.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How pictures are drawn and stored.
+
+    Attributes:
+        resolution: side of a picture (pixels).
+        batch: samples drawn at once.
+        quality: JPEG quality.
+    """
+
+    resolution: int
+    batch: int
+    quality: int
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a diffusion model samples.
+
+    Attributes:
+        steps: denoising steps of a full run.
+        guidance: scale of classifier-free guidance; 1 does without, at half the cost.
+        control_scale: weight of the depth ControlNet (1 = as trained), where one is used.
+    """
+
+    steps: int
+    guidance: float
+    control_scale: float = 0.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long and how fast a model is trained.
+
+    Attributes:
+        steps: optimizer steps.
+        batch: samples per step.
+        learning_rate: peak learning rate of AdamW.
+        ema: decay per step of the averaged weights; 0 keeps the last weights.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    ema: float
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How tokens of the initial image are replaced by tokens of the subject (see
+    `toffee.method.matching.match_tokens`).
+
+    Attributes:
+        rule: cosine, silhouette or silhouette+position.
+        threshold: least cosine similarity of a replacement.
+        position_weight: cosine lost by a match from corner to corner of the silhouette.
+    """
+
+    rule: str
+    threshold: float
+    position_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class Refining:
+    """How the Refiner redraws an initial image.
+
+    Attributes:
+        matching: which tokens are replaced.
+        strength: share of the noise schedule that the initial image goes through.
+        keep_background: hold what the matching rule may not touch (see
+            `toffee.method.matching.may_change`).
+        sampling: how it samples.
+    """
+
+    matching: Matching
+    strength: float
+    keep_background: bool
+    sampling: Sampling
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What ToffeeNet is trained on, and with which conditions.
+
+    Attributes:
+        kinds: both, editing or generation: the pairs.
+        reconstruction: probability p that the target is the input itself.
+        drop_text, drop_subject, drop_both: probabilities of training without these conditions.
+        segmented: whether the subject is cut out before it is encoded.
+        depth: whether the target's depth is a further condition.
+    """
+
+    kinds: str
+    reconstruction: float
+    drop_text: float
+    drop_subject: float
+    drop_both: float
+    segmented: bool
+    depth: bool
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How DreamBooth is fine-tuned for a subject.
+
+    Attributes:
+        steps: optimizer steps.
+        batch: photos in a step; each step has as many pictures of the class.
+        learning_rate: peak learning rate of AdamW.
+        prior_images: pictures of each class that the base model draws.
+        prior_weight: weight of these in the loss.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    prior_images: int
+    prior_weight: float
