@@ -32,9 +32,7 @@ rule score_shard:
         function="toffee.synthesis.scores.score_shard",
         compute=COMPUTE,
         subjects_root=data_root("subjects"),
-        resolution=CONFIG.data.resolution,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
+        drawing=CONFIG.drawing,
     script:
         "../workflow/run.py"
 

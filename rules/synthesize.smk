@@ -28,12 +28,8 @@ rule draw_initial:
         function="toffee.synthesis.initial.draw_initial",
         compute=COMPUTE,
         subjects_root=data_root("subjects"),
-        resolution=CONFIG.data.resolution,
-        sampler_steps=CONFIG.sampler.steps,
-        guidance=CONFIG.sampler.guidance,
-        control_scale=CONFIG.synthesis.control_scale,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
+        drawing=CONFIG.drawing,
+        sampling=CONFIG.controlled_sampling,
         seed=CONFIG.seed,
     script:
         "../workflow/run.py"
@@ -65,16 +61,8 @@ rule refine_shard:
         function="toffee.synthesis.refined.refine_shard",
         compute=COMPUTE,
         subjects_root=data_root("subjects"),
-        resolution=CONFIG.data.resolution,
-        matching=CONFIG.refiner.matching,
-        match_threshold=CONFIG.refiner.match_threshold,
-        position_weight=CONFIG.refiner.position_weight,
-        strength=CONFIG.refiner.strength,
-        keep_background=CONFIG.refiner.keep_background,
-        sampler_steps=CONFIG.refiner.sampler_steps,
-        guidance=CONFIG.refiner.guidance,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
+        drawing=CONFIG.drawing,
+        refining=CONFIG.refiner.refining,
         seed=CONFIG.seed,
     script:
         "../workflow/run.py"
@@ -105,11 +93,8 @@ rule draw_views:
         compute=COMPUTE,
         subjects_root=data_root("subjects"),
         multiview_root=data_root("multiview"),
-        resolution=CONFIG.data.resolution,
-        sampler_steps=CONFIG.view_generator.sampler_steps,
-        guidance=CONFIG.view_generator.guidance,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
+        drawing=CONFIG.drawing,
+        sampling=CONFIG.view_generator.sampling,
         seed=CONFIG.seed,
     script:
         "../workflow/run.py"
@@ -140,13 +125,9 @@ rule make_edits:
     params:
         function="toffee.synthesis.edits.make_edits",
         compute=COMPUTE,
-        resolution=CONFIG.data.resolution,
+        drawing=CONFIG.drawing,
+        sampling=CONFIG.controlled_sampling,
         edit_strength=CONFIG.synthesis.edit_strength,
-        sampler_steps=CONFIG.sampler.steps,
-        guidance=CONFIG.sampler.guidance,
-        control_scale=CONFIG.synthesis.control_scale,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
         seed=CONFIG.seed,
     script:
         "../workflow/run.py"

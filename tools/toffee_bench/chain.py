@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from toffee.models.folders import BaseModels, RefinerModels, SegmenterModels, ViewModels
 from toffee.synthesis.edits import make_edits
 from toffee.synthesis.initial import draw_initial
 from toffee.synthesis.refined import refine_shard
@@ -24,77 +25,66 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
     subjects, multiview = setting.folder / "subjects", setting.folder / "multiview"
     name = f"{plan.stem}.h5"
     files = {stage: out / "stages" / stage / name for stage in STAGES}
-    drawn = {
-        "plan": plan,
-        "resolution": config.data.resolution,
-        "batch": config.sampler.batch,
-        "quality": config.synthesis.quality,
-    }
-    base = {
-        "text_to_image": model("text_to_image"),
-        "controlnet_depth": model("controlnet_depth"),
-        "depth_estimator": model("depth"),
-        "sampler_steps": config.sampler.steps,
-        "guidance": config.sampler.guidance,
-        "control_scale": config.synthesis.control_scale,
-        "seed": config.seed,
-    }
+    drawing, sampling, seed = config.drawing, config.controlled_sampling, config.seed
+    base = BaseModels(model("text_to_image"), model("controlnet_depth"), model("depth"))
+    segmenters = SegmenterModels(model("segmenter"))
+    refiner = RefinerModels(model("refiner"), model("text_to_image"), model("subject_encoder"))
+    viewer = ViewModels(
+        model("view_generator"), model("text_to_image"), model("subject_encoder"), model("depth")
+    )
     return {
         "draw_initial": lambda: draw_initial(
-            **drawn, **base, subjects_root=subjects, out=files["initial"]
+            plan=plan,
+            subjects_root=subjects,
+            models=base,
+            out=files["initial"],
+            drawing=drawing,
+            sampling=sampling,
+            seed=seed,
         ),
         "refine_shard": lambda: refine_shard(
-            **drawn,
+            plan=plan,
             subjects_root=subjects,
             initial=files["initial"],
-            refiner=model("refiner"),
-            text_to_image=model("text_to_image"),
-            subject_encoder=model("subject_encoder"),
-            segmenter=model("segmenter"),
-            detector=None,
+            models=refiner,
+            segmenters=segmenters,
             out=files["refined"],
-            matching=config.refiner.matching,
-            match_threshold=config.refiner.match_threshold,
-            position_weight=config.refiner.position_weight,
-            strength=config.refiner.strength,
-            keep_background=config.refiner.keep_background,
-            sampler_steps=config.refiner.sampler_steps,
-            guidance=config.refiner.guidance,
-            seed=config.seed,
+            drawing=drawing,
+            refining=config.refiner.refining,
+            seed=seed,
         ),
         "draw_views": lambda: draw_views(
-            **drawn,
+            plan=plan,
             subjects_root=subjects,
             multiview_root=multiview,
-            view_generator=model("view_generator"),
-            text_to_image=model("text_to_image"),
-            subject_encoder=model("subject_encoder"),
-            depth_estimator=model("depth"),
+            models=viewer,
             out=files["views"],
-            sampler_steps=config.view_generator.sampler_steps,
-            guidance=config.view_generator.guidance,
-            seed=config.seed,
+            drawing=drawing,
+            sampling=config.view_generator.sampling,
+            seed=seed,
         ),
         "make_edits": lambda: make_edits(
-            **drawn,
-            **base,
+            plan=plan,
             refined=files["refined"],
-            segmenter=model("segmenter"),
-            detector=None,
+            models=base,
+            segmenters=segmenters,
             out=files["edits"],
+            drawing=drawing,
+            sampling=sampling,
             edit_strength=config.synthesis.edit_strength,
+            seed=seed,
         ),
         "score_shard": lambda: score_shard(
-            **drawn,
+            plan=plan,
             subjects_root=subjects,
             refined=files["refined"],
             views=files["views"],
             edits=files["edits"],
             subject_encoder=model("subject_encoder"),
             clip=model("clip"),
-            segmenter=model("segmenter"),
-            detector=None,
+            segmenters=segmenters,
             out=out / "shards" / name,
+            drawing=drawing,
         ),
     }
 

@@ -160,16 +160,8 @@ class Loop:
         """The initial image with the subject's details."""
         settings = self.config.refiner
         found = self.segment.segment(before, list(row["class_word"]))
-        tokens = mix_tokens(
-            self.encoder,
-            before,
-            found,
-            subject,
-            mask,
-            settings.matching,
-            settings.match_threshold,
-            settings.position_weight,
-        ).tokens
+        matching = settings.refining.matching
+        tokens = mix_tokens(self.encoder, before, found, subject, mask, matching).tokens
         start, change = self.encode(before), None
         pixels = may_change(settings.matching, found) if settings.keep_background else None
         if pixels is not None:

@@ -115,7 +115,7 @@ def main() -> None:
 
         draw_renders(arguments.root / "renders")
         return
-    needs = {name: arguments.root / name for name in recipes()[arguments.part].needs}
+    needs = [arguments.root / name for name in recipes()[arguments.part].needs]
     train_part(arguments.part, arguments.root / "renders", arguments.root / arguments.part, needs)
 
 

@@ -14,6 +14,7 @@ import yaml
 from diffusers import DiffusionPipeline
 from PIL import Image
 
+from toffee.config.settings import Sampling
 from toffee.export.pipeline import export_pipeline
 from toffee.method.toffeenet import ToffeeNet, save_toffeenet
 from toffee.models.subject_encoder import SubjectEncoder
@@ -106,7 +107,7 @@ def difference(drawn: torch.Tensor, expected: torch.Tensor) -> float:
 def test_it_draws_what_toffeenet_draws(pipe, net, given, scale) -> None:
     subjects, subject_masks, *_, noise = given
     tokens = net.tokens(subjects, subject_masks)
-    expected = net.draw(PROMPTS, tokens, noise, STEPS, GUIDANCE, scale)
+    expected = net.draw(PROMPTS, tokens, noise, Sampling(STEPS, GUIDANCE), scale)
     drawn = pipe(
         PROMPTS, subjects, subject_masks, subject_scale=scale, latents=noise, output_type="pt"
     ).images
@@ -118,7 +119,9 @@ def test_it_draws_what_toffeenet_draws(pipe, net, given, scale) -> None:
 def test_it_edits_as_toffeenet_edits_and_leaves_the_rest(pipe, net, given) -> None:
     subjects, subject_masks, pictures, masks, noise = given
     tokens = net.tokens(subjects, subject_masks)
-    expected = net.draw(PROMPTS, tokens, noise, STEPS, GUIDANCE, picture=pictures, mask=masks)
+    expected = net.draw(
+        PROMPTS, tokens, noise, Sampling(STEPS, GUIDANCE), picture=pictures, mask=masks
+    )
     drawn = pipe(
         PROMPTS, subjects, subject_masks, pictures, masks, latents=noise, output_type="pt"
     ).images
@@ -134,12 +137,12 @@ def test_a_model_with_depth_takes_it(nets, zoo, given, tmp_path) -> None:
     pipe = load(write(nets[True], zoo, tmp_path / "pipeline"))
     depth = torch.rand(2, 64, 64, generator=torch.Generator().manual_seed(1))
     tokens = net.tokens(subjects, subject_masks)
-    expected = net.draw(PROMPTS, tokens, noise, STEPS, GUIDANCE, depth=depth)
+    expected = net.draw(PROMPTS, tokens, noise, Sampling(STEPS, GUIDANCE), depth=depth)
     arguments = {"latents": noise, "output_type": "pt"}
     drawn = pipe(PROMPTS, subjects, subject_masks, depth=depth, **arguments).images
     assert difference(drawn, expected) < 1e-4
     flat = pipe(PROMPTS, subjects, subject_masks, **arguments).images
-    assert difference(flat, net.draw(PROMPTS, tokens, noise, STEPS, GUIDANCE)) < 1e-4
+    assert difference(flat, net.draw(PROMPTS, tokens, noise, Sampling(STEPS, GUIDANCE))) < 1e-4
     assert difference(flat, drawn) > 1e-3
 
 
@@ -175,7 +178,7 @@ def test_a_picture_has_its_own_noise_whatever_is_drawn_beside_it(pipe, given) ->
 def test_without_a_subject_it_draws_the_text(pipe, net, given) -> None:
     noise = given[-1]
     none = torch.zeros(2, pipe.unet.config.subject_tokens, net.encoder.width)
-    expected = net.draw(PROMPTS, none, noise, STEPS, GUIDANCE)
+    expected = net.draw(PROMPTS, none, noise, Sampling(STEPS, GUIDANCE))
     assert difference(pipe(PROMPTS, latents=noise, output_type="pt").images, expected) < 1e-4
 
 

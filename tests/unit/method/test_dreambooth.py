@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from toffee.method.dreambooth import DreamBooth, Tuning
+from toffee.config.settings import Drawing, Sampling, Tuning
+from toffee.method.dreambooth import DreamBooth
 from toffee.runtime.compute import Compute, computing
 from toffee.runtime.seeds import noise
 
@@ -13,7 +14,9 @@ TUNING = Tuning(steps=3, batch=2, learning_rate=1e-3, prior_images=3, prior_weig
 
 
 def booth(random_zoo, tuning: Tuning = TUNING) -> DreamBooth:
-    return DreamBooth(random_zoo / "text_to_image", tuning, 64, 2, 2.0, 2, seed=5)
+    return DreamBooth(
+        random_zoo / "text_to_image", tuning, Drawing(64, 2, 95), Sampling(2, 2.0), seed=5
+    )
 
 
 def weights(model: DreamBooth) -> torch.Tensor:

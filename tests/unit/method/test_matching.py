@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from toffee.config.settings import Matching
 from toffee.method.matching import RULES, match_tokens, may_change, within_silhouette
 from toffee.runtime.errors import ToffeeError
 
@@ -59,7 +60,7 @@ def reference(a, b, a_inside, b_inside, rule, threshold, weight):
 @pytest.mark.parametrize("threshold", [-1.0, 0.4])
 def test_every_rule_is_its_slow_reference(rule, threshold):
     a, b, inside = tokens(0), tokens(1), (masks(2), masks(3))
-    mixed = match_tokens(a, b, *inside, rule, threshold, 0.7)
+    mixed = match_tokens(a, b, *inside, Matching(rule, threshold, 0.7))
     for k in range(len(a)):
         given = (a[k], b[k], inside[0][k].tolist(), inside[1][k].tolist())
         expected, replaced = reference(*given, rule, threshold, 0.7)
@@ -71,7 +72,7 @@ def test_every_rule_is_its_slow_reference(rule, threshold):
 @pytest.mark.parametrize("rule", RULES)
 def test_a_picture_matched_to_itself_stays_as_it_is(rule):
     a, inside = tokens(0), masks(1)
-    mixed = match_tokens(a, a, inside, inside, rule, 0.9, 0.5)
+    mixed = match_tokens(a, a, inside, inside, Matching(rule, 0.9, 0.5))
     assert torch.equal(mixed.tokens, a)
     wanted = torch.ones_like(inside) if rule == "cosine" else inside
     assert torch.equal(mixed.replaced, wanted)
@@ -83,7 +84,7 @@ def test_the_threshold_is_the_least_cosine_of_a_replacement(rule):
     a, b, inside = tokens(0), tokens(1), (masks(2), masks(3))
     before = None
     for threshold in (-1.0, 0.0, 0.3, 0.6, 1.01):
-        mixed = match_tokens(a, b, *inside, rule, threshold, 0.5)
+        mixed = match_tokens(a, b, *inside, Matching(rule, threshold, 0.5))
         matched = b.gather(1, mixed.source[..., None].expand(-1, -1, WIDTH))
         cosine = torch.cosine_similarity(a, matched, dim=2)
         assert (cosine[mixed.replaced] >= threshold - 1e-5).all()
@@ -98,14 +99,14 @@ def test_the_threshold_is_the_least_cosine_of_a_replacement(rule):
 @pytest.mark.parametrize("rule", RULES[1:])
 def test_silhouette_rules_never_touch_the_background_nor_take_from_it(rule):
     a, b, inside = tokens(0), tokens(1), (masks(2), masks(3))
-    mixed = match_tokens(a, b, *inside, rule, -1.0, 0.5)
+    mixed = match_tokens(a, b, *inside, Matching(rule, -1.0, 0.5))
     assert not (mixed.replaced & ~inside[0]).any()
     assert inside[1].gather(1, mixed.source)[mixed.replaced].all()
 
 
 def test_a_strong_position_prior_puts_every_token_in_its_own_place():
     a, b, inside = tokens(0), tokens(1), masks(2)
-    mixed = match_tokens(a, b, inside, inside, "silhouette+position", -1.0, 1e6)
+    mixed = match_tokens(a, b, inside, inside, Matching("silhouette+position", -1.0, 1e6))
     assert torch.equal(mixed.source[inside], torch.arange(COUNT).expand(3, -1)[inside])
     assert torch.equal(mixed.tokens, torch.where(inside[..., None], b, a))
 
@@ -115,7 +116,7 @@ def test_a_strong_position_prior_puts_every_token_in_its_own_place():
 def test_an_empty_silhouette_replaces_nothing(rule, empty):
     a, b, inside = tokens(0), tokens(1), [masks(2), masks(3)]
     inside[empty][1] = False
-    mixed = match_tokens(a, b, *inside, rule, -1.0, 0.5)
+    mixed = match_tokens(a, b, *inside, Matching(rule, -1.0, 0.5))
     assert torch.equal(mixed.tokens[1], a[1]) and not mixed.replaced[1].any()
     assert torch.isfinite(mixed.tokens).all() and mixed.replaced[0].any()
 
@@ -130,7 +131,7 @@ def test_places_are_measured_within_the_silhouette():
 
 def test_an_unknown_rule_is_one_line():
     with pytest.raises(ToffeeError, match="refiner.matching: unknown rule 'best'; expected cosine"):
-        match_tokens(tokens(0), tokens(1), masks(2), masks(3), "best", 0.5)
+        match_tokens(tokens(0), tokens(1), masks(2), masks(3), Matching("best", 0.5))
 
 
 def test_a_rule_may_change_what_it_may_replace():

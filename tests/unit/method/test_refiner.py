@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from toffee.config.settings import Sampling
 from toffee.data.loaders.images import grown
 from toffee.method.refiner import Refiner
 from toffee_zoo.text_to_image import build_scheduler
@@ -50,7 +51,7 @@ def drawn(refiner, change):
     initial = torch.rand(2, 3, 32, 32, generator=generator)
     noise = torch.randn(2, 3, 4, 4, generator=generator)
     tokens = torch.full((2, 5, 3), 0.25)
-    return initial, noise, refiner.draw(tokens, noise, 10, 1.0, initial, 0.9, change)
+    return initial, noise, refiner.draw(tokens, noise, Sampling(10, 1.0), initial, 0.9, change)
 
 
 def test_without_a_mask_everything_is_redrawn(refiner):

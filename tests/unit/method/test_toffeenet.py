@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from toffee.config.settings import Conditioning, Sampling, Training
 from toffee.method import toffeenet
 from toffee.method.toffeenet import KINDS, ToffeeNet, encode_pairs, train_toffeenet
 from toffee.models.diffusion import Autoencoder
@@ -19,15 +20,7 @@ from toffee.synthesis.scores import LAYOUT
 COLUMNS = ("sample_id", "subject", "class_word", "kind", "prompt")
 SETTINGS = {
     "resolution": 64,
-    "steps": 2,
-    "batch": 2,
-    "learning_rate": 1e-3,
-    "ema": 0.5,
-    "reconstruction": 0.3,
-    "drop_text": 0.2,
-    "drop_subject": 0.2,
-    "drop_both": 0.2,
-    "segmented": True,
+    "training": Training(2, 2, 1e-3, 0.5),
     "seed": 0,
 }
 
@@ -74,7 +67,9 @@ def parts(random_zoo):
     return encoder, Autoencoder(base / "vae"), None
 
 
-def train(pairs: Path, zoo: Path, view_generator: Path, out: Path, **changes) -> Path:
+def train(
+    pairs: Path, zoo: Path, view_generator: Path, out: Path, depth: bool = False, **changes
+) -> Path:
     train_toffeenet(
         index=pairs / "index.parquet",
         shards=[str(pairs / "00000.h5")],
@@ -83,7 +78,8 @@ def train(pairs: Path, zoo: Path, view_generator: Path, out: Path, **changes) ->
         depth_estimator=zoo / "depth",
         view_generator=view_generator,
         out=out,
-        **(SETTINGS | {"kinds": "both", "depth": False} | changes),
+        conditioning=Conditioning("both", 0.3, 0.2, 0.2, 0.2, segmented=True, depth=depth),
+        **(SETTINGS | changes),
     )
     return out
 
@@ -118,7 +114,7 @@ def given(model):
     masks[1, ::2] = True
     noise = torch.randn(2, model.autoencoder.channels, 8, 8, generator=draw)
     tokens = model.encoder.tokens(pictures)
-    return (["a red mug", "a car on the grass"], tokens, noise, 2, 3.0), pictures, masks
+    return (["a red mug", "a car on the grass"], tokens, noise, Sampling(2, 3.0)), pictures, masks
 
 
 def test_a_saved_model_draws_the_same_after_it_is_loaded(model, trained, given):
@@ -148,9 +144,9 @@ def test_without_pasting_one_sees_what_the_model_drew_itself(model, given):
 
 
 def test_a_picture_does_not_depend_on_what_is_drawn_beside_it(model, given):
-    (prompts, tokens, noise, steps, guidance), *_ = given
-    whole = model.draw(prompts, tokens, noise, steps, guidance)
-    alone = model.draw(prompts[1:], tokens[1:], noise[1:], steps, guidance)
+    (prompts, tokens, noise, sampling), *_ = given
+    whole = model.draw(prompts, tokens, noise, sampling)
+    alone = model.draw(prompts[1:], tokens[1:], noise[1:], sampling)
     assert torch.allclose(whole[1:], alone, atol=1e-4)
 
 
@@ -207,7 +203,8 @@ def test_nothing_accepted_is_one_line(pairs, parts, tmp_path):
 def test_training_is_the_same_from_a_seed(pairs, random_zoo, view_generator, tmp_path):
     given = (pairs, random_zoo, view_generator)
     a, b, c = (
-        train(*given, tmp_path / name, seed=seed, steps=1) / toffeenet.WEIGHTS
+        train(*given, tmp_path / name, seed=seed, training=Training(1, 2, 1e-3, 0.5))
+        / toffeenet.WEIGHTS
         for name, seed in (("a", 0), ("b", 0), ("c", 1))
     )
     assert a.read_bytes() == b.read_bytes() != c.read_bytes()

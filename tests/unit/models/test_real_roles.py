@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 import torch
 
+from toffee.config.settings import Conditioning, Drawing, Matching, Refining, Sampling, Training
 from toffee.method.refiner import pretrain_refiner
 from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.method.view_generator import pretrain_view_generator
 from toffee.models import detector as detector_module
+from toffee.models.folders import BaseModels, RefinerModels, SegmenterModels, ViewModels
 from toffee.storage.shard import Shard
 from toffee.synthesis.edits import make_edits
 from toffee.synthesis.initial import draw_initial
@@ -23,9 +25,8 @@ from toffee.synthesis.scores import score_shard
 from toffee.synthesis.views import draw_views
 
 PROMPTS = Path(__file__).parents[3] / "config" / "prompts" / "tiny.yaml"
-TRAINING = {"resolution": 64, "steps": 1, "batch": 2, "learning_rate": 1e-4, "ema": 0.9, "seed": 0}
-DRAWING = {"resolution": 64, "sampler_steps": 2, "guidance": 2.0, "batch": 4, "quality": 95}
-CONTROL = {"control_scale": 1.0, "seed": 0}
+TRAINING = {"resolution": 64, "training": Training(1, 2, 1e-4, 0.9), "seed": 0}
+DRAWING, SAMPLING = Drawing(64, 4, 95), Sampling(2, 2.0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,63 +66,53 @@ def work(
         **encoded, **frames, out=folder / "refiner", token_grid=True, token_dropout=0.1
     )
     pretrain_view_generator(**roles, **frames, out=folder / "view_generator", depth=True)
-    return folder, plan, roles, {"segmenter": sam_folder, "detector": detector_folder}
+    return folder, plan, roles, SegmenterModels(sam_folder, detector_folder)
 
 
 def make_shard(work, small_world, clip, folder: Path) -> Path:
     """Draw, refine, pose, edit and score the plan; returns the shard."""
-    models, plan, roles, segmenting = work
-    base = roles["text_to_image"]
+    trained, plan, roles, segmenters = work
+    base, encoder = roles["text_to_image"], roles["subject_encoder"]
     stage = {name: folder / name / "00000.h5" for name in ("initial", "refined", "views", "edits")}
-    common = {"plan": plan, **DRAWING}
-    subjects = {"subjects": small_world / "subjects"}
-    control = {
-        "text_to_image": base,
-        "controlnet_depth": base / "controlnet",
-        "depth_estimator": roles["depth_estimator"],
-        **CONTROL,
-    }
-    encoded = {"text_to_image": base, "subject_encoder": roles["subject_encoder"], "seed": 0}
+    common = {"plan": plan, "drawing": DRAWING}
+    subjects = {"subjects_root": small_world / "subjects"}
+    models = BaseModels(base, base / "controlnet", roles["depth_estimator"])
+    control = {"models": models, "sampling": SAMPLING, "seed": 0}
     draw_initial(**common, **subjects, **control, out=stage["initial"])
     refine_shard(
         **common,
         **subjects,
-        **encoded,
-        **segmenting,
         initial=stage["initial"],
-        refiner=models / "refiner",
+        models=RefinerModels(trained / "refiner", base, encoder),
+        segmenters=segmenters,
         out=stage["refined"],
-        matching="silhouette",
-        match_threshold=-1,
-        position_weight=0,
-        strength=0.6,
-        keep_background=True,
+        refining=Refining(Matching("silhouette", -1), 0.6, True, SAMPLING),
+        seed=0,
     )
     draw_views(
         **common,
         **subjects,
-        **encoded,
         multiview_root=small_world / "multiview",
-        view_generator=models / "view_generator",
-        depth_estimator=roles["depth_estimator"],
+        models=ViewModels(trained / "view_generator", base, encoder, roles["depth_estimator"]),
         out=stage["views"],
+        sampling=SAMPLING,
+        seed=0,
     )
     make_edits(
-        **common, **control, **segmenting, refined=stage["refined"], out=stage["edits"],
+        **common, **control, segmenters=segmenters, refined=stage["refined"], out=stage["edits"],
         edit_strength=0.7,
     )  # fmt: skip
     out = folder / "shards" / "00000.h5"
     score_shard(
-        plan=plan,
+        **common,
         **subjects,
-        **segmenting,
+        segmenters=segmenters,
         refined=stage["refined"],
         views=stage["views"],
         edits=stage["edits"],
-        subject_encoder=roles["subject_encoder"],
+        subject_encoder=encoder,
         clip=clip,
         out=out,
-        **{key: DRAWING[key] for key in ("resolution", "batch", "quality")},
     )
     return out
 
@@ -169,7 +160,6 @@ def test_toffeenet_trains_and_draws_on_stable_diffusion(work, shards, tmp_path):
         kinds = [str(kind) for kind in opened.column("kind")]
     index = pd.DataFrame({"shard": "00000", "row": range(len(kinds)), "kind": kinds})
     index.assign(accepted=True).to_parquet(tmp_path / "index.parquet")
-    drops = dict.fromkeys(("reconstruction", "drop_text", "drop_subject", "drop_both"), 0.2)
     train_toffeenet(
         index=tmp_path / "index.parquet",
         shards=[str(shards[True])],
@@ -177,10 +167,7 @@ def test_toffeenet_trains_and_draws_on_stable_diffusion(work, shards, tmp_path):
         view_generator=models / "view_generator",
         out=tmp_path / "net",
         **TRAINING,
-        **drops,
-        kinds="both",
-        segmented=True,
-        depth=True,
+        conditioning=Conditioning("both", 0.2, 0.2, 0.2, 0.2, segmented=True, depth=True),
     )
     shutil.copytree(tmp_path / "net", tmp_path / "moved")
     net = ToffeeNet(tmp_path / "moved", roles["text_to_image"], roles["subject_encoder"])
@@ -188,7 +175,7 @@ def test_toffeenet_trains_and_draws_on_stable_diffusion(work, shards, tmp_path):
     photos = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     tokens = net.tokens(photos, torch.ones(2, 64, 64, dtype=torch.bool))
     assert tokens.shape == (2, 256, 32)
-    drawn = net.draw(["a red mug", "a car"], tokens, noise, 2, 3.0, 1.0)
+    drawn = net.draw(["a red mug", "a car"], tokens, noise, Sampling(2, 3.0), 1.0)
     assert drawn.shape == (2, 3, 64, 64) and torch.isfinite(drawn).all()
-    other = net.draw(["a red mug", "a car"], tokens.flip(0), noise, 2, 3.0, 1.0)
+    other = net.draw(["a red mug", "a car"], tokens.flip(0), noise, Sampling(2, 3.0), 1.0)
     assert not torch.equal(drawn, other), "the subject is seen"

@@ -17,6 +17,7 @@ from diffusers import (
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from toffee.config.settings import Sampling
 from toffee.models.diffusion import Autoencoder, load_scheduler
 from toffee.models.text_to_image import TextEncoder, TextToImage
 from toffee.runtime.errors import ToffeeError
@@ -68,9 +69,9 @@ def assert_same_pictures(ours: torch.Tensor, theirs: torch.Tensor) -> None:
 
 def test_pictures_are_those_of_diffusers_pipeline(stable_diffusion, noise):
     ours = TextToImage(stable_diffusion)
-    assert ours.latent_shape(SIDE) == (4, 8, 8)
+    assert ours.autoencoder.latent_shape(SIDE) == (4, 8, 8)
     theirs = drawn(StableDiffusionPipeline(**parts(stable_diffusion)), noise)
-    assert_same_pictures(ours.draw(PROMPTS, noise, STEPS, GUIDANCE), theirs)
+    assert_same_pictures(ours.draw(PROMPTS, noise, Sampling(STEPS, GUIDANCE)), theirs)
 
 
 def test_pictures_over_a_depth_are_those_of_diffusers_pipeline(stable_diffusion, noise):
@@ -84,9 +85,9 @@ def test_pictures_over_a_depth_are_those_of_diffusers_pipeline(stable_diffusion,
         pipeline.scheduler.register_to_config(clip_sample=False)
     theirs = drawn(pipeline, noise, image=image, controlnet_conditioning_scale=0.7)
     model = TextToImage(stable_diffusion, folder)
-    ours = model.draw(PROMPTS, noise, STEPS, GUIDANCE, depth, 0.7)
+    ours = model.draw(PROMPTS, noise, Sampling(STEPS, GUIDANCE, 0.7), depth)
     assert_same_pictures(ours, theirs)
-    without = model.draw(PROMPTS, noise, STEPS, GUIDANCE)
+    without = model.draw(PROMPTS, noise, Sampling(STEPS, GUIDANCE))
     assert (without - theirs).abs().max() > 1e-2, "the ControlNet has its say"
 
 

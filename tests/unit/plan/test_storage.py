@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from toffee.config.settings import Drawing, Sampling
+from toffee.models.folders import BaseModels, SegmenterModels
 from toffee.plan.costs import Costs
 from toffee.plan.sizes import Sizes
 from toffee.plan.storage import Storage
@@ -32,17 +34,17 @@ def shard(tiny, small_world, tmp_path_factory):
     prompts = ROOT / "config" / "prompts" / "tiny.yaml"
     roots = small_world / "subjects", small_world / "multiview"
     plan_shard(*listed[:2], prompts, *roots, kinds, "00000", samples, 0, plan)
-    models = {"text_to_image": ZOO / "text_to_image", "controlnet_depth": ZOO / "controlnet_depth"}
-    models["depth_estimator"] = ZOO / "depth"
-    drawing = {"sampler_steps": 4, "guidance": 3.0, "control_scale": 1.0, "seed": 0}
-    common = {"plan": plan, "resolution": 64, "batch": 24, "quality": 95}
-    subjects = {"subjects": small_world / "subjects"}
-    draw_initial(**models, **drawing, **common, **subjects, out=files["initial"])
+    models = BaseModels(ZOO / "text_to_image", ZOO / "controlnet_depth", ZOO / "depth")
+    drawn = {"models": models, "sampling": Sampling(4, 3.0), "seed": 0}
+    common = {"plan": plan, "drawing": Drawing(64, 24, 95)}
+    subjects = {"subjects_root": small_world / "subjects"}
+    segmenters = {"segmenters": SegmenterModels(ZOO / "segmenter")}
+    draw_initial(**drawn, **common, **subjects, out=files["initial"])
     make_edits(
-        **models, **drawing, **common, segmenter=ZOO / "segmenter", refined=files["initial"],
-        edit_strength=0.9, out=files["edits"],
+        **drawn, **common, **segmenters, refined=files["initial"], edit_strength=0.9,
+        out=files["edits"],
     )  # fmt: skip
-    encoders = {name: ZOO / name for name in ("subject_encoder", "clip", "segmenter")}
+    encoders = {name: ZOO / name for name in ("subject_encoder", "clip")} | segmenters
     stages = {"refined": files["initial"], "views": files["initial"], "edits": files["edits"]}
     score_shard(**encoders, **stages, **common, **subjects, out=files["shard"])
     return {name: path.stat().st_size for name, path in files.items()}

@@ -70,9 +70,7 @@ def counted(run) -> int:
 def test_the_base_models_pictures(work, tiny, noise, control):
     model = TextToImage(BASE, ZOO / "controlnet_depth")
     depth = torch.rand(COUNT, 64, 64) if control else None
-    real = counted(
-        lambda: model.draw(PROMPTS, noise, tiny.sampler.steps, tiny.sampler.guidance, depth)
-    )
+    real = counted(lambda: model.draw(PROMPTS, noise, tiny.sampler.sampling, depth))
     assert COUNT * work.base_draw(control) == pytest.approx(real, rel=0.01)
 
 
@@ -81,23 +79,22 @@ def test_the_refiners_pictures(tiny, costs, trained, noise, tokens, guidance):
     settings = config_of({"refiner": tiny.refiner.model_dump() | {"guidance": guidance}})
     model = Refiner(trained / "refiner", BASE)
     pictures = torch.rand(COUNT, 3, 64, 64)
-    steps, strength = settings.refiner.sampler_steps, settings.refiner.strength
-    real = counted(lambda: model.draw(tokens, noise, steps, guidance, pictures, strength))
+    sampling, strength = settings.refiner.sampling, settings.refiner.strength
+    real = counted(lambda: model.draw(tokens, noise, sampling, pictures, strength))
     planned = Work(settings, costs, Sizes(settings, [], ROOT)).refiner_draw()
     assert COUNT * planned == pytest.approx(real, rel=0.01)
 
 
 def test_the_view_generators_pictures(work, tiny, trained, noise, tokens):
     model, settings = ViewGenerator(trained / "views", BASE), tiny.view_generator
-    steps, guidance = settings.sampler_steps, settings.guidance
-    real = counted(lambda: model.draw(tokens, torch.rand(COUNT, 64, 64), noise, steps, guidance))
+    depth = torch.rand(COUNT, 64, 64)
+    real = counted(lambda: model.draw(tokens, depth, noise, settings.sampling))
     assert COUNT * work.view_draw() == pytest.approx(real, rel=0.01)
 
 
 def test_toffeenets_pictures(work, tiny, trained, noise, tokens):
     model = ToffeeNet(trained / "net", BASE, ZOO / "subject_encoder")
-    steps, guidance = tiny.toffeenet.sampler_steps, tiny.toffeenet.guidance
-    real = counted(lambda: model.draw(PROMPTS, tokens, noise, steps, guidance))
+    real = counted(lambda: model.draw(PROMPTS, tokens, noise, tiny.toffeenet.sampling))
     assert COUNT * work.net_draw("toffeenet") == pytest.approx(real, rel=0.01)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from toffee.config.settings import Sampling
 from toffee.method.refiner import Refiner
 from toffee.method.view_generator import ViewGenerator
 from toffee.models.clip import Clip
@@ -15,11 +16,11 @@ from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
 from toffee.models.unet import load_unet, widen_unet
-from toffee.provenance.code import PACKAGE
 from toffee.runtime.compute import EXACT, Compute, compute, computing, prepare
+from toffee.runtime.project import PROJECT
 from toffee.training.loop import Schedule, fit
 
-ZOO = PACKAGE.parents[1] / "workflow" / "zoo"
+ZOO = PROJECT / "workflow" / "zoo"
 BASE = ZOO / "text_to_image"
 WORDS = ["a red ball on grass", "a blue mug on sand"]
 # bfloat16 has 8 bits: a step of sampling is off by up to 1/256 of a latent.
@@ -40,7 +41,9 @@ def depth():
 
 def drawn(settings, noise, depth):
     with computing(settings):
-        return TextToImage(BASE, ZOO / "controlnet_depth").draw(WORDS, noise, 4, 3.0, depth)
+        return TextToImage(BASE, ZOO / "controlnet_depth").draw(
+            WORDS, noise, Sampling(4, 3.0), depth
+        )
 
 
 def close(a, b, mean, largest):
@@ -114,8 +117,10 @@ def test_the_generators_draw_nearly_the_same(tmp_path, noise, depth, guidance):
         widen_unet(load_unet(BASE / "unet"), channels, 128).save_pretrained(tmp_path / name)
 
     def pictures():
-        refined = Refiner(tmp_path / "refiner", BASE).draw(tokens, noise, 4, guidance)
-        views = ViewGenerator(tmp_path / "views", BASE).draw(tokens, depth, noise, 4, guidance)
+        refined = Refiner(tmp_path / "refiner", BASE).draw(tokens, noise, Sampling(4, guidance))
+        views = ViewGenerator(tmp_path / "views", BASE).draw(
+            tokens, depth, noise, Sampling(4, guidance)
+        )
         return torch.cat([refined, views])
 
     exact = pictures()
@@ -142,7 +147,7 @@ def test_guidance_is_that_of_two_forwards(tmp_path, noise):
     output = without + 1.5 * (with_ - without)
     latents = model.scheduler.step(output, model.scheduler.timesteps[0], rows).prev_sample
     expected = model.autoencoder.decode(latents)
-    assert torch.allclose(model.draw(tokens, maps, rows, 1, 1.5), expected, atol=1e-4)
+    assert torch.allclose(model.draw(tokens, maps, rows, Sampling(1, 1.5)), expected, atol=1e-4)
 
 
 def test_settings_end_with_their_block():

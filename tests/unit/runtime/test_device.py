@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from transformers import PreTrainedModel
 
+from toffee.config.settings import Sampling
 from toffee.method.refiner import Refiner
 from toffee.method.toffeenet import CONFIG, WEIGHTS, ToffeeNet
 from toffee.method.view_generator import ViewGenerator
@@ -112,10 +113,10 @@ def drawn_on(pictures: torch.Tensor, unet: torch.nn.Module) -> bool:
 def test_the_base_model_draws_and_edits_on_the_gpu(gpu, random_zoo, noise):
     model = TextToImage(random_zoo / "text_to_image", random_zoo / "controlnet_depth")
     depth = torch.rand(2, 64, 64)
-    assert drawn_on(model.draw(WORDS, noise, 2, 3.0, depth), model.unet)
+    assert drawn_on(model.draw(WORDS, noise, Sampling(2, 3.0), depth), model.unet)
     mask = torch.ones(2, 64, 64, dtype=torch.bool)
     pictures = torch.rand(PICTURES)
-    edited = redraw(model, pictures, mask, WORDS, depth, noise, 4, 3.0, 1.0, 0.5)
+    edited = redraw(model, pictures, mask, WORDS, depth, noise, Sampling(4, 3.0), 0.5)
     assert drawn_on(edited, model.unet)
 
 
@@ -132,7 +133,7 @@ def test_the_refiner_draws_on_the_gpu(gpu, random_zoo, noise, monkeypatch, chang
     model, initial = Refiner(base, base), torch.rand(PICTURES)
     mask = torch.ones(2, 1, 64, 64, dtype=torch.bool) if change else None
     tokens = torch.rand(2, 64, 128)
-    assert drawn_on(model.draw(tokens, noise, 4, 2.0, initial, 0.5, mask), model.unet)
+    assert drawn_on(model.draw(tokens, noise, Sampling(4, 2.0), initial, 0.5, mask), model.unet)
 
 
 def test_the_view_generator_draws_on_the_gpu(gpu, random_zoo, noise, monkeypatch):
@@ -141,7 +142,7 @@ def test_the_view_generator_draws_on_the_gpu(gpu, random_zoo, noise, monkeypatch
     monkeypatch.setattr("toffee.method.view_generator.load_unet", lambda folder: unet)
     model = ViewGenerator(base, base)
     depth = torch.rand(2, 64, 64)
-    assert drawn_on(model.draw(torch.rand(2, 64, 128), depth, noise, 2, 2.0), model.unet)
+    assert drawn_on(model.draw(torch.rand(2, 64, 128), depth, noise, Sampling(2, 2.0)), model.unet)
 
 
 def test_toffeenet_draws_and_edits_on_the_gpu(gpu, random_zoo, noise, tmp_path):
@@ -156,8 +157,14 @@ def test_toffeenet_draws_and_edits_on_the_gpu(gpu, random_zoo, noise, tmp_path):
         model = ToffeeNet(tmp_path, base, random_zoo / "subject_encoder")
     pictures, masks = torch.rand(PICTURES), torch.ones(2, 64, 64, dtype=torch.bool)
     tokens = model.tokens(pictures, masks)
-    assert drawn_on(model.draw(WORDS, tokens, noise, 2, 2.0), model.unet)
+    assert drawn_on(model.draw(WORDS, tokens, noise, Sampling(2, 2.0)), model.unet)
     edited = model.draw(
-        WORDS, tokens, noise, 2, 2.0, picture=pictures, mask=masks, depth=torch.rand(2, 64, 64)
+        WORDS,
+        tokens,
+        noise,
+        Sampling(2, 2.0),
+        picture=pictures,
+        mask=masks,
+        depth=torch.rand(2, 64, 64),
     )
     assert drawn_on(edited, model.unet)

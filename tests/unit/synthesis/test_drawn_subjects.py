@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from toffee.config.settings import Sampling
 from toffee.data.importers import collect as collecting
 from toffee.data.loaders.images import read_mask
 from toffee.data.loaders.subjects import load_subjects
+from toffee.models.folders import SegmenterModels
 from toffee.runtime.errors import ToffeeError
 from toffee.synthesis.drawn_subjects import draw_subjects, read_classes
 
 ZOO = Path(__file__).resolve().parents[3] / "workflow" / "zoo"
 SETTINGS = {"per_class": 2, "subjects": None, "licence": "Apache-2.0", "resolution": 64}
-SETTINGS |= {"sampler_steps": 6, "guidance": 3.0, "batch": 3, "seed": 0}
+SETTINGS |= {"sampling": Sampling(6, 3.0), "batch": 3, "seed": 0}
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def run(classes: Path, out: Path, **changes) -> Path:
     draw_subjects(
         classes=classes,
         text_to_image=ZOO / "text_to_image",
-        segmenter=ZOO / "segmenter",
+        segmenters=SegmenterModels(ZOO / "segmenter"),
         out=out,
         **(SETTINGS | changes),
     )

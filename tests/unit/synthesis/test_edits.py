@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import read_image, to_arrays
+from toffee.models.folders import BaseModels, SegmenterModels
 from toffee.models.semantic_segmenter import SemanticSegmenter
 from toffee.storage.shard import Shard, ShardWriter
 from toffee.synthesis.edits import edit_mask, make_edits
@@ -56,27 +58,21 @@ def files(small_world, random_zoo, tmp_path_factory):
             root / stage / "00000.h5", len(rows), "test", {"image": "jpeg"}, {"sample_id": "str"}
         ) as writer:
             writer.append(columns, {"image": images})
-    zoo = {
-        "text_to_image": random_zoo / "text_to_image",
-        "controlnet_depth": random_zoo / "controlnet_depth",
-        "depth_estimator": random_zoo / "depth",
-    }
+    roles = ("text_to_image", "controlnet_depth", "depth")
+    models = BaseModels(*(random_zoo / role for role in roles))
+    segmenters, drawing = SegmenterModels(random_zoo / "segmenter"), Drawing(64, 4, 95)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SemanticSegmenter, "segment", lambda self, images, words: disc(images))
         make_edits(
             plan=plan,
             refined=root / "refined" / "00000.h5",
-            segmenter=random_zoo / "segmenter",
+            models=models,
+            segmenters=segmenters,
             out=root / "edits" / "00000.h5",
-            resolution=64,
+            drawing=drawing,
+            sampling=Sampling(2, 3.0),
             edit_strength=0.9,
-            sampler_steps=2,
-            guidance=3.0,
-            control_scale=1.0,
-            batch=4,
-            quality=95,
             seed=0,
-            **zoo,
         )
         score_shard(
             plan=plan,
@@ -86,11 +82,9 @@ def files(small_world, random_zoo, tmp_path_factory):
             edits=root / "edits" / "00000.h5",
             subject_encoder=random_zoo / "subject_encoder",
             clip=random_zoo / "clip",
-            segmenter=random_zoo / "segmenter",
+            segmenters=segmenters,
             out=root / "shards" / "00000.h5",
-            resolution=64,
-            batch=4,
-            quality=95,
+            drawing=drawing,
         )
     return root
 

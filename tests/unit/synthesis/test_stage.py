@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
+from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import read_image, read_mask, to_arrays
+from toffee.models.folders import BaseModels
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import noise
 from toffee.storage.shard import Shard
@@ -59,8 +61,7 @@ def write(plan: Path, out: Path, draw, batch: int = 3, inputs=(), **changes) -> 
         inputs=[plan, *inputs],
         settings=settings,
         images={"image": "png", "mask": "mask"},
-        batch=batch,
-        quality=95,
+        drawing=Drawing(64, batch, 95),
         draw=draw,
         **changes,
     )
@@ -192,16 +193,10 @@ def draw_initial(plan: Path, world: Path, zoo: Path, out: Path, batch: int) -> n
     initial.draw_initial(
         plan=plan,
         subjects_root=world / "subjects",
-        text_to_image=zoo / "text_to_image",
-        controlnet_depth=zoo / "controlnet_depth",
-        depth_estimator=zoo / "depth",
+        models=BaseModels(zoo / "text_to_image", zoo / "controlnet_depth", zoo / "depth"),
         out=out,
-        resolution=64,
-        sampler_steps=2,
-        guidance=3.0,
-        control_scale=1.0,
-        batch=batch,
-        quality=95,
+        drawing=Drawing(64, batch, 95),
+        sampling=Sampling(2, 3.0),
         seed=0,
     )
     with Shard(out) as shard:

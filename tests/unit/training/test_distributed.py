@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from toffee.config.settings import Training
 from toffee.method.refiner import pretrain_refiner
 from toffee.runtime import processes
 from toffee.runtime.errors import ToffeeError
@@ -256,10 +257,7 @@ def test_the_refiner_learns_the_same_in_two_processes(random_zoo, small_world, t
                 subject_encoder=random_zoo / "subject_encoder",
                 out=out,
                 resolution=64,
-                steps=3,
-                batch=3,
-                learning_rate=1e-4,
-                ema=0.5,
+                training=Training(3, 3, 1e-4, 0.5),
                 token_grid=True,
                 token_dropout=0.2,
                 seed=0,

@@ -29,12 +29,12 @@ class Sampling:
     Attributes:
         steps: denoising steps of a full run.
         guidance: scale of classifier-free guidance; 1 does without, at half the cost.
-        control_scale: weight of the depth ControlNet (1 = as trained), where one is used.
+        control_scale: weight of the depth ControlNet, where one is used (1 = as trained).
     """
 
     steps: int
     guidance: float
-    control_scale: float = 0.0
+    control_scale: float = 1.0
 
 
 @dataclass(frozen=True)

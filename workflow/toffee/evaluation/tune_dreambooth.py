@@ -7,13 +7,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from toffee.config.settings import Drawing, Sampling, Tuning
 from toffee.data.loaders.images import read_image
 from toffee.data.loaders.multiview import load_multiview
 from toffee.data.loaders.prompt_parts import noun_phrase, read_prompt_parts
 from toffee.evaluation.draw.benchmark import spread
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.score.scoring import Segment, found, load_segmenter, long_form, write_scores
-from toffee.method.dreambooth import UNIQUE_TOKEN, DreamBooth, Tuning
+from toffee.method.dreambooth import UNIQUE_TOKEN, DreamBooth
 from toffee.runtime.compute import EXACT, computing
 from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise, seed_of
@@ -70,7 +71,8 @@ def tune_dreambooth(
         metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
         segment = load_segmenter(segmenter, detector)
     tuning = Tuning(0, tuning_batch, learning_rate, prior_images, prior_weight)
-    model = DreamBooth(text_to_image, tuning, resolution, sampler_steps, guidance, batch, seed)
+    drawing = Drawing(resolution, batch, quality=95)
+    model = DreamBooth(text_to_image, tuning, drawing, Sampling(sampler_steps, guidance), seed)
     frames = []
     for sequence in progress(sequences, desc="DreamBooth steps", unit="subject"):
         word = sequence.class_word

@@ -28,6 +28,7 @@ from typing import Any
 
 from toffee.provenance.code import module_file, syntax_tree
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.values import convert
 
 FUNCTION = "function"
 GIVEN = ("threads", "config", "code")
@@ -181,7 +182,7 @@ def _check_value(where: str, argument: Argument, value: Any) -> None:
             elif field.required:
                 raise ToffeeError(f"{where}: field {name} is missing")
     elif argument.annotation is not None:
-        _converted(where, argument.annotation, value)
+        convert(where, argument.annotation, value)
 
 
 def load(function: str) -> Callable[..., None]:
@@ -213,38 +214,14 @@ def arguments_of(function: Callable[..., None], snakemake: Any) -> dict[str, Any
             continue
         where = f"rule {snakemake.rule}: {name}"
         if name in given:
-            arguments[name] = _converted(where, kind, given[name])
+            arguments[name] = convert(where, kind, given[name])
         elif dataclasses.is_dataclass(kind):
             fields = {one.name for one in dataclasses.fields(kind)}
             values = {name: inputs[name] for name in fields & set(inputs) if inputs[name]}
-            arguments[name] = _converted(where, kind, values)
+            arguments[name] = convert(where, kind, values)
     return arguments
 
 
 def _paths(value: Any) -> Any:
     """An input or output: a path, or a list of paths."""
     return str(value) if isinstance(value, str) else [str(path) for path in value]
-
-
-def _converted(where: str, kind: Any, value: Any) -> Any:
-    """A value as the type wants it: a number out of a wildcard's text, a dataclass out of a
-    mapping, None out of the empty list that stands for no input."""
-    from pydantic import ValidationError
-
-    if value == [] and type(None) in typing.get_args(kind):
-        return None
-    try:
-        return _adapter(kind).validate_python(value)
-    except ValidationError as error:
-        found = error.errors()[0]
-        place = "".join(f".{part}" for part in found["loc"] if not str(part).startswith("function"))
-        raise ToffeeError(f"{where}{place}: got {found['input']!r}, {found['msg']}") from None
-
-
-@cache
-def _adapter(kind: Any) -> Any:
-    from pydantic import ConfigDict, TypeAdapter
-
-    if dataclasses.is_dataclass(kind):
-        return TypeAdapter(kind)
-    return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))

@@ -5,11 +5,12 @@ word>" from its photos, while pictures that it drew of the class before hold it 
 (prior preservation). The text encoder stays as it is.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from toffee.config.settings import Drawing, Sampling, Tuning
 from toffee.data.loaders.dreambench import UNIQUE_TOKEN
 from toffee.models.diffusion import batches, diffusion_loss, draw_noising
 from toffee.models.text_to_image import TextToImage
@@ -17,25 +18,6 @@ from toffee.runtime.compute import compute, computing, mixed
 from toffee.runtime.device import device
 from toffee.runtime.seeds import noise, seed_of
 from toffee.training.loop import Schedule, fit
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How a subject is fine-tuned.
-
-    Attributes:
-        steps: optimizer steps.
-        batch: photos in a step; as many pictures of the class stand beside them.
-        learning_rate: peak learning rate of AdamW.
-        prior_images: pictures of each class that the base model draws.
-        prior_weight: weight of these in the loss.
-    """
-
-    steps: int
-    batch: int
-    learning_rate: float
-    prior_images: int
-    prior_weight: float
 
 
 class DreamBooth:
@@ -49,10 +31,8 @@ class DreamBooth:
         self,
         text_to_image: str | Path,
         tuning: Tuning,
-        resolution: int,
-        steps: int,
-        guidance: float,
-        batch: int,
+        drawing: Drawing,
+        sampling: Sampling,
         seed: int,
     ) -> None:
         """Load the base model.
@@ -60,16 +40,15 @@ class DreamBooth:
         Args:
             text_to_image: its folder.
             tuning: how each subject is fine-tuned.
-            resolution: side of a picture (pixels).
-            steps, guidance, batch: of sampling.
+            drawing, sampling: how pictures are drawn.
             seed: of all draws; those of a subject depend on nothing but it and the subject's name.
         """
         # What is trained holds float32; so it also draws as it is trained, in mixed precision.
         with computing(replace(compute(), dtype="float32", compile=False)):
             self.model = TextToImage(Path(text_to_image))
         self.tuning, self.seed = tuning, seed
-        self.steps, self.guidance, self.batch = steps, guidance, batch
-        self.latent_shape = self.model.latent_shape(resolution)
+        self.sampling, self.batch = sampling, drawing.batch
+        self.latent_shape = self.model.autoencoder.latent_shape(drawing.resolution)
         self._base = {k: v.clone() for k, v in self.model.unet.state_dict().items()}
         self._priors: dict[str, torch.Tensor] = {}
 
@@ -134,4 +113,4 @@ class DreamBooth:
     def draw(self, prompts: list[str], start: torch.Tensor) -> torch.Tensor:
         """Pictures [B,3,H,W] in [0,1] of prompts, from noise [B,C,h,w]."""
         with mixed():
-            return self.model.draw(prompts, start, self.steps, self.guidance)
+            return self.model.draw(prompts, start, self.sampling)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from toffee.config.settings import Matching
 from toffee.runtime.errors import ToffeeError
 
 RULES = ("cosine", "silhouette", "silhouette+position")
@@ -30,9 +31,7 @@ def match_tokens(
     subject: torch.Tensor,
     initial_foreground: torch.Tensor,
     subject_foreground: torch.Tensor,
-    rule: str,
-    threshold: float,
-    position_weight: float = 0.0,
+    matching: Matching,
 ) -> Mixed:
     """Replace tokens of the initial image by their best match among the subject's.
 
@@ -46,13 +45,12 @@ def match_tokens(
     Args:
         initial, subject: patch tokens [B,N,d], row by row.
         initial_foreground, subject_foreground: bool [B,N].
-        rule: one of `RULES`.
-        threshold: least cosine similarity of a replacement.
-        position_weight: cosine lost by a match from corner to corner of the silhouette.
+        matching: rule, one of `RULES`; threshold and weight of the position.
 
     Raises:
         ToffeeError: the rule is unknown.
     """
+    rule = matching.rule
     if rule not in RULES:
         raise ToffeeError(f"refiner.matching: unknown rule {rule!r}; expected {', '.join(RULES)}")
     cosine = F.normalize(initial, dim=-1) @ F.normalize(subject, dim=-1).transpose(1, 2)
@@ -63,10 +61,10 @@ def match_tokens(
         score = score.masked_fill(~subject_foreground[:, None], -torch.inf)
     if rule == "silhouette+position":
         places = [within_silhouette(mask) for mask in (initial_foreground, subject_foreground)]
-        score = score - position_weight * torch.cdist(*places).square()
+        score = score - matching.position_weight * torch.cdist(*places).square()
     source = score.argmax(2)
     best = cosine.gather(2, source[..., None])[..., 0]
-    replaced = allowed & (best >= threshold)
+    replaced = allowed & (best >= matching.threshold)
     matched = subject.gather(1, source[..., None].expand(-1, -1, subject.shape[2]))
     return Mixed(torch.where(replaced[..., None], matched, initial), replaced, source)
 

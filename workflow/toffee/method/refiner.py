@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from toffee.config.settings import Sampling, Training
 from toffee.data.loaders.images import grown, stack_images
 from toffee.data.loaders.multiview import load_multiview
 from toffee.models.depth import DepthEstimator
@@ -54,10 +55,7 @@ def pretrain_refiner(
     subject_encoder: str | Path,
     out: str | Path,
     resolution: int,
-    steps: int,
-    batch: int,
-    learning_rate: float,
-    ema: float,
+    training: Training,
     token_grid: bool,
     token_dropout: float,
     seed: int,
@@ -71,7 +69,7 @@ def pretrain_refiner(
         subject_encoder: E.
         out: folder of the Refiner's UNet.
         resolution: side of the pictures in pixels.
-        steps, batch, learning_rate, ema: see `toffee.training.loop.Schedule`.
+        training: how long and how fast.
         token_grid: also concatenate the grid of tokens to the UNet's input (our deviation).
         token_dropout: share of samples whose tokens are zeroed, which makes guidance possible.
         seed: run seed.
@@ -79,14 +77,14 @@ def pretrain_refiner(
     """
     torch.manual_seed(seed_of(seed, "refiner"))
     generator = torch.Generator().manual_seed(seed_of(seed, "refiner batches"))
-    base, schedule = Path(text_to_image), Schedule(steps, batch, learning_rate, ema)
+    base, batch = Path(text_to_image), training.batch
     encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
     scheduler = load_scheduler(base / "scheduler")
     frames = [frame for sequence in load_multiview(multiview) for frame in sequence.frames]
     unet = widen_unet(load_unet(base / "unet"), encoder.width if token_grid else 0, encoder.width)
     settings = {
         "resolution": resolution,
-        "schedule": asdict(schedule),
+        "training": asdict(training),
         "token_grid": token_grid,
         "token_dropout": token_dropout,
         "seed": seed,
@@ -112,6 +110,7 @@ def pretrain_refiner(
 
             return diffusion_loss(predict, latents[rows].float(), scheduler, times, noise)
 
+        schedule = Schedule(**asdict(training))
         fit([unet], draw, loss, schedule, "refiner", Checkpoint(folder, generator))
         if team().is_main_process:
             with atomic_path(out) as target:
@@ -163,8 +162,7 @@ class Refiner:
         self,
         tokens: torch.Tensor,
         noise: torch.Tensor,
-        steps: int,
-        guidance: float,
+        sampling: Sampling,
         initial: torch.Tensor | None = None,
         strength: float = 1.0,
         change: torch.Tensor | None = None,
@@ -174,8 +172,7 @@ class Refiner:
         Args:
             tokens: [B,N,d].
             noise: [B,C,h,w].
-            steps: denoising steps of a full run.
-            guidance: guidance scale over empty tokens; 1 does without, at half the cost.
+            sampling: steps and guidance scale over empty tokens.
             initial: pictures [B,3,H,W] in [0,1] to start from.
             strength: share of the noise schedule that the initial pictures go through.
             change: bool [B,1,H,W], the pixels that may change; around them the initial picture is
@@ -188,7 +185,7 @@ class Refiner:
         both = torch.cat([tokens, torch.zeros_like(tokens)])
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            if guidance == 1:
+            if sampling.guidance == 1:
                 entry = refiner_input(self.unet, latents, tokens)
                 return self.unet(entry, times, tokens).sample
             entry = refiner_input(self.unet, torch.cat([latents] * 2), both)
@@ -197,7 +194,7 @@ class Refiner:
             def forward(rows: slice) -> torch.Tensor:
                 return self.unet(entry[rows], times[rows], both[rows]).sample
 
-            return guided(*in_parts(forward, len(entry)).chunk(2), guidance)
+            return guided(*in_parts(forward, len(entry)).chunk(2), sampling.guidance)
 
         start = None if initial is None else self.autoencoder.encode(initial)
         keep = None
@@ -206,6 +203,6 @@ class Refiner:
             places = F.adaptive_max_pool2d(change.float(), start.shape[-1]) > 0
             keep = hold_outside(places, start, noise, self.scheduler)
         with torch.no_grad():
-            drawn = sample(predict, self.scheduler, noise, steps, start, strength, keep)
+            drawn = sample(predict, self.scheduler, noise, sampling.steps, start, strength, keep)
         pictures = self.autoencoder.decode(drawn)
         return pictures if change is None else torch.where(change, pictures, initial)

@@ -10,6 +10,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
+from toffee.config.settings import Conditioning, Sampling, Training
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import (
     Autoencoder,
@@ -87,17 +88,8 @@ def train_toffeenet(
     view_generator: str | Path,
     out: str | Path,
     resolution: int,
-    steps: int,
-    batch: int,
-    learning_rate: float,
-    ema: float,
-    kinds: str,
-    reconstruction: float,
-    drop_text: float,
-    drop_subject: float,
-    drop_both: float,
-    segmented: bool,
-    depth: bool,
+    training: Training,
+    conditioning: Conditioning,
     seed: int,
     code: str = "",
 ) -> None:
@@ -108,11 +100,9 @@ def train_toffeenet(
         shards: the shard files that it points to.
         view_generator: its cross-attention already finds a subject's parts among the tokens, so the
             subject's attention starts from it.
-        kinds: `both`, `generation` (ToffeeNet-G) or `editing` (ToffeeNet-E).
-        reconstruction: share p of the samples whose target is the subject's own picture.
-        drop_text, drop_subject, drop_both: shares of the samples without that condition.
-        segmented: show the subject cut out on grey, not its whole picture.
-        depth: condition on the target's depth as well.
+        conditioning: kinds of pairs (`both`, `generation` for ToffeeNet-G, `editing` for
+            ToffeeNet-E), the share of samples whose target is the subject's own picture, the
+            shares without a condition, and which conditions there are.
         The rest as in `toffee.method.refiner.pretrain_refiner`.
 
     Raises:
@@ -120,29 +110,33 @@ def train_toffeenet(
     """
     torch.manual_seed(seed_of(seed, "toffeenet"))
     generator = torch.Generator().manual_seed(seed_of(seed, "toffeenet batches"))
-    base, schedule = Path(text_to_image), Schedule(steps, batch, learning_rate, ema)
+    base, batch = Path(text_to_image), training.batch
+    drop_text, drop_both = conditioning.drop_text, conditioning.drop_both
     encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
     scheduler, text = load_scheduler(base / "scheduler"), TextEncoder(base)
-    estimate = DepthEstimator(depth_estimator) if depth else None
+    estimate = DepthEstimator(depth_estimator) if conditioning.depth else None
     inputs = [index, *shards, text_to_image, subject_encoder, depth_estimator, view_generator]
     settings = {
         "resolution": resolution,
-        "schedule": asdict(schedule),
-        "kinds": kinds,
-        "reconstruction": reconstruction,
-        "drop": [drop_text, drop_subject, drop_both],
-        "segmented": segmented,
-        "depth": depth,
+        "training": asdict(training),
+        "conditioning": asdict(conditioning),
         "seed": seed,
         "code": code,
     }
     with work_folder(out, inputs, settings) as folder:
         pairs = encode_pairs(
-            folder, index, shards, KINDS[kinds], segmented, encoder, autoencoder, estimate
+            folder,
+            index,
+            shards,
+            KINDS[conditioning.kinds],
+            conditioning.segmented,
+            encoder,
+            autoencoder,
+            estimate,
         )
         class_texts = [f"a {word}" for word in pairs.words]
         factor = autoencoder.factor
-        extra = factor**2 + autoencoder.channels + (factor**2 if depth else 0)
+        extra = factor**2 + autoencoder.channels + (factor**2 if conditioning.depth else 0)
         unet = widen_unet(load_unet(base / "unet"), extra)
         add_subject_attention(unet, encoder.width, pairs.tokens.shape[1])
         start_subject_attention(unet, load_unet(Path(view_generator)))
@@ -152,12 +146,12 @@ def train_toffeenet(
             chance = torch.rand(2, batch, 1, 1, generator=generator)
             no_text = chance[0] < drop_text + drop_both
             no_subject = chance[0] >= drop_text
-            no_subject &= chance[0] < drop_text + drop_both + drop_subject
+            no_subject &= chance[0] < drop_text + drop_both + conditioning.drop_subject
             return {
                 "rows": rows,
                 "no_text": no_text,
                 "no_subject": no_subject,
-                "reconstruct": chance[1] < reconstruction,
+                "reconstruct": chance[1] < conditioning.reconstruction,
                 **draw_noising((batch, *pairs.target.shape[1:]), scheduler, generator),
             }
 
@@ -189,14 +183,15 @@ def train_toffeenet(
 
             return diffusion_loss(predict, target, scheduler, times, noise)
 
+        schedule = Schedule(**asdict(training))
         fit([unet], draw, loss, schedule, "ToffeeNet", Checkpoint(folder, generator))
         if team().is_main_process:
             model = {
                 "token_width": encoder.width,
                 "tokens": pairs.tokens.shape[1],
-                "depth": depth,
-                "segmented": segmented,
-                "kinds": kinds,
+                "depth": conditioning.depth,
+                "segmented": conditioning.segmented,
+                "kinds": conditioning.kinds,
                 "pairs": len(pairs),
             }
             save_toffeenet(out, unet, model)
@@ -316,8 +311,7 @@ class ToffeeNet:
         prompts: list[str],
         tokens: torch.Tensor,
         noise: torch.Tensor,
-        steps: int,
-        guidance: float,
+        sampling: Sampling,
         subject_scale: float = 1.0,
         picture: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
@@ -330,7 +324,7 @@ class ToffeeNet:
             prompts: one a sample.
             tokens: patch tokens of the subjects [B,N,d].
             noise: [B,C,h,w].
-            steps, guidance: denoising steps and guidance scale over no text and no subject.
+            sampling: steps and guidance scale over no text and no subject.
             subject_scale: λ, the weight of the subject's attention.
             picture, mask: a picture to edit [B,3,H,W] and what of it may change, bool [B,H,W].
             depth: normalised depth [B,H,W], for a model that was trained with it.
@@ -362,9 +356,9 @@ class ToffeeNet:
             states = (text, [subject])
             both = torch.cat([torch.cat([latents, entry], 1)] * 2)
             drawn = self.unet(both, torch.cat([times, times]), states).sample
-            return guided(*drawn.chunk(2), guidance)
+            return guided(*drawn.chunk(2), sampling.guidance)
 
-        drawn = self.autoencoder.decode(sample(predict, self.scheduler, noise, steps))
+        drawn = self.autoencoder.decode(sample(predict, self.scheduler, noise, sampling.steps))
         if picture is not None and paste:
             drawn = torch.where(mask[:, None], drawn, picture)
         return drawn

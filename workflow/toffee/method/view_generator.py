@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from toffee.config.settings import Sampling, Training
 from toffee.data.loaders.multiview import load_multiview
 from toffee.method.refiner import encode_frames
 from toffee.models.depth import DepthEstimator
@@ -41,10 +42,7 @@ def pretrain_view_generator(
     depth_estimator: str | Path,
     out: str | Path,
     resolution: int,
-    steps: int,
-    batch: int,
-    learning_rate: float,
-    ema: float,
+    training: Training,
     depth: bool,
     seed: int,
     code: str = "",
@@ -58,7 +56,7 @@ def pretrain_view_generator(
     """
     torch.manual_seed(seed_of(seed, "view generator"))
     generator = torch.Generator().manual_seed(seed_of(seed, "view generator batches"))
-    base, schedule = Path(text_to_image), Schedule(steps, batch, learning_rate, ema)
+    base, batch = Path(text_to_image), training.batch
     encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
     scheduler = load_scheduler(base / "scheduler")
     estimate = DepthEstimator(depth_estimator) if depth else None
@@ -71,7 +69,7 @@ def pretrain_view_generator(
     inputs = [multiview, text_to_image, subject_encoder, depth_estimator]
     settings = {
         "resolution": resolution,
-        "schedule": asdict(schedule),
+        "training": asdict(training),
         "depth": depth,
         "seed": seed,
         "code": code,
@@ -106,6 +104,7 @@ def pretrain_view_generator(
 
             return diffusion_loss(predict, latents[b].float(), scheduler, times, noise)
 
+        schedule = Schedule(**asdict(training))
         fit([unet], draw, loss, schedule, "view generator", Checkpoint(folder, generator))
         if team().is_main_process:
             with atomic_path(out) as target:
@@ -126,8 +125,7 @@ class ViewGenerator:
         tokens: torch.Tensor,
         depth: torch.Tensor,
         noise: torch.Tensor,
-        steps: int,
-        guidance: float,
+        sampling: Sampling,
     ) -> torch.Tensor:
         """The subject of E(view a) in another pose.
 
@@ -135,7 +133,7 @@ class ViewGenerator:
             tokens: patch tokens of view a [B,N,d].
             depth: normalised depth [B,H,W] of the pose to draw; unused by a model without depth.
             noise: [B,C,h,w].
-            steps, guidance: denoising steps and guidance scale over empty tokens.
+            sampling: steps and guidance scale over empty tokens.
 
         Returns:
             Pictures [B,3,H,W] in [0,1].
@@ -146,15 +144,15 @@ class ViewGenerator:
 
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             entry = latents if pose is None else torch.cat([latents, pose], 1)
-            if guidance == 1:
+            if sampling.guidance == 1:
                 return self.unet(entry, times, tokens).sample
             entry, times = torch.cat([entry] * 2), torch.cat([times] * 2)
 
             def forward(rows: slice) -> torch.Tensor:
                 return self.unet(entry[rows], times[rows], both[rows]).sample
 
-            return guided(*in_parts(forward, len(entry)).chunk(2), guidance)
+            return guided(*in_parts(forward, len(entry)).chunk(2), sampling.guidance)
 
         with torch.no_grad():
-            latents = sample(predict, self.scheduler, noise, steps)
+            latents = sample(predict, self.scheduler, noise, sampling.steps)
         return self.autoencoder.decode(latents)

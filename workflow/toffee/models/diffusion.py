@@ -38,6 +38,11 @@ class Autoencoder:
         blocks = config.get("encoder_block_out_channels") or config.block_out_channels
         self.factor = 2 ** (len(blocks) - 1)
 
+    def latent_shape(self, resolution: int) -> tuple[int, int, int]:
+        """(channels, height, width) of the latents of a square picture."""
+        side = resolution // self.factor
+        return self.channels, side, side
+
     @torch.no_grad()
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Pictures [B,3,H,W] in [0,1] to latents [B,C,H/f,W/f]."""

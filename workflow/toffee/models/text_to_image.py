@@ -9,6 +9,7 @@ from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from toffee.config.settings import Sampling
 from toffee.models.diffusion import Autoencoder, guided, in_parts, load_scheduler, sample
 from toffee.models.load import load_model
 from toffee.runtime.compute import prepare
@@ -76,25 +77,18 @@ class TextToImage:
             self.controlnet.controlnet_cond_embedding = nn.Identity()
             prepare(self.controlnet)
 
-    def latent_shape(self, resolution: int) -> tuple[int, int, int]:
-        """(channels, height, width) of the latents of a square picture."""
-        side = resolution // self.autoencoder.factor
-        return self.autoencoder.channels, side, side
-
     def predictor(
         self,
         prompts: list[str],
-        guidance: float,
+        sampling: Sampling,
         depth: torch.Tensor | None = None,
-        control_scale: float = 1.0,
     ) -> Predict:
         """The model's guided prediction under these prompts, for `toffee.models.diffusion.sample`.
 
         Args:
-            prompts: one a sample.
-            guidance: scale of classifier-free guidance.
+            prompts: one per sample.
+            sampling: guidance and weight of the ControlNet.
             depth: normalised depth [B,H,W] for the ControlNet, or None to go without.
-            control_scale: weight of the ControlNet.
         """
         text = torch.cat([self.text(prompts), self.text([""] * len(prompts))]).to(device())
         control = None
@@ -109,7 +103,10 @@ class TextToImage:
                 given, extra = (latents[rows], times[rows], text[rows]), {}
                 if control is not None:
                     down, middle = self.controlnet(
-                        *given, control[rows], conditioning_scale=control_scale, return_dict=False
+                        *given,
+                        control[rows],
+                        conditioning_scale=sampling.control_scale,
+                        return_dict=False,
                     )
                     extra = {
                         "down_block_additional_residuals": down,
@@ -117,7 +114,7 @@ class TextToImage:
                     }
                 return self.unet(*given, **extra).sample.float()  # autocast leaves it in half
 
-            return guided(*in_parts(forward, len(latents)).chunk(2), guidance)
+            return guided(*in_parts(forward, len(latents)).chunk(2), sampling.guidance)
 
         return predict
 
@@ -125,12 +122,10 @@ class TextToImage:
         self,
         prompts: list[str],
         noise: torch.Tensor,
-        steps: int,
-        guidance: float,
+        sampling: Sampling,
         depth: torch.Tensor | None = None,
-        control_scale: float = 1.0,
     ) -> torch.Tensor:
         """Pictures [B,3,H,W] in [0,1] of the prompts, from noise [B,C,h,w]."""
         with torch.no_grad():
-            predict = self.predictor(prompts, guidance, depth, control_scale)
-            return self.autoencoder.decode(sample(predict, self.scheduler, noise, steps))
+            predict = self.predictor(prompts, sampling, depth)
+            return self.autoencoder.decode(sample(predict, self.scheduler, noise, sampling.steps))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from toffee.config.settings import Sampling
 from toffee.data.importers.collect import Made, collect
 from toffee.data.importers.faults import SetAside
 from toffee.data.importers.pictures import square
@@ -14,6 +15,7 @@ from toffee.data.importers.subjects import TABLES
 from toffee.data.importers.words import class_word, file_name
 from toffee.data.loaders.images import to_arrays
 from toffee.data.loaders.prompt_parts import noun_phrase
+from toffee.models.folders import SegmenterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.runtime.errors import ToffeeError
@@ -41,15 +43,13 @@ def draw_subjects(
     *,
     classes: str | Path,
     text_to_image: str | Path,
-    segmenter: str | Path,
-    detector: str | Path | None = None,
+    segmenters: SegmenterModels,
     out: str | Path,
     per_class: int,
     subjects: int | None,
     licence: str,
     resolution: int,
-    sampler_steps: int,
-    guidance: float,
+    sampling: Sampling,
     batch: int,
     seed: int,
     code: str = "",
@@ -61,13 +61,13 @@ def draw_subjects(
 
     Args:
         classes: text file with a class word a line; lines that begin with # do not count.
-        text_to_image, segmenter, detector: folders of the models; see `load_segmenter`.
+        text_to_image, segmenters: folders of the models.
         out: folder to write, laid out as `toffee.data.importers.subjects.import_subjects` does.
         per_class: subjects of a class word.
         subjects: usable subjects at most; None: all.
         licence: what the pictures are under.
         resolution: side of the pictures in pixels.
-        sampler_steps, guidance: see `TextToImage.draw`.
+        sampling: how they are drawn.
         batch: pictures drawn at once.
         seed: the run's seed.
         code: digest of the code, so that no folder is finished by another one.
@@ -77,12 +77,13 @@ def draw_subjects(
     """
     words = read_classes(classes)
     items = [_Item(word, number) for number in range(per_class) for word in words]
-    model, segment = TextToImage(text_to_image), load_segmenter(segmenter, detector).segment
+    model = TextToImage(text_to_image)
+    segment = load_segmenter(segmenters.segmenter, segmenters.detector).segment
 
     def draw(some: Sequence[_Item]) -> list[Made]:
         seeds = [seed_of(seed, "draw subjects", one.word, one.prompt, one.number) for one in some]
-        start = noise(seeds, model.latent_shape(resolution))
-        drawn = model.draw([one.prompt for one in some], start, sampler_steps, guidance).cpu()
+        start = noise(seeds, model.autoencoder.latent_shape(resolution))
+        drawn = model.draw([one.prompt for one in some], start, sampling).cpu()
         masks = segment(drawn, [one.word for one in some]).cpu().numpy()
         arrays = to_arrays(drawn)
         return [_made(*one, licence) for one in zip(some, arrays, masks, strict=True)]
@@ -91,8 +92,8 @@ def draw_subjects(
         "per_class": per_class,
         "licence": licence,
         "resolution": resolution,
-        "steps": sampler_steps,
-        "guidance": guidance,
+        "steps": sampling.steps,
+        "guidance": sampling.guidance,
         "batch": batch,
         "seed": seed,
         "code": code,
@@ -103,7 +104,7 @@ def draw_subjects(
         draw,
         TABLES,
         limit=subjects,
-        inputs=[classes, text_to_image, segmenter, *filter(None, [detector])],
+        inputs=[classes, text_to_image, *segmenters.paths()],
         settings=settings,
         what="subjects",
         batch=batch,

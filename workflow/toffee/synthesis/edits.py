@@ -1,14 +1,18 @@
 """Editing pairs: the same composition with one thing changed inside a mask (method step 4)."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 
+from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import grown, to_arrays, to_tensor
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import hold_outside, sample
+from toffee.models.folders import BaseModels, SegmenterModels
 from toffee.models.segmenter import Segmenter, load_segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.storage.shard import Shard
@@ -33,9 +37,7 @@ def redraw(
     prompts: list[str],
     depth: torch.Tensor,
     noise: torch.Tensor,
-    steps: int,
-    guidance: float,
-    control_scale: float,
+    sampling: Sampling,
     strength: float,
 ) -> torch.Tensor:
     """Redraw the masked part of pictures under prompts, in the outline of their depth.
@@ -46,8 +48,8 @@ def redraw(
     change = F.adaptive_max_pool2d(masks[:, None].float(), latents.shape[-1]) > 0
     keep = hold_outside(change, latents, noise, model.scheduler)
     with torch.no_grad():
-        predict = model.predictor(prompts, guidance, depth, control_scale)
-        drawn = sample(predict, model.scheduler, noise, steps, latents, strength, keep)
+        predict = model.predictor(prompts, sampling, depth)
+        drawn = sample(predict, model.scheduler, noise, sampling.steps, latents, strength, keep)
     return model.autoencoder.decode(torch.where(change, drawn, latents))
 
 
@@ -60,9 +62,7 @@ def edit_pictures(
     kinds: list[str],
     prompts: list[str],
     noise: torch.Tensor,
-    steps: int,
-    guidance: float,
-    control_scale: float,
+    sampling: Sampling,
     strength: float,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Targets, uint8 [H,W,3], and masks, bool [H,W], of edits of pictures, uint8 [H,W,3].
@@ -91,9 +91,7 @@ def edit_pictures(
                 [prompts[place] for place in chosen],
                 depth[chosen],
                 noise[chosen],
-                steps,
-                guidance,
-                control_scale,
+                sampling,
                 share,
             )
     targets = [
@@ -112,19 +110,12 @@ def make_edits(
     *,
     plan: str | Path,
     refined: str | Path,
-    text_to_image: str | Path,
-    controlnet_depth: str | Path,
-    depth_estimator: str | Path,
-    segmenter: str | Path,
-    detector: str | Path | None = None,
+    models: BaseModels,
+    segmenters: SegmenterModels,
     out: str | Path,
-    resolution: int,
+    drawing: Drawing,
+    sampling: Sampling,
     edit_strength: float,
-    sampler_steps: int,
-    guidance: float,
-    control_scale: float,
-    batch: int,
-    quality: int,
     seed: int,
     code: str = "",
 ) -> None:
@@ -140,13 +131,15 @@ def make_edits(
         out: file to write, with `target` (PNG) and `mask` (PNG).
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
-    model = TextToImage(text_to_image, controlnet_depth)
-    estimate, segment = DepthEstimator(depth_estimator), load_segmenter(segmenter, detector)
+    model = TextToImage(models.text_to_image, models.controlnet_depth)
+    estimate = DepthEstimator(models.depth_estimator)
+    segment = load_segmenter(segmenters.segmenter, segmenters.detector)
+    shape = model.autoencoder.latent_shape(drawing.resolution)
     with Shard(refined) as source:
 
-        def draw(rows):
+        def draw(rows: pd.DataFrame) -> dict[str, list[np.ndarray]]:
             arrays = source.arrays("image", rows["row"].to_numpy())
-            noise = sample_noise(rows, "edits", seed, model.latent_shape(resolution))
+            noise = sample_noise(rows, "edits", seed, shape)
             targets, masks = edit_pictures(
                 model,
                 estimate,
@@ -156,9 +149,7 @@ def make_edits(
                 list(rows["kind"]),
                 list(rows["prompt"]),
                 noise,
-                sampler_steps,
-                guidance,
-                control_scale,
+                sampling,
                 edit_strength,
             )
             return {"target": targets, "mask": masks}
@@ -166,26 +157,15 @@ def make_edits(
         draw_stage(
             plan=plan,
             out=out,
-            inputs=[
-                refined,
-                text_to_image,
-                controlnet_depth,
-                depth_estimator,
-                segmenter,
-                *([detector] if detector else []),
-            ],
+            inputs=[refined, *models.paths(), *segmenters.paths()],
             settings={
-                "resolution": resolution,
+                "sampling": asdict(sampling),
                 "strength": edit_strength,
-                "steps": sampler_steps,
-                "guidance": guidance,
-                "control_scale": control_scale,
                 "seed": seed,
                 "code": code,
             },
             images={"target": "png", "mask": "mask"},
-            batch=batch,
-            quality=quality,
+            drawing=drawing,
             draw=draw,
             wants=lambda kind: kind != "generation",
         )

@@ -1,9 +1,15 @@
 """Initial images: the base model draws the prompt over the subject's depth (method step 1)."""
 
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import to_arrays
 from toffee.models.depth import DepthEstimator
+from toffee.models.folders import BaseModels
 from toffee.models.text_to_image import TextToImage
 from toffee.synthesis.stage import draw_stage, sample_noise, subject_images
 
@@ -12,16 +18,10 @@ def draw_initial(
     *,
     plan: str | Path,
     subjects_root: str | Path,
-    text_to_image: str | Path,
-    controlnet_depth: str | Path,
-    depth_estimator: str | Path,
+    models: BaseModels,
     out: str | Path,
-    resolution: int,
-    sampler_steps: int,
-    guidance: float,
-    control_scale: float,
-    batch: int,
-    quality: int,
+    drawing: Drawing,
+    sampling: Sampling,
     seed: int,
     code: str = "",
 ) -> None:
@@ -32,44 +32,31 @@ def draw_initial(
     Args:
         plan: the shard's plan.
         subjects_root: root of the subjects' pictures.
-        text_to_image, controlnet_depth, depth_estimator: folders of the models.
+        models: folders of the base model and what goes with it.
         out: file to write, with `image` (JPEG).
-        resolution: side of the pictures in pixels.
-        sampler_steps, guidance, control_scale: see `TextToImage.draw`.
-        batch, quality: samples at once, JPEG quality.
+        drawing, sampling: how the pictures are drawn.
         seed: run seed.
         code: digest of the code, so that no file is resumed by another one.
     """
-    model = TextToImage(text_to_image, controlnet_depth)
-    estimate = DepthEstimator(depth_estimator)
+    model = TextToImage(models.text_to_image, models.controlnet_depth)
+    estimate = DepthEstimator(models.depth_estimator)
+    shape = model.autoencoder.latent_shape(drawing.resolution)
 
-    def draw(rows):
-        depth = estimate(subject_images(rows, subjects_root, resolution))
+    def draw(rows: pd.DataFrame) -> dict[str, list[np.ndarray]]:
+        depth = estimate(subject_images(rows, subjects_root, drawing.resolution))
         prompts = [
             source or prompt
             for source, prompt in zip(rows["source_prompt"], rows["prompt"], strict=True)
         ]
-        noise = sample_noise(rows, "initial", seed, model.latent_shape(resolution))
-        return {
-            "image": to_arrays(
-                model.draw(prompts, noise, sampler_steps, guidance, depth, control_scale)
-            )
-        }
+        noise = sample_noise(rows, "initial", seed, shape)
+        return {"image": to_arrays(model.draw(prompts, noise, sampling, depth))}
 
     draw_stage(
         plan=plan,
         out=out,
-        inputs=[text_to_image, controlnet_depth, depth_estimator],
-        settings={
-            "resolution": resolution,
-            "steps": sampler_steps,
-            "guidance": guidance,
-            "control_scale": control_scale,
-            "seed": seed,
-            "code": code,
-        },
+        inputs=models.paths(),
+        settings={"sampling": asdict(sampling), "seed": seed, "code": code},
         images={"image": "jpeg"},
-        batch=batch,
-        quality=quality,
+        drawing=drawing,
         draw=draw,
     )

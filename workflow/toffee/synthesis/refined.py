@@ -1,12 +1,17 @@
 """Refined images: the subject's details back in the initial images (method step 2)."""
 
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import torch
 
+from toffee.config.settings import Drawing, Matching, Refining
 from toffee.data.loaders.images import to_arrays
 from toffee.method.matching import Mixed, match_tokens, may_change
 from toffee.method.refiner import Refiner
+from toffee.models.folders import RefinerModels, SegmenterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.storage.shard import Shard
@@ -19,9 +24,7 @@ def mix_tokens(
     initial_masks: torch.Tensor,
     subjects: torch.Tensor,
     subject_masks: torch.Tensor,
-    rule: str,
-    threshold: float,
-    position_weight: float,
+    matching: Matching,
 ) -> Mixed:
     """Patch tokens of initial images with those of the subjects where they match.
 
@@ -29,17 +32,21 @@ def mix_tokens(
         encoder: E.
         initial, subjects: pictures [B,3,H,W].
         initial_masks, subject_masks: bool [B,H,W].
-        rule, threshold, position_weight: see `toffee.method.matching.match_tokens`.
+        matching: see `toffee.method.matching.match_tokens`.
     """
     return match_tokens(
         encoder.tokens(initial),
         encoder.tokens(subjects),
         encoder.foreground(initial_masks),
         encoder.foreground(subject_masks),
-        rule,
-        threshold,
-        position_weight,
+        matching,
     )
+
+
+def load_refiner(models: RefinerModels) -> tuple[Refiner, SubjectEncoder]:
+    """The Refiner and E."""
+    refiner = Refiner(models.refiner, models.text_to_image)
+    return refiner, SubjectEncoder(models.subject_encoder)
 
 
 def refine_shard(
@@ -47,22 +54,11 @@ def refine_shard(
     plan: str | Path,
     subjects_root: str | Path,
     initial: str | Path,
-    refiner: str | Path,
-    text_to_image: str | Path,
-    subject_encoder: str | Path,
-    segmenter: str | Path,
-    detector: str | Path | None = None,
+    models: RefinerModels,
+    segmenters: SegmenterModels,
     out: str | Path,
-    resolution: int,
-    matching: str,
-    match_threshold: float,
-    position_weight: float,
-    strength: float,
-    keep_background: bool,
-    sampler_steps: int,
-    guidance: float,
-    batch: int,
-    quality: int,
+    drawing: Drawing,
+    refining: Refining,
     seed: int,
     code: str = "",
 ) -> None:
@@ -70,61 +66,36 @@ def refine_shard(
 
     Args:
         initial: the shard's initial images.
-        refiner, text_to_image, subject_encoder, segmenter, detector: folders of the models; the
-            detector is for a segmenter that is prompted with boxes.
+        models, segmenters: folders of the Refiner's models and of the segmenter's.
         out: file to write, with `image` (JPEG).
-        matching, match_threshold, position_weight: see `toffee.method.matching.match_tokens`.
-        strength: share of the noise schedule that the initial images go through.
-        keep_background: hold what the matching rule may not touch (see `may_change`).
+        refining: how tokens are matched and images redrawn.
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
-    model = Refiner(refiner, text_to_image)
-    encoder, segment = SubjectEncoder(subject_encoder), load_segmenter(segmenter, detector)
-    shape = (
-        model.autoencoder.channels,
-        resolution // model.autoencoder.factor,
-        resolution // model.autoencoder.factor,
-    )
+    model, encoder = load_refiner(models)
+    segment = load_segmenter(segmenters.segmenter, segmenters.detector)
+    shape = model.autoencoder.latent_shape(drawing.resolution)
+    matching = refining.matching
     with Shard(initial) as drawn:
 
-        def draw(rows):
-            pictures = subject_images(rows, subjects_root, resolution)
+        def draw(rows: pd.DataFrame) -> dict[str, list[np.ndarray]]:
+            pictures = subject_images(rows, subjects_root, drawing.resolution)
             masks = subject_masks(rows, subjects_root, pictures, segment)
             before = drawn.images("image", rows["row"].to_numpy())
             found = segment.segment(before, list(rows["class_word"]))
-            mixed = mix_tokens(
-                encoder, before, found, pictures, masks, matching, match_threshold, position_weight
-            )
+            mixed = mix_tokens(encoder, before, found, pictures, masks, matching)
             noise = sample_noise(rows, "refined", seed, shape)
-            change = may_change(matching, found) if keep_background else None
+            change = may_change(matching.rule, found) if refining.keep_background else None
             refined = model.draw(
-                mixed.tokens, noise, sampler_steps, guidance, before, strength, change
+                mixed.tokens, noise, refining.sampling, before, refining.strength, change
             )
             return {"image": to_arrays(refined)}
 
         draw_stage(
             plan=plan,
             out=out,
-            inputs=[
-                initial,
-                refiner,
-                text_to_image,
-                subject_encoder,
-                segmenter,
-                *([detector] if detector else []),
-            ],
-            settings={
-                "resolution": resolution,
-                "matching": [matching, match_threshold, position_weight],
-                "strength": strength,
-                "keep_background": keep_background,
-                "steps": sampler_steps,
-                "guidance": guidance,
-                "seed": seed,
-                "code": code,
-            },
+            inputs=[initial, *models.paths(), *segmenters.paths()],
+            settings={"refining": asdict(refining), "seed": seed, "code": code},
             images={"image": "jpeg"},
-            batch=batch,
-            quality=quality,
+            drawing=drawing,
             draw=draw,
         )

@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from toffee.config.settings import Drawing
 from toffee.data.loaders.images import to_tensor
 from toffee.models.clip import Clip
 from toffee.models.diffusion import batches
+from toffee.models.folders import SegmenterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.runtime.progress import progress
@@ -104,12 +106,9 @@ def score_shard(
     edits: str | Path,
     subject_encoder: str | Path,
     clip: str | Path,
-    segmenter: str | Path,
-    detector: str | Path | None = None,
+    segmenters: SegmenterModels,
     out: str | Path,
-    resolution: int,
-    batch: int,
-    quality: int,
+    drawing: Drawing,
     code: str = "",
 ) -> None:
     """Put a shard's pairs together and score them.
@@ -132,22 +131,21 @@ def score_shard(
     encoder, judge, segment = (
         SubjectEncoder(subject_encoder),
         Clip(clip),
-        load_segmenter(segmenter, detector),
+        load_segmenter(segmenters.segmenter, segmenters.detector),
     )
-    inputs = [refined, views, edits, subject_encoder, clip, segmenter]
-    inputs += [detector] if detector else []
-    digest = identity(rows, inputs, {"resolution": resolution, "code": code})
+    inputs = [refined, views, edits, subject_encoder, clip, *segmenters.paths()]
+    digest = identity(rows, inputs, {"resolution": drawing.resolution, "code": code})
     columns = dict.fromkeys(TEXTS, "str") | dict.fromkeys(NUMBERS, "int")
     columns |= dict.fromkeys(SCORES, "float")
     with (
         Shard(refined) as drawn,
         Shard(views) as seen,
         Shard(edits) as edited,
-        ShardWriter(out, len(rows), digest, LAYOUT, columns, quality) as writer,
+        ShardWriter(out, len(rows), digest, LAYOUT, columns, drawing.quality) as writer,
     ):
         left = rows.iloc[writer.done :]
         for span in progress(
-            batches(len(left), batch), desc=f"scores {Path(out).stem}", unit="batch"
+            batches(len(left), drawing.batch), desc=f"scores {Path(out).stem}", unit="batch"
         ):
             part = left.iloc[span]
             places, words = part["row"].to_numpy(), list(part["class_word"])
@@ -158,7 +156,7 @@ def score_shard(
                     for row, edit in zip(places, editing, strict=True)
                 ]
             )
-            own = subject_images(part, subjects_root, resolution)
+            own = subject_images(part, subjects_root, drawing.resolution)
             own_masks = subject_masks(part, subjects_root, own, segment)
             posed = seen.images("image", places)
             before = torch.where(

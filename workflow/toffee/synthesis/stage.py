@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from toffee.config.settings import Drawing
 from toffee.data.loaders.images import read_mask, stack_images
 from toffee.models.diffusion import batches
 from toffee.provenance.digests import sha256_of
@@ -43,8 +44,7 @@ def draw_stage(
     inputs: list[str | Path],
     settings: Mapping,
     images: Mapping[str, ImageFormat],
-    batch: int,
-    quality: int,
+    drawing: Drawing,
     draw: Callable[[pd.DataFrame], Mapping[str, list]],
     wants: Callable[[str], bool] = lambda kind: True,
 ) -> None:
@@ -55,18 +55,18 @@ def draw_stage(
         out: the file.
         inputs, settings: what the pictures depend on, for resuming (see `identity`).
         images: names and formats of the pictures.
-        batch: samples drawn at once.
-        quality: JPEG quality.
+        drawing: resolution, samples drawn at once, JPEG quality.
         draw: plan rows to pictures, name to one value a row.
         wants: which kinds of pairs have pictures in this stage; the other rows stay empty.
     """
     rows = read_plan(plan)
+    settings = {"resolution": drawing.resolution} | dict(settings)
     stage, shard = Path(out).parent.name, Path(out).stem
-    with ShardWriter(
-        out, len(rows), identity(rows, inputs, settings), images, {"sample_id": "str"}, quality
-    ) as writer:
+    digest, columns = identity(rows, inputs, settings), {"sample_id": "str"}
+    with ShardWriter(out, len(rows), digest, images, columns, drawing.quality) as writer:
         left = rows.iloc[writer.done :]
-        for span in progress(batches(len(left), batch), desc=f"{stage} {shard}", unit="batch"):
+        spans = batches(len(left), drawing.batch)
+        for span in progress(spans, desc=f"{stage} {shard}", unit="batch"):
             part = left.iloc[span]
             wanted = part[part["kind"].map(wants)]
             drawn = draw(wanted) if len(wanted) else {name: [] for name in images}

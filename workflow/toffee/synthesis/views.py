@@ -1,10 +1,16 @@
 """Views: the subject in another pose, so that a pair's input cannot be copied (method step 3)."""
 
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import stack_images, to_arrays
 from toffee.method.view_generator import ViewGenerator
 from toffee.models.depth import DepthEstimator
+from toffee.models.folders import ViewModels
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.synthesis.stage import draw_stage, planned_files, sample_noise, subject_images
 
@@ -14,16 +20,10 @@ def draw_views(
     plan: str | Path,
     subjects_root: str | Path,
     multiview_root: str | Path,
-    view_generator: str | Path,
-    text_to_image: str | Path,
-    subject_encoder: str | Path,
-    depth_estimator: str | Path,
+    models: ViewModels,
     out: str | Path,
-    resolution: int,
-    sampler_steps: int,
-    guidance: float,
-    batch: int,
-    quality: int,
+    drawing: Drawing,
+    sampling: Sampling,
     seed: int,
     code: str = "",
 ) -> None:
@@ -31,39 +31,28 @@ def draw_views(
 
     Args:
         multiview_root: root of the sequences that the plan's donors are frames of.
-        view_generator, text_to_image, subject_encoder, depth_estimator: folders of the models.
+        models: folders of the View Generator and what it draws with.
         out: file to write, with `image` (JPEG).
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
-    model = ViewGenerator(view_generator, text_to_image)
-    encoder, estimate = SubjectEncoder(subject_encoder), DepthEstimator(depth_estimator)
-    side = resolution // model.autoencoder.factor
+    model = ViewGenerator(models.view_generator, models.text_to_image)
+    encoder = SubjectEncoder(models.subject_encoder)
+    estimate = DepthEstimator(models.depth_estimator)
+    shape = model.autoencoder.latent_shape(drawing.resolution)
 
-    def draw(rows):
-        donors = stack_images(planned_files(rows, "donor", multiview_root), resolution)
-        tokens = encoder.tokens(subject_images(rows, subjects_root, resolution))
-        noise = sample_noise(rows, "views", seed, (model.autoencoder.channels, side, side))
-        drawn = model.draw(tokens, estimate(donors), noise, sampler_steps, guidance)
+    def draw(rows: pd.DataFrame) -> dict[str, list[np.ndarray]]:
+        donors = stack_images(planned_files(rows, "donor", multiview_root), drawing.resolution)
+        tokens = encoder.tokens(subject_images(rows, subjects_root, drawing.resolution))
+        noise = sample_noise(rows, "views", seed, shape)
+        drawn = model.draw(tokens, estimate(donors), noise, sampling)
         return {"image": to_arrays(drawn)}
 
     draw_stage(
         plan=plan,
         out=out,
-        inputs=[
-            view_generator,
-            text_to_image,
-            subject_encoder,
-            depth_estimator,
-        ],
-        settings={
-            "resolution": resolution,
-            "steps": sampler_steps,
-            "guidance": guidance,
-            "seed": seed,
-            "code": code,
-        },
+        inputs=models.paths(),
+        settings={"sampling": asdict(sampling), "seed": seed, "code": code},
         images={"image": "jpeg"},
-        batch=batch,
-        quality=quality,
+        drawing=drawing,
         draw=draw,
     )

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def in_processes(train: Callable[..., None]) -> Callable[..., None]:
     """Decorate a training, so that it runs in all processes that its job may use.
 
     In a job of one process, and outside of jobs, it runs right here. It takes keyword arguments
-    that JSON can hold, `out` among them.
+    that JSON can hold, or dataclasses of these, `out` among them.
 
     Raises:
         ToffeeError: what a process raised, or that one failed or was killed.
@@ -67,7 +67,7 @@ def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
         "notes": str(notes),
     }
     try:
-        write_text(call, json.dumps(content, default=str))
+        write_text(call, json.dumps(content, default=_plain))
         each = job.count // job.nodes
         environment = _environment(max(1, job.threads // each))
         if job.nodes == 1:
@@ -79,6 +79,11 @@ def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
         report(out, _read_notes(notes, 0 if status else job.count), job, status)
     finally:
         remove(notes)
+
+
+def _plain(value: Any) -> Any:
+    """An argument as JSON can hold it; the worker converts it back to the type it is for."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from toffee.config.settings import Training
 from toffee.runtime.compute import mixed
 from toffee.runtime.distributed import shared_progress, team, total
 from toffee.runtime.errors import ToffeeError
@@ -16,23 +17,16 @@ from toffee.training.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train.
+class Schedule(Training):
+    """How long and how fast to train, with what the configuration does not set.
 
     Attributes:
-        steps: optimizer steps.
-        batch: samples a step.
-        learning_rate: peak learning rate of AdamW.
-        ema: decay a step of the averaged weights; 0 keeps the last weights.
         warmup: share of the steps over which the learning rate rises linearly; it falls as a cosine
             to zero over the rest.
         weight_decay: decoupled weight decay.
         clip: largest norm of the gradient.
     """
 
-    steps: int
-    batch: int
-    learning_rate: float
     ema: float = 0.0
     warmup: float = 0.05
     weight_decay: float = 0.01

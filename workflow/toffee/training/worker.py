@@ -15,12 +15,13 @@ import socket
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from toffee.runtime.compute import Compute, computing
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import is_disk_full, write_text
 from toffee.runtime.interruption import EXIT_STATUS, Interrupted, die_with_parent, listening
+from toffee.runtime.values import convert
 
 DONE, ERROR, INTERRUPTED, BUG, LOST = "done", "error", "interrupted", "bug", "lost"
 """How a process ends. LOST: another one ended before it, and so it could not go on."""
@@ -59,7 +60,8 @@ def _ending(function: str, arguments: dict[str, Any]) -> tuple[str, str]:
             module, _, name = function.partition(":")
             train = getattr(importlib.import_module(module), name)
             _quieten()
-            train(**arguments)
+            types = get_type_hints(train)
+            train(**{n: convert(n, types[n], value) for n, value in arguments.items()})
         return DONE, ""
     except ToffeeError as error:
         return ERROR, str(error)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from toffee.config.settings import Sampling
 from toffee.data.loaders.images import to_arrays
 from toffee.data.world.render import render
 from toffee.data.world.subject import draw_scene, draw_subject, heldout_prompt
@@ -50,12 +51,12 @@ def generate_base(
     ]
     model, estimate = TextToImage(text_to_image, controlnet_depth), DepthEstimator(depth_estimator)
     seeds = [seed_of(seed, "evaluate base", str(place)) for place in range(base_prompts)]
-    noises = noise(seeds, model.latent_shape(resolution))
+    noises = noise(seeds, model.autoencoder.latent_shape(resolution))
     drawn: dict[str, list[torch.Tensor]] = {"real": [real], "text": [], "depth": []}
     for span in progress(batches(base_prompts, batch), desc="base evaluation", unit="batch"):
-        arguments = (prompts[span], noises[span], sampler_steps, guidance)
+        arguments = (prompts[span], noises[span], Sampling(sampler_steps, guidance, control_scale))
         drawn["text"].append(model.draw(*arguments))
-        drawn["depth"].append(model.draw(*arguments, estimate(real[span]), control_scale))
+        drawn["depth"].append(model.draw(*arguments, estimate(real[span])))
     methods = list(drawn)
     write_image_set(
         out,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from toffee.config.settings import Sampling
 from toffee.data.loaders.dreambench import BenchmarkSubject, Prompt, load_benchmark
 from toffee.data.loaders.images import image_size, read_image, read_mask, to_arrays
 from toffee.data.loaders.references import kept_photos
@@ -82,6 +83,7 @@ def generate_benchmark(
     ]
     texts = [row.prompt.text for row in rows]
     seeds = [row.seed(seed) for row in rows]
+    sampling = Sampling(sampler_steps, guidance, control_scale)
     if method in BASE_METHODS:
         base = TextToImage(text_to_image, controlnet_depth if method == "initial" else None)
         depths = {}
@@ -92,9 +94,9 @@ def generate_benchmark(
             depth = None
             if depths:
                 depth = torch.stack([depths[row.subject.subject] for row in rows[span]])
-            return base.draw(texts[span], start, sampler_steps, guidance, depth, control_scale)
+            return base.draw(texts[span], start, sampling, depth)
 
-        shape = base.latent_shape(resolution)
+        shape = base.autoencoder.latent_shape(resolution)
     else:
         model = ToffeeNet(toffeenet, text_to_image, subject_encoder)
         tokens = _subject_tokens(
@@ -104,10 +106,9 @@ def generate_benchmark(
         def draw(span: slice, start: torch.Tensor) -> torch.Tensor:
             condition = torch.stack([tokens[shown[row.subject.subject]] for row in rows[span]])
             scale = rows[span][0].scale
-            return model.draw(texts[span], condition, start, sampler_steps, guidance, scale)
+            return model.draw(texts[span], condition, start, sampling, scale)
 
-        side = resolution // model.autoencoder.factor
-        shape = (model.autoencoder.channels, side, side)
+        shape = model.autoencoder.latent_shape(resolution)
     # a batch has one λ
     each = len(rows) // len(subject_scales)
     spans = [

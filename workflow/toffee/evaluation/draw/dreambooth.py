@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from toffee.config.settings import Drawing, Sampling, Tuning
 from toffee.data.loaders.dreambench import BenchmarkSubject, load_benchmark
 from toffee.data.loaders.images import read_image, to_arrays
 from toffee.evaluation.draw.benchmark import Draw, write_draws
-from toffee.method.dreambooth import DreamBooth, Tuning
+from toffee.method.dreambooth import DreamBooth
 from toffee.models.diffusion import batches
 from toffee.runtime.files import atomic_path
 from toffee.runtime.progress import progress
@@ -61,10 +62,8 @@ def generate_dreambooth(
     model = DreamBooth(
         text_to_image,
         Tuning(steps, tuning_batch, learning_rate, prior_images, prior_weight),
-        resolution,
-        sampler_steps,
-        guidance,
-        batch,
+        Drawing(resolution, batch, quality),
+        Sampling(sampler_steps, guidance),
         seed,
     )
     rows: list[Draw] = []

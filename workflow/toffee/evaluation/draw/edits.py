@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from toffee.config.settings import Sampling
 from toffee.data.loaders.images import read_image, to_arrays, to_tensor
 from toffee.data.loaders.multiview import Sequence as Views
 from toffee.data.loaders.multiview import load_multiview
@@ -109,10 +110,8 @@ def make_editing_pairs(
             [words[row["place"]] for row in some],
             [row["kind"] for row in some],
             [row["prompt"] for row in some],
-            noise(seeds[span], model.latent_shape(resolution)),
-            sampler_steps,
-            guidance,
-            control_scale,
+            noise(seeds[span], model.autoencoder.latent_shape(resolution)),
+            Sampling(sampler_steps, guidance, control_scale),
             edit_strength,
         )
         targets += drawn
@@ -209,7 +208,7 @@ def generate_edits(
         table = _texts(shard)
         model = ToffeeNet(toffeenet, text_to_image, subject_encoder)
         estimate = DepthEstimator(depth_estimator) if model.depth else None
-        options = (sampler_steps, guidance, subject_scale)
+        options = (Sampling(sampler_steps, guidance), subject_scale)
         drawn = {
             attempt: _draw(shard, table, model, estimate, options, attempt, batch, seed)
             for attempt in range(attempts)
@@ -257,7 +256,7 @@ def _draw(
     table: pd.DataFrame,
     model: ToffeeNet,
     estimate: DepthEstimator | None,
-    options: tuple[int, float, float],
+    options: tuple[Sampling, float],
     attempt: int,
     batch: int,
     seed: int,
@@ -271,12 +270,11 @@ def _draw(
             part = table.iloc[some]
             subjects = shard.images("subject", some)
             tokens = model.tokens(subjects, shard.masks("subject_mask", some))
-            side = subjects.shape[-1] // model.autoencoder.factor
             seeds = [
                 seed_of(seed, f"edit {row.kind}", row.subject, row.prompt, attempt)
                 for row in part.itertuples()
             ]
-            start = noise(seeds, (model.autoencoder.channels, side, side))
+            start = noise(seeds, model.autoencoder.latent_shape(subjects.shape[-1]))
             arrays = shard.arrays("input" if kind == "edits" else "target", some)
             pictures = to_tensor(arrays)
             depth = estimate(pictures) if estimate else None

@@ -1,11 +1,13 @@
 """Draw what the Refiner's table compares: initial images and what each matching makes of them."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import torch
 
+from toffee.config.settings import Matching, Sampling
 from toffee.data.loaders.images import image_size, read_image, read_mask, to_arrays
 from toffee.data.loaders.multiview import Sequence, load_multiview
 from toffee.data.loaders.prompt_parts import read_prompt_parts
@@ -122,6 +124,7 @@ def generate_refiner(
     (drawn) and, beside the initial image, `subject` (the photo). The arguments are those of the
     stages `draw_initial` and `refine_shard`; `matching` names the default rule.
     """
+    default = Matching(matching, match_threshold, position_weight)
     base = TextToImage(text_to_image, controlnet_depth)
     model, encoder = Refiner(refiner, text_to_image), SubjectEncoder(subject_encoder)
     estimate, segment = DepthEstimator(depth_estimator), load_segmenter(segmenter, detector)
@@ -137,14 +140,17 @@ def generate_refiner(
     other = torch.tensor(others_of_class(sequences))
     seeds = [seed_of(seed, "evaluate refiner", sequence.sequence) for sequence in sequences]
     noises = {
-        stage: noise([s + place for s in seeds], base.latent_shape(resolution))
+        stage: noise([s + place for s in seeds], base.autoencoder.latent_shape(resolution))
         for place, stage in enumerate(("initial", "refined"))
     }
     drawn: dict[str, list[torch.Tensor]] = {method: [] for method in METHODS}
     for span in progress(batches(subjects, batch), desc="refiner evaluation", unit="batch"):
         depth = estimate(photos[span])
         initial = base.draw(
-            texts[span], noises["initial"][span], base_steps, base_guidance, depth, control_scale
+            texts[span],
+            noises["initial"][span],
+            Sampling(base_steps, base_guidance, control_scale),
+            depth,
         )
         drawn["initial"].append(initial)
         tokens, own = encoder.tokens(initial), encoder.tokens(photos[span])
@@ -152,23 +158,22 @@ def generate_refiner(
         inside = encoder.foreground(found)
         own_inside = encoder.foreground(masks[span])
         wrong = encoder.tokens(photos[other[span]]), encoder.foreground(masks[other[span]])
-        settings = (match_threshold, position_weight)
         mixed = {
             "control": tokens,
             **{
-                rule: match_tokens(tokens, own, inside, own_inside, rule, *settings).tokens
+                rule: match_tokens(
+                    tokens, own, inside, own_inside, replace(default, rule=rule)
+                ).tokens
                 for rule in RULES
             },
-            "wrong_subject": match_tokens(
-                tokens, wrong[0], inside, wrong[1], matching, *settings
-            ).tokens,
+            "wrong_subject": match_tokens(tokens, wrong[0], inside, wrong[1], default).tokens,
             "ceiling": torch.where(own_inside[..., None], own, tokens),
         }
         for method, condition in mixed.items():
             silhouette = found | masks[span] if method == "ceiling" else found
             rule = method if method in RULES else matching
             change = may_change(rule, silhouette) if keep_background else None
-            draw = (condition, noises["refined"][span], sampler_steps, guidance)
+            draw = (condition, noises["refined"][span], Sampling(sampler_steps, guidance))
             drawn[method].append(model.draw(*draw, initial, strength, change))
     names = [sequence.sequence for sequence in sequences]
     count = len(METHODS)

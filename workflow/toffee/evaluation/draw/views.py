@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from toffee.config.settings import Sampling
 from toffee.data.loaders.images import read_image, to_arrays
 from toffee.evaluation.draw.refiner import choose_sequences, others_of_class, view_mask
 from toffee.evaluation.image_set import write_image_set
@@ -45,16 +46,14 @@ def generate_views(
         torch.stack([read_image(s.frames[view], resolution) for s in sequences]) for view in (0, 1)
     ]
     masks = [[view_mask(s, view, resolution).numpy() for s in sequences] for view in (0, 1)]
-    side = resolution // model.autoencoder.factor
     seeds = [seed_of(seed, "evaluate views", name) for name in names]
-    noises = noise(seeds, (model.autoencoder.channels, side, side))
+    noises = noise(seeds, model.autoencoder.latent_shape(resolution))
     generated = [
         model.draw(
             encoder.tokens(pictures[0][span]),
             estimate(pictures[1][span]),
             noises[span],
-            sampler_steps,
-            guidance,
+            Sampling(sampler_steps, guidance),
         )
         for span in progress(batches(subjects, batch), desc="views evaluation", unit="batch")
     ]
