@@ -4,14 +4,13 @@ Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are 
 """
 
 import time
-from dataclasses import asdict, is_dataclass
 
 from toffee.provenance.code import code_digest
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
 from toffee.launch.failures import failures, told
-from toffee.launch.call import FUNCTION, check_rule
-from toffee.launch.params import named
+from toffee.launch.call import FUNCTION, check_rule, signature
+from toffee.launch.params import leaves, named
 from toffee.launch.takeover import take_over
 from toffee.launch.targets import only_looks, requested, stop, unknown_target
 
@@ -34,18 +33,19 @@ def checked(function, *arguments):
 
 def prepare_rules():
     """Compare every rule with its function, add the digest of the code that it runs to its params,
-    and give every param its name, which Snakemake leaves out when it compares them."""
+    split groups of settings into single values, and give every param its name, which Snakemake
+    leaves out when it compares them."""
     for one in workflow.rules:
-        params = {
-            name: asdict(value) if is_dataclass(value) else value
-            for name, value in one.params.items()
-        }
+        params, fields = dict(one.params.items()), {}
         if FUNCTION in params:
             names = one.input.keys(), one.output.keys(), one.wildcard_names
             checked(check_rule, one.name, params[FUNCTION], params, *names)
+            fields = {name: a.fields for name, a in signature(params[FUNCTION]).items()}
             params["code"] = checked(code_digest, params[FUNCTION])
         one.params.clear()
-        one.set_params(**{name: checked(named, name, value) for name, value in params.items()})
+        for name, value in params.items():
+            for leaf, part in leaves(name, value, fields.get(name)).items():
+                one.set_params(**{leaf: checked(named, leaf, part)})
 
 
 def adopt_results():

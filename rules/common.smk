@@ -38,7 +38,7 @@ OWN_TABLES = ["dreambooth"]
 # tolerance would draw everything again. It is checked first, so that a closed gate costs little.
 ORACLE = f"{RESULTS}/evaluation/dreambench/oracle.json"
 # Params of what waits for the gate: else a table from before a failed check would pass for one that stood it.
-GATE = CONFIG.evaluation.oracle.model_dump()
+GATE = CONFIG.evaluation.oracle
 # Benchmark: methods of the table, and generation seeds, each a file of images and one of scores; a
 # subject's fine-tuning is drawn with all seeds at once, so there a group of subjects is a file.
 METHODS = CONFIG.evaluation.methods
@@ -47,7 +47,7 @@ SHOWN = ["text_only", BASE, "wrong_subject"]
 SEEDS = [str(seed) for seed in range(CONFIG.evaluation.images_per_prompt)]
 GROUPS = [str(group) for group in range(CONFIG.dreambooth.groups)]
 # How what draws, trains or judges for the filter computes; toffee.launch.job reads it from the params.
-COMPUTE = CONFIG.compute.model_dump()
+COMPUTE = CONFIG.compute
 # Where the metric encoders come from, as tables say it.
 ENCODERS = ", ".join(
     f"zoo/{source.zoo}" if isinstance(source, ZooSource) else source.repo

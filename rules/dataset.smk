@@ -56,6 +56,6 @@ rule filter_dataset:
         mem_mb=2000,
     params:
         function="toffee.synthesis.filter.filter_dataset",
-        thresholds=CONFIG.filter.model_dump(),
+        thresholds=CONFIG.filter,
     script:
         "../workflow/run.py"

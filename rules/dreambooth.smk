@@ -68,7 +68,7 @@ rule filter_dreambooth:
     params:
         function="toffee.evaluation.score.dreambooth.filter_dreambooth",
         compute=COMPUTE,
-        thresholds=CONFIG.filter.model_dump(),
+        thresholds=CONFIG.filter,
         batch=CONFIG.sampler.batch,
         references_digest=digest_of(REFERENCES),
     script:

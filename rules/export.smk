@@ -33,7 +33,7 @@ rule export_shard:
         mem_mb=2000,
     params:
         function="toffee.export.shard.export_shard",
-        thresholds=CONFIG.filter.model_dump(),
+        thresholds=CONFIG.filter,
         model_licences=licences_of(MODELS),
         licences=CONFIG.export.licences,
     script:
@@ -59,7 +59,7 @@ rule export_dataset:
         mem_mb=2000,
     params:
         function="toffee.export.dataset.export_dataset",
-        thresholds=CONFIG.filter.model_dump(),
+        thresholds=CONFIG.filter,
         name=f"toffee-{CONFIG.scale}",
         subjects=KIND_OF["subjects"],
         views=KIND_OF["multiview"],

@@ -51,7 +51,7 @@ rule plan_shard:
         mem_mb=1000,
     params:
         function="toffee.synthesis.plan.plan_shard",
-        kinds=CONFIG.synthesis.kinds.model_dump(),
+        kinds=CONFIG.synthesis.kinds,
         subjects_root=data_root("subjects"),
         multiview_root=data_root("multiview"),
         samples_per_shard=CONFIG.synthesis.samples_per_shard,

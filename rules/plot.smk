@@ -96,7 +96,7 @@ rule plot_dataset:
         mem_mb=2000,
     params:
         function="toffee.tables.dataset.draw_dataset",
-        thresholds=CONFIG.filter.model_dump(),
+        thresholds=CONFIG.filter,
     script:
         "../workflow/run.py"
 

@@ -127,7 +127,7 @@ rule tabulate_dataset:
         mem_mb=1000,
     params:
         function="toffee.tables.dataset.tabulate_dataset",
-        thresholds=CONFIG.filter.model_dump(),
+        thresholds=CONFIG.filter,
         published_digest=digest_of(PUBLISHED["cost"]),
     script:
         "../workflow/run.py"

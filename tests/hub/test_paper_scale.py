@@ -9,7 +9,6 @@ formats and rules go together. About ten minutes of CPU time, most of it for sta
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 from catalogue import read_set, serve
+from checkout import copy_checkout
 from paper_sources import class_words, write_dreambench, write_mvimgnet
 from server import Hub
 
@@ -73,13 +73,7 @@ class Run:
         self.folder, self.results = folder, folder / "results" / "paper"
         self.environment = os.environ | hub.environment(folder / "hf")
         self.environment |= {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
-        for name in ("rules", "envs", "config", "profiles"):
-            shutil.copytree(PROJECT / name, folder / name)
-        for name in ("Snakefile", "CITATION.cff", "LICENSE"):
-            shutil.copy(PROJECT / name, folder)
-        for name in ("scripts", "report", "toffee"):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(PROJECT / "workflow" / name, folder / "workflow" / name, ignore=ignored)
+        copy_checkout(folder)
         (folder / "sizes.yaml").write_text(yaml.safe_dump(SIZES))
         (folder / "addresses.yaml").write_text(yaml.safe_dump(addresses))
         (folder / "open.yaml").write_text(yaml.safe_dump(OPEN))

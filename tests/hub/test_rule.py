@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from catalogue import read_set, serve
+from checkout import copy_checkout
 
 PROJECT = Path(__file__).parents[2]
 ROLES = ("text_to_image", "subject_encoder")
@@ -28,12 +29,7 @@ class Run:
         self.environment |= {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
         self.command = [sys.executable, "-m", "snakemake", "--cores", "2"]
         self.command += ["--config", "scale=paper", "--quiet", "progress", "--", *MODELS]
-        for name in ("rules", "envs", "config", "profiles"):
-            shutil.copytree(PROJECT / name, folder / name)
-        shutil.copy(PROJECT / "Snakefile", folder)
-        for name in ("scripts", "report", "toffee"):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(PROJECT / "workflow" / name, folder / "workflow" / name, ignore=ignored)
+        copy_checkout(folder)
 
     def start(self, *options):
         return subprocess.Popen(

@@ -1,7 +1,6 @@
-"""A copy of the project whose scripts only touch their outputs, for tests of what reruns.
+"""A copy of the project whose runner only touches a job's outputs, for tests of what reruns.
 
-The stubs keep the imports of the real scripts in a branch that never runs, so that code digests
-still cover the real package.
+Rules, parameters and code digests are those of the real project.
 """
 
 import os
@@ -12,16 +11,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import copy_checkout
 
 from toffee.config import ROLES
 from toffee.download.model import write_manifest
+from toffee.provenance.code import rule_functions
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ("all", "tables", "figures", "dreambooth", "site")
 
-STUB = """if False:
-{imports}
-from pathlib import Path
+STUB = """from pathlib import Path
 
 for path in map(Path, snakemake.output):
     if not path.suffix:
@@ -48,12 +47,11 @@ class Project:
         return done
 
     def planned(self, *arguments: str) -> set[str]:
-        """Rules that a dry run would run, targets without a script left out."""
+        """Rules that a dry run would run, targets without a function left out."""
         out = self.run("--quiet", "rules", "--dry-run", *arguments)
         table = re.search(r"^-+ +-+\n(.*?)^total", out.stdout + out.stderr, re.M | re.S)
         rules = {line.split()[0] for line in table[1].splitlines()} if table else set()
-        scripts = {path.stem for path in (self.folder / "workflow" / "scripts").glob("*.py")}
-        return rules & scripts
+        return rules & set(rule_functions(self.folder))
 
 
 def small_zoo(folder: Path) -> None:
@@ -66,23 +64,16 @@ def small_zoo(folder: Path) -> None:
 
 def copy_project(folder: Path) -> Project:
     """The project's own files, with a zoo that takes no space."""
-    for name in ("rules", "envs", "config", "profiles"):
-        shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "Snakefile", folder)
-    ignored = shutil.ignore_patterns("__pycache__", "zoo.bak")
-    for name in ("scripts", "report", "toffee"):
-        shutil.copytree(ROOT / "workflow" / name, folder / "workflow" / name, ignore=ignored)
+    copy_checkout(folder)
     small_zoo(folder / "workflow" / "zoo")
     return Project(folder)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A project that has run to its end, with stubs for scripts. Copy it before changing it."""
+    """A project that has run to its end, with a stub for the runner. Copy it before changing it."""
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    for path in (project.folder / "workflow" / "scripts").glob("*.py"):
-        imports = re.findall(r"^(?:from|import) .*$", path.read_text(), re.M)
-        path.write_text(STUB.format(imports="\n".join(f"    {line}" for line in imports)))
+    (project.folder / "workflow" / "run.py").write_text(STUB)
     project.run(*TARGETS, "--quiet", "all")
     return project
 

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from checkout import copy_checkout
 
 from toffee.storage.shard import Shard
 
-from .conftest import ROOT, Project
+from .conftest import Project
 
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
 TABLES = ("base", "refiner", "views", "dreambench", "dataset", "variants", "reconstruction")
@@ -76,13 +77,7 @@ CONFIG = {
 
 def real_project(folder: Path, zoo: Path) -> Project:
     """The project as it is, with a zoo of random weights."""
-    for name in ("rules", "envs", "config", "profiles"):
-        shutil.copytree(ROOT / name, folder / name)
-    for name in ("Snakefile", "CITATION.cff", "LICENSE"):
-        shutil.copy(ROOT / name, folder)
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("scripts", "report", "toffee"):
-        shutil.copytree(ROOT / "workflow" / name, folder / "workflow" / name, ignore=ignored)
+    copy_checkout(folder)
     shutil.copytree(zoo, folder / "workflow" / "zoo")
     configure(folder, CONFIG)
     return Project(folder)

@@ -1,11 +1,16 @@
 """The shape of the DAG: which jobs stand between which files."""
 
 import re
+import shutil
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from toffee.provenance.code import rule_functions
+
+from .conftest import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,100 +132,77 @@ def test_every_target_has_its_files(finished):
     assert set(shown) >= {*tables, *figures, *steps}
 
 
-def test_rules_and_scripts_have_the_same_names():
-    text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    for name, script in re.findall(
-        r"^rule (\w+):(?:(?!^rule ).)*?scripts/(\w+)\.py", text, re.M | re.S
-    ):
-        assert name == script
-    used = set(re.findall(r"scripts/(\w+)\.py", text))
-    assert used == {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
-    for script in used:
-        assert f'code=code_digest("{script}")' in text
+def test_rules_and_their_functions_have_the_same_names():
+    """But where two rules share a function, and where a rule is a target too."""
+    shared = {"import_heldout": "import_multiview", "write_heldout": "write_multiview"}
+    for rule, function in rule_functions(ROOT).items():
+        assert function.rpartition(".")[2] == shared.get(rule, rule)
 
 
-def test_adapters_call_functions_that_take_what_they_give():
-    """Every keyword of an adapter's call is a parameter of the function, and none is missing."""
-    import ast
-    import importlib
-    import inspect
-
-    for path in sorted((ROOT / "workflow" / "scripts").glob("*.py")):
-        tree = ast.parse(path.read_text())
-        origin = {
-            alias.name: node.module
-            for node in tree.body
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("toffee.")
-            for alias in node.names
-        }
-        (call,) = [
-            node
-            for block in tree.body[-1].body
-            if isinstance(block, ast.With)
-            for node in ast.walk(block)
-            if isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in origin
-            and node.func.id != "job"
-        ]
-        function = getattr(importlib.import_module(origin[call.func.id]), call.func.id)
-        assert not call.args, path.name
-        given = {word.arg: None for word in call.keywords if word.arg}
-        if all(word.arg for word in call.keywords):
-            inspect.signature(function).bind(**given)
-
-
-def rules_with_scripts():
-    """(script, body) of every rule that has one."""
+def rule_bodies():
+    """(rule, body) of every rule that calls a function."""
     texts = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
     bodies = [body for text in texts for body in re.split(r"^rule ", text, flags=re.M)[1:]]
-    found = [(re.search(r"scripts/(\w+)\.py", body), body) for body in bodies]
-    return [(script[1], body) for script, body in found if script]
+    return [(body.partition(":")[0], body) for body in bodies if "    script:" in body]
 
 
 def params_of(body):
     return re.search(r"^    params:\n(.*?)^    script:", body, re.M | re.S)[1]
 
 
-def test_an_adapter_uses_every_param_and_nothing_undeclared():
-    """What a rule depends on and what its script reads are the same leaves."""
-    # Sections whose leaves are params of their own, and how adapters read them.
-    sections = {
-        "filter.model_dump()": "params[name] for name in THRESHOLDS",
-        "synthesis.kinds.model_dump()": "params[kind] for kind in KINDS",
-        'data.real.keys("subjects")': 'params[key] for key in KEYS[snakemake.params["kind"]]',
-        'data.real.keys("multiview")': 'params[key] for key in KEYS[snakemake.params["kind"]]',
-    }
-    for script, body in rules_with_scripts():
-        params = params_of(body)
-        declared = set(re.findall(r"^        (\w+)=", params, re.M)) - {"code", "digests"}
-        declared = {name for name in declared if not name.endswith("_digest")}
-        source = (ROOT / "workflow" / "scripts" / f"{script}.py").read_text()
-        used = set(re.findall(r"snakemake\.params\.(\w+)", source)) - {"code"}
-        assert used == declared, script
-        taken = {reads for section, reads in sections.items() if f"**CONFIG.{section}" in params}
-        assert taken == {reads for reads in sections.values() if reads in source}, script
+def test_every_script_is_the_runner():
+    bodies = dict(rule_bodies())
+    assert bodies.keys() == rule_functions(ROOT).keys()
+    for rule, body in bodies.items():
+        assert body.rstrip().endswith('script:\n        "../workflow/run.py"') or (
+            'script:\n        "../workflow/run.py"\n' in body
+        ), rule
 
 
-def test_params_have_names_and_are_no_whole_sections():
-    for script, body in rules_with_scripts():
-        for line in re.findall(r"^        (\S.*)$", params_of(body), re.M):
-            assert re.match(r"\w+=|\*\*CONFIG|\*\*COMPUTE,|\*\*GATE,|\}", line), (script, line)
-            assert not re.match(r"\w+=CONFIG.*model_dump", line), (script, line)
-
-
-def test_every_rule_holds_the_digest_of_its_own_script():
-    for script, body in rules_with_scripts():
-        assert f'code=code_digest("{script}"),' in params_of(body), script
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        (
+            "subjects_root=data_root",
+            "subjects_dir=data_root",
+            "error: rule draw_initial, function toffee.synthesis.initial.draw_initial: no argument "
+            "for param subjects_dir, expected one of: plan, subjects_root, models",
+        ),
+        (
+            "seed=CONFIG.seed",
+            "seed=str(CONFIG.scale)",
+            "error: rule draw_initial, function toffee.synthesis.initial.draw_initial: param seed: "
+            "got 'tiny', Input should be a valid integer",
+        ),
+        (
+            '        controlnet_depth=model("controlnet_depth"),\n',
+            "",
+            "error: rule draw_initial, function toffee.synthesis.initial.draw_initial: argument "
+            "models needs an input controlnet_depth",
+        ),
+    ],
+    ids=["name", "type", "missing"],
+)
+def test_a_rule_that_does_not_fit_its_function_is_one_line(fresh, tmp_path, before, after, line):
+    project = Project(tmp_path / "project")
+    shutil.copytree(fresh.folder, project.folder, symlinks=True)
+    path = project.folder / "rules" / "synthesize.smk"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    done = project.run("--dry-run", check=False)
+    assert done.returncode == 1
+    (found,) = [text for text in done.stderr.splitlines() if text.startswith("error: ")]
+    assert found.startswith(line)
 
 
 def test_a_file_of_the_repository_counts_by_its_content():
     """Its digest is a param of every rule that reads it."""
     read = r"=((?:PROMPTS|REFERENCES|CLASSES|PUBLISHED)\S*),$"
     seen = set()
-    for script, body in rules_with_scripts():
+    for rule, body in rule_bodies():
         files = set(re.findall(read, body, re.M))
-        assert files == set(re.findall(r"_digest=digest_of\((.*)\),$", body, re.M)), script
+        assert files == set(re.findall(r"_digest=digest_of\((.*)\),$", body, re.M)), rule
         assert "project(" not in body
         seen |= files
     assert len(seen) == 6

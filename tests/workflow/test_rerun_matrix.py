@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from toffee.config.sections import Config
+from toffee.provenance.code import rule_functions
 
 from .conftest import TARGETS, Project
 from .rerun_matrix import EVERYTHING, IMPORTS, MATRIX, PLACES, VARIANT, Row
@@ -62,9 +63,9 @@ def test_every_leaf_has_a_row():
 
 
 def test_the_matrix_knows_every_rule(finished):
-    scripts = {path.stem for path in (finished.folder / "workflow" / "scripts").glob("*.py")}
+    rules = set(rule_functions(finished.folder))
     apart = {"draw_zoo_renders", "train_zoo_part", "assemble_zoo", "audit"} | IMPORTS
-    assert scripts - apart == EVERYTHING and apart < scripts
+    assert rules - apart == EVERYTHING and apart < rules
 
 
 def test_a_changed_value_reruns_what_it_reaches_and_nothing_else(other):

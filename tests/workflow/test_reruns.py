@@ -46,8 +46,7 @@ def test_a_fresh_checkout_has_nothing_to_do(project):
 def test_a_profile_of_ones_own_does_not_bring_the_times_back(project):
     (project.folder / "mine").mkdir()
     (project.folder / "mine" / "config.yaml").write_text("rerun-triggers: [mtime, code]\n")
-    for file in (project.folder / "workflow" / "scripts").glob("*.py"):
-        file.touch()
+    (project.folder / "workflow" / "run.py").touch()
     assert project.planned("all", "--profile", "mine") == set()
 
 
@@ -70,43 +69,56 @@ def test_an_edited_file_of_the_repository_counts_whatever_its_time(project, file
 def test_comments_and_docstrings_rerun_nothing(project):
     package = project.folder / "workflow" / "toffee"
     edit(package / "synthesis" / "filter.py", '"""The filter: ', '"""The sieve: ')
-    path = package / "seeds.py"  # which every rule that draws imports
+    path = package / "runtime" / "seeds.py"  # which every rule that draws imports
     path.write_text(path.read_text() + "\n# a comment\n")
     assert project.planned(*TARGETS) == set()
 
 
 def test_an_edit_of_a_module_reruns_the_rules_that_import_it(project):
     """And what follows; also where the file's time is older than the results."""
-    path = project.folder / "workflow" / "toffee" / "report" / "strength.py"
+    path = project.folder / "workflow" / "toffee" / "figures" / "strength.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
     old(path)
     assert project.planned(*TARGETS) == {"plot_strength"} | TOLD
     # Figure dataset is drawn by a module that takes a name from this one.
-    path = project.folder / "workflow" / "toffee" / "evaluation" / "score_leakage.py"
+    path = project.folder / "workflow" / "toffee" / "evaluation" / "score" / "leakage.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
     old(path)
     assert project.planned(*TARGETS) == {"plot_strength", "plot_dataset"} | LEAKAGE
 
 
-def test_an_edit_of_a_script_reruns_its_rule(project):
-    path = project.folder / "workflow" / "scripts" / "score_views.py"
+def test_an_edit_of_a_functions_module_reruns_its_rule(project):
+    path = project.folder / "workflow" / "toffee" / "evaluation" / "score" / "views.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
     old(path)
     assert project.planned(*TARGETS) == VIEWS - {"generate_views", "plot_views"}
 
 
+def test_an_edit_of_the_runner_or_of_what_surrounds_a_job_reruns_nothing(project):
+    for name in ("run.py", "toffee/launch/job.py", "toffee/launch/call.py"):
+        path = project.folder / "workflow" / name
+        path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    assert project.planned(*TARGETS) == set()
+
+
 def test_a_reason_names_the_value_that_changed(project):
     edit(project.folder / "config" / "config.yaml", "max_copy_rate: 0.9", "max_copy_rate: 0.6")
     found = reasons(project, "dataset")
-    assert "before: max_copy_rate = 0.9 now: max_copy_rate = 0.6" in found["filter_dataset"]
+    assert (
+        "before: thresholds.max_copy_rate = 0.9 now: thresholds.max_copy_rate = 0.6"
+        in found["filter_dataset"]
+    )
     assert "results/tiny/dataset/funnel.csv" in found["tabulate_dataset"]
-    assert "max_copy_rate = 0.9 now: max_copy_rate = 0.6" in found["export_shard"]
+    assert (
+        "thresholds.max_copy_rate = 0.9 now: thresholds.max_copy_rate = 0.6"
+        in found["export_shard"]
+    )
     for reason in found.values():
         assert re.search(r"max_copy_rate = 0.9 now|updated by another job: results/", reason)
 
 
 def test_a_reason_names_code(project):
-    path = project.folder / "workflow" / "scripts" / "plot_views.py"
+    path = project.folder / "workflow" / "toffee" / "figures" / "views.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
     found = reasons(project, "views")
     assert list(found) == ["plot_views", "views"]

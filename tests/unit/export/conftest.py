@@ -36,7 +36,7 @@ class Export:
         self.hub = folder / "hub"
 
     def filter(self, **limits: float) -> "Export":
-        filter_dataset(self.shards, out=self.index, funnel=self.funnel, **(LIMITS | limits))
+        filter_dataset(self.shards, out=self.index, funnel=self.funnel, thresholds=LIMITS | limits)
         return self
 
     def parquet(self, shard: Path) -> Path:

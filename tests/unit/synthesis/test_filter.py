@@ -17,7 +17,7 @@ def run(shards: list[Path], **changes: float) -> tuple[pd.DataFrame, pd.DataFram
     """(index, funnel) as they stand on disk."""
     folder = shards[0].parent
     out, funnel = folder / "index.parquet", folder / "funnel.csv"
-    filter_dataset(shards, out=out, funnel=funnel, **(LIMITS | changes))
+    filter_dataset(shards, out=out, funnel=funnel, thresholds=LIMITS | changes)
     return pd.read_parquet(out), pd.read_csv(funnel)
 
 
@@ -159,7 +159,7 @@ def test_a_sample_in_two_shards_is_refused(tmp_path: Path) -> None:
 
 def test_no_shard_and_a_missing_column_are_one_line(tmp_path: Path, shards: list[Path]) -> None:
     with pytest.raises(ToffeeError, match="no shards to filter"):
-        filter_dataset([], out=tmp_path / "a", funnel=tmp_path / "b", **LIMITS)
+        filter_dataset([], out=tmp_path / "a", funnel=tmp_path / "b", thresholds=LIMITS)
     import h5py
 
     with h5py.File(shards[1], "r+") as file:

@@ -26,6 +26,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from toffee.config.base import Section
+from toffee.launch.params import grouped
 from toffee.provenance.code import module_file, syntax_tree
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.values import convert
@@ -169,6 +171,10 @@ def _is_dataclass(node: ast.ClassDef) -> bool:
 
 
 def _check_value(where: str, argument: Argument, value: Any) -> None:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, Section):
+        value = value.model_dump()
     if argument.fields is not None:
         if not isinstance(value, Mapping):
             raise ToffeeError(f"{where}: expected a value for each of {', '.join(argument.fields)}")
@@ -206,7 +212,7 @@ def arguments_of(function: Callable[..., None], snakemake: Any) -> dict[str, Any
         **{name: str(value) for name, value in snakemake.wildcards.items()},
         **inputs,
         **{name: _paths(value) for name, value in snakemake.output.items()},
-        **dict(snakemake.params.items()),
+        **grouped(dict(snakemake.params.items())),
     }
     arguments = {}
     for name, kind in types.items():

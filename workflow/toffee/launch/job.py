@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from toffee.launch.call import FUNCTION, arguments_of, load
+from toffee.launch.params import grouped
 from toffee.provenance.record import recorded
 from toffee.runtime.compute import Compute, computing
 from toffee.runtime.errors import ToffeeError
@@ -82,7 +83,7 @@ def job(snakemake: Any) -> Iterator[None]:
         start = time.monotonic()
         try:
             resources = allowed(snakemake.resources, snakemake.threads)
-            settings = Compute.of(snakemake.params.get("compute") or {})
+            settings = Compute.of(grouped(dict(snakemake.params.items())).get("compute", {}))
             with listening(), resources, recorded(snakemake), computing(settings):
                 yield
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)

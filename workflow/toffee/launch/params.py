@@ -11,9 +11,10 @@ import functools
 import json
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from toffee.config.base import Section
 from toffee.runtime.errors import ToffeeError
 
 _DIGEST = re.compile(r'"([0-9a-f]{12})[0-9a-f]{52}"')
@@ -56,18 +57,67 @@ class Named(tuple):
 
 
 def named(name: str, value: Any) -> Any:
-    """A param's value, or the function that Snakemake calls for it, under its name. A dataclass
-    becomes a mapping of its fields.
+    """A param's value, or the function that Snakemake calls for it, under its name.
 
     The function keeps its signature: Snakemake looks there for what it wants to be called with.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
     if not callable(value):
         return Named(name, value)
 
     @functools.wraps(value)
     def call(*arguments: Any, **keywords: Any) -> Any:
         return named(name, value(*arguments, **keywords))
+
+    return call
+
+
+def leaves(name: str, value: Any, fields: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The single values of a group of settings, so that a rerun's reason names what changed.
+
+    `sampling` becomes `sampling.steps` and `sampling.guidance`. Another value is its own leaf.
+
+    Args:
+        name: the param's.
+        value: a dataclass, a section of the configuration, a function of the wildcards, or any
+            other value.
+        fields: of a function of the wildcards that gives a group: the group's fields, each with its
+            own `fields` or None.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    elif isinstance(value, Section):
+        parts = {field: getattr(value, field) for field in type(value).model_fields}
+    elif callable(value) and fields:
+        return {
+            leaf: one
+            for field, argument in fields.items()
+            for leaf, one in leaves(
+                f"{name}.{field}", _part_of(value, field), argument.fields
+            ).items()
+        }
+    else:
+        return {name: value}
+    found: dict[str, Any] = {}
+    for field, part in parts.items():
+        found |= leaves(f"{name}.{field}", part)
+    return found
+
+
+def grouped(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Params with their leaves put together again: the reverse of `leaves`, as mappings."""
+    found: dict[str, Any] = {}
+    for name, value in params.items():
+        *groups, leaf = name.split(".")
+        place = found
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[leaf] = value
+    return found
+
+
+def _part_of(function: Callable[..., Any], field: str) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        return getattr(function(*arguments, **keywords), field)
 
     return call
