@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 from .conftest import ROOT, Project
 
