@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from toffee.audit.drift import drift_of
-from toffee.storage.shard import ShardWriter
+from toffee.storage.writer import ShardWriter
 
 
 @pytest.fixture

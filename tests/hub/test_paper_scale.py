@@ -22,7 +22,7 @@ from checkout import copy_checkout
 from paper_sources import class_words, write_dreambench, write_mvimgnet
 from server import Hub
 
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 PROJECT = Path(__file__).parents[2]
 sys.path.insert(0, str(PROJECT / "tests" / "unit" / "download"))

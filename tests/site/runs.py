@@ -15,7 +15,7 @@ from toffee.config.sections import KINDS
 from toffee.provenance.digests import tree_digest
 from toffee.provenance.record import seal
 from toffee.site.write import write_site
-from toffee.storage.shard import ShardWriter
+from toffee.storage.writer import ShardWriter
 from toffee.synthesis.filter import SCORES
 from toffee.tables.tidy import TABLE
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from checkout import copy_checkout
 
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 from .conftest import Project
 

@@ -14,8 +14,8 @@ import yaml
 
 from toffee.config.load import load_config
 from toffee.config.sections import Config
-from toffee.launch.job import quieten_libraries
 from toffee.runtime.device import device
+from toffee.runtime.environment import quieten_libraries
 from toffee.runtime.files import write_text
 from toffee_bench import measure, report
 from toffee_bench.setting import ROOT

@@ -4,7 +4,7 @@ All formats hold the same encoded bytes (target and input JPEG, mask PNG) and gi
 Every reader is one process without workers, its files are in the page cache, and it is used as its
 documentation says is fast:
 
-- `shard`: `toffee.storage.shard.Shard`, which also checks every image's SHA-256.
+- `shard`: `toffee.storage.reader.Shard`, which also checks every image's SHA-256.
 - `datasets`: Parquet with Image columns, loaded once into the memory-mapped Arrow cache (not
   counted), then rows by index.
 - `webdataset`: tar files read in sequence through a shuffle buffer, its way to a random order.
@@ -19,7 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from toffee.storage.shard import Shard, ShardWriter, encode
+from toffee.storage.encoding import encode
+from toffee.storage.reader import Shard
+from toffee.storage.writer import ShardWriter
 
 SHARDS = 2
 BUFFER = 1000  # webdataset's own default of a shuffle buffer's size in its examples

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from toffee.config.sections import Config
-from toffee.launch.job import quieten_libraries
 from toffee.runtime.compute import Compute, computing
 from toffee.runtime.device import device
+from toffee.runtime.environment import quieten_libraries
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
 from toffee.runtime.project import PACKAGE

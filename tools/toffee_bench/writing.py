@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 from toffee.models.diffusion import batches
-from toffee.storage.shard import Shard, ShardWriter
+from toffee.storage.reader import Shard
+from toffee.storage.writer import ShardWriter
 from toffee_bench.chain import STAGES
 
 

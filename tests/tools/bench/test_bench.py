@@ -17,7 +17,7 @@ from toffee.provenance.digests import sha256_of
 from toffee.runtime.compute import EXACT, Compute
 from toffee.runtime.device import device
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee_bench import chain, full_size, loop, measure, reading, report, worker, writing
 from toffee_bench.__main__ import main, scale
 from toffee_bench.setting import ROOT, prepare

@@ -4,7 +4,7 @@ import numpy as np
 
 from toffee.evaluation.draw.edits import TEXTS, copy_controls
 from toffee.evaluation.image_set import write_image_set
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 
 def test_a_control_is_the_pairs_own_picture(tmp_path):

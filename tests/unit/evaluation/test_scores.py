@@ -19,7 +19,8 @@ from toffee.evaluation.score.refiner import refiner_scores
 from toffee.evaluation.score.scoring import mask_iou, read_scores, write_scores
 from toffee.evaluation.score.views import views_scores
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import Shard, ShardWriter
+from toffee.storage.reader import Shard
+from toffee.storage.writer import ShardWriter
 
 SIDE = 64
 BOX = np.zeros((SIDE, SIDE), bool)

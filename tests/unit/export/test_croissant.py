@@ -11,7 +11,8 @@ from PIL import Image
 from toffee.config.sources import Real
 from toffee.export.release import SUBJECTS, VIEWS, WORLD
 from toffee.runtime.files import file_digest
-from toffee.storage.shard import Shard, decode
+from toffee.storage.encoding import decode
+from toffee.storage.reader import Shard
 
 from .conftest import Export
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from toffee.export.shard import Summary, export_shard
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.filter import SCORES
 
 from .conftest import LIMITS, MODEL_LICENCES, Export

@@ -14,7 +14,7 @@ from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.models.unet import load_unet, widen_unet
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import ShardWriter
+from toffee.storage.writer import ShardWriter
 from toffee.synthesis.scores import LAYOUT
 
 COLUMNS = ("sample_id", "subject", "class_word", "kind", "prompt")

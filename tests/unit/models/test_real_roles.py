@@ -15,7 +15,7 @@ from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.method.view_generator import pretrain_view_generator
 from toffee.models import detector as detector_module
 from toffee.models.folders import BaseModels, RefinerModels, SegmenterModels, ViewModels
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.edits import make_edits
 from toffee.synthesis.initial import draw_initial
 from toffee.synthesis.listing import list_subjects

@@ -15,7 +15,7 @@ from toffee.runtime.interruption import (
     listening,
     stop_if_interrupted,
 )
-from toffee.storage.shard import ShardWriter
+from toffee.storage.writer import ShardWriter
 
 
 def terminate():

@@ -15,7 +15,9 @@ import torch
 
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import KEEP_JOURNALS
-from toffee.storage.shard import Shard, ShardWriter, content_digest, decode, encode
+from toffee.storage.encoding import decode, encode
+from toffee.storage.reader import Shard, content_digest
+from toffee.storage.writer import ShardWriter
 
 TOTAL = 23
 IMAGES = {"target": "jpeg", "input": "png", "mask": "mask"}
@@ -150,11 +152,11 @@ def test_killed_process_resumes(finished: Path, tmp_path: Path) -> None:
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from test_storage import batch, writer
+from test_shard import batch, writer
 shard = writer(Path({str(path)!r}))
 shard.append(*batch(range(0, 4)))
 shard.append(*batch(range(4, 8)))
-shard._journal.write(b"TFB1 torn record")
+shard._journal.file.write(b"TFB1 torn record")
 os.kill(os.getpid(), signal.SIGKILL)
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -182,16 +184,17 @@ def test_killed_while_a_thread_writes_resumes(finished: Path, tmp_path: Path) ->
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from test_storage import batch, writer
+from test_shard import batch, writer
 shard = writer(Path({str(path)!r}))
-commit, done = shard._write_record, []
+journal = shard._journal
+commit, done = journal._write_record, []
 def write(payload, start):
     done.append(1)
     if len(done) == 3:
-        shard._journal.write(b"TFB1 torn record")
+        journal.file.write(b"TFB1 torn record")
         os.kill(os.getpid(), signal.SIGKILL)
     return commit(payload, start)
-shard._write_record = write
+journal._write_record = write
 for first in range(0, 23, 4):
     shard.push(*batch(range(first, min(first + 4, 23))))
 """
@@ -405,7 +408,7 @@ def test_a_full_disk_keeps_committed_batches(tmp_path: Path, finished: Path) -> 
     shard = writer(path)
     shard.append(*batch(range(8)))
     size = path.with_name("full.h5.partial").stat().st_size
-    shard._journal = FullDisk(shard._journal)
+    shard._journal.file = FullDisk(shard._journal.file)
     with pytest.raises(ToffeeError, match="disk full while writing .*full.h5"):
         shard.append(*batch(range(8, 12)))
     assert path.with_name("full.h5.partial").stat().st_size == size and not path.exists()

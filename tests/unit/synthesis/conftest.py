@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from toffee.config.sections import KINDS
-from toffee.storage.shard import ShardWriter
+from toffee.storage.writer import ShardWriter
 from toffee.synthesis.filter import SCORES
 from toffee.synthesis.listing import list_subjects
 from toffee.synthesis.plan import plan_shard

@@ -10,7 +10,8 @@ from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import read_image, to_arrays
 from toffee.models.folders import BaseModels, SegmenterModels
 from toffee.models.semantic_segmenter import SemanticSegmenter
-from toffee.storage.shard import Shard, ShardWriter
+from toffee.storage.reader import Shard
+from toffee.storage.writer import ShardWriter
 from toffee.synthesis.edits import edit_mask, make_edits
 from toffee.synthesis.plan import read_plan
 from toffee.synthesis.scores import score_shard

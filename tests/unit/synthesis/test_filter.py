@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.filter import SCORES, filter_dataset
 
 from .conftest import LIMITS, random_rows, write_shard

@@ -14,7 +14,7 @@ from toffee.data.loaders.images import read_image, read_mask, to_arrays
 from toffee.models.folders import BaseModels
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import noise
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis import initial
 from toffee.synthesis.plan import STAGES, read_plan
 from toffee.synthesis.stage import (

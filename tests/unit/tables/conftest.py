@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from toffee.storage.shard import ShardWriter
+from toffee.storage.writer import ShardWriter
 from toffee.synthesis.filter import SCORES
 from toffee.synthesis.plan import COLUMNS
 

@@ -41,7 +41,7 @@ def drift_of(before: Path, after: Path) -> str:
 
 
 def _images_drift(before: Path, after: Path) -> str:
-    from toffee.storage.shard import Shard
+    from toffee.storage.reader import Shard
 
     worst = 0.0
     with Shard(before) as one, Shard(after) as two:

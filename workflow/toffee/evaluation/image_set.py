@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toffee.storage.shard import ShardWriter
+from toffee.storage.writer import ShardWriter
 
 
 def write_image_set(

@@ -22,7 +22,7 @@ from toffee.export.columns import LICENCE, SEED, Columns
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, file_digest, write_text
 from toffee.runtime.progress import progress
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.filter import SCORES, judge, read_scores, thresholds_of
 
 ROW_GROUP = 256  # rows; small, because the hub's viewer and streaming readers fetch row groups

@@ -10,7 +10,7 @@ import numpy as np
 from toffee.evaluation.draw.edits import DEPTH
 from toffee.figures.figures import EDITS, picture
 from toffee.figures.grid import Cell, Grid, picture_of_mask, save_figure
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 
 def draw_edits(

@@ -13,7 +13,7 @@ from toffee.data.loaders.images import read_image, to_arrays
 from toffee.data.loaders.references import kept_photos
 from toffee.figures.grid import Cell, Grid, masked, picture_of_mask, save_figure
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.plan import read_plan
 
 EDITS = ("background", "colour", "texture", "style")

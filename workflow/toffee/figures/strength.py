@@ -18,7 +18,7 @@ from toffee.figures.chart import INK, OURS, OURS_LIGHT, as_picture, new_figure, 
 from toffee.figures.figures import photo_of, picture, varied
 from toffee.figures.grid import Cell, Grid, save_figure
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 SIMILARITY, ALIGNMENT = "dino", "clip_t"
 LABELS = {SIMILARITY: "similarity to the subject (DINO)", ALIGNMENT: "text alignment (CLIP-T)"}

@@ -1,6 +1,5 @@
 """What surrounds the call of a rule's function: log, threads, record, one-line errors."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,8 +11,9 @@ from toffee.launch.call import FUNCTION, arguments_of, load
 from toffee.launch.params import grouped
 from toffee.provenance.record import recorded
 from toffee.runtime.compute import Compute, computing
+from toffee.runtime.environment import keep_journals, quieten_libraries, use_threads
 from toffee.runtime.errors import ToffeeError
-from toffee.runtime.files import KEEP_JOURNALS, is_disk_full
+from toffee.runtime.files import is_disk_full
 from toffee.runtime.interruption import EXIT_STATUS, Interrupted, listening
 from toffee.runtime.processes import allowed
 
@@ -106,35 +106,3 @@ def fail(line: str, status: int = 1) -> None:
     """Print one line on standard error and leave with this status."""
     print(f"error: {line}", file=sys.stderr)
     sys.exit(status)
-
-
-def use_threads(threads: int) -> None:
-    """Give torch as many threads as the rule asked for, now and in libraries loaded later."""
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = str(threads)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
-
-
-def keep_journals(keep: bool) -> None:
-    """Whether files that are written batch by batch can be made again (see `toffee.storage`)."""
-    if keep:
-        os.environ[KEEP_JOURNALS] = "1"
-    else:
-        os.environ.pop(KEEP_JOURNALS, None)
-
-
-QUIET = {
-    "TRANSFORMERS_VERBOSITY": "error",
-    "DIFFUSERS_VERBOSITY": "error",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-}
-
-
-def quieten_libraries() -> None:
-    """Keep loading bars and reports on expected differences out of the logs; errors stay."""
-    os.environ.update(QUIET)  # for what is imported later
-    for name in ("transformers", "diffusers"):
-        if name in sys.modules:
-            sys.modules[name].logging.set_verbosity_error()
-            sys.modules[name].logging.disable_progress_bar()

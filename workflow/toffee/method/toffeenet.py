@@ -37,7 +37,7 @@ from toffee.runtime.distributed import team
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.runtime.seeds import seed_of
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.storage.work_folder import work_folder
 from toffee.training.checkpoint import Checkpoint
 from toffee.training.encoded import Column, encode

@@ -13,7 +13,7 @@ from pathlib import Path
 from toffee.runtime.errors import ToffeeError
 
 KEEP_JOURNALS = "TOFFEE_KEEP_JOURNALS"
-"""Environment variable: the journals of finished files stay (see `toffee.storage.shard`)."""
+"""Environment variable: the journals of finished files stay (see `toffee.storage.writer`)."""
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from toffee.figures.figures import open_shard, read_index, varied
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.filter import SCORES
 
 PAIRS = 96

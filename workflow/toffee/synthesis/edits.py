@@ -15,7 +15,7 @@ from toffee.models.diffusion import hold_outside, sample
 from toffee.models.folders import BaseModels, SegmenterModels
 from toffee.models.segmenter import Segmenter, load_segmenter
 from toffee.models.text_to_image import TextToImage
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.stage import draw_stage, sample_noise
 
 

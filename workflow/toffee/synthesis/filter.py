@@ -11,7 +11,7 @@ import pandas as pd
 from toffee.config.sections import KINDS
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 SCORES = (
     "subject_similarity",

@@ -14,7 +14,7 @@ from toffee.method.refiner import Refiner
 from toffee.models.folders import RefinerModels, SegmenterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.stage import draw_stage, sample_noise, subject_images, subject_masks
 
 

@@ -15,7 +15,8 @@ from toffee.models.folders import SegmenterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.runtime.progress import progress
-from toffee.storage.shard import Shard, ShardWriter
+from toffee.storage.reader import Shard
+from toffee.storage.writer import ShardWriter
 from toffee.synthesis.copy_rate import copy_rate
 from toffee.synthesis.filter import SCORES
 from toffee.synthesis.plan import STAGES, read_plan

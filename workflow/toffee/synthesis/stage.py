@@ -18,7 +18,9 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import file_digest
 from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise
-from toffee.storage.shard import PARTIAL, ImageFormat, ShardWriter
+from toffee.storage.encoding import ImageFormat
+from toffee.storage.journal import PARTIAL
+from toffee.storage.writer import ShardWriter
 from toffee.synthesis.plan import read_plan, stage_seed
 
 PINNED = ("image_sha256", "mask_sha256", "donor_sha256")

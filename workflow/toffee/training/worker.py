@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from toffee.runtime.compute import Compute, computing
+from toffee.runtime.environment import quieten_libraries
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import is_disk_full, write_text
 from toffee.runtime.interruption import EXIT_STATUS, Interrupted, die_with_parent, listening
@@ -59,7 +60,7 @@ def _ending(function: str, arguments: dict[str, Any]) -> tuple[str, str]:
             _check_meeting_point()
             module, _, name = function.partition(":")
             train = getattr(importlib.import_module(module), name)
-            _quieten()
+            quieten_libraries()
             types = get_type_hints(train)
             train(**{n: convert(n, types[n], value) for n, value in arguments.items()})
         return DONE, ""
@@ -81,12 +82,6 @@ def _check_meeting_point() -> None:
             socket.getaddrinfo(host, None)
     except OSError as error:
         raise ToffeeError(f"cannot find the first node, {host}: {error.strerror}") from error
-
-
-def _quieten() -> None:
-    from toffee.launch.job import quieten_libraries
-
-    quieten_libraries()
 
 
 def _is_loss(error: Exception) -> bool:

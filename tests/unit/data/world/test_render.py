@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from toffee.data.world import render as renderer
+from toffee.data.world.camera import camera_of
 from toffee.data.world.geometry import bounds, canonical_parts, parts_of
-from toffee.data.world.render import DEPTH_RANGE, camera_of, render
+from toffee.data.world.render import DEPTH_RANGE, render
 from toffee.data.world.subject import draw_scene, draw_subject
 from toffee.data.world.vocabulary import BACKGROUNDS, CLASSES, STYLES, TEXTURES
 

@@ -8,10 +8,18 @@ same place on two subjects of a class has the same canonical coordinates.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
 Vector = tuple[float, float, float]
+
+
+def vector(values: Iterable[float]) -> Vector:
+    """Exactly three coordinates."""
+    x, y, z = values
+    return x, y, z
+
 
 SHAPE_RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "ball": ((0.86, 1.0), (0.9, 1.0)),  # radius, flattening
@@ -143,7 +151,7 @@ def _car(length: float, width: float, body: float, wheel: float) -> list[Part]:
     ]
 
 
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[..., list[Part]]] = {
     "ball": _ball,
     "crate": _crate,
     "mug": _mug,
@@ -170,8 +178,8 @@ def canonical_parts(class_word: str) -> tuple[tuple[Vector, Vector], ...]:
     scale = max(b - a for a, b in zip(low, high, strict=True)) / 2
     return tuple(
         (
-            tuple((c - m) / scale for c, m in zip(part.centre, middle, strict=True)),
-            tuple(h / scale for h in world_half(part)),
+            vector((c - m) / scale for c, m in zip(part.centre, middle, strict=True)),
+            vector(h / scale for h in world_half(part)),
         )
         for part in parts
     )
@@ -187,4 +195,4 @@ def bounds(parts: list[Part]) -> tuple[Vector, Vector]:
     """Lower and upper corner of the box around all parts."""
     lows = [[c - h for c, h in zip(p.centre, world_half(p), strict=True)] for p in parts]
     highs = [[c + h for c, h in zip(p.centre, world_half(p), strict=True)] for p in parts]
-    return tuple(map(min, zip(*lows, strict=True))), tuple(map(max, zip(*highs, strict=True)))
+    return vector(map(min, zip(*lows, strict=True))), vector(map(max, zip(*highs, strict=True)))

@@ -7,6 +7,9 @@ Rays are given in the shape's own frame: origin components [B,1], direction comp
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import reduce
+
 import torch
 from torch import Tensor
 
@@ -14,22 +17,34 @@ FAR = 1e9
 """Ray parameter of a miss."""
 
 Triple = tuple[Tensor, Tensor, Tensor]
+"""Components along three axes."""
+Intersect = Callable[[Triple, Triple, Tensor], Tensor]
+"""Origin, direction and taper [B,1] to the nearest ray parameter [B,R]."""
+Plane = tuple[float | Tensor, float | Tensor, float | Tensor, float | Tensor]
+"""Half space n . p <= k, as (nx, ny, nz, k)."""
+
+
+def triple(values: Iterable[Tensor]) -> Triple:
+    """Exactly three components."""
+    x, y, z = values
+    return x, y, z
+
+
 _EDGE = 2e-3  # how close to a cap, in unit-shape coordinates, counts as on it
 
 
 def _clip(origin: Triple, inverse: Triple) -> tuple[Tensor, Tensor]:
     """Entry and exit of the cube [-1,1]^3."""
-    near = far = None
+    lows, highs = [], []
     for o, i in zip(origin, inverse, strict=True):
         a, b = (-1.0 - o) * i, (1.0 - o) * i
-        low, high = torch.minimum(a, b), torch.maximum(a, b)
-        near = low if near is None else torch.maximum(near, low)
-        far = high if far is None else torch.minimum(far, high)
-    return near, far
+        lows.append(torch.minimum(a, b))
+        highs.append(torch.maximum(a, b))
+    return reduce(torch.maximum, lows), reduce(torch.minimum, highs)
 
 
 def _box(origin: Triple, direction: Triple, taper: Tensor) -> Tensor:
-    near, far = _clip(origin, tuple(1.0 / d for d in direction))
+    near, far = _clip(origin, triple(1.0 / d for d in direction))
     return torch.where(near < far, near, FAR)
 
 
@@ -64,12 +79,12 @@ def _cone(origin: Triple, direction: Triple, taper: Tensor) -> Tensor:
     root = b * b - a * c
     real = root > 0
     square = root.clamp_(min=0).sqrt_()
-    best = None
+    sides = []
     for sign in (-1.0, 1.0):
         t = (sign * square - b) / a
         y = oy + t * dy
-        t = torch.where(real & (y.abs_() <= 1.0) & (t > 0), t, FAR)
-        best = t if best is None else torch.minimum(best, t)
+        sides.append(torch.where(real & (y.abs_() <= 1.0) & (t > 0), t, FAR))
+    best = torch.minimum(*sides)
     if bool((taper > 0).any()):
         best = torch.minimum(best, _cap(origin, direction, 1.0, taper * taper))
     return best
@@ -123,8 +138,8 @@ def _ring(origin: Triple, direction: Triple, taper: Tensor) -> Tensor:
     return torch.where((near < far) & (t < far), t, FAR)
 
 
-def _planes(shape: str, taper: Tensor) -> list[tuple]:
-    """Half spaces n . p <= k of a convex shape, as (nx, ny, nz, k)."""
+def _planes(shape: str, taper: Tensor) -> list[Plane]:
+    """The half spaces whose common part is a convex shape."""
     if shape == "gable":  # ridge along x at y = 1
         return [(0, 0.5, 1, 0.5), (0, 0.5, -1, 0.5), (1, 0, 0, 1), (-1, 0, 0, 1), (0, -1, 0, 1)]
     lean, mean = (1.0 - taper) * 0.5, (1.0 + taper) * 0.5
@@ -139,7 +154,7 @@ def _planes(shape: str, taper: Tensor) -> list[tuple]:
     ]
 
 
-def _dot(plane: tuple, vector: Triple) -> Tensor:
+def _dot(plane: Plane, vector: Triple) -> Tensor:
     terms = [n * v for n, v in zip(plane, vector, strict=False) if isinstance(n, Tensor) or n]
     total = terms[0]
     for term in terms[1:]:
@@ -147,22 +162,21 @@ def _dot(plane: tuple, vector: Triple) -> Tensor:
     return total
 
 
-def _convex(shape: str):
+def _convex(shape: str) -> Intersect:
     def intersect(origin: Triple, direction: Triple, taper: Tensor) -> Tensor:
-        near, far = None, None
+        entries, exits = [], []
         for plane in _planes(shape, taper):
             speed = _dot(plane, direction)
             t = (plane[3] - _dot(plane, origin)) / speed
-            enter = torch.where(speed < 0, t, -FAR)
-            leave = torch.where(speed < 0, FAR, t)
-            near = enter if near is None else torch.maximum(near, enter)
-            far = leave if far is None else torch.minimum(far, leave)
+            entries.append(torch.where(speed < 0, t, -FAR))
+            exits.append(torch.where(speed < 0, FAR, t))
+        near, far = reduce(torch.maximum, entries), reduce(torch.minimum, exits)
         return torch.where(near < far, near, FAR)
 
     return intersect
 
 
-INTERSECT = {
+INTERSECT: dict[str, Intersect] = {
     "box": _box,
     "sphere": _sphere,
     "frustum": _frustum,
@@ -172,7 +186,7 @@ INTERSECT = {
     "gable": _convex("gable"),
     "tapered": _convex("tapered"),
 }
-"""Unit shape to a function (origin, direction, taper [B,1]) -> nearest ray parameter [B,R]."""
+"""By the name of the unit shape."""
 
 
 def arctangent(y: Tensor, x: Tensor) -> Tensor:
@@ -191,7 +205,9 @@ def _signs(value: Tensor) -> Tensor:
     return torch.where(value < 0, -1.0, 1.0)
 
 
-def surface(shape: str, point: Triple, half: Triple, taper: Tensor):
+def surface(
+    shape: str, point: Triple, half: Triple, taper: Tensor
+) -> tuple[Triple, Tensor, Tensor, Tensor, bool]:
     """Normal, face and surface coordinates of points on a unit shape.
 
     Args:
@@ -234,7 +250,7 @@ def surface(shape: str, point: Triple, half: Triple, taper: Tensor):
         nz = torch.where(flat, _signs(z), zero)
         face = torch.where(flat, 1, torch.where(sign > 0, 0, 2))
         return (nx / hx, ny / hy, nz / hz), face, x * hx, y * hy, False
-    planes = (
+    planes: list[Plane] = (
         _planes(shape, taper)
         if shape != "box"
         else [(1, 0, 0, 1), (-1, 0, 0, 1), (0, 1, 0, 1), (0, -1, 0, 1), (0, 0, 1, 1), (0, 0, -1, 1)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from toffee.data.world.geometry import SHAPE_RANGES
 from toffee.data.world.vocabulary import (
@@ -12,7 +13,6 @@ from toffee.data.world.vocabulary import (
     CLASSES,
     COLOURS,
     LIGHTS,
-    STYLES,
     TEXTURES,
     Attributes,
 )
@@ -133,43 +133,27 @@ def draw_subject(
     )
 
 
-def draw_scene(
-    seed: int,
-    *,
-    background: str | None = None,
-    light: str | None = None,
-    style: str | None = None,
-    azimuth: float | None = None,
-    elevation: float | None = None,
-    distance: float | None = None,
-    offset: tuple[float, float] | None = None,
-    light_azimuth: float | None = None,
-    background_seed: int | None = None,
-) -> Scene:
-    """Draw a scene; whatever is given overrides the draw. Style is "photo" unless given.
+def draw_scene(seed: int, **given: Any) -> Scene:
+    """Draw a scene. Style is "photo" unless given.
 
     Six in ten scenes are by day; the night background always is (its own darkness is its light).
+
+    Args:
+        seed: of the draw.
+        given: fields of `Scene` that replace what is drawn; None replaces nothing.
     """
     rng = random.Random(f"scene/{seed}")
-    drawn = {
-        "background": rng.choice(list(BACKGROUNDS)),
-        "light": rng.choices(list(LIGHTS), weights=(6, 2, 2))[0],
-        "azimuth": rng.uniform(0.0, 360.0),
-        "elevation": rng.uniform(10.0, 40.0),
-        "distance": rng.uniform(0.97, 1.12),
-        "offset": (rng.uniform(-0.08, 0.08), rng.uniform(-0.05, 0.05)),
-        "light_azimuth": rng.uniform(0.0, 360.0),
-        "background_seed": rng.randrange(2**31),
-    }
-    ground = background or drawn["background"]
-    return Scene(
-        background=ground,
-        light=light or ("day" if ground == "night" else drawn["light"]),
-        style=style or next(iter(STYLES)),
-        azimuth=drawn["azimuth"] if azimuth is None else azimuth,
-        elevation=drawn["elevation"] if elevation is None else elevation,
-        distance=drawn["distance"] if distance is None else distance,
-        offset=drawn["offset"] if offset is None else offset,
-        light_azimuth=drawn["light_azimuth"] if light_azimuth is None else light_azimuth,
-        background_seed=drawn["background_seed"] if background_seed is None else background_seed,
+    drawn = Scene(
+        background=rng.choice(list(BACKGROUNDS)),
+        light=rng.choices(list(LIGHTS), weights=(6, 2, 2))[0],
+        azimuth=rng.uniform(0.0, 360.0),
+        elevation=rng.uniform(10.0, 40.0),
+        distance=rng.uniform(0.97, 1.12),
+        offset=(rng.uniform(-0.08, 0.08), rng.uniform(-0.05, 0.05)),
+        light_azimuth=rng.uniform(0.0, 360.0),
+        background_seed=rng.randrange(2**31),
     )
+    scene = replace(drawn, **{name: value for name, value in given.items() if value is not None})
+    if scene.background == "night" and given.get("light") is None:
+        return replace(scene, light="day")
+    return scene

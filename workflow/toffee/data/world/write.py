@@ -19,14 +19,14 @@ from PIL import Image
 
 from toffee.config.licences import REPOSITORY
 from toffee.data.loaders.multiview import LICENCE_COLUMNS, LICENCES
-from toffee.data.world.render import camera_of, render
+from toffee.data.world.camera import camera_of
+from toffee.data.world.render import render
 from toffee.data.world.subject import Scene, Subject, draw_scene, draw_subject
 from toffee.data.world.vocabulary import BACKGROUNDS, CLASSES, LIGHTS, caption
 from toffee.runtime.files import atomic_path
 from toffee.runtime.progress import progress
 from toffee.runtime.seeds import seed_of
 
-JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}
 _GROUP = 256  # images that are rendered at once
 
 CONTEXT_PROMPTS: tuple[str, ...] = tuple(
@@ -182,7 +182,10 @@ def _walk(seed: int, views: int) -> list[Scene]:
             azimuth=(base.azimuth + step * (view + rng.uniform(-0.3, 0.3))) % 360.0,
             elevation=min(40.0, max(10.0, base.elevation + rng.uniform(-4.0, 4.0))),
             distance=base.distance * rng.uniform(0.98, 1.02),
-            offset=tuple(shift + rng.uniform(-0.02, 0.02) for shift in base.offset),
+            offset=(
+                base.offset[0] + rng.uniform(-0.02, 0.02),
+                base.offset[1] + rng.uniform(-0.02, 0.02),
+            ),
         )
         for view in range(views)
     ]
@@ -221,10 +224,10 @@ def _photograph(
         group = slice(start, start + _GROUP)
         drawn = render(subjects[group], scenes[group], size)
         for picture, path in zip(drawn.rgb.numpy(), images[group], strict=True):
-            Image.fromarray(picture).save(path, **JPEG)
+            Image.fromarray(picture).save(path, "JPEG", quality=95, subsampling=0)
         if masks is not None:
             for mask, path in zip(drawn.mask.numpy(), masks[group], strict=True):
-                Image.fromarray(mask.astype(np.uint8) * 255).save(path, format="PNG")
+                Image.fromarray(mask.astype(np.uint8) * 255).save(path, "PNG")
 
 
 def _cameras(subject: Subject, walk: Sequence[Scene]) -> dict:

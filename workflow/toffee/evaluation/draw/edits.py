@@ -23,7 +23,7 @@ from toffee.models.text_to_image import TextToImage
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise, seed_of
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.edits import edit_pictures, paste_back
 
 DEPTH = "depth"

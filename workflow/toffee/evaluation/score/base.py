@@ -13,7 +13,7 @@ from torch import Tensor
 from toffee.data.world.vocabulary import BACKGROUNDS, CLASSES, COLOURS, Attributes, caption
 from toffee.evaluation.metrics import ClipMetric
 from toffee.evaluation.score.scoring import batches, long_form, write_scores
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 READ = {"class": CLASSES, "colour": tuple(COLOURS), "background": tuple(BACKGROUNDS)}
 """Attributes that are read, and their values."""

@@ -20,7 +20,7 @@ from toffee.evaluation.score.scoring import (
 )
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import seed_of
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.filter import ALL_KINDS
 
 

@@ -32,7 +32,7 @@ from toffee.evaluation.score.scoring import (
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.runtime.progress import progress
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.copy_rate import copy_rate
 
 NAMES = (

@@ -15,7 +15,7 @@ from toffee.models.clip import Clip
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.runtime.files import atomic_path
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 from toffee.synthesis.filter import judge, thresholds_of
 from toffee.synthesis.scores import candidate_scores
 

@@ -25,7 +25,7 @@ from toffee.evaluation.score.scoring import (
 )
 from toffee.models.depth import DepthEstimator
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 NAMES = ("dino_masked", "histogram_masked", "clip_i")
 SIMILARITIES = ("dino_masked", "histogram_masked")

@@ -17,7 +17,7 @@ from toffee.evaluation.score.scoring import (
     write_scores,
 )
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 
 def score_refiner(

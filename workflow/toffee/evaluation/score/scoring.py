@@ -20,7 +20,7 @@ from toffee.evaluation.statistics import COLUMNS
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.runtime.progress import progress
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 Segment = Callable[[Tensor, Sequence[str]], Tensor]
 """Images [B, 3, H, W] in [0, 1] and B class words → bool masks [B, H, W]."""

@@ -20,7 +20,7 @@ from toffee.evaluation.score.scoring import (
     write_scores,
 )
 from toffee.runtime.errors import ToffeeError
-from toffee.storage.shard import Shard
+from toffee.storage.reader import Shard
 
 COMPARISONS = {
     "own_target": ("generated", "target", "own"),

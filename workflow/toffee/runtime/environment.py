@@ -1,0 +1,37 @@
+"""Settings of a process that libraries and later code read from environment variables."""
+
+import os
+import sys
+
+from toffee.runtime.files import KEEP_JOURNALS
+
+QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DIFFUSERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+
+
+def use_threads(threads: int) -> None:
+    """Give torch as many threads as the rule asked for, now and in libraries loaded later."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+def keep_journals(keep: bool) -> None:
+    """Say whether the journal of a finished shard stays on disk (see `toffee.storage`)."""
+    if keep:
+        os.environ[KEEP_JOURNALS] = "1"
+    else:
+        os.environ.pop(KEEP_JOURNALS, None)
+
+
+def quieten_libraries() -> None:
+    """Keep progress bars and warnings of model loading out of the logs; errors stay."""
+    os.environ.update(QUIET)  # for what is imported later
+    for name in ("transformers", "diffusers"):
+        if name in sys.modules:
+            sys.modules[name].logging.set_verbosity_error()
+            sys.modules[name].logging.disable_progress_bar()
