@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toffee.evaluation.draw.edits import DEPTH
+from toffee.evaluation.names import DEPTH
 from toffee.figures.figures import EDITS, picture
 from toffee.figures.grid import Cell, Grid, picture_of_mask, save_figure
 from toffee.storage.shard import Shard

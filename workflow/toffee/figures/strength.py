@@ -12,7 +12,7 @@ from PIL import Image
 from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.references import kept_photos
 from toffee.evaluation.names import ALL, scale_name
-from toffee.evaluation.score.scoring import read_scores
+from toffee.evaluation.scores_file import read_scores
 from toffee.evaluation.statistics import summarise
 from toffee.figures.chart import INK, OURS, OURS_LIGHT, as_picture, new_figure, plain
 from toffee.figures.figures import photo_of, picture, varied

@@ -30,17 +30,19 @@ import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import h5py
 import numpy as np
-import torch
 from PIL import Image
 
 from toffee.runtime.background import Behind
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import KEEP_JOURNALS, atomic_path, disk_full_as_error
 from toffee.runtime.interruption import deferred, interrupted, stop_if_interrupted
+
+if TYPE_CHECKING:
+    import torch
 
 SCHEMA = "toffee-shard/1"
 MINIMUM_QUALITY = 95
@@ -548,22 +550,26 @@ class Shard:
             for data in self._encoded(name, wanted[first : first + _READ_AT_ONCE])
         ]
 
-    def images(self, name: str, rows: Sequence[int] | None = None) -> torch.Tensor:
+    def images(self, name: str, rows: Sequence[int] | None = None) -> "torch.Tensor":
         """Images as float32 [B, 3, H, W] in [0, 1]; all rows by default.
 
         Raises:
             ToffeeError: `name` is a mask, a row has no such image, or sizes differ.
         """
+        import torch
+
         self._expect(name, mask=False)
         stacked = self._stack(name, rows, (0, 0, 3), np.uint8)
         return torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div_(255)
 
-    def masks(self, name: str, rows: Sequence[int] | None = None) -> torch.Tensor:
+    def masks(self, name: str, rows: Sequence[int] | None = None) -> "torch.Tensor":
         """Masks as bool [B, H, W]; all rows by default.
 
         Raises:
             ToffeeError: `name` is no mask, a row has no such mask, or sizes differ.
         """
+        import torch
+
         self._expect(name, mask=True)
         return torch.from_numpy(self._stack(name, rows, (0, 0), np.bool_))
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from toffee.config.sections import KINDS
 from toffee.evaluation.names import ALL, DEPTH_SETTING, scale_name
-from toffee.evaluation.score.scoring import read_scores
+from toffee.evaluation.scores_file import read_scores
 from toffee.evaluation.statistics import (
     MINUS,
     in_common,

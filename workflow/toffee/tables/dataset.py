@@ -11,8 +11,9 @@ import pandas as pd
 from PIL import Image
 
 from toffee.data.loaders.subjects import load_subjects
-from toffee.evaluation.score.leakage import COLUMNS, METRICS
-from toffee.evaluation.score.scoring import read_scores
+from toffee.evaluation.names import LEAKAGE_COLUMNS as COLUMNS
+from toffee.evaluation.names import LEAKAGE_METRICS as METRICS
+from toffee.evaluation.scores_file import read_scores
 from toffee.evaluation.statistics import MINUS, difference, summarise
 from toffee.figures.chart import (
     INK,

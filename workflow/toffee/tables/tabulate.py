@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from toffee.evaluation.metrics import SIMILARITIES
+from toffee.evaluation.names import SIMILARITIES
 from toffee.evaluation.oracle import judged, told
-from toffee.evaluation.score.scoring import read_scores
+from toffee.evaluation.scores_file import read_scores
 from toffee.evaluation.statistics import (
     gap_closed,
     in_common,
