@@ -11,7 +11,7 @@ import pandas as pd
 
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
-from toffee.tables.tidy import blocks
+from toffee.tables.markdown import blocks
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #18181b; background: #fff; max-width: 1200px;

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from toffee.runtime.errors import ToffeeError
-from toffee.tables.tidy import TABLE, blocks, without
+from toffee.tables.markdown import blocks
+from toffee.tables.tidy import TABLE, without
 
 PUBLISHED = "published"
 
