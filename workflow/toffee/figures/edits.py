@@ -42,11 +42,12 @@ def edits_grid(pairs: Shard, drawn: Mapping[str, Drawn], rows: int) -> Grid:
     """Subject, input, mask, the base model's edit, and that of each method, `rows` of each kind."""
     kinds, prompts = pairs.column("kind"), pairs.column("prompt")
     cells, labels = [], []
-    for place, kind in enumerate(EDITING_KINDS):
-        masks = {int(row): pairs.arrays("mask", [row])[0] for row in np.flatnonzero(kinds == kind)}
+    for number, kind in enumerate(EDITING_KINDS):
+        places = [int(row) for row in np.flatnonzero(kinds == kind)]
+        masks = dict(zip(places, pairs.arrays("mask", places), strict=True))
         # without a mask (the subject was not found) there is nothing to see
         found = [row for row, mask in masks.items() if mask.any()]
-        for row in _of_different_classes(pairs, found, rows, place * rows):
+        for row in _of_different_classes(pairs, found, rows, number * rows):
             subject, source, target, *edits = _cells(
                 pairs, row, ("subject", "input", "target"), drawn
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -152,7 +153,7 @@ def dreambooth_rows(
     prior = spent.loc[spent["prior_seconds"] > 0.01, "prior_seconds"]
 
     def mean(values: pd.Series) -> Ratio:
-        return float(values.mean()), float(values.sem()), len(values)
+        return values.mean(), cast(float, values.sem()), len(values)
 
     def per_pair(count: float) -> tuple[float, float, int]:
         return ratio_of_sums((tune + count * draw).to_numpy(), (count * share).to_numpy())
