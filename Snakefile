@@ -47,18 +47,20 @@ include: "rules/dreambooth.smk"
 include: "rules/editing.smk"
 include: "rules/tabulate.smk"
 include: "rules/plot.smk"
-include: "rules/report.smk"
 include: "rules/ablate.smk"
 include: "rules/plot_ablations.smk"
 include: "rules/cost.smk"
 include: "rules/provenance.smk"
+include: "rules/report.smk"
 include: "rules/zoo.smk"
 
 
 rule all:
+    """Tables and figures of the paper's main claims, the dataset as a repository, ToffeeNet as a pipeline."""
     default_target: True
     input:
-        rules.report.input,
+        table_files(TABLES),
+        figure_files(FIGURES),
         rules.export_dataset.output.out,
         rules.export_pipeline.output.out,
 

@@ -25,7 +25,7 @@ rule tabulate_variants:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.ablations.tabulate_variants",
+        function="toffee.tables.variants.tabulate_variants",
         after=GATE,
         encoders=ENCODERS,
     script:
@@ -51,7 +51,7 @@ rule tabulate_reconstruction:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.ablations.tabulate_reconstruction",
+        function="toffee.tables.reconstruction.tabulate_reconstruction",
         after=GATE,
         shares={name: CONFIG.variant(name).reconstruction for name in rows("reconstruction")},
         encoders=ENCODERS,
@@ -80,7 +80,7 @@ rule tabulate_segmentation:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.ablations.tabulate_segmentation",
+        function="toffee.tables.segmentation.tabulate_segmentation",
         after=GATE,
         segmented={name: CONFIG.variant(name).segmented for name in rows("segmentation")},
         encoders=ENCODERS,
@@ -106,7 +106,7 @@ rule tabulate_strength:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.ablations.tabulate_strength",
+        function="toffee.tables.strength.tabulate_strength",
         after=GATE,
         strengths=CONFIG.evaluation.strengths,
         encoders=ENCODERS,
@@ -131,7 +131,7 @@ rule tabulate_editing:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.ablations.tabulate_editing",
+        function="toffee.tables.editing.tabulate_editing",
         depth=[name for name in VARIANTS["editing"] if CONFIG.variant(name).depth],
         encoders=ENCODERS,
     script:

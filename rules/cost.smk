@@ -65,6 +65,6 @@ rule plot_cost:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.cost.draw_cost",
+        function="toffee.figures.cost.plot_cost",
     script:
         "../workflow/run.py"

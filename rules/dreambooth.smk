@@ -132,7 +132,7 @@ rule tabulate_dreambooth:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.tabulate.tabulate_dreambooth",
+        function="toffee.tables.dreambooth.tabulate_dreambooth",
         steps=CONFIG.dreambooth.steps,
         encoders=ENCODERS,
     script:

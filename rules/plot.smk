@@ -25,7 +25,7 @@ rule plot_pipeline:
     resources:
         mem_mb=2000,
     params:
-        function="toffee.figures.figures.draw_pipeline",
+        function="toffee.figures.pipeline.plot_pipeline",
     script:
         "../workflow/run.py"
 
@@ -47,7 +47,7 @@ rule plot_editing:
     resources:
         mem_mb=2000,
     params:
-        function="toffee.figures.figures.draw_editing",
+        function="toffee.figures.editing.plot_editing",
     script:
         "../workflow/run.py"
 
@@ -70,7 +70,7 @@ rule plot_toffeenet:
     resources:
         mem_mb=2000,
     params:
-        function="toffee.figures.figures.draw_toffeenet",
+        function="toffee.figures.toffeenet.plot_toffeenet",
         methods=SHOWN,
         references_digest=digest_of(REFERENCES),
     script:
@@ -95,7 +95,7 @@ rule plot_dataset:
     resources:
         mem_mb=2000,
     params:
-        function="toffee.tables.dataset.draw_dataset",
+        function="toffee.figures.dataset.plot_dataset",
         thresholds=CONFIG.filter,
     script:
         "../workflow/run.py"
@@ -117,7 +117,7 @@ rule plot_refiner:
     resources:
         mem_mb=2000,
     params:
-        function="toffee.figures.figures.draw_refiner",
+        function="toffee.figures.refiner.plot_refiner",
     script:
         "../workflow/run.py"
 
@@ -138,6 +138,6 @@ rule plot_views:
     resources:
         mem_mb=2000,
     params:
-        function="toffee.figures.figures.draw_views",
+        function="toffee.figures.views.plot_views",
     script:
         "../workflow/run.py"

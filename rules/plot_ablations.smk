@@ -25,7 +25,7 @@ rule plot_strength:
     resources:
         mem_mb=2000,
     params:
-        function="toffee.figures.strength.draw_strength",
+        function="toffee.figures.strength.plot_strength",
         after=GATE,
         strengths=CONFIG.evaluation.strengths,
         references_digest=digest_of(REFERENCES),
@@ -50,7 +50,7 @@ rule plot_edits:
     resources:
         mem_mb=2000,
     params:
-        function="toffee.figures.edits.draw_edits",
+        function="toffee.figures.edits.plot_edits",
         methods=rows("editing"),
     script:
         "../workflow/run.py"

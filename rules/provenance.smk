@@ -1,15 +1,16 @@
 """What an auditor reads: the ledger, the crate, the audit's verdict and the page that shows all of it.
 
 Needs: tables and figures (config `report.scope` says which); the records that all jobs left in records/.
-Gives: tables/ledger.csv and .md, ro-crate-metadata.json, verdict.tsv, site/. They tell of all jobs whose
-records are there when they are made.
+Gives: tables/ledger.csv and .md, ro-crate-metadata.json, verdict.tsv, site/. They cover all jobs whose
+records exist when they are made.
 """
 
 WHOLE = CONFIG.report.scope == "whole"
-TOLD_TABLES = table_files([*TABLES, *(MORE_TABLES if WHOLE else [])])
-TOLD_FIGURES = figure_files([*FIGURES, *(MORE_FIGURES if WHOLE else [])])
+SHOWN_TABLES = [*TABLES, *(MORE_TABLES if WHOLE else [])]
+SHOWN_FIGURES = [*FIGURES, *(MORE_FIGURES if WHOLE else [])]
+REPORTED = [*table_files(SHOWN_TABLES), *figure_files(SHOWN_FIGURES)]
 
-# What the page is made of besides code, and the captions of what it shows.
+# Files of the page besides code, and the captions of tables and figures.
 PAGE_FILES = project_files("workflow/toffee/site/static", "**/*")
 CAPTIONS = project_files("workflow/report", "*.rst")
 
@@ -17,7 +18,7 @@ CAPTIONS = project_files("workflow/report", "*.rst")
 rule write_ledger:
     """What each rule's jobs took and wrote, in all and for each accepted pair."""
     input:
-        after=[*TOLD_TABLES, *TOLD_FIGURES],
+        after=REPORTED,
         index=f"{RESULTS}/dataset/index.parquet",
     output:
         csv=f"{RESULTS}/tables/ledger.csv",
@@ -42,8 +43,7 @@ rule write_crate:
     """A Workflow Run RO-Crate of the results: every job, file and digest in one standard document."""
     input:
         targets=[
-            *TOLD_TABLES,
-            *TOLD_FIGURES,
+            *REPORTED,
             rules.export_dataset.output.out,
             rules.export_pipeline.output.out,
             rules.write_ledger.output.csv,
@@ -70,7 +70,7 @@ rule write_crate:
 rule write_verdict:
     """What the audit says of the results, for the page; it fails nothing."""
     input:
-        targets=[*TOLD_TABLES, *TOLD_FIGURES, rules.write_crate.output.out],
+        targets=[*REPORTED, rules.write_crate.output.out],
     output:
         out=f"{RESULTS}/verdict.tsv",
     log:
@@ -92,8 +92,8 @@ rule write_verdict:
 rule write_site:
     """The page: tables and figures, and a way from every number to the jobs behind it."""
     input:
-        tables=[path for path in TOLD_TABLES if path.endswith(".csv")],
-        figures=TOLD_FIGURES,
+        tables=[f"{RESULTS}/tables/{name}.csv" for name in SHOWN_TABLES],
+        figures=figure_files(SHOWN_FIGURES),
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
         index=f"{RESULTS}/dataset/index.parquet",
         ledger=rules.write_ledger.output.csv,

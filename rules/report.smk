@@ -1,30 +1,7 @@
-"""The page that holds tables and figures, and the targets that build them.
+"""Targets of tables and figures: all of them, the page, and each one by its name.
 
-Needs: tables, figures. Gives: report.html; each table and figure is a target by its name.
+Needs: the rules that make them. Gives: target rules, and no file of their own.
 """
-
-
-rule write_report:
-    """One page with every table and figure, without remote addresses."""
-    input:
-        tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
-        figures=expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
-    output:
-        out=f"{RESULTS}/report.html",
-    log:
-        log_of("write_report"),
-    benchmark:
-        benchmark_of("write_report")
-    conda:
-        "../envs/toffee.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    params:
-        function="toffee.site.page.write_page",
-        scale=CONFIG.scale,
-    script:
-        "../workflow/run.py"
 
 
 rule tables:
@@ -40,11 +17,11 @@ rule figures:
 
 
 rule report:
-    """The page of target `all`, with all that it shows."""
+    """Tables and figures of target `all`, and the page that shows them."""
     input:
         table_files(TABLES),
         figure_files(FIGURES),
-        rules.write_report.output.out,
+        rules.write_site.output.out,
 
 
 # A table and a figure may share a name, and some share that of more: a target is all of them.

@@ -22,7 +22,7 @@ rule tabulate_base:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.tabulate.tabulate_base",
+        function="toffee.tables.base.tabulate_base",
     script:
         "../workflow/run.py"
 
@@ -44,7 +44,7 @@ rule tabulate_refiner:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.tabulate.tabulate_refiner",
+        function="toffee.tables.refiner.tabulate_refiner",
         default=CONFIG.refiner.matching,
     script:
         "../workflow/run.py"
@@ -67,7 +67,7 @@ rule tabulate_views:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.tabulate.tabulate_views",
+        function="toffee.tables.views.tabulate_views",
     script:
         "../workflow/run.py"
 
@@ -95,7 +95,7 @@ rule tabulate_dreambench:
     resources:
         mem_mb=1000,
     params:
-        function="toffee.tables.tabulate.tabulate_dreambench",
+        function="toffee.tables.dreambench.tabulate_dreambench",
         source=CONFIG.data.source,
         resolution=CONFIG.data.resolution,
         encoders=ENCODERS,

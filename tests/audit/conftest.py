@@ -23,6 +23,7 @@ SHARD = f"{ROOT}/dataset/shards/00000.h5"
 INDEX = f"{ROOT}/dataset/index.parquet"
 MODEL = f"{ROOT}/models/clip"
 TABLE = f"{ROOT}/tables/dataset.csv"
+PAGE = f"{ROOT}/site"
 BESIDE = "files beside records"
 
 JOBS = [
@@ -46,9 +47,9 @@ JOBS = [
         {"csv": TABLE, "markdown": f"{ROOT}/tables/dataset.md"},
         {},
     ),
-    ("write_report", {"tables": [TABLE]}, {"page": f"{ROOT}/report.html"}, {}),
+    ("write_site", {"tables": [TABLE]}, {"out": PAGE}, {}),
 ]
-FOLDERS = {MODEL: "config.json", f"{ROOT}/world/subjects": "ball.jpg"}
+FOLDERS = {MODEL: "config.json", f"{ROOT}/world/subjects": "ball.jpg", PAGE: "index.html"}
 
 
 class Run:

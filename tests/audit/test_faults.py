@@ -19,7 +19,7 @@ from toffee.provenance.record import config_name
 from toffee.provenance.results import Results
 from toffee.runtime.files import file_digest
 
-from .conftest import INDEX, JOBS, MODEL, ROOT, SHARD, TABLE, play
+from .conftest import INDEX, JOBS, MODEL, PAGE, ROOT, SHARD, TABLE, play
 
 
 def audited(run, tier="graph"):
@@ -136,8 +136,8 @@ def test_a_deleted_record(run):
     run.record(SHARD).unlink()
     findings = audited(run)
     assert caught(findings, "graph", SHARD) and exit_code(findings) == 30
-    run.record(f"{ROOT}/report.html").unlink()
-    assert caught(audited(run), "graph", "report.html")
+    run.record(PAGE).unlink()
+    assert caught(audited(run), "graph", PAGE)
 
 
 def test_an_input_edge_removed(run):
@@ -318,7 +318,7 @@ def test_what_a_killed_job_left_is_no_lie(run):
 
 def test_a_chain_can_be_audited_while_others_work(run):
     """The page's verdict: an old page, and files whose record is yet to come, do not matter."""
-    run.record(f"{ROOT}/report.html").unlink()
+    run.record(PAGE).unlink()
     (run.folder / "half.h5").write_text("half")
     results = Results(run.folder, run.project).only([TABLE])
     assert not [*check_schema(results), *check_bytes(results), *check_graph(results)]

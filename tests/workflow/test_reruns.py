@@ -9,7 +9,7 @@ import pytest
 from toffee.runtime.files import file_digest
 
 from .conftest import TARGETS
-from .rerun_matrix import LEAKAGE, PAGE, PLANNED, REFINER, TOLD, TUNING, VIEWS
+from .rerun_matrix import LEAKAGE, PAGE, PLANNED, REFINER, TUNING, VIEWS
 
 
 def edit(path, old, new):
@@ -54,7 +54,7 @@ def test_a_profile_of_ones_own_does_not_bring_the_times_back(project):
     ("file", "edit", "rules"),
     [
         ("prompts/tiny.yaml", "# more\n", PLANNED | REFINER | TUNING),
-        ("published/ablations.csv", "\n", {"tabulate_reconstruction"} | TOLD),
+        ("published/ablations.csv", "\n", {"tabulate_reconstruction"} | PAGE),
         ("published/cost.csv", "\n", {"tabulate_cost", "plot_cost", "tabulate_dataset", *PAGE}),
         ("published/dreambench.csv", "\n", {"tabulate_dreambench", *PAGE}),
     ],
@@ -79,7 +79,7 @@ def test_an_edit_of_a_module_reruns_the_rules_that_import_it(project):
     path = project.folder / "workflow" / "toffee" / "figures" / "strength.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
     old(path)
-    assert project.planned(*TARGETS) == {"plot_strength"} | TOLD
+    assert project.planned(*TARGETS) == {"plot_strength"} | PAGE
     # Figure dataset is drawn by a module that takes a name from this one.
     path = project.folder / "workflow" / "toffee" / "evaluation" / "score" / "leakage.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
@@ -169,10 +169,7 @@ def test_a_retrained_zoo_model_is_fetched_again_and_no_other(project):
     assert "download_model" in planned
     assert {
         rule for rule in planned if not rule.startswith(("score_", "check_", "tabulate_", "plot_"))
-    } == {
-        "download_model",
-        "write_report",
-    }
+    } == {"download_model"}
 
 
 def test_a_lost_table_is_remade_from_its_scores(project):
@@ -196,7 +193,7 @@ def test_a_lost_table_of_costs_is_remade_with_its_figure(project):
 
 def test_the_demo_draws_nothing_that_the_tables_have(project):
     planned = project.planned("all", "--configfile", "config/demo.yaml")
-    assert planned == {"tabulate_dreambench", "write_report"}
+    assert planned == {"tabulate_dreambench"}
 
 
 def test_a_new_variant_trains_one_model(project):
@@ -221,7 +218,7 @@ def test_another_scale_has_its_own_results(project):
     planned = project.planned(
         "all", "--configfile", "config/paper.yaml", "--config", "synthesis={shards: 3}"
     )
-    assert not {rule for rule in planned if rule.startswith("write_")} - {"write_report"}
+    assert not {rule for rule in planned if rule.startswith("write_")}
     assert "tabulate_base" not in planned
     assert {"download_model", "score_shard", "train_toffeenet"} <= planned
     assert {"draw_subjects", "import_multiview", "import_heldout"} <= planned

@@ -20,7 +20,7 @@ from toffee.evaluation.draw.benchmark import Draw
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.oracle import check_oracle, oracle_means
 from toffee.evaluation.score.dreambench import oracle_scores, photo_features
-from toffee.evaluation.score.scoring import write_scores
+from toffee.evaluation.scores_file import write_scores
 from toffee.evaluation.statistics import summarise
 from toffee.runtime.errors import ToffeeError
 

@@ -16,8 +16,9 @@ from toffee.evaluation.score.base import READ, attribute_embeddings, base_scores
 from toffee.evaluation.score.dataset import choose
 from toffee.evaluation.score.dreambench import benchmark_scores, oracle_scores, photo_features
 from toffee.evaluation.score.refiner import refiner_scores
-from toffee.evaluation.score.scoring import mask_iou, read_scores, write_scores
+from toffee.evaluation.score.scoring import mask_iou
 from toffee.evaluation.score.views import views_scores
+from toffee.evaluation.scores_file import read_scores, write_scores
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter

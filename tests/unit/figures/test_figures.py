@@ -2,9 +2,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toffee.figures import figures
+from toffee.figures.dataset import plot_dataset
+from toffee.figures.editing import plot_editing
+from toffee.figures.pictures import varied
+from toffee.figures.pipeline import plot_pipeline
+from toffee.figures.refiner import plot_refiner
+from toffee.figures.toffeenet import plot_toffeenet
+from toffee.figures.views import plot_views
 from toffee.runtime.errors import ToffeeError
-from toffee.tables.dataset import draw_dataset
 
 from ..tables.test_tables import LIMITS
 
@@ -28,7 +33,7 @@ def read(path) -> np.ndarray:
 def test_pipeline_shows_each_stage_of_the_same_sample(run, coloured, tmp_path):
     out = tmp_path / "pipeline.png"
     names = ("plan", "subjects", "initial", "refined", "views")
-    figures.draw_pipeline(**{name: run[name] for name in names}, out=out, rows=2)
+    plot_pipeline(**{name: run[name] for name in names}, out=out, rows=2)
     figure = read(out)
     for row in (0, 5):  # the first generation samples of different classes
         for offset in (0, 40, 80):
@@ -37,7 +42,7 @@ def test_pipeline_shows_each_stage_of_the_same_sample(run, coloured, tmp_path):
 
 def test_editing_shows_all_kinds_and_hides_the_mask(run, coloured, tmp_path):
     out = tmp_path / "editing.png"
-    figures.draw_editing(run["index"], run["shards"], out, rows=1)
+    plot_editing(run["index"], run["shards"], out, rows=1)
     figure = read(out)
     for row in (1, 2, 8, 4):  # the first accepted sample of each kind
         source = coloured(row)
@@ -50,14 +55,14 @@ def test_editing_shows_all_kinds_and_hides_the_mask(run, coloured, tmp_path):
 
 def test_refiner_has_a_column_for_each_method(run, coloured, tmp_path):
     out = tmp_path / "refiner.png"
-    figures.draw_refiner(run["refiner"], out, rows=1)
+    plot_refiner(run["refiner"], out, rows=1)
     figure = read(out)
     assert all(cells_of(figure, coloured(column)) >= 1 for column in range(6))
 
 
 def test_views_show_source_generated_target(run, coloured, tmp_path):
     out = tmp_path / "views.png"
-    figures.draw_views(run["view_images"], out, rows=1)
+    plot_views(run["view_images"], out, rows=1)
     assert all(cells_of(read(out), coloured(k)) == 1 for k in range(3))
 
 
@@ -65,8 +70,8 @@ def test_toffeenet_shows_its_own_images_beside_text_only(run, coloured, tmp_path
     out = tmp_path / "toffeenet.png"
     references = tmp_path / "references.yaml"
     references.write_text('"*": 01.jpg\n')
-    given = (run["benchmark_images"], run["benchmark"], references)
-    figures.draw_toffeenet(*given, out, rows=1, prompts=3)
+    methods, images = zip(*run["benchmark_images"].items(), strict=True)
+    plot_toffeenet(methods, images, run["benchmark"], references, out, rows=1, prompts=3)
     figure = read(out)
     assert all(cells_of(figure, coloured(100 + i)) == 1 for i in range(3))
     assert cells_of(figure, coloured(0)) == 1  # text only, first prompt
@@ -76,18 +81,18 @@ def test_toffeenet_shows_its_own_images_beside_text_only(run, coloured, tmp_path
 def test_dataset_shows_accepted_and_rejected(run, coloured, tmp_path):
     out = tmp_path / "dataset.png"
     files = (run["index"], run["shards"], run["subjects"])
-    draw_dataset(*files, LIMITS, out, columns=2, rows=1)
+    plot_dataset(*files, LIMITS, out, columns=2, rows=1)
     figure = read(out)
     assert cells_of(figure, coloured(40)) == 1 and cells_of(figure, coloured(43)) == 1
 
 
 def test_varied_takes_what_was_shown_least():
     rows = [{"kind": kind} for kind in "aaaabbc"]
-    assert [row["kind"] for row in figures.varied(rows, 5, ["kind"])] == list("abcab")
-    assert len(figures.varied(rows, 99, ["kind"])) == 7
+    assert [row["kind"] for row in varied(rows, 5, ["kind"])] == list("abcab")
+    assert len(varied(rows, 99, ["kind"])) == 7
 
 
 def test_shard_that_is_not_given_is_named(run, tmp_path):
     with pytest.raises(ToffeeError, match="'00000'"):
-        figures.draw_editing(run["index"], [], tmp_path / "x.png")
+        plot_editing(run["index"], [], tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()

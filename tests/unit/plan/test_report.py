@@ -25,7 +25,7 @@ ROWS = [
     Row("pretrain_view_generator", 1, 10.0, 0, 2 * GIB, 6 * GIB),
     Row("train_toffeenet", 7, 80.0, 0, 14 * GIB, 10 * GIB),
     Row("download_model", 8, 0.0, 3 * GIB, 3 * GIB),
-    Row("write_report", 1),
+    Row("write_site", 1),
 ]
 
 

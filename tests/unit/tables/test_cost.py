@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from toffee.figures.cost import plot_cost
 from toffee.runtime.errors import ToffeeError
-from toffee.tables.cost import draw_cost, tabulate_cost
+from toffee.tables.cost import tabulate_cost
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "config/published/cost.csv"
 
@@ -36,27 +37,25 @@ def given(tmp_path):
     )
     (tmp_path / "accepted.csv").write_text("subject,candidates,accepted\na,10,10\nb,10,5\n")
     return {
-        "stages": {
-            "draw_initial": [
-                job(tmp_path / "draw_initial/00000.tsv", 4),
-                job(tmp_path / "draw_initial/00001.tsv", 8),
-            ],
-            "filter_dataset": [job(tmp_path / "filter_dataset.tsv", 2)],
-        },
-        "pretraining": {"Refiner": job(tmp_path / "refiner.tsv", 100)},
+        "stages": [
+            job(tmp_path / "benchmarks/draw_initial/00000.tsv", 4),
+            job(tmp_path / "benchmarks/draw_initial/00001.tsv", 8),
+            job(tmp_path / "benchmarks/filter_dataset.tsv", 2),
+        ],
+        "pretraining": [job(tmp_path / "benchmarks/pretrain_refiner.tsv", 100)],
         "index": tmp_path / "index.parquet",
         "plan": sorted((tmp_path / "plan").iterdir()),
         "seconds": [tmp_path / "seconds.csv"],
         "accepted": tmp_path / "accepted.csv",
         "published": PUBLISHED,
-        "csv_out": tmp_path / "cost.csv",
-        "markdown_out": tmp_path / "cost.md",
+        "csv": tmp_path / "cost.csv",
+        "page": tmp_path / "cost.md",
     }
 
 
 def test_seconds_are_shared_by_accepted_pairs(given):
     tabulate_cost(**given)
-    table = pd.read_csv(given["csv_out"]).set_index(["method", "setting", "metric"])["value"]
+    table = pd.read_csv(given["csv"]).set_index(["method", "setting", "metric"])["value"]
     assert table["Toffee", "draw_initial", "seconds_per_pair"] == pytest.approx(12 / 40)
     assert table["Toffee", "filter_dataset", "seconds_per_pair"] == pytest.approx(2 / 40)
     ours = table["Toffee", "all stages", "seconds_per_pair"]
@@ -76,25 +75,26 @@ def test_seconds_are_shared_by_accepted_pairs(given):
 
 def test_a_fine_tuning_weighs_less_with_more_images(given):
     tabulate_cost(**given)
-    table = pd.read_csv(given["csv_out"])
+    table = pd.read_csv(given["csv"])
     rival = table[(table["method"] == "DreamBooth") & (table["metric"] == "seconds_per_pair")]
     assert list(rival["value"]) == sorted(rival["value"], reverse=True)
-    assert "not comparable" in given["markdown_out"].read_text()
+    assert "not comparable" in given["page"].read_text()
 
 
 def test_figure_keeps_measured_and_published_apart(given, tmp_path):
     tabulate_cost(**given)
-    draw_cost(given["csv_out"], tmp_path / "cost.png")
+    plot_cost(given["csv"], tmp_path / "cost.png")
     pixels = np.asarray(Image.open(tmp_path / "cost.png").convert("RGB"))
     assert pixels.shape[1] == 1200 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
 
 
 def test_what_is_missing_is_named(given, tmp_path):
-    (tmp_path / "refiner.tsv").write_text("nothing\n1\n")
-    with pytest.raises(ToffeeError, match=r"refiner\.tsv: expected a job's benchmark"):
+    (training,) = given["pretraining"]
+    training.write_text("nothing\n1\n")
+    with pytest.raises(ToffeeError, match=r"pretrain_refiner\.tsv: column s is missing"):
         tabulate_cost(**given)
-    job(tmp_path / "refiner.tsv", 1)
+    job(training, 1)
     (tmp_path / "accepted.csv").write_text("subject,candidates,accepted\na,10,0\nb,10,0\n")
     with pytest.raises(ToffeeError, match=r"accepted\.csv: the filter accepts no image"):
         tabulate_cost(**given)
-    assert not given["csv_out"].exists()
+    assert not given["csv"].exists()

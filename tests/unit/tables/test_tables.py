@@ -5,16 +5,14 @@ import pandas as pd
 import pytest
 
 from toffee.runtime.errors import ToffeeError
-from toffee.site.page import write_page
+from toffee.tables.base import tabulate_base
 from toffee.tables.dataset import tabulate_dataset
+from toffee.tables.dreambench import tabulate_dreambench
+from toffee.tables.markdown import markdown
+from toffee.tables.published import published_methods
+from toffee.tables.refiner import tabulate_refiner
 from toffee.tables.show import main, show
-from toffee.tables.tabulate import (
-    tabulate_base,
-    tabulate_dreambench,
-    tabulate_refiner,
-    tabulate_views,
-)
-from toffee.tables.tidy import markdown, published_rows
+from toffee.tables.views import tabulate_views
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
@@ -53,7 +51,7 @@ def read(path: Path) -> pd.DataFrame:
 
 @pytest.fixture
 def out(tmp_path) -> dict[str, Path]:
-    return {"csv_out": tmp_path / "x.csv", "markdown_out": tmp_path / "x.md"}
+    return {"csv": tmp_path / "x.csv", "page": tmp_path / "x.md"}
 
 
 def test_refiner_differences_are_paired_and_gap_is_closed(tmp_path, out):
@@ -65,7 +63,7 @@ def test_refiner_differences_are_paired_and_gap_is_closed(tmp_path, out):
     }
     scores = write_scores(tmp_path / "s.parquet", means)
     tabulate_refiner(scores, **out, default="silhouette")
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     row = table.loc["silhouette − initial", "dino_masked"]
     # the noise by subject is common to both and cancels
     assert (row["value"], row["stderr"]) == (pytest.approx(0.3), pytest.approx(0, abs=1e-9))
@@ -78,7 +76,7 @@ def test_refiner_differences_are_paired_and_gap_is_closed(tmp_path, out):
         "control",
         "silhouette",
     ]
-    text = out["markdown_out"].read_text()
+    text = out["page"].read_text()
     assert "| silhouette − initial | default | +0.300 ± 0.000 | −0.010 ± 0.000 | 12 |" in text
 
 
@@ -86,14 +84,14 @@ def test_refiner_without_ceiling_is_named(tmp_path, out):
     scores = write_scores(tmp_path / "s.parquet", {"initial": {"dino": 0.5}})
     with pytest.raises(ToffeeError, match=r"s\.parquet.*'ceiling'"):
         tabulate_refiner(scores, **out, default="initial")
-    assert not out["csv_out"].exists()
+    assert not out["csv"].exists()
 
 
 def test_views_differences(tmp_path, out):
     names = ("own_target", "other_target", "own_source", "other_source", "copy_source")
     means = {name: {"mask_iou": 0.9 - 0.1 * i} for i, name in enumerate(names)}
     tabulate_views(write_scores(tmp_path / "s.parquet", means), **out)
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     assert table.loc["own_target − other_target", "mask_iou"]["value"] == pytest.approx(0.1)
     assert table.loc["own_target − own_source", "mask_iou"]["value"] == pytest.approx(0.2)
 
@@ -127,10 +125,10 @@ def dreambench(tmp_path) -> dict:
 PUBLISHED = REPOSITORY / "config/published"
 
 
-def test_dreambench_stands_beside_the_published_rows(dreambench, out):
+def test_dreambench_stands_beside_the_published_methods(dreambench, out):
     published = PUBLISHED / "dreambench.csv"
     tabulate_dreambench(**dreambench, published=published, **out, source="world")
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     both = table.loc[("text_only", "dino")].set_index("setting")["value"]
     told = "class prompt; encoders zoo/a, zoo/b"
     assert both[f"one photo; {told}"] - both[f"all photos; {told}"] == pytest.approx(0.1)
@@ -148,7 +146,7 @@ def test_dreambench_stands_beside_the_published_rows(dreambench, out):
     printed = table[table["source"] == "published"]
     assert len(printed) == numbers
     assert printed["setting"].str.contains("arXiv").all()
-    text = out["markdown_out"].read_text()
+    text = out["page"].read_text()
     assert "| text_only | all photos |" in text and "Metric encoders: zoo/a, zoo/b" in text
 
 
@@ -156,19 +154,19 @@ def test_dreambench_tells_of_the_gate_where_there_was_one(dreambench, out):
     def text():
         published = PUBLISHED / "dreambench.csv"
         tabulate_dreambench(**dreambench, published=published, **out, source="real")
-        return out["markdown_out"].read_text()
+        return out["page"].read_text()
 
     assert "The gate" not in text()
-    rows = read(out["csv_out"]).loc[("oracle", "dino")]
+    rows = read(out["csv"]).loc[("oracle", "dino")]
     measured = rows[rows["setting"].str.startswith("all photos")]["value"].item()
     dreambench["gate"]["dino"] = round(measured + 0.009, 3)
     told = f"score `dino` {measured:.3f} (published {measured + 0.009:.3f}), and may be 0.01 off."
     assert told in " ".join(text().split())
-    out["csv_out"].unlink()
+    out["csv"].unlink()
     dreambench["gate"]["dino"] = 0.7
     with pytest.raises(ToffeeError, match="where 0.7000 was published, more than 0.01 off"):
         text()
-    assert not out["csv_out"].exists()
+    assert not out["csv"].exists()
 
 
 def test_a_baseline_of_some_subjects_is_compared_on_those(dreambench, tmp_path, out):
@@ -178,7 +176,7 @@ def test_a_baseline_of_some_subjects_is_compared_on_those(dreambench, tmp_path, 
     frame[frame["subject"].isin(["s0", "s1", "s2"])].to_parquet(path)
     dreambench["scores"].append(path)
     tabulate_dreambench(**dreambench, published=PUBLISHED / "dreambench.csv", **out, source="world")
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     table = table[table["setting"].str.startswith("all photos")]
     for method, change in (("dreambooth − text_only", 0.3), ("toffeenet − dreambooth", -0.1)):
         row = table.loc[method, "dino"]
@@ -194,19 +192,19 @@ def test_note_of_not_comparable_depends_on_the_source(dreambench, out, tmp_path)
     published.write_text("method,backbone,reference_images,dino\nReal images,,,0.774\n")
     for source, expected in (("world", True), ("real", False)):
         tabulate_dreambench(**dreambench, published=published, **out, source=source)
-        assert ("not comparable" in out["markdown_out"].read_text()) == expected
+        assert ("not comparable" in out["page"].read_text()) == expected
 
 
 def test_published_rows_that_are_none_are_named(tmp_path):
     (tmp_path / "p.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ToffeeError, match="p.csv"):
-        published_rows(tmp_path / "p.csv")
+        published_methods(tmp_path / "p.csv")
 
 
 def test_base_has_a_line_for_each_way_of_drawing(tmp_path, out):
     means = {name: {"class_accuracy": 0.9} for name in ("text", "depth", "real")}
     tabulate_base(write_scores(tmp_path / "s.parquet", means), **out)
-    methods = read(out["csv_out"]).index.get_level_values(0)
+    methods = read(out["csv"]).index.get_level_values(0)
     assert list(methods) == ["real", "text", "depth"]
 
 
@@ -228,7 +226,7 @@ def test_dataset_holds_counts_and_accepted_against_rejected(tmp_path, out):
         "a,x,0.5,0.1,0.8,0.7,9,0.4,0.5\nb,y,0.7,0.3,0.8,0.7,9,0.6,0.5\n"
     )
     tabulate_dataset(funnel, quarantine, scores, leakage, published, LIMITS, **out)
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     assert table.loc["Toffee", "pairs"]["value"].max() == 4_800_000
     row = table.loc["accepted − rejected", "efficientnet"]
     error = table.loc["accepted", "efficientnet"]["stderr"]
@@ -258,19 +256,6 @@ def test_markdown_has_one_column_a_metric_and_gaps_for_missing_cells():
         "| a | 0.500 ± 0.010 | – | 3 |",
         "| b | – | −0.250 | 3 |",
     ]
-
-
-def test_page_holds_everything_itself(dreambench, out, tmp_path, run):
-    from toffee.figures.figures import draw_views
-
-    draw_views(run["view_images"], tmp_path / "views.png", rows=1)
-    published = tmp_path / "p.csv"
-    published.write_text("method,backbone,reference_images,dino\n<b>x,SD,1,0.774\n")
-    tabulate_dreambench(**dreambench, published=published, **out, source="world")
-    write_page("tiny", [out["csv_out"]], [tmp_path / "views.png"], tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
-    assert "http" not in page and "data:image/png;base64," in page
-    assert "gap_closed(toffeenet)" in page and "&lt;b&gt;x" in page and "<b>x" not in page
 
 
 def test_show_prints_tables_and_places(tmp_path, capsys):

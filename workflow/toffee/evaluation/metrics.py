@@ -20,14 +20,12 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from transformers import AutoModel, AutoTokenizer, CLIPModel
 
+from toffee.evaluation.names import IMAGE_METRICS, SIMILARITIES
+from toffee.evaluation.names import MASKED_METRICS as MASKED_METRICS
 from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
 from toffee.runtime.device import device as own_device
 from toffee.runtime.errors import ToffeeError
-
-IMAGE_METRICS = ("dino", "clip_i", "histogram", "efficientnet")
-MASKED_METRICS = tuple(f"{name}_masked" for name in IMAGE_METRICS)
-SIMILARITIES = IMAGE_METRICS + MASKED_METRICS
 
 HISTOGRAM_BINS = 4
 """Bins a channel of the joint RGB histogram: 64 colours."""

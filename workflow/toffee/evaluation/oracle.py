@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from toffee.evaluation.names import ALL
-from toffee.evaluation.score.scoring import read_scores
+from toffee.evaluation.scores_file import read_scores
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
 

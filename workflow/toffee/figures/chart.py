@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
@@ -23,7 +23,7 @@ def new_figure(width: int, height: float) -> Figure:
     return Figure(figsize=(width / DPI, height), dpi=DPI, layout="constrained")
 
 
-def plain(axes: Axes, grid: str = "both") -> None:
+def plain(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
     """Only the axes that are read, a light grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=LINES, linewidth=0.8, axis=grid)

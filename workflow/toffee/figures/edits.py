@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from toffee.evaluation.draw.edits import DEPTH
-from toffee.figures.figures import EDITS, picture
+from toffee.evaluation.names import DEPTH
 from toffee.figures.grid import Cell, Grid, picture_of_mask, save_figure
+from toffee.figures.pictures import EDITING_KINDS, picture
 from toffee.storage.reader import Shard
 
+Drawn = Mapping[tuple[str, str], np.ndarray]
+"""(subject, kind) → the picture of the first generation seed."""
 
-def draw_edits(
+
+def plot_edits(
     pairs: Path,
     methods: Sequence[str],
     images: Sequence[Path],
@@ -26,68 +29,77 @@ def draw_edits(
     pairs: what is edited (see `make_editing_pairs`); images: the edits of each of the methods, of
     which the first generation seed is shown; rows: of each kind.
     """
-    with Shard(pairs) as asked:
-        kinds, words = asked.column("kind"), asked.column("class_word")
-        prompts, subjects = asked.column("prompt"), asked.column("subject")
-        drawn = {name: _drawn(path) for name, path in zip(methods, images, strict=True)}
+    drawn = {
+        name.replace("_", " "): _first_seed(path)
+        for name, path in zip(methods, images, strict=True)
+    }
+    with Shard(pairs) as shard:
+        grids = [edits_grid(shard, drawn, rows), layouts_grid(shard, drawn, layouts)]
+    save_figure(grids, out)
 
-        def cells(row: int, names: tuple[str, ...]) -> list[Cell]:
-            before = [Cell(picture(asked, name, row)) for name in names]
-            key = (subjects[row], kinds[row])
-            return [*before, *(Cell(pictures.get(key)) for pictures in drawn.values())]
 
-        edits, edit_labels = [], []
-        for place, kind in enumerate(EDITS):
-            # without a mask (the subject was not found) there is nothing to see
-            found = [
-                row for row in np.flatnonzero(kinds == kind) if asked.arrays("mask", [row])[0].any()
-            ]
-            places = _varied(found, words, rows, place * rows)
-            for row in places:
-                shown = cells(row, ("subject", "input", "target"))
-                mask = asked.arrays("mask", [row])[0]
-                edits.append([*shown[:2], Cell(picture_of_mask(mask)), *shown[2:]])
-                edit_labels.append(f"{kind}:\n{prompts[row]}")
-        rooms = _varied(np.flatnonzero(kinds == DEPTH), words, layouts, 0)
-        layout_cells = [cells(row, ("subject", "target")) for row in rooms]
-        layout_labels = [prompts[row] for row in rooms]
-    names = [name.replace("_", " ") for name in methods]
-    save_figure(
-        [
-            Grid(
-                edits,
-                ("subject", "input", "mask", "base model", *names),
-                edit_labels,
-                "Editing held-out subjects",
-                "Only what is white in the mask may change; around it the input is pasted back. "
-                "The base model is told of the subject by words alone.",
-            ),
-            Grid(
-                layout_cells,
-                ("subject", "layout (real photo)", *names),
-                layout_labels,
-                "Drawing in the layout of another view",
-                "Only a model that was trained with depth is told the layout.",
-            ),
-        ],
-        out,
+def edits_grid(pairs: Shard, drawn: Mapping[str, Drawn], rows: int) -> Grid:
+    """Subject, input, mask, the base model's edit, and that of each method, `rows` of each kind."""
+    kinds, prompts = pairs.column("kind"), pairs.column("prompt")
+    cells, labels = [], []
+    for number, kind in enumerate(EDITING_KINDS):
+        places = [int(row) for row in np.flatnonzero(kinds == kind)]
+        masks = dict(zip(places, pairs.arrays("mask", places), strict=True))
+        # without a mask (the subject was not found) there is nothing to see
+        found = [row for row, mask in masks.items() if mask.any()]
+        for row in _of_different_classes(pairs, found, rows, number * rows):
+            subject, source, target, *edits = _cells(
+                pairs, row, ("subject", "input", "target"), drawn
+            )
+            cells.append([subject, source, Cell(picture_of_mask(masks[row])), target, *edits])
+            labels.append(f"{kind}:\n{prompts[row]}")
+    return Grid(
+        cells,
+        ("subject", "input", "mask", "base model", *drawn),
+        labels,
+        "Editing held-out subjects",
+        "Only what is white in the mask may change; around it the input is pasted back. "
+        "The base model is told of the subject by words alone.",
     )
 
 
-def _drawn(path: Path) -> dict[tuple[str, str], np.ndarray]:
-    """(subject, kind) → the picture of the first generation seed."""
+def layouts_grid(pairs: Shard, drawn: Mapping[str, Drawn], rows: int) -> Grid:
+    """Subject, the real photo whose layout is wanted, and what each method draws."""
+    places = [int(row) for row in np.flatnonzero(pairs.column("kind") == DEPTH)]
+    chosen = _of_different_classes(pairs, places, rows)
+    return Grid(
+        [_cells(pairs, row, ("subject", "target"), drawn) for row in chosen],
+        ("subject", "layout (real photo)", *drawn),
+        [pairs.column("prompt")[row] for row in chosen],
+        "Drawing in the layout of another view",
+        "Only a model that was trained with depth is told the layout.",
+    )
+
+
+def _cells(pairs: Shard, row: int, names: Sequence[str], drawn: Mapping[str, Drawn]) -> list[Cell]:
+    """Pictures of a pair by name, then what each method drew of it."""
+    key = pairs.column("subject")[row], pairs.column("kind")[row]
+    stored = [picture(pairs, name, row) for name in names]
+    return [Cell(image) for image in (*stored, *(images.get(key) for images in drawn.values()))]
+
+
+def _first_seed(path: Path) -> Drawn:
     with Shard(path) as shard:
         keys = list(zip(shard.column("subject"), shard.column("kind"), strict=True))
         first = {key: row for row, key in reversed(list(enumerate(keys)))}
         return dict(zip(first, shard.arrays("image", list(first.values())), strict=True))
 
 
-def _varied(rows: Sequence[int], words: np.ndarray, count: int, turn: int) -> list[int]:
-    """`count` rows of different classes; `turn` begins with another class, so that grids vary."""
-    classes = list(dict.fromkeys(words[rows]))
-    wanted = [classes[(turn + n) % len(classes)] for n in range(min(count, len(rows)))]
+def _of_different_classes(
+    pairs: Shard, rows: Sequence[int], count: int, start: int = 0
+) -> list[int]:
+    """`count` rows of different classes; each `start` begins with another class, so that grids
+    vary."""
+    words = pairs.column("class_word")
+    classes = list(dict.fromkeys(words[list(rows)]))
+    wanted = [classes[(start + n) % len(classes)] for n in range(min(count, len(rows)))]
     taken: list[int] = []
     for word in wanted:
         free = [row for row in rows if words[row] == word and row not in taken]
-        taken.append(int(free[0] if free else next(r for r in rows if r not in taken)))
+        taken.append(free[0] if free else next(r for r in rows if r not in taken))
     return taken

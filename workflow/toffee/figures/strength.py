@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
-from toffee.data.loaders.dreambench import load_benchmark
-from toffee.data.loaders.references import kept_photos
 from toffee.evaluation.names import ALL, scale_name
-from toffee.evaluation.score.scoring import read_scores
+from toffee.evaluation.scores_file import read_all_scores
 from toffee.evaluation.statistics import summarise
 from toffee.figures.chart import INK, OURS, OURS_LIGHT, as_picture, new_figure, plain
-from toffee.figures.figures import photo_of, picture, varied
 from toffee.figures.grid import Cell, Grid, save_figure
+from toffee.figures.pictures import photo_like, picture, rows_of, shown_photos, varied
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 
@@ -24,7 +21,7 @@ SIMILARITY, ALIGNMENT = "dino", "clip_t"
 LABELS = {SIMILARITY: "similarity to the subject (DINO)", ALIGNMENT: "text alignment (CLIP-T)"}
 
 
-def draw_strength(
+def plot_strength(
     scores: Sequence[Path],
     images: Path,
     benchmark: Path,
@@ -46,13 +43,9 @@ def draw_strength(
     """
     names = [scale_name(strength) for strength in strengths]
     curve = curve_of(scores, names)
-    loaded = load_benchmark(benchmark)
-    kept = kept_photos(references, loaded)
-    photos = {s.subject: s.photos[kept[s.subject]] for s in loaded.subjects}
+    photos = shown_photos(benchmark, references)
     with Shard(images) as shard:
-        columns = ("subject", "class_word", "prompt", "setting")
-        table = pd.DataFrame({name: shard.column(name) for name in columns})
-        table["row"] = np.arange(len(table))
+        table = rows_of(shard, ("subject", "class_word", "prompt", "setting"))
         where = table.set_index(["subject", "prompt", "setting"])["row"]
         cells, labels = [], []
         subjects = table.drop_duplicates("subject").to_dict("records")
@@ -61,7 +54,7 @@ def draw_strength(
             prompts = table.loc[table["subject"] == name, "prompt"].unique()
             prompt = prompts[place % len(prompts)]
             drawn = [picture(shard, "image", where[name, prompt, s]) for s in names]
-            cells.append([Cell(photo_of(photos[name], (shard, "image"))), *map(Cell, drawn)])
+            cells.append([Cell(photo_like(photos[name], shard, "image")), *map(Cell, drawn)])
             labels.append(prompt)
     caption = "One row: one subject, one prompt, one noise; only λ changes."
     grid = Grid(cells, ("photo", *names), labels, "λ at inference", caption)
@@ -70,7 +63,7 @@ def draw_strength(
 
 def curve_of(scores: Sequence[Path], names: Sequence[str]) -> pd.DataFrame:
     """Mean and standard error of both metrics by setting: columns (metric, value | stderr)."""
-    frame = pd.concat([read_scores(path) for path in scores], ignore_index=True)
+    frame = read_all_scores(scores)
     frame = frame[(frame["references"] == ALL) & frame["metric"].isin(LABELS)]
     table = summarise(frame).pivot(index="setting", columns="metric", values=["value", "stderr"])
     missing = [setting for setting in names if setting not in table.index]
@@ -82,7 +75,7 @@ def curve_of(scores: Sequence[Path], names: Sequence[str]) -> pd.DataFrame:
 def draw_curve(curve: pd.DataFrame, strengths: Sequence[float], width: int) -> Image.Image:
     """Similarity against alignment, and either against λ, as a picture of some width in pixels."""
     figure = new_figure(width, 4.2)
-    left, right = figure.subfigures(1, 2, width_ratios=(3, 2))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(3, 2)).flat
     axes = left.subplots()
     x, y = (curve[name] for name in (ALIGNMENT, SIMILARITY))
     bars = {"ecolor": OURS_LIGHT, "elinewidth": 1.2, "capsize": 2}

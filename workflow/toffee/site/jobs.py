@@ -27,6 +27,8 @@ NEIGHBOURS = 40
 VERDICT = "write_verdict"
 """Rule of the audit that the page shows."""
 COSTS = ("seconds", "cpu_seconds", "gpu_seconds")
+KEPT = ("wildcards", "params", "log", "seed", "device", "threads", "slurm_job_id", "attempt")
+"""Fields of a record that the page shows as they are."""
 
 
 class Jobs:
@@ -60,6 +62,11 @@ class Jobs:
         """Name of the record of the job that wrote a file; None where no job did."""
         record = self.results.producer(path)
         return None if record is None else self._names.get(id(record))
+
+    def writer_id(self, path: str) -> str | None:
+        """Name on the page of the job that wrote a file; None where no job did."""
+        name = self.writer(path)
+        return None if name is None else self.ids[name]
 
     def ancestors(self, name: str) -> list[str]:
         """A job and all jobs behind it, latest first."""
@@ -138,9 +145,11 @@ def _row(record: Record, wildcards: Iterable[str]) -> list[Any]:
 def _chunks(jobs: Jobs, names: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Records in pieces of about `CHUNK` characters, each with the number of its first job.
 
-    Lists of modules are the same for many jobs: a piece holds each once, records hold its place.
+    Many jobs have the same list of modules: a piece holds each list once, and records its place.
     """
-    size, start, records, codes = 0, 0, [], {}
+    size, start = 0, 0
+    records: list[dict[str, Any]] = []
+    codes: dict[str, int] = {}
     for number, name in enumerate(names):
         if size >= CHUNK:
             yield start, {"records": records, "modules": [json.loads(text) for text in codes]}
@@ -156,8 +165,7 @@ def _chunks(jobs: Jobs, names: Iterable[str]) -> Iterator[tuple[int, dict[str, A
 def describe_job(jobs: Jobs, name: str) -> dict[str, Any]:
     """A record for people: the same content, with names of the jobs around it; long lists cut."""
     record = jobs.records[name]
-    kept = ("wildcards", "params", "log", "seed", "device", "threads", "slurm_job_id", "attempt")
-    kept += (*COSTS, "peak_memory_mb", "sha256")
+    kept = [*KEPT, *COSTS, "peak_memory_mb", "sha256"]
     earlier = [one.model_dump(mode="json") for one in record.earlier]
     takes, gives = _uses(record.input), _uses(record.output)
     return {
@@ -171,7 +179,7 @@ def describe_job(jobs: Jobs, name: str) -> dict[str, Any]:
         "code": record.code.sha256,
         "earlier": earlier,
         "inputs": [
-            [takes.get(path, ""), path, read.sha256, read.size, jobs.ids.get(jobs.writer(path))]
+            [takes.get(path, ""), path, read.sha256, read.size, jobs.writer_id(path)]
             for path, read in record.inputs.items()
         ],
         "outputs": [

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from toffee.runtime.errors import ToffeeError
-from toffee.tables.tidy import TABLE, blocks, without
-
-PUBLISHED = "published"
+from toffee.tables.markdown import blocks
+from toffee.tables.tidy import PUBLISHED, TABLE, read_csv, without
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A tidy table. Raises ToffeeError where it is none."""
     empty = {"value": "", "stderr": "", "n": ""}
-    try:
-        table = pd.read_csv(path, keep_default_na=False, na_values=empty)
-        return table[list(TABLE)].astype({"method": str, "setting": str, "metric": str})
-    except (OSError, ValueError, KeyError) as error:
-        raise ToffeeError(f"{path}: expected a CSV with {', '.join(TABLE)} ({error})") from None
+    table = read_csv(path, TABLE, keep_default_na=False, na_values=empty)
+    return table.astype({"method": str, "setting": str, "metric": str})
 
 
 def describe_table(path: Path) -> dict[str, Any]:
@@ -39,17 +34,17 @@ def describe_table(path: Path) -> dict[str, Any]:
     table = without(table, *conditions)
     keys = table[["method", "setting"]].apply(tuple, axis=1)
     panels = []
-    for metrics in metric_groups(table.groupby(keys, sort=False)["metric"].agg(set)):
+    for metrics in metric_groups(table.groupby(keys, sort=False)["metric"].agg(set).tolist()):
         rows = table[table["metric"].isin(metrics)]
-        told = rows.sort_values("source", key=lambda s: s != PUBLISHED, kind="stable")
-        names = list(told["metric"].unique())
+        published_first = rows.sort_values("source", key=lambda s: s != PUBLISHED, kind="stable")
+        names = list(published_first["metric"].unique())
         groups = [_group(lines, names) for lines in blocks(rows, names)]
         panels.append({"metrics": names, "groups": groups})
     published = bool((table["source"] == PUBLISHED).any())
     return {"conditions": conditions, "published": published, "panels": panels}
 
 
-def metric_groups(rows: Sequence[set[str]]) -> list[set[str]]:
+def metric_groups(rows: Iterable[set[str]]) -> list[set[str]]:
     """Metrics that belong together, because a chain of rows has them in common; in the order of
     the rows."""
     groups: list[set[str]] = []

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from toffee.figures.figures import open_shard, read_index, varied
+from toffee.figures.pictures import open_shard, read_index, varied
 from toffee.storage.reader import Shard
 from toffee.synthesis.filter import SCORES
 

@@ -5,15 +5,17 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-import torch
 
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.encoding import decode
 from toffee.storage.layout import ENCODED, SCHEMA, Layout
+
+if TYPE_CHECKING:
+    import torch
 
 _READ_AT_ONCE = 64  # encoded files of an image in memory
 
@@ -143,22 +145,26 @@ class Shard:
             for data in self._encoded(name, wanted[first : first + _READ_AT_ONCE])
         ]
 
-    def images(self, name: str, rows: Sequence[int] | None = None) -> torch.Tensor:
+    def images(self, name: str, rows: Sequence[int] | None = None) -> "torch.Tensor":
         """Images as float32 [B, 3, H, W] in [0, 1]; all rows by default.
 
         Raises:
             ToffeeError: `name` is a mask, a row has no such image, or sizes differ.
         """
+        import torch
+
         self._expect(name, mask=False)
         stacked = self._stack(name, rows, (0, 0, 3), np.uint8)
         return torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div_(255)
 
-    def masks(self, name: str, rows: Sequence[int] | None = None) -> torch.Tensor:
+    def masks(self, name: str, rows: Sequence[int] | None = None) -> "torch.Tensor":
         """Masks as bool [B, H, W]; all rows by default.
 
         Raises:
             ToffeeError: `name` is no mask, a row has no such mask, or sizes differ.
         """
+        import torch
+
         self._expect(name, mask=True)
         return torch.from_numpy(self._stack(name, rows, (0, 0), np.bool_))
 

@@ -1,4 +1,4 @@
-"""Table and figure `dataset`: what there is, what the filter leaves and why, a wall of pairs."""
+"""Table `dataset`: how many pairs there are, what the filter leaves and why, the leakage check."""
 
 from __future__ import annotations
 
@@ -6,32 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from PIL import Image
 
-from toffee.data.loaders.subjects import load_subjects
-from toffee.evaluation.score.leakage import COLUMNS, METRICS
-from toffee.evaluation.score.scoring import read_scores
+from toffee.evaluation.names import LEAKAGE_COLUMNS, LEAKAGE_METRICS
+from toffee.evaluation.scores_file import read_scores
 from toffee.evaluation.statistics import MINUS, difference, summarise
-from toffee.figures.chart import (
-    INK,
-    OTHER,
-    OURS,
-    OURS_LIGHT,
-    WARNING,
-    as_picture,
-    new_figure,
-    plain,
-)
-from toffee.figures.figures import open_shard, photo_of, picture, read_index, varied
-from toffee.figures.grid import BAD, GOOD, Cell, Grid, save_figure
-from toffee.runtime.errors import ToffeeError
-from toffee.synthesis.filter import Threshold, thresholds_of
-from toffee.synthesis.filter import read_scores as read_candidates
-from toffee.tables.dataset_counts import THIS_RUN, dataset_table
-from toffee.tables.tidy import TABLE, markdown, measured, ordered, write_table
+from toffee.synthesis.filter import ALL_KINDS, Threshold, thresholds_of
+from toffee.tables.markdown import markdown
+from toffee.tables.published import EDITING, published_pairs
+from toffee.tables.tidy import Row, measured, ordered, read_csv, tidy, write_table
 
+THIS_RUN = "this run"
 NEAREST, OWN = "nearest training subject", "photos of the same subject"
 
 
@@ -48,15 +33,23 @@ def tabulate_dataset(
     """Counts and yields by kind, thresholds, pictures set aside, accepted against rejected pairs,
     and the nearest training subject of each benchmark subject.
 
-    funnel, quarantine, published: CSV files as `dataset_table` reads them; scores: of the methods
-    accepted and rejected; leakage: CSV of `score_leakage`; thresholds: config section `filter`.
-    Raises ToffeeError where one of them lacks what is expected.
+    Args:
+        funnel, quarantine: see `count_pairs`.
+        scores: of the methods accepted and rejected.
+        leakage: CSV of `score_leakage`.
+        published: CSV of published costs, which has the size of the paper's dataset.
+        thresholds: config section `filter`.
+
+    Raises:
+        ToffeeError: one of the files lacks what is expected.
     """
-    counted = dataset_table(funnel=funnel, quarantine=quarantine, published=published)
-    limits = measured([threshold_rows(thresholds_of(**thresholds))])
+    counted = pd.concat(
+        [count_pairs(funnel, quarantine), published_pairs(published)], ignore_index=True
+    )
+    limits = threshold_rows(thresholds_of(**thresholds))
     frame = ordered(read_scores(scores), ("accepted", "rejected"), ("accepted", "rejected"), scores)
     compared = measured([summarise(frame), difference(frame, "accepted", "rejected")])
-    nearest = measured([leakage_rows(leakage)])
+    nearest = leakage_rows(leakage)
     listed = nearest["setting"].str.contains(" ~ ")
     aside = counted["metric"] == "quarantined"
     yields = [metric for metric in counted["metric"].unique() if metric.startswith("yield_")]
@@ -86,13 +79,66 @@ def tabulate_dataset(
     write_table(table, csv, page, "Dataset", body)
 
 
+def count_pairs(funnel: Path, quarantine: Path) -> pd.DataFrame:
+    """Count the dataset.
+
+    Rows of method `this run`, with the kind of pairs as setting (each one, `editing` for all but
+    generation, `all`):
+
+    - `candidates`, `pairs`: synthesized and accepted samples;
+    - `yield`: pairs / candidates, with the binomial standard error √(y(1−y)/n);
+    - `yield_<filter>`: share of what reached that filter and passed it, with its standard error;
+    - `quarantined`: pictures set aside, setting is the reason (`all` for their sum).
+
+    n is the number that a share is taken of; for a count it is the count itself.
+
+    Args:
+        funnel: the filter's funnel (CSV).
+        quarantine: pictures set aside when the plan was made (CSV).
+
+    Raises:
+        ToffeeError: an input is missing or lacks a column.
+    """
+    steps = _with_editing(read_csv(funnel, ("kind", "filter", "remaining")))
+    rows: list[Row] = []
+    for kind, group in steps.groupby("kind", sort=False):
+        left = [int(remaining) for remaining in group["remaining"]]
+        rows.append((THIS_RUN, kind, "candidates", left[0], None, left[0]))
+        rows.append((THIS_RUN, kind, "pairs", left[-1], None, left[-1]))
+        rows.append((THIS_RUN, kind, "yield", *_share(left[-1], left[0])))
+        for name, before, after in zip(group["filter"][1:], left, left[1:], strict=False):
+            rows.append((THIS_RUN, kind, f"yield_{name}", *_share(after, before)))
+    reasons = read_csv(quarantine, ("reason",))["reason"]
+    counts = {str(reason): n for reason, n in reasons.value_counts().sort_index().items()}
+    for reason, count in (counts | {ALL_KINDS: len(reasons)}).items():
+        rows.append((THIS_RUN, reason, "quarantined", count, None, count))
+    return tidy(rows)
+
+
+def _with_editing(funnel: pd.DataFrame) -> pd.DataFrame:
+    """The funnel with the sum of the editing kinds in front of `all`."""
+    kinds = funnel["kind"]
+    edits = funnel[~kinds.isin(["generation", ALL_KINDS])]
+    summed = edits.groupby("filter", sort=False, as_index=False)["remaining"].sum()
+    return pd.concat(
+        [funnel[kinds != ALL_KINDS], summed.assign(kind=EDITING), funnel[kinds == ALL_KINDS]],
+        ignore_index=True,
+    )
+
+
+def _share(part: int, whole: int) -> tuple[float, float, int]:
+    """A share, its binomial standard error and what it is a share of; NaN of nothing."""
+    if whole == 0:
+        return math.nan, math.nan, 0
+    share = part / whole
+    return share, math.sqrt(share * (1 - share) / whole), whole
+
+
 def threshold_rows(thresholds: Sequence[Threshold]) -> pd.DataFrame:
-    """The filter's thresholds: setting is the kinds that each is for."""
-    rows = [
-        (THIS_RUN, ", ".join(one.kinds) or "all", one.name, one.value, math.nan, None)
-        for one in thresholds
-    ]
-    return pd.DataFrame(rows, columns=list(TABLE[:-1]))
+    """The filter's thresholds; the setting is the kinds of pairs that each is for."""
+    return tidy(
+        (THIS_RUN, ", ".join(one.kinds) or ALL_KINDS, one.name, one.value) for one in thresholds
+    )
 
 
 def leakage_rows(path: Path) -> pd.DataFrame:
@@ -101,14 +147,11 @@ def leakage_rows(path: Path) -> pd.DataFrame:
 
     Raises ToffeeError where the file is not `score_leakage`'s.
     """
-    try:
-        table = pd.read_csv(path, dtype={"subject": str, "nearest": str})[list(COLUMNS)]
-    except (OSError, ValueError, KeyError) as error:
-        raise ToffeeError(f"{path}: expected a CSV with {', '.join(COLUMNS)} ({error})") from None
+    table = read_csv(path, LEAKAGE_COLUMNS, dtype={"subject": str, "nearest": str})
     among = table["among"].iloc[0]
     trained = f"nearest of {among} training subjects"
     untrained = f"nearest of {among} other held-out subjects"
-    rows = []
+    rows: list[Row] = []
 
     def compare(a: str, b: str, columns: Mapping[str, tuple[str, str]]) -> None:
         for name in (a, b, f"{a} {MINUS} {b}"):
@@ -116,161 +159,11 @@ def leakage_rows(path: Path) -> pd.DataFrame:
                 values = {a: table[left], b: table[right]}.get(name, table[left] - table[right])
                 rows.append((name, "", metric, values.mean(), values.sem(), len(values)))
 
-    compare(OWN, NEAREST, {name: (f"own_{name}", f"nearest_{name}") for name in METRICS})
-    compare(trained, untrained, {METRICS[0]: ("trained", "untrained")})
+    compare(OWN, NEAREST, {name: (f"own_{name}", f"nearest_{name}") for name in LEAKAGE_METRICS})
+    compare(trained, untrained, {LEAKAGE_METRICS[0]: ("trained", "untrained")})
     rows += [
-        (
-            NEAREST,
-            f"{row['subject']} ~ {row['nearest']}",
-            name,
-            row[f"nearest_{name}"],
-            math.nan,
-            None,
-        )
+        (NEAREST, f"{row['subject']} ~ {row['nearest']}", name, row[f"nearest_{name}"])
         for row in table.to_dict("records")
-        for name in METRICS
+        for name in LEAKAGE_METRICS
     ]
-    return pd.DataFrame(rows, columns=list(TABLE[:-1]))
-
-
-def draw_dataset(
-    index: Path,
-    shards: Sequence[Path],
-    subjects: Path,
-    thresholds: Mapping[str, float],
-    out: Path,
-    columns: int = 3,
-    rows: int = 5,
-) -> None:
-    """Kinds and scores of all candidates with the filter's thresholds, then a wall of accepted and
-    rejected pairs: subject, input and target with scores and the reason of rejection.
-
-    thresholds: config section `filter`.
-    """
-    table = read_index(index)
-    photos = {subject.subject: subject.image for subject in load_subjects(subjects).subjects}
-    grids = []
-    for accepted, title in ((True, "Accepted pairs"), (False, "Rejected pairs")):
-        chosen = table[table["accepted"] == accepted]
-        share = f"{len(chosen)} of {len(table)} candidates. " if len(table) else ""
-        keys = ("reason", "kind") if not accepted else ("kind",)
-        picks = varied(chosen.to_dict("records"), columns * rows, keys)
-        cells = [pair_cell(row, shards, photos) for row in picks]
-        wall = [cells[i : i + columns] for i in range(0, len(cells), columns)]
-        if wall:
-            caption = (
-                f"{share}Each: subject, input, target; scores: S similarity to the subject, "
-                "T alignment with the text, C copy rate, A mask area."
-            )
-            grids.append(Grid(wall, title=title, caption=caption))
-    candidates = read_candidates(shards).merge(
-        table[["sample_id", "accepted", "reason"]], on="sample_id"
-    )
-    limits = thresholds_of(**thresholds)
-    save_figure(grids, out, above=lambda width: draw_charts(candidates, limits, width))
-
-
-def draw_charts(
-    candidates: pd.DataFrame, thresholds: Sequence[Threshold], width: int
-) -> Image.Image:
-    """Pairs by kind, what each filter leaves, and the histogram of each score with its thresholds.
-
-    candidates: scores, kind, accepted and reason of every candidate.
-    """
-    figure = new_figure(width, 7.6)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(4, 5))
-    left, right = top.subplots(1, 2)
-    draw_kinds(left, candidates)
-    draw_funnel(right, candidates, thresholds)
-    scores = list(dict.fromkeys(one.score for one in thresholds))
-    axes = bottom.subplots(1, len(scores))
-    bottom.suptitle("Scores of all candidates and the filter's thresholds", x=0.01, ha="left")
-    for axis, score in zip(np.atleast_1d(axes), scores, strict=True):
-        draw_scores(axis, candidates, score, [one for one in thresholds if one.score == score])
-    axes[0].legend(frameon=False, fontsize="small", loc="upper left")
-    return as_picture(figure)
-
-
-def draw_kinds(axis, candidates: pd.DataFrame) -> None:
-    """Candidates and accepted pairs by kind."""
-    counts = candidates.groupby("kind")["accepted"].agg(["size", "sum"]).sort_values("size")
-    axis.barh(counts.index, counts["size"], color=OURS_LIGHT, label="candidates", height=0.62)
-    axis.barh(counts.index, counts["sum"], color=OURS, label="accepted pairs", height=0.62)
-    for place, (total, kept) in enumerate(counts.itertuples(index=False)):
-        axis.annotate(
-            f"{kept} of {total}",
-            (total, place),
-            (5, 0),
-            textcoords="offset points",
-            va="center",
-            color=INK,
-        )
-    axis.set_xlim(0, counts["size"].max() * 1.25)
-    axis.set_title("Pairs by kind", loc="left")
-    axis.legend(frameon=False, loc="lower right")
-    plain(axis, "x")
-
-
-def draw_funnel(axis, candidates: pd.DataFrame, thresholds: Sequence[Threshold]) -> None:
-    """Samples left after each filter."""
-    left = len(candidates) - (candidates["reason"].str.startswith("missing")).sum()
-    steps = {"candidates": len(candidates), "scored": left}
-    for one in thresholds:
-        left -= (candidates["reason"] == one.name).sum()
-        steps[one.name.replace("_", " ")] = left
-    names, values = list(steps)[::-1], list(steps.values())[::-1]
-    axis.barh(names, values, color=OURS, height=0.62)
-    for place, value in enumerate(values):
-        axis.annotate(
-            str(value), (value, place), (5, 0), textcoords="offset points", va="center", color=INK
-        )
-    axis.set_xlim(0, len(candidates) * 1.12)
-    axis.set_title("What each filter leaves", loc="left")
-    plain(axis, "x")
-
-
-def draw_scores(
-    axis, candidates: pd.DataFrame, score: str, thresholds: Sequence[Threshold]
-) -> None:
-    """Histogram of a score of the kinds that it is asked of, accepted on rejected pairs."""
-    kinds = {kind for one in thresholds for kind in one.kinds}
-    asked = candidates[candidates["kind"].isin(kinds)] if kinds else candidates
-    groups = [asked.loc[asked["accepted"] == kept, score].dropna() for kept in (True, False)]
-    axis.hist(groups, bins=24, stacked=True, color=[OURS, OTHER], label=["accepted", "rejected"])
-    for one in thresholds:
-        axis.axvline(one.value, color=WARNING, linewidth=1.4, linestyle="--")
-    axis.set_title(score.replace("_", " "), loc="left", fontsize="medium")
-    axis.set_xlabel(", ".join(sorted(kinds)) or "all kinds", fontsize="small")
-    axis.tick_params(labelsize="small")
-    plain(axis, "y")
-
-
-def pair_cell(row: dict, shards: Sequence[Path], photos: Mapping[str, Path]) -> Cell:
-    """A pair with its scores: the subject's photo, the pair's input and the target.
-
-    The input of an editing pair is the picture before the change, else the subject's view.
-    """
-    with open_shard(shards, row["shard"]) as shard:
-        at = row["row"]
-        before = "input" if shard.has("input", at) else "subject"
-        pictures = [picture(shard, name, at) for name in (before, "target")]
-        subject = shard.column("subject")[at]
-        photo = photo_of(photos[subject], (shard, "target")) if subject in photos else None
-        scores = {
-            letter: shard.column(name)[at]
-            for letter, name in (
-                ("S", "subject_similarity"),
-                ("T", "text_alignment"),
-                ("C", "copy_rate"),
-                ("A", "mask_area"),
-            )
-        }
-        prompt = shard.column("prompt")[at]
-    empty = np.full_like(next(image for image in (*pictures, photo) if image is not None), 238)
-    gap = np.full((len(empty), 2, 3), 255, np.uint8)
-    first, second, third = (empty if x is None else x for x in (photo, *pictures))
-    triple = np.concatenate([first, gap, second, gap, third], axis=1)
-    numbers = " · ".join(f"{letter} {value:.2f}" for letter, value in scores.items())
-    verdict = "" if row["accepted"] else f"\nrejected: {row['reason'].replace('_', ' ')}"
-    note = f"{row['kind']}: {prompt}\n{numbers}{verdict}"
-    return Cell(triple, note, GOOD if row["accepted"] else BAD)
+    return tidy(rows)

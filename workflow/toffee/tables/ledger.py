@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from toffee.provenance.results import Results
-from toffee.runtime.files import atomic_path
+from toffee.provenance.schema import Attempt, Record
+from toffee.runtime.files import atomic_path, write_text
 
 ALL = "all rules"
 COLUMNS = {
@@ -22,32 +23,32 @@ COLUMNS = {
 }
 
 
-def write_ledger(results: str | Path, index: str | Path, csv: Path, page: Path) -> None:
+def write_ledger(results: Path, index: Path, csv: Path, page: Path) -> None:
     """Add up the records of a results folder.
 
     Args:
         results: the folder, with its records.
         index: the dataset's index, for the number of accepted pairs.
-        csv, page: a row a rule, the dearest first, and one for all of them; columns as
-            in `COLUMNS`.
+        csv, page: one row per rule, the most costly first, and one for all of them; columns as in
+            `COLUMNS`.
     """
     rows = []
     for record in Results(results).records.values():
-        spent = [record, *record.earlier]
+        attempts: list[Record | Attempt] = [record, *record.earlier]
         rows.append(
             {
                 "rule": record.rule,
                 "jobs": 1,
                 "retries": len(record.earlier),
-                "wall_seconds": sum(one.seconds or 0 for one in spent),
-                "cpu_seconds": sum(one.cpu_seconds or 0 for one in spent),
-                "gpu_seconds": sum(one.gpu_seconds or 0 for one in spent),
-                "peak_memory_mb": max(one.peak_memory_mb or 0 for one in spent),
+                "wall_seconds": sum(one.seconds or 0 for one in attempts),
+                "cpu_seconds": sum(one.cpu_seconds or 0 for one in attempts),
+                "gpu_seconds": sum(one.gpu_seconds or 0 for one in attempts),
+                "peak_memory_mb": max(one.peak_memory_mb or 0 for one in attempts),
                 "bytes_written": sum(made.size for made in record.outputs.values()),
             }
         )
     jobs = pd.DataFrame(rows)
-    how = dict.fromkeys(jobs.columns[1:], "sum") | {"peak_memory_mb": "max"}
+    how = dict.fromkeys(map(str, jobs.columns[1:]), "sum") | {"peak_memory_mb": "max"}
     table = jobs.groupby("rule").agg(how).sort_values(["gpu_seconds", "cpu_seconds"])[::-1]
     table.loc[ALL] = jobs.agg(how)
     pairs = int(pd.read_parquet(index, columns=["accepted"])["accepted"].sum())
@@ -57,8 +58,7 @@ def write_ledger(results: str | Path, index: str | Path, csv: Path, page: Path) 
     table = table.reset_index(names="rule").astype(dict.fromkeys(counts, "int64"))[[*COLUMNS]]
     with atomic_path(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
-    with atomic_path(page) as temporary:
-        temporary.write_text(_page(table, pairs), encoding="utf-8")
+    write_text(page, _page(table, pairs))
 
 
 def _page(table: pd.DataFrame, pairs: int) -> str:

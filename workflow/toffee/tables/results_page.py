@@ -12,7 +12,8 @@ import pandas as pd
 
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
-from toffee.tables.tidy import markdown, without
+from toffee.tables.markdown import markdown
+from toffee.tables.tidy import without
 
 METRICS = ("dino", "clip_t", "histogram_masked", "efficientnet_masked", "copy_rate")
 

@@ -1,5 +1,7 @@
-"""What a run ends with: `python -m toffee.tables.show results/tiny` prints the tables and names the
-pictures."""
+"""Prints a run's tables, and the paths of its figures and page; `make demo` ends with it.
+
+python -m toffee.tables.show results/tiny
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ TABLES = ("base", "refiner", "views", "dataset", "dreambench")
 
 
 def show(results: Path) -> str:
-    """The run's Markdown tables, and where its figures, its page and its dataset are.
+    """The run's Markdown tables, and the paths of its figures and of its page.
 
     Raises ToffeeError where the folder holds no table.
     """
@@ -24,9 +26,7 @@ def show(results: Path) -> str:
         )
     parts = [path.read_text(encoding="utf-8").strip() for path in tables]
     places = sorted(results.glob("figures/*.png"))
-    places += [
-        path for path in (results / "report.html", results / "site/index.html") if path.is_file()
-    ]
+    places += results.glob("site/index.html")
     if places:
         parts.append("## Pictures\n\n" + "\n".join(f"- {path}" for path in places))
     return "\n\n".join(parts)

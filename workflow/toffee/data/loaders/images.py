@@ -1,15 +1,22 @@
-"""Reading pictures and masks from disk, and the step between tensors and 8-bit arrays."""
+"""Reading pictures and masks from disk, and the step between tensors and 8-bit arrays.
+
+Only functions that make tensors import torch; who lists files or draws figures does not load it.
+"""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from PIL import Image, ImageOps
 
 from toffee.runtime.errors import ToffeeError
+
+if TYPE_CHECKING:
+    import torch
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -31,8 +38,14 @@ def read_image(path: str | os.PathLike, resolution: int | None = None) -> torch.
     Raises:
         ToffeeError: the file is missing, incomplete or no picture.
     """
-    picture = _centre_square(_open_rgb(path), resolution, Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float().div_(255)
+    import torch
+
+    return torch.from_numpy(read_array(path, resolution)).permute(2, 0, 1).float().div_(255)
+
+
+def read_array(path: str | os.PathLike, resolution: int | None = None) -> np.ndarray:
+    """Read a picture as `read_image` does, as an array: uint8 [H, W, 3]."""
+    return np.array(_centre_square(_open_rgb(path), resolution, Image.Resampling.LANCZOS))
 
 
 def read_mask(
@@ -55,6 +68,8 @@ def read_mask(
     Raises:
         ToffeeError: the file is missing, incomplete or no picture, or has another size.
     """
+    import torch
+
     picture = _load(path, "mask").convert("L")
     if size is not None and picture.size != tuple(size):
         raise ToffeeError(
@@ -102,6 +117,8 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
 
 def stack_images(paths: Sequence[str | os.PathLike], resolution: int) -> torch.Tensor:
     """Several pictures as float32 [B, 3, resolution, resolution] in [0, 1] (see `read_image`)."""
+    import torch
+
     if not paths:
         return torch.zeros(0, 3, resolution, resolution)
     return torch.stack([read_image(path, resolution) for path in paths])
@@ -119,6 +136,8 @@ def to_arrays(images: torch.Tensor) -> list[np.ndarray]:
     Raises:
         ToffeeError: a value is not finite.
     """
+    import torch
+
     images = images.detach().float().cpu()
     if not torch.isfinite(images).all():
         raise ToffeeError("expected images with finite values, got NaN or infinity")
@@ -128,6 +147,8 @@ def to_arrays(images: torch.Tensor) -> list[np.ndarray]:
 
 def to_tensor(arrays: Sequence[np.ndarray]) -> torch.Tensor:
     """The inverse of `to_arrays`: float32 [B, 3, H, W] in [0, 1]."""
+    import torch
+
     return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float().div_(255)
 
 
@@ -177,5 +198,7 @@ def _centre_square(
 
 def grown(masks: torch.Tensor) -> torch.Tensor:
     """Masks bool [...,H,W] with the pixel around the subject added: room for a clean seam."""
+    from torch.nn.functional import max_pool2d
+
     planes = masks.float().flatten(0, -3)[:, None]
-    return (F.max_pool2d(planes, 3, stride=1, padding=1) > 0).view(masks.shape)
+    return (max_pool2d(planes, 3, stride=1, padding=1) > 0).view(masks.shape)

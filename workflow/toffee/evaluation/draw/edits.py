@@ -15,6 +15,7 @@ from toffee.data.loaders.prompt_parts import PromptParts, noun_phrase, read_prom
 from toffee.evaluation.draw.benchmark import spread
 from toffee.evaluation.draw.refiner import view_mask
 from toffee.evaluation.image_set import write_image_set
+from toffee.evaluation.names import DEPTH
 from toffee.method.toffeenet import EDITING, ToffeeNet
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import batches
@@ -25,9 +26,6 @@ from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise, seed_of
 from toffee.storage.reader import Shard
 from toffee.synthesis.edits import edit_pictures, paste_back
-
-DEPTH = "depth"
-"""Kind of the rows that are not edited but drawn in the layout of another view."""
 
 TEXTS = ("subject", "class_word", "kind", "prompt")
 

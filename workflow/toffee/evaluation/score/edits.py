@@ -10,9 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from toffee.evaluation.draw.edits import DEPTH
 from toffee.evaluation.metrics import Metrics
-from toffee.evaluation.names import DEPTH_SETTING
+from toffee.evaluation.names import DEPTH, DEPTH_SETTING
 from toffee.evaluation.score.scoring import (
     Segment,
     batches,

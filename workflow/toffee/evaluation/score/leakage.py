@@ -13,23 +13,13 @@ from toffee.data.loaders.multiview import load_multiview
 from toffee.data.loaders.subjects import load_subjects
 from toffee.evaluation.draw.benchmark import spread
 from toffee.evaluation.metrics import Metrics
+from toffee.evaluation.names import LEAKAGE_COLUMNS as COLUMNS
+from toffee.evaluation.names import LEAKAGE_METRICS as METRICS
 from toffee.evaluation.score.scoring import joined, load_segmenter
 from toffee.runtime.files import atomic_path
 from toffee.runtime.progress import progress
 
-RANKED, OTHER = METRICS = ("efficientnet_masked", "histogram_masked")
-"""The yardsticks, neither trained by this project: the first finds the nearest subject, the second
-is told as well. Both are asked of the subject alone."""
-
-COLUMNS = (
-    "subject",
-    "nearest",
-    *(f"nearest_{name}" for name in METRICS),
-    *(f"own_{name}" for name in METRICS),
-    "among",
-    "trained",
-    "untrained",
-)
+RANKED = METRICS[0]
 
 
 def score_leakage(

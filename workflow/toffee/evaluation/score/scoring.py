@@ -1,8 +1,7 @@
 """Shared by the scoring rules: features of stored images, and scores in long form.
 
-Scores are Parquet files with the columns method, setting, subject, prompt, metric, value: one row a
-generated image a metric. Masks of generated images always come from the segmenter, by class word.
-An image in which it finds nothing scores 0 on the masked metrics and on `mask_found`, and stays in.
+Masks of generated images always come from the segmenter, by class word. An image in which it finds
+nothing scores 0 on the masked metrics and on `mask_found`, and stays in.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ import torch
 from torch import Tensor
 
 from toffee.evaluation.metrics import Metrics
+from toffee.evaluation.scores_file import write_scores as write_scores
 from toffee.evaluation.statistics import COLUMNS
-from toffee.runtime.errors import ToffeeError
-from toffee.runtime.files import atomic_path
 from toffee.runtime.progress import progress
 from toffee.storage.reader import Shard
 
@@ -93,22 +91,3 @@ def long_form(values: Mapping[str, Tensor], **labels: str | Iterable[str]) -> pd
         for name, value in values.items()
     ]
     return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
-
-
-def write_scores(scores: pd.DataFrame, out: Path) -> None:
-    """Write scores as Parquet, whole or not at all."""
-    with atomic_path(out) as temporary:
-        scores.to_parquet(temporary, index=False)
-
-
-def read_scores(path: Path) -> pd.DataFrame:
-    """Read scores. Raises ToffeeError that names the file where it cannot be read or lacks a
-    column."""
-    try:
-        scores = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ToffeeError(f"{path}: expected a Parquet file of scores ({error})") from None
-    missing = [column for column in COLUMNS if column not in scores]
-    if missing:
-        raise ToffeeError(f"{path}: missing column {missing[0]!r}")
-    return scores

@@ -1,4 +1,4 @@
-"""Small files of every kind that the report reads, with pictures of known colours."""
+"""Small files of every kind that the figures read, with pictures of known colours."""
 
 from pathlib import Path
 

@@ -8,7 +8,8 @@ import pytest
 
 from toffee.data.loaders.subjects import Quarantined, write_quarantine
 from toffee.runtime.errors import ToffeeError
-from toffee.tables.dataset_counts import dataset_table
+from toffee.tables.dataset import count_pairs
+from toffee.tables.published import published_pairs
 
 PUBLISHED = Path(__file__).parents[3] / "config" / "published" / "cost.csv"
 FUNNEL = """kind,filter,remaining
@@ -35,7 +36,12 @@ def table(tmp_path: Path) -> pd.DataFrame:
         [Quarantined(name, f"{name}.jpg", reason, "") for name, reason in items],
         tmp_path / "quarantine.csv",
     )
-    return dataset_table(tmp_path / "funnel.csv", tmp_path / "quarantine.csv", PUBLISHED)
+    return pd.concat(
+        [
+            count_pairs(tmp_path / "funnel.csv", tmp_path / "quarantine.csv"),
+            published_pairs(PUBLISHED),
+        ]
+    )
 
 
 def cell(table: pd.DataFrame, method: str, setting: str, metric: str) -> pd.Series:
@@ -90,12 +96,12 @@ def test_malformed_inputs_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "funnel.csv").write_text("kind,remaining\n")
     (tmp_path / "quarantine.csv").write_text("subject,file,reason,detail\n")
     with pytest.raises(ToffeeError, match="funnel.csv: column filter is missing"):
-        dataset_table(tmp_path / "funnel.csv", tmp_path / "quarantine.csv")
+        count_pairs(tmp_path / "funnel.csv", tmp_path / "quarantine.csv")
     (tmp_path / "funnel.csv").write_text(FUNNEL)
     with pytest.raises(ToffeeError, match="none.csv: cannot be read"):
-        dataset_table(tmp_path / "funnel.csv", tmp_path / "none.csv")
-    table = dataset_table(tmp_path / "funnel.csv", tmp_path / "quarantine.csv")
+        count_pairs(tmp_path / "funnel.csv", tmp_path / "none.csv")
+    table = count_pairs(tmp_path / "funnel.csv", tmp_path / "quarantine.csv")
     assert cell(table, "this run", "all", "quarantined")["value"] == 0
     (tmp_path / "cost.csv").write_text("system,pairs,note\nToffee,100,many\n")
     with pytest.raises(ToffeeError, match="cost.csv: no row Toffee that says"):
-        dataset_table(tmp_path / "funnel.csv", tmp_path / "quarantine.csv", tmp_path / "cost.csv")
+        published_pairs(tmp_path / "cost.csv")

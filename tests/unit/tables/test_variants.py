@@ -1,4 +1,4 @@
-"""The ablation tables, from scores whose means and noise are known."""
+"""The tables of ToffeeNet's variants, from scores whose means and noise are known."""
 
 from pathlib import Path
 
@@ -7,13 +7,11 @@ import pandas as pd
 import pytest
 
 from toffee.runtime.errors import ToffeeError
-from toffee.tables.ablations import (
-    tabulate_editing,
-    tabulate_reconstruction,
-    tabulate_segmentation,
-    tabulate_strength,
-    tabulate_variants,
-)
+from toffee.tables.editing import tabulate_editing
+from toffee.tables.reconstruction import tabulate_reconstruction
+from toffee.tables.segmentation import tabulate_segmentation
+from toffee.tables.strength import tabulate_strength
+from toffee.tables.variants import tabulate_variants
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ENCODERS = "zoo/a, zoo/b"
@@ -58,7 +56,7 @@ def one(table: pd.DataFrame, method: str, metric: str) -> dict:
 
 @pytest.fixture
 def out(tmp_path) -> dict[str, Path]:
-    return {"csv_out": tmp_path / "x.csv", "markdown_out": tmp_path / "x.md"}
+    return {"csv": tmp_path / "x.csv", "page": tmp_path / "x.md"}
 
 
 def test_variants_are_compared_at_both_tasks_with_paired_errors(tmp_path, out):
@@ -77,7 +75,7 @@ def test_variants_are_compared_at_both_tasks_with_paired_errors(tmp_path, out):
         kinds=kinds,
     )
     tabulate_variants(generation=[base, other], editing=[edits], **out, encoders=ENCODERS)
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     row = one(table, "editing_only − toffeenet", "dino")
     assert (row["value"], row["stderr"]) == (pytest.approx(-0.2), pytest.approx(0, abs=1e-9))
     assert row["setting"].startswith("generation; all photos; class prompt; encoders")
@@ -89,7 +87,7 @@ def test_variants_are_compared_at_both_tasks_with_paired_errors(tmp_path, out):
     assert own["value"] == pytest.approx(0.6 + NOISE[:, :2].mean(), abs=1e-5)
     settings = set(at(table, "toffeenet", "dino_inside")["setting"])
     assert settings == {"editing; all edits", "editing; colour", "editing; style"}
-    assert "2 prompts of each subject, 2 generation seeds" in out["markdown_out"].read_text()
+    assert "2 prompts of each subject, 2 generation seeds" in out["page"].read_text()
 
 
 @pytest.fixture
@@ -114,13 +112,13 @@ def test_reconstruction_stands_beside_the_published_rows_and_says_the_direction(
         source="world",
         resolution=64,
     )
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     assert one(table, "p_0", "seg_dino")["setting"].startswith("p = 0; all photos")
     assert one(table, "p_0_3 − p_0", "clip_t")["value"] == pytest.approx(-0.03)
     printed = table[table["source"] == "published"]
     assert sorted(printed["value"]) == [0.286, 0.306, 0.803, 0.818]
     assert printed["setting"].str.contains("arXiv 2406.09305").all()
-    text = out["markdown_out"].read_text()
+    text = out["page"].read_text()
     assert "`seg_dino` of toffeenet − p_0: +0.020 ± 0.000, as published (+0.015)" in text
     assert "`clip_t` of toffeenet − p_0: +0.010 ± 0.000, not as published (−0.020)" in text
     assert "`clip_t` of p_0_3 − p_0: −0.030 ± 0.000, as published (−0.020)" in text
@@ -132,7 +130,7 @@ def test_segmentation_has_both_inputs(tmp_path, out):
     scores = [write(tmp_path / "s.parquet", means)]
     segmented = {"toffeenet": True, "whole_subject": False}
     tabulate_segmentation(scores=scores, segmented=segmented, **out, encoders=ENCODERS)
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     assert one(table, "toffeenet", "dino")["setting"].startswith("segmented subject; ")
     assert one(table, "whole_subject", "dino")["setting"].startswith("whole photo; ")
     assert one(table, "whole_subject − toffeenet", "dino")["value"] == pytest.approx(-0.1)
@@ -151,12 +149,12 @@ def test_strength_has_a_row_for_each_value_and_its_rank_correlation(tmp_path, ou
         pd.read_parquet(path).assign(setting=f"λ = {value:g}").to_parquet(path)
         paths.append(path)
     tabulate_strength(scores=paths, strengths=values, **out, encoders=ENCODERS)
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     assert one(table, "spearman(λ)", "dino")["value"] == 1
     assert one(table, "spearman(λ)", "clip_t")["value"] == -1
     curve = at(table, "toffeenet", "dino")
     assert list(curve["setting"].str.partition(";")[0]) == [f"λ = {value:g}" for value in values]
-    assert "| toffeenet | λ = 0.5 |" in out["markdown_out"].read_text()
+    assert "| toffeenet | λ = 0.5 |" in out["page"].read_text()
     with pytest.raises(ToffeeError, match="no scores of λ = 4"):
         tabulate_strength(scores=paths, strengths=[*values, 4], **out, encoders=ENCODERS)
 
@@ -174,13 +172,13 @@ def test_editing_is_by_kind_with_controls_and_layouts_apart(tmp_path, out):
         write(tmp_path / "l.parquet", layouts, kinds=("depth-controlled",)),
     ]
     tabulate_editing(scores=scores, depth=["depth"], **out, encoders=ENCODERS)
-    table = read(out["csv_out"])
+    table = read(out["csv"])
     kinds = list(at(table, "toffeenet", "dino_inside")["setting"])
     assert kinds == ["colour", "style", "all edits"]
     assert one(table, "toffeenet − input", "dino_inside")["value"] == pytest.approx(0.2)
     row = one(table, "depth − toffeenet", "mask_iou")
     assert row["value"] == pytest.approx(0.5) and row["setting"] == "depth-controlled"
-    text = out["markdown_out"].read_text()
+    text = out["page"].read_text()
     assert "pasted back there, which is part of the method" in text
     assert text.index("| measured | setting | dino_inside") < text.index("| mask_iou")
 

@@ -1,0 +1,21 @@
+"""Figure `views`: generated views of held-out subjects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toffee.figures.grid import Cell, Grid, save_figure
+from toffee.figures.pictures import picture, rows_of, varied
+from toffee.storage.reader import Shard
+
+
+def plot_views(images: Path, out: Path, rows: int = 8) -> None:
+    """Held-out subjects: source view, generated view, target view."""
+    with Shard(images) as shard:
+        table = rows_of(shard, ("class_word", "subject")).to_dict("records")
+        chosen = varied(table, rows, ("class_word",))
+        names = ("source", "generated", "target")
+        cells = [[Cell(picture(shard, name, row["row"])) for name in names] for row in chosen]
+    columns = ("source view", "generated view", "target view (real)")
+    labels = [row["class_word"] for row in chosen]
+    save_figure(Grid(cells, columns, labels, "View Generator"), out)

@@ -1,0 +1,114 @@
+"""Table `dreambench`: the measured methods and the real-photo oracle, beside the published rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from toffee.evaluation.names import SIMILARITIES
+from toffee.evaluation.oracle import judged, told
+from toffee.evaluation.scores_file import read_all_scores
+from toffee.evaluation.statistics import gap_closed, in_common, paired_difference, summarise
+from toffee.tables.benchmark import CLASS_PROMPT, with_conditions
+from toffee.tables.markdown import markdown
+from toffee.tables.published import published_methods
+from toffee.tables.tidy import (
+    MORE,
+    PAIRED,
+    comparability,
+    measured,
+    only,
+    ordered,
+    without,
+    write_table,
+)
+
+SHOWN = (
+    "dino",
+    "clip_i",
+    "clip_t",
+    "dino_masked",
+    "histogram_masked",
+    "efficientnet",
+    "efficientnet_masked",
+    "copy_rate",
+)
+
+
+def tabulate_dreambench(
+    scores: Sequence[Path],
+    oracle: Path,
+    published: Path,
+    csv: Path,
+    page: Path,
+    source: str,
+    resolution: int,
+    encoders: str,
+    gate: Mapping[str, Any],
+) -> None:
+    """The benchmark: measured methods and the real-photo oracle, beside the published rows.
+
+    Args:
+        scores: of any method and generation seed.
+        oracle: scores of real photos.
+        published: CSV of published methods.
+        source, resolution: see `tidy.comparability`.
+        encoders: names of the metric DINO and CLIP.
+        gate: what the oracle has to score (config `evaluation.oracle`), see `oracle.judged`.
+
+    Raises:
+        ToffeeError: the oracle does not, or there are no scores of text_only or oracle.
+    """
+    order = ("text_only", "initial", "dreambooth", "wrong_subject", "toffeenet", "oracle")
+    frame = read_all_scores([*scores, oracle])
+    frame = ordered(frame, order, needed=("text_only", "oracle"), path=Path(oracle).parent)
+    frame = with_conditions(frame, encoders)
+    parts = []
+    for policy in frame["references"].unique():
+        parts += _rows_of_policy(frame[frame["references"] == policy])
+    table = pd.concat([measured(parts), published_methods(published)], ignore_index=True)
+    seeds = frame.loc[frame["method"] != "oracle", "seed"].nunique()
+    text = (
+        "Each generated image against real photos of its subject: `all photos`, or the `one photo` "
+        "kept of each subject (which is also what ToffeeNet is shown). `initial`: the base model "
+        "over the depth of that photo. `copy_rate`: share of the subject's patches that repeat "
+        "that photo in place. `oracle`: real photos against each other. `gap_closed(A)` = (A − "
+        "text_only) / (oracle − text_only)."
+    )
+    how = (
+        f"{seeds} generation seed{'s' * (seeds != 1)}. Prompts name the class word without a "
+        "unique token, unless the setting says `token prompt`; `clip_t` is always taken with the "
+        f"former. Metric encoders: {encoders} (`dino`, `clip`); `histogram` and `efficientnet` "
+        "were not trained here."
+    )
+    body = [
+        markdown(without(table, f"encoders {encoders}", CLASS_PROMPT), SHOWN),
+        text,
+        how,
+        *told(judged(frame[frame["method"] == "oracle"], **gate)),
+        comparability(source, resolution),
+        PAIRED,
+        MORE,
+    ]
+    write_table(table, csv, page, "DreamBench", body)
+
+
+def _rows_of_policy(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    """Means, paired differences and shares of the gap, for one reference policy."""
+    methods = [m for m in frame["method"].unique() if m not in ("text_only", "oracle")]
+    pairs = [(method, "text_only") for method in methods]
+    pairs += [
+        ("toffeenet", other)
+        for other in ("initial", "dreambooth", "wrong_subject")
+        if {"toffeenet", other} <= set(methods)
+    ]
+    parts = [summarise(frame)]
+    parts += [paired_difference(in_common(frame, pair), *pair) for pair in pairs]
+    images = only(frame, SIMILARITIES)
+    for method in methods:
+        group = ("text_only", method, "oracle")
+        parts.append(gap_closed(in_common(images, group), "text_only", method, "oracle"))
+    return parts
