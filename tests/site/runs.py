@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from toffee.config.sections import KINDS
+from toffee.config.sections.synthesis import KINDS
 from toffee.provenance.digests import tree_digest
 from toffee.provenance.record import seal
 from toffee.site.write import write_site

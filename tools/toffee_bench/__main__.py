@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)  # as a rule has
     quieten_libraries()
     shown = sys.argv[1:] if arguments is None else list(arguments)
-    figures = report.machine(" ".join(["python -m toffee_bench", *shown]))
+    figures: dict[str, Any] = report.machine(" ".join(["python -m toffee_bench", *shown]))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         if "tiny" in options.architecture:

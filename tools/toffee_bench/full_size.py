@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
@@ -64,7 +65,7 @@ SCHEDULE = {
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def random_model(build, spread: float = 0.02) -> torch.nn.Module:
+def random_model(build, spread: float = 0.02) -> Any:
     """A model with weights drawn at random, made without the initialisation that takes minutes."""
     with torch.device("meta"):
         model = build()

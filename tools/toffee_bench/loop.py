@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -276,7 +277,7 @@ class Loop:
     def _keep(self, picture: torch.Tensor, path: Path) -> torch.Tensor:
         """Save a picture and go on with what was saved, as the chain's next stage does."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        options = {"quality": self.config.synthesis.quality, "subsampling": 0}
+        options: dict[str, Any] = {"quality": self.config.synthesis.quality, "subsampling": 0}
         image = Image.fromarray(to_arrays(picture)[0])
         image.save(path, **(options if path.suffix == ".jpg" else {}))
         return read_image(path)[None]

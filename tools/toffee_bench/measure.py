@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -153,7 +154,7 @@ def full(config: Config, folder: Path, repeats: int, sizes: dict | None = None) 
     forwards = full_size.unet_speeds(
         ["float32", "bfloat16"], 16 if gpu else 1, 5 if gpu else 1, sizes.get("unet")
     )
-    results = {
+    results: dict[str, Any] = {
         "threads": torch.get_num_threads(),
         "forwards": forwards,
         "sustained_tflops": {dtype: speed["tflops"] for dtype, speed in forwards.items()},
@@ -173,7 +174,7 @@ def full(config: Config, folder: Path, repeats: int, sizes: dict | None = None) 
         config = config.model_copy(update={"data": world})
         models = full_size.prepare_models(folder / "models", sizes)
         setting = replace(prepare(folder / "sd21", config, models))
-        measured = synthesis(
+        measured: dict[str, Any] = synthesis(
             setting, folder / "work_sd21", 2 * config.sampler.batch, 2, repeats, processes=1
         )
         hours = PAIRS / measured["pairs_per_hour"]["chain, whole machine"]["median"]

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from toffee.storage.encoding import encode
+from toffee.storage.encoding import ImageFormat, encode
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter
 
@@ -59,7 +59,7 @@ def write_formats(folder: Path, pictures: list[np.ndarray], rows: int, seed: int
     for number in range(SHARDS):
         part = list(samples(pictures, rows, seed + number))
         columns = {name: [sample[name] for sample in part] for name in names}
-        layout = {"target": "jpeg", "input": "jpeg", "mask": "mask"}
+        layout: dict[str, ImageFormat] = {"target": "jpeg", "input": "jpeg", "mask": "mask"}
         with ShardWriter(folder / f"{number:05d}.h5", rows, "bench", layout, {}) as writer:
             writer.append({}, columns)
         with webdataset.TarWriter(str(folder / f"{number:05d}.tar")) as tar:

@@ -65,6 +65,8 @@ class Worker:
                 env=environment(threads),
                 text=True,
             )
+        assert self.process.stdin and self.process.stdout
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
 
     @property
     def out(self) -> Path:
@@ -90,8 +92,8 @@ class Worker:
         path = self.folder / "task.json"
         write_text(path, json.dumps(task))
         try:
-            self.process.stdin.write(f"{path}\n")
-            self.process.stdin.flush()
+            self.stdin.write(f"{path}\n")
+            self.stdin.flush()
         except OSError:
             raise self._lost() from None
 
@@ -105,7 +107,7 @@ class Worker:
         Raises:
             ToffeeError: the process ended.
         """
-        path = self.process.stdout.readline().strip()
+        path = self.stdout.readline().strip()
         if not path:
             raise self._lost()
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -114,9 +116,9 @@ class Worker:
         """End the process."""
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
+        self.stdout.close()
         with suppress(BrokenPipeError):  # of a task that it did not live to read
-            self.process.stdin.close()
+            self.stdin.close()
 
     def _lost(self) -> ToffeeError:
         status = self.process.wait()

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -142,7 +143,7 @@ def draw_caption(values: Attributes, draw: np.random.Generator) -> tuple[dict[st
     What has no word of its own (plain texture, daylight, photo) is silence, not a claim; a style
     is always said, and colours are not told of a sketch, which has none.
     """
-    said = dict.fromkeys(FIELDS)
+    said: dict[str, Any] = dict.fromkeys(FIELDS)
     for field, share in zip(FIELDS, (1.0, 0.5, 0.4, 0.6, 0.5, 1.0), strict=True):
         if draw.random() < share:
             said[field] = getattr(values, field)

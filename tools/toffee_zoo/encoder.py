@@ -8,6 +8,7 @@ what the procedural world knows: which views show the same subject, and which po
 patch shows.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -194,7 +195,9 @@ def train_encoder(renders: Path, out: Path, schedule: Schedule, seed: int, kind:
     return result
 
 
-def write_preprocessor(out: Path, kind: str, resolution: int, mean: list, std: list) -> None:
+def write_preprocessor(
+    out: Path, kind: str, resolution: int, mean: Sequence[float], std: Sequence[float]
+) -> None:
     """Write the `preprocessor_config.json` that a hub checkpoint of this kind carries."""
     import json
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toffee.config.sections import KINDS
+from toffee.config.sections.synthesis import KINDS
 from toffee.storage.writer import ShardWriter
 from toffee.synthesis.filter import SCORES
 from toffee.synthesis.listing import list_subjects

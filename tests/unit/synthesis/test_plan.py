@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from toffee.config.sections import KINDS
-from toffee.config.sections import KINDS as CONFIG_KINDS
+from toffee.config.sections.synthesis import KINDS
+from toffee.config.sections.synthesis import KINDS as CONFIG_KINDS
 from toffee.data.loaders.prompt_parts import noun_phrase
 from toffee.runtime.errors import ToffeeError
 from toffee.synthesis.plan import COLUMNS, plan_shard, read_plan

@@ -24,10 +24,10 @@ def names_of(models: Mapping[str, Source]) -> dict[str, str]:
 
 def licences_of(models: Mapping[str, Source]) -> dict[str, str]:
     """Role → licence, for the same roles; the zoo's models have the repository's."""
+    drawing = {role: models[role] for role in DRAWING_ROLES if role in models}
     return {
-        role: REPOSITORY if isinstance(models[role], ZooSource) else models[role].licence
-        for role in DRAWING_ROLES
-        if role in models
+        role: REPOSITORY if isinstance(source, ZooSource) else source.licence
+        for role, source in drawing.items()
     }
 
 

@@ -1,7 +1,7 @@
 """Reading the configuration: whatever is wrong becomes one line that names the key."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -9,7 +9,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from toffee.config.models import HubSource, ModelSet, ZooSource
-from toffee.config.sections import METHODS, Config, ToffeeNet
+from toffee.config.sections import Config
+from toffee.config.sections.evaluation import METHODS
+from toffee.config.sections.toffeenet import ToffeeNet
 from toffee.runtime.errors import ToffeeError
 
 ANY = "*"
@@ -113,7 +115,9 @@ def _without_kinds(
 ) -> tuple[list[str], type[BaseModel] | None]:
     """The key at an error's location, among whose parts pydantic puts the kind of a section, and
     the model of that section; None where the key is in no section that has a kind."""
-    key, section, kinds = [], None, {}
+    key: list[str] = []
+    section: type[BaseModel] | None = None
+    kinds: dict[str, type[BaseModel]] = {}
     here: type[BaseModel] | None = model
     for part in map(str, location):
         if part in kinds:
@@ -148,7 +152,7 @@ def _key_of_kind(location: list[str], section: type[BaseModel]) -> str:
     return f": kind {kind} has {', '.join(names)}; a value of null takes another file's key away"
 
 
-def _expectation(found: dict[str, Any]) -> str:
+def _expectation(found: Mapping[str, Any]) -> str:
     """What was expected, from pydantic's sentence about what should be."""
     if found["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return "a section of keys"

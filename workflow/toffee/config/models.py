@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, RootModel, model_validator
 
-from toffee.config.sections import Section
+from toffee.config.base import Section
 
 ROLES = (
     "text_to_image",

@@ -1,6 +1,7 @@
 """Which model stands behind a row of the ablation tables, and which rows a table has."""
 
-from toffee.config.sections import Config, ToffeeNet
+from toffee.config.sections import Config
+from toffee.config.sections.toffeenet import ToffeeNet
 
 BASE = "toffeenet"
 INFERENCE = ("subject_scale", "sampler_steps", "guidance")

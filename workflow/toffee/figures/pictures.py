@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toffee.config.sections import KINDS
+from toffee.config.sections.synthesis import KINDS
 from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.images import read_array
 from toffee.data.loaders.references import kept_photos

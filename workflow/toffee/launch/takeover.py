@@ -22,6 +22,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import remove
@@ -30,7 +31,7 @@ STATE = Path(".snakemake")
 PATIENCE = 60  # seconds that SLURM may take to answer
 GONE_WITHIN = 300  # seconds that cancelled jobs may take to end; SLURM's KillWait is 30 by default
 
-_held = []
+_held: list[TextIO] = []
 """Open files: their locks last as long as this process."""
 
 

@@ -60,8 +60,8 @@ def match_tokens(
         allowed = initial_foreground & subject_foreground.any(1, keepdim=True)
         score = score.masked_fill(~subject_foreground[:, None], -torch.inf)
     if rule == "silhouette+position":
-        places = [within_silhouette(mask) for mask in (initial_foreground, subject_foreground)]
-        score = score - matching.position_weight * torch.cdist(*places).square()
+        places = within_silhouette(initial_foreground), within_silhouette(subject_foreground)
+        score = score - matching.position_weight * torch.cdist(places[0], places[1]).square()
     source = score.argmax(2)
     best = cosine.gather(2, source[..., None])[..., 0]
     replaced = allowed & (best >= matching.threshold)

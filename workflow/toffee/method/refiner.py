@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from diffusers import UNet2DConditionModel
 
 from toffee.config.settings import Sampling, Training
 from toffee.data.loaders.images import grown, stack_images
@@ -40,7 +41,9 @@ from toffee.training.launch import in_processes
 from toffee.training.loop import Schedule, fit
 
 
-def refiner_input(unet, latents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+def refiner_input(
+    unet: UNet2DConditionModel, latents: torch.Tensor, tokens: torch.Tensor
+) -> torch.Tensor:
     """The UNet's input: latents, and the grid of tokens where the UNet has channels for it."""
     if unet.config.in_channels == unet.config.out_channels:
         return latents
@@ -153,7 +156,7 @@ def encode_frames(
 class Refiner:
     """The pretrained Refiner with the autoencoder and noise schedule that it was trained on."""
 
-    def __init__(self, folder: Path, text_to_image: Path) -> None:
+    def __init__(self, folder: str | Path, text_to_image: str | Path) -> None:
         self.unet = prepare(load_unet(folder))
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
@@ -194,15 +197,18 @@ class Refiner:
             def forward(rows: slice) -> torch.Tensor:
                 return self.unet(entry[rows], times[rows], both[rows]).sample
 
-            return guided(*in_parts(forward, len(entry)).chunk(2), sampling.guidance)
+            conditional, empty = in_parts(forward, len(entry)).chunk(2)
+            return guided(conditional, empty, sampling.guidance)
 
         start = None if initial is None else self.autoencoder.encode(initial)
         keep = None
-        if change is not None:
+        if change is not None and start is not None:
             change = grown(change)
             places = F.adaptive_max_pool2d(change.float(), start.shape[-1]) > 0
             keep = hold_outside(places, start, noise, self.scheduler)
         with torch.no_grad():
             drawn = sample(predict, self.scheduler, noise, sampling.steps, start, strength, keep)
         pictures = self.autoencoder.decode(drawn)
-        return pictures if change is None else torch.where(change, pictures, initial)
+        if change is None or initial is None:
+            return pictures
+        return torch.where(change, pictures, initial)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,9 +70,9 @@ class Pairs:
     mask: Column
     tokens: Column
     own: Column
-    depth: Column | None
     prompts: list[str]
     words: list[str]
+    depth: Column | None = None
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -197,7 +198,7 @@ def train_toffeenet(
             save_toffeenet(out, unet, model)
 
 
-def save_toffeenet(out: str | Path, unet: UNet2DConditionModel, model: dict) -> None:
+def save_toffeenet(out: str | Path, unet: UNet2DConditionModel, model: dict[str, Any]) -> None:
     """Write a model's folder.
 
     model: what `ToffeeNet` has to know of it besides the UNet's configuration.
@@ -242,10 +243,10 @@ def encode_pairs(
     work: list[tuple[str, np.ndarray]] = []
     for name, chosen in table.groupby("shard", sort=True):
         rows = chosen["row"].to_numpy()
-        with Shard(files[name]) as shard:
+        with Shard(files[str(name)]) as shard:
             prompts += list(shard.column("prompt")[rows])
             words += list(shard.column("class_word")[rows])
-        work += [(name, rows[span]) for span in batches(len(rows), batch)]
+        work += [(str(name), rows[span]) for span in batches(len(rows), batch)]
 
     def encode_batch(some: tuple[str, np.ndarray]) -> dict[str, torch.Tensor]:
         name, rows = some
@@ -274,7 +275,7 @@ def encode_pairs(
         return encoded
 
     columns = encode(folder / "pairs", work, encode_batch, "encode pairs")
-    return Pairs(prompts=prompts, words=words, **({"depth": None} | columns))
+    return Pairs(**columns, prompts=prompts, words=words)
 
 
 class ToffeeNet:
@@ -284,7 +285,9 @@ class ToffeeNet:
         segmented: whether it was trained on subjects cut out on grey, and wants them so.
     """
 
-    def __init__(self, folder: Path, text_to_image: Path, subject_encoder: Path) -> None:
+    def __init__(
+        self, folder: str | Path, text_to_image: str | Path, subject_encoder: str | Path
+    ) -> None:
         folder, base = Path(folder), Path(text_to_image)
         settings = json.loads((folder / CONFIG).read_text())
         self.segmented, self.depth = settings["segmented"], settings["depth"]
@@ -336,16 +339,16 @@ class ToffeeNet:
         """
         factor, size = self.autoencoder.factor, noise.shape[-1] * self.autoencoder.factor
         count = len(prompts)
-        if picture is None:
+        if picture is None or mask is None:
             mask = torch.ones(count, size, size, dtype=torch.bool)
             masked = torch.full((count, 3, size, size), GREY)
         else:
             masked = torch.where(mask[:, None], torch.tensor(GREY), picture)
-        entry = [unshuffle(mask, factor), self.autoencoder.encode(masked)]
+        given = [unshuffle(mask, factor), self.autoencoder.encode(masked)]
         if self.depth:
             maps = torch.zeros(count, size, size) if depth is None else depth
-            entry.append(unshuffle(maps, factor))
-        entry = torch.cat(entry, 1).to(device())
+            given.append(unshuffle(maps, factor))
+        entry = torch.cat(given, 1).to(device())
         text = torch.cat([self.text(prompts), self.text([""] * count)]).to(device())
         tokens = tokens.to(device())
         set_subject_scale(self.unet, subject_scale)
@@ -356,7 +359,8 @@ class ToffeeNet:
             states = (text, [subject])
             both = torch.cat([torch.cat([latents, entry], 1)] * 2)
             drawn = self.unet(both, torch.cat([times, times]), states).sample
-            return guided(*drawn.chunk(2), sampling.guidance)
+            conditional, empty = drawn.chunk(2)
+            return guided(conditional, empty, sampling.guidance)
 
         drawn = self.autoencoder.decode(sample(predict, self.scheduler, noise, sampling.steps))
         if picture is not None and paste:

@@ -114,7 +114,7 @@ def pretrain_view_generator(
 class ViewGenerator:
     """The pretrained View Generator with its autoencoder and noise schedule."""
 
-    def __init__(self, folder: Path, text_to_image: Path) -> None:
+    def __init__(self, folder: str | Path, text_to_image: str | Path) -> None:
         self.unet = prepare(load_unet(folder))
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
@@ -151,7 +151,8 @@ class ViewGenerator:
             def forward(rows: slice) -> torch.Tensor:
                 return self.unet(entry[rows], times[rows], both[rows]).sample
 
-            return guided(*in_parts(forward, len(entry)).chunk(2), sampling.guidance)
+            conditional, empty = in_parts(forward, len(entry)).chunk(2)
+            return guided(conditional, empty, sampling.guidance)
 
         with torch.no_grad():
             latents = sample(predict, self.scheduler, noise, sampling.steps)

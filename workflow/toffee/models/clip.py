@@ -15,7 +15,7 @@ from toffee.runtime.device import device
 class Clip:
     """A frozen CLIPModel with its tokenizer; all features are of unit length."""
 
-    def __init__(self, folder: Path, batch: int = 64) -> None:
+    def __init__(self, folder: str | Path, batch: int = 64) -> None:
         parts = ("vision_model", "visual_projection", "text_model", "text_projection")
         self.model = prepare(
             load_model(CLIPModel, folder),

@@ -24,7 +24,7 @@ def normalise(depth: torch.Tensor) -> torch.Tensor:
 class DepthEstimator:
     """A frozen estimator of relative inverse depth (transformers' depth estimation classes)."""
 
-    def __init__(self, folder: Path, batch: int = 64) -> None:
+    def __init__(self, folder: str | Path, batch: int = 64) -> None:
         self.model = prepare(load_model(AutoModelForDepthEstimation, folder))
         self.preprocessing = Preprocessing.read(folder)
         self.batch = batch

@@ -24,7 +24,7 @@ BOX_THRESHOLD, TEXT_THRESHOLD = 0.3, 0.25
 class Detector:
     """A frozen Grounding DINO (arXiv 2303.05499), asked for one class word a picture."""
 
-    def __init__(self, folder: Path, batch: int = 4) -> None:
+    def __init__(self, folder: str | Path, batch: int = 4) -> None:
         # Coordinates in half precision are off by pixels.
         with computing(replace(compute(), dtype="float32")):
             self.model = prepare(load_model(GroundingDinoForObjectDetection, folder))

@@ -30,7 +30,7 @@ class Autoencoder:
         channels: channels of a latent.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | Path) -> None:
         self.model = prepare(load_model(AutoModel, folder), "encode", "decode")
         config = self.model.config
         self.scale = config.scaling_factor

@@ -20,7 +20,7 @@ class GroundedSegmenter:
     Source: Grounded SAM, arXiv 2401.14159.
     """
 
-    def __init__(self, folder: Path, detector: Detector, batch: int = 4) -> None:
+    def __init__(self, folder: str | Path, detector: Detector, batch: int = 4) -> None:
         # The box is given in coordinates, which half precision would move by pixels. Nearly all of
         # the work is its view of the picture, which comes before.
         with computing(replace(compute(), dtype="float32")):
@@ -38,10 +38,11 @@ class GroundedSegmenter:
         """
         boxes = self.detector.detect(images, class_words)
         masks = torch.zeros(len(images), *images.shape[-2:], dtype=torch.bool)
-        rows = [row for row, box in enumerate(boxes) if box is not None]
-        for first in range(0, len(rows), self.batch):
-            some = rows[first : first + self.batch]
-            masks[some] = self._inside(images[some], [boxes[row] for row in some])
+        found = [(row, box) for row, box in enumerate(boxes) if box is not None]
+        for first in range(0, len(found), self.batch):
+            some = [row for row, _ in found[first : first + self.batch]]
+            around = [box for _, box in found[first : first + self.batch]]
+            masks[some] = self._inside(images[some], around)
         return masks
 
     @torch.no_grad()

@@ -14,7 +14,7 @@ UNUSED = ("pooler.",)
 and DINO's repositories have none."""
 
 
-def load_model(kind: Any, folder: str | Path) -> torch.nn.Module:
+def load_model(kind: Any, folder: str | Path) -> Any:
     """A network in float32, frozen, in evaluation mode, on the CPU.
 
     Nothing is unpickled or fetched.

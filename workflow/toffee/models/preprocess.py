@@ -30,6 +30,11 @@ DREAMBENCH_RESIZE = {224: 256}
 _FILTERS = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers, as the hub's configs write them
 
 
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """What happens to an image before an encoder sees it.
@@ -49,7 +54,7 @@ class Preprocessing:
     multiple: int = 0
 
     @classmethod
-    def read(cls, folder: Path) -> Preprocessing:
+    def read(cls, folder: str | Path) -> Preprocessing:
         """Read `folder/preprocessor_config.json` (sizes as an int, {height, width} or
         {shortest_edge}; DPT's keep_aspect_ratio and ensure_multiple_of).
 
@@ -69,7 +74,7 @@ class Preprocessing:
             if isinstance(crop, int):
                 raise ValueError(f"size {config['size']} without a crop")
             mode = _FILTERS[config.get("resample", 3)]
-            mean, std = (tuple(map(float, config[key])) for key in ("image_mean", "image_std"))
+            mean, std = (_three(config[key]) for key in ("image_mean", "image_std"))
             multiple = int(config.get("ensure_multiple_of") or 1)
             if not config.get("keep_aspect_ratio"):
                 multiple = 0
@@ -127,10 +132,13 @@ class Preprocessing:
 
     def _keeping_aspect(self, height: int, width: int) -> tuple[int, int]:
         """Size to resize to, as DPTImageProcessor computes it."""
+        assert isinstance(self.resize, tuple)
         scale = min(self.resize[0] / height, self.resize[1] / width, key=lambda x: abs(1 - x))
-        return tuple(
-            round(scale * edge / self.multiple) * self.multiple for edge in (height, width)
-        )
+
+        def rounded(edge: int) -> int:
+            return round(scale * edge / self.multiple) * self.multiple
+
+        return rounded(height), rounded(width)
 
     def _normalise(self, images: Tensor) -> Tensor:
         mean, std = (images.new_tensor(value)[:, None, None] for value in (self.mean, self.std))

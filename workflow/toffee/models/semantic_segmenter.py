@@ -18,7 +18,7 @@ MIN_CONFIDENCE = 0.05  # least mean probability of the class word over an object
 class SemanticSegmenter:
     """A frozen semantic segmenter; its labels are the class words that it knows."""
 
-    def __init__(self, folder: Path, batch: int = 64) -> None:
+    def __init__(self, folder: str | Path, batch: int = 64) -> None:
         self.folder = Path(folder)
         self.model = prepare(load_model(AutoModelForSemanticSegmentation, folder))
         self.preprocessing = Preprocessing.read(folder)

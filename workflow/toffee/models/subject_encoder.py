@@ -31,7 +31,7 @@ class SubjectEncoder:
         grid: tokens a side; N = grid².
     """
 
-    def __init__(self, folder: Path, batch: int = 64) -> None:
+    def __init__(self, folder: str | Path, batch: int = 64) -> None:
         self.model = prepare(load_model(AutoModel, folder))
         self.preprocessing = subject_preprocessing(folder)
         config = self.model.config
@@ -65,7 +65,7 @@ class SubjectEncoder:
         return (cover >= COVER) | ((cover == best) & (best > 0))
 
 
-def subject_preprocessing(folder: Path) -> Preprocessing:
+def subject_preprocessing(folder: str | Path) -> Preprocessing:
     """What happens to a picture before the encoder of this folder sees it."""
     return Preprocessing.read(folder).uncropped()
 

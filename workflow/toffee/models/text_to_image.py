@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
@@ -24,7 +25,7 @@ Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 class TextEncoder:
     """The frozen text encoder of a text-to-image folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | Path) -> None:
         self.tokenizer = CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
         self.model = prepare(load_model(CLIPTextModel, Path(folder) / "text_encoder"))
         self._known: OrderedDict[str, torch.Tensor] = OrderedDict()
@@ -63,13 +64,13 @@ class TextToImage:
         unet: the frozen UNet.
     """
 
-    def __init__(self, folder: Path, controlnet: Path | None = None) -> None:
+    def __init__(self, folder: str | Path, controlnet: str | Path | None = None) -> None:
         folder = Path(folder)
         self.autoencoder = Autoencoder(folder / "vae")
         self.scheduler = load_scheduler(folder / "scheduler")
         self.text = TextEncoder(folder)
         self.unet = prepare(load_model(UNet2DConditionModel, folder / "unet"))
-        self.controlnet = None
+        self.controlnet: Any = None
         if controlnet is not None:
             self.controlnet = load_model(ControlNetModel, controlnet)
             # The same at every step: `predictor` embeds a depth map once, not with every call.
@@ -114,7 +115,8 @@ class TextToImage:
                     }
                 return self.unet(*given, **extra).sample.float()  # autocast leaves it in half
 
-            return guided(*in_parts(forward, len(latents)).chunk(2), sampling.guidance)
+            conditional, empty = in_parts(forward, len(latents)).chunk(2)
+            return guided(conditional, empty, sampling.guidance)
 
         return predict
 

@@ -11,7 +11,7 @@ from torch import nn
 from toffee.models.load import load_model
 
 
-def load_unet(folder: Path) -> UNet2DConditionModel:
+def load_unet(folder: str | Path) -> UNet2DConditionModel:
     """A UNet in float32, frozen in evaluation mode."""
     return load_model(UNet2DConditionModel, folder)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def computing(settings: Compute) -> Iterator[None]:
         _State.current = before
 
 
-def prepare(model: "nn.Module", *calls: str) -> "nn.Module":
+def prepare(model: Any, *calls: str) -> Any:
     """Put a frozen model on the device, in evaluation mode, to compute as the settings say.
 
     Seen from outside it is a float32 model: its calls take and give float32.

@@ -17,6 +17,9 @@ from toffee.storage.layout import ENCODED, SCHEMA, Layout
 if TYPE_CHECKING:
     import torch
 
+Rows = Sequence[int] | np.ndarray
+"""Numbers of rows."""
+
 _READ_AT_ONCE = 64  # encoded files of an image in memory
 
 
@@ -136,7 +139,7 @@ class Shard:
             dataset.read(h5py.h5s.create_simple(elements.shape), where, elements)
         return elements
 
-    def arrays(self, name: str, rows: Sequence[int] | None = None) -> list[np.ndarray]:
+    def arrays(self, name: str, rows: Rows | None = None) -> list[np.ndarray]:
         """Decoded images, uint8 [H, W, 3], or masks, bool [H, W], read-only; by default of all."""
         wanted = self._rows(rows)
         return [
@@ -145,7 +148,7 @@ class Shard:
             for data in self._encoded(name, wanted[first : first + _READ_AT_ONCE])
         ]
 
-    def images(self, name: str, rows: Sequence[int] | None = None) -> "torch.Tensor":
+    def images(self, name: str, rows: Rows | None = None) -> "torch.Tensor":
         """Images as float32 [B, 3, H, W] in [0, 1]; all rows by default.
 
         Raises:
@@ -157,7 +160,7 @@ class Shard:
         stacked = self._stack(name, rows, (0, 0, 3), np.uint8)
         return torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div_(255)
 
-    def masks(self, name: str, rows: Sequence[int] | None = None) -> "torch.Tensor":
+    def masks(self, name: str, rows: Rows | None = None) -> "torch.Tensor":
         """Masks as bool [B, H, W]; all rows by default.
 
         Raises:
@@ -183,7 +186,7 @@ class Shard:
         """Close the file."""
         self._file.close()
 
-    def _rows(self, rows: Sequence[int] | None) -> list[int]:
+    def _rows(self, rows: Rows | None) -> list[int]:
         return list(range(len(self))) if rows is None else [int(row) for row in rows]
 
     def _expect(self, name: str, mask: bool) -> None:
@@ -194,7 +197,7 @@ class Shard:
             )
 
     def _stack(
-        self, name: str, rows: Sequence[int] | None, empty: tuple[int, ...], dtype: type
+        self, name: str, rows: Rows | None, empty: tuple[int, ...], dtype: type
     ) -> np.ndarray:
         arrays = self.arrays(name, rows)
         for row, array in zip(self._rows(rows), arrays, strict=True):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from toffee.config.settings import Sampling
@@ -132,7 +133,7 @@ def read_classes(path: str | Path) -> list[str]:
     return words
 
 
-def _made(item: _Item, pixels, mask, licence: str) -> Made:
+def _made(item: _Item, pixels: np.ndarray, mask: np.ndarray, licence: str) -> Made:
     picture = Image.fromarray(pixels)
     try:
         image, plane = square(picture, mask, picture.width, f"images/{item.name}.jpg")
@@ -147,5 +148,6 @@ def _made(item: _Item, pixels, mask, licence: str) -> Made:
         "source": item.prompt,
         "sha256": hashlib.sha256(image).hexdigest(),
     }
+    assert plane is not None  # a mask was given
     files = {f"images/{item.name}.jpg": image, f"masks/{item.name}.png": plane}
     return Made(files, row)

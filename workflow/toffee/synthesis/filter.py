@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from toffee.config.sections import KINDS
+from toffee.config.sections.synthesis import KINDS
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.storage.reader import Shard
@@ -58,10 +58,10 @@ class Threshold:
 
 
 def filter_dataset(
-    shards: Sequence[str | os.PathLike],
+    shards: Sequence[str | os.PathLike[str]],
     thresholds: Mapping[str, float],
-    out: str | os.PathLike,
-    funnel: str | os.PathLike,
+    out: str | os.PathLike[str],
+    funnel: str | os.PathLike[str],
 ) -> pd.DataFrame:
     """Write which samples are accepted, and how many are left after each filter.
 
@@ -122,7 +122,7 @@ def thresholds_of(
     ]
 
 
-def read_scores(shards: Sequence[str | os.PathLike]) -> pd.DataFrame:
+def read_scores(shards: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
     """All candidates' scores, by shard and row: sample_id, shard, row, kind and `SCORES`.
 
     Raises:

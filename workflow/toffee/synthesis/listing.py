@@ -50,11 +50,11 @@ DONOR_COLUMNS = ("class_word", *Donor._fields)
 
 
 def list_subjects(
-    subjects: str | os.PathLike,
-    multiview: str | os.PathLike,
-    out: str | os.PathLike,
-    donors: str | os.PathLike,
-    quarantine: str | os.PathLike,
+    subjects: str | os.PathLike[str],
+    multiview: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    donors: str | os.PathLike[str],
+    quarantine: str | os.PathLike[str],
 ) -> None:
     """List the usable subjects, and the frames of other objects of their classes.
 
@@ -100,20 +100,20 @@ def list_subjects(
         for one in folder.subjects
         if one.class_word in frames
     ]
-    words = {one.class_word for one in listed}
-    rows = [(word, *frame) for word in sorted(words) for frame in frames[word]]
-    _write(out, pd.DataFrame(map(asdict, listed)), sha256_of(subjects))
-    _write(donors, pd.DataFrame(rows, columns=list(DONOR_COLUMNS)), sha256_of(multiview))
+    classes = sorted({one.class_word for one in listed})
+    rows = [(word, *frame) for word in classes for frame in frames[word]]
+    _write(out, pd.DataFrame(map(asdict, listed)), sha256_of(Path(subjects)))
+    _write(donors, pd.DataFrame(rows, columns=list(DONOR_COLUMNS)), sha256_of(Path(multiview)))
     write_quarantine([*folder.quarantine, *aside], quarantine)
 
 
-def read_subjects(path: str | os.PathLike) -> list[ListedSubject]:
+def read_subjects(path: str | os.PathLike[str]) -> list[ListedSubject]:
     """Read the usable subjects. Raises ToffeeError where the file is no list of them."""
     rows = _read(path, SUBJECT_COLUMNS)
     return [ListedSubject(*row) for row in rows.itertuples(index=False)]
 
 
-def read_donors(path: str | os.PathLike) -> dict[str, list[Donor]]:
+def read_donors(path: str | os.PathLike[str]) -> dict[str, list[Donor]]:
     """Read the frames of each class word. Raises ToffeeError where the file is no list of them."""
     donors: dict[str, list[Donor]] = {}
     for word, *donor in _read(path, DONOR_COLUMNS).itertuples(index=False):
@@ -121,7 +121,7 @@ def read_donors(path: str | os.PathLike) -> dict[str, list[Donor]]:
     return donors
 
 
-def _write(path: str | os.PathLike, rows: pd.DataFrame, folder: str) -> None:
+def _write(path: str | os.PathLike[str], rows: pd.DataFrame, folder: str) -> None:
     """Write a list, and in its metadata the SHA-256 of the folder that it lists: other pictures of
     the same names have to make it another file, or Snakemake would take the plans for current."""
     table = pa.Table.from_pandas(rows, preserve_index=False)
@@ -130,7 +130,7 @@ def _write(path: str | os.PathLike, rows: pd.DataFrame, folder: str) -> None:
         pq.write_table(table, temporary)
 
 
-def _read(path: str | os.PathLike, columns: tuple[str, ...]) -> pd.DataFrame:
+def _read(path: str | os.PathLike[str], columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         return pd.read_parquet(path, columns=list(columns))
     except (OSError, ValueError) as error:

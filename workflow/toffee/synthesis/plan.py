@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toffee.config.sections import KINDS
+from toffee.config.sections.synthesis import KINDS
 from toffee.data.loaders.prompt_parts import PromptParts, noun_phrase, read_prompt_parts
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, file_digest
@@ -56,16 +56,16 @@ _GOLDEN = 0.6180339887498949  # steps of the golden ratio spread evenly over [0,
 
 
 def plan_shard(
-    subjects: str | os.PathLike,
-    donors: str | os.PathLike,
-    prompts: str | os.PathLike,
-    subjects_root: str | os.PathLike,
-    multiview_root: str | os.PathLike,
+    subjects: str | os.PathLike[str],
+    donors: str | os.PathLike[str],
+    prompts: str | os.PathLike[str],
+    subjects_root: str | os.PathLike[str],
+    multiview_root: str | os.PathLike[str],
     kinds: Mapping[str, float],
     shard: str,
     samples_per_shard: int,
     seed: int,
-    out: str | os.PathLike,
+    out: str | os.PathLike[str],
 ) -> None:
     """Plan the candidate pairs of a shard and write them as Parquet.
 
@@ -101,7 +101,7 @@ def plan_shard(
     _check_kinds(kinds, parts, prompts)
     drawer = _Drawer(read_subjects(subjects), read_donors(donors), parts, dict(kinds), seed)
     first = int(shard) * samples_per_shard
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"sample": first + row, "shard": shard, "row": row} | drawer.draw(first + row)
         for row in range(samples_per_shard)
     ]
@@ -114,7 +114,7 @@ def plan_shard(
         pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), temporary)
 
 
-def read_plan(path: str | os.PathLike) -> pd.DataFrame:
+def read_plan(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read the plan of a shard, a row a sample.
 
     Raises:
@@ -162,7 +162,7 @@ class _Drawer:
         self.round = -1
         self.order: list[ListedSubject] = []
 
-    def draw(self, k: int) -> dict:
+    def draw(self, k: int) -> dict[str, Any]:
         # A subject has one turn in each round, so (subject, attempt) is a name of the sample.
         attempt, place = divmod(k, len(self.subjects))
         subject = self._order(attempt)[place]
@@ -240,7 +240,9 @@ class _Drawer:
         return context, prompt
 
 
-def _check_kinds(kinds: Mapping[str, float], parts: PromptParts, path: str | os.PathLike) -> None:
+def _check_kinds(
+    kinds: Mapping[str, float], parts: PromptParts, path: str | os.PathLike[str]
+) -> None:
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise ToffeeError(f"unknown kind {unknown[0]!r}, expected one of {', '.join(KINDS)}")

@@ -1,6 +1,7 @@
 """Scores of every candidate, and the finished shard (method step 5). Nothing is thrown away."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from toffee.models.folders import SegmenterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.runtime.progress import progress
+from toffee.storage.encoding import ImageFormat
+from toffee.storage.layout import ColumnType
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter
 from toffee.synthesis.copy_rate import copy_rate
@@ -34,7 +37,7 @@ TEXTS = (
     "donor_licence",
 )
 NUMBERS = ("attempt", *(f"seed_{stage}" for stage in STAGES))
-LAYOUT = {
+LAYOUT: dict[str, ImageFormat] = {
     "target": "jpeg",  # generation; an editing pair's is its PNG, taken over as it is
     "input": "jpeg",
     "mask": "mask",
@@ -136,8 +139,9 @@ def score_shard(
     )
     inputs = [refined, views, edits, subject_encoder, clip, *segmenters.paths()]
     digest = identity(rows, inputs, {"resolution": drawing.resolution, "code": code})
-    columns = dict.fromkeys(TEXTS, "str") | dict.fromkeys(NUMBERS, "int")
-    columns |= dict.fromkeys(SCORES, "float")
+    types: tuple[ColumnType, ...] = ("str", "int", "float")
+    named = zip(types, (TEXTS, NUMBERS, SCORES), strict=True)
+    columns = {name: kind for kind, names in named for name in names}
     with (
         Shard(refined) as drawn,
         Shard(views) as seen,
@@ -175,7 +179,7 @@ def score_shard(
                 posed=posed,
                 before=before,
             )
-            files = {
+            files: dict[str, list[Any]] = {
                 "target": [
                     edited.encoded("target", row) if edit else drawn.encoded("image", row)
                     for row, edit in zip(places, editing, strict=True)

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,6 +13,7 @@ import torch
 from toffee.config.settings import Drawing
 from toffee.data.loaders.images import read_mask, stack_images
 from toffee.models.diffusion import batches
+from toffee.models.segmenter import Segmenter
 from toffee.provenance.digests import sha256_of
 from toffee.runtime.compute import compute
 from toffee.runtime.errors import ToffeeError
@@ -20,6 +22,7 @@ from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise
 from toffee.storage.encoding import ImageFormat
 from toffee.storage.journal import PARTIAL
+from toffee.storage.layout import ColumnType
 from toffee.storage.writer import ShardWriter
 from toffee.synthesis.plan import read_plan, stage_seed
 
@@ -27,7 +30,7 @@ PINNED = ("image_sha256", "mask_sha256", "donor_sha256")
 """Columns of a plan that say which pictures it means."""
 
 
-def identity(rows: pd.DataFrame, inputs: list[str | Path], settings: Mapping) -> str:
+def identity(rows: pd.DataFrame, inputs: Sequence[str | Path], settings: Mapping[str, Any]) -> str:
     """Digest of what a stage's file depends on, so that a partial one is resumed by its own kind.
 
     Inputs count by content, so that the finished file is the same whenever and wherever it is made.
@@ -43,11 +46,11 @@ def draw_stage(
     *,
     plan: str | Path,
     out: str | Path,
-    inputs: list[str | Path],
-    settings: Mapping,
+    inputs: Sequence[str | Path],
+    settings: Mapping[str, Any],
     images: Mapping[str, ImageFormat],
     drawing: Drawing,
-    draw: Callable[[pd.DataFrame], Mapping[str, list]],
+    draw: Callable[[pd.DataFrame], Mapping[str, list[Any]]],
     wants: Callable[[str], bool] = lambda kind: True,
 ) -> None:
     """Write a stage's file of one shard: `draw` gives the pictures of a batch of plan rows.
@@ -64,8 +67,9 @@ def draw_stage(
     rows = read_plan(plan)
     settings = {"resolution": drawing.resolution} | dict(settings)
     stage, shard = Path(out).parent.name, Path(out).stem
-    digest, columns = identity(rows, inputs, settings), {"sample_id": "str"}
-    with ShardWriter(out, len(rows), digest, images, columns, drawing.quality) as writer:
+    digest = identity(rows, inputs, settings)
+    types: dict[str, ColumnType] = {"sample_id": "str"}
+    with ShardWriter(out, len(rows), digest, images, types, drawing.quality) as writer:
         left = rows.iloc[writer.done :]
         spans = batches(len(left), drawing.batch)
         for span in progress(spans, desc=f"{stage} {shard}", unit="batch"):
@@ -117,7 +121,9 @@ def subject_images(rows: pd.DataFrame, root: str | Path, resolution: int) -> tor
     return stack_images(planned_files(rows, "image", root), resolution)
 
 
-def subject_masks(rows: pd.DataFrame, root, images: torch.Tensor, segmenter) -> torch.Tensor:
+def subject_masks(
+    rows: pd.DataFrame, root: str | Path, images: torch.Tensor, segmenter: Segmenter
+) -> torch.Tensor:
     """The subjects' masks, bool [B,H,W]: the source's own where it has them, else segmented."""
     masks = torch.zeros(len(images), *images.shape[-2:], dtype=torch.bool)
     given = (rows["mask"] != "").to_numpy()

@@ -1,0 +1,88 @@
+"""Sections `toffeenet` and `variants`."""
+
+from copy import copy
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, create_model, model_validator
+
+from toffee.config import settings
+from toffee.config.base import Count, Decay, Guidance, LearningRate, SamplerSteps, Section, Share
+
+
+class ToffeeNet(Section):
+    """ToffeeNet: one model for subject-driven generation and editing."""
+
+    steps: Count = Field(description="optimizer steps of its training (steps)")
+    batch: Count = Field(description="pairs in a training step (pairs)")
+    learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    ema: Decay = Field(description="decay of the moving average of the weights (per step)")
+    kinds: Literal["both", "editing", "generation"] = Field(
+        description="pairs that it is trained on; editing and generation are the paper's -E and -G"
+    )
+    reconstruction: Share = Field(
+        description="probability p that a training target is the input itself (fraction)"
+    )
+    drop_text: Share = Field(description="probability of training without the text (fraction)")
+    drop_subject: Share = Field(
+        description="probability of training without the subject tokens (fraction)"
+    )
+    drop_both: Share = Field(description="probability of training without either (fraction)")
+    segmented: bool = Field(
+        description="whether the subject is cut out before it is encoded; off shows the whole photo"
+    )
+    depth: bool = Field(description="whether the target's depth is a further condition")
+    subject_scale: Annotated[float, Field(ge=0, le=10)] = Field(
+        description="the paper's λ: weight of the subject tokens at inference (1 = as trained)"
+    )
+    sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
+    guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+
+    @model_validator(mode="after")
+    def _drops_leave_something(self) -> "ToffeeNet":
+        total = self.drop_text + self.drop_subject + self.drop_both
+        if total > 1:
+            raise ValueError(
+                f"expected drop_text + drop_subject + drop_both to be at most 1, got {total:g}"
+            )
+        return self
+
+    @property
+    def training(self) -> settings.Training:
+        """How it is trained."""
+        return settings.Training(self.steps, self.batch, self.learning_rate, self.ema)
+
+    @property
+    def sampling(self) -> settings.Sampling:
+        """How it samples."""
+        return settings.Sampling(self.sampler_steps, self.guidance)
+
+    @property
+    def conditioning(self) -> settings.Conditioning:
+        """What it is trained on."""
+        names = [field.name for field in fields(settings.Conditioning)]
+        return settings.Conditioning(**{name: getattr(self, name) for name in names})
+
+
+def _optional(field: Any) -> Any:
+    """A field of another section that may be left out."""
+    field = copy(field)
+    field.default = None
+    return field
+
+
+if TYPE_CHECKING:
+
+    class Variant(Section):
+        """See below."""
+
+else:
+    Variant = create_model(
+        "Variant",
+        __base__=Section,
+        __doc__="Overrides of keys of `toffeenet`; what is left out is as there.",
+        **{name: (f.annotation, _optional(f)) for name, f in ToffeeNet.model_fields.items()},
+    )
+
+
+VariantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]

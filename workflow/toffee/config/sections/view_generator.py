@@ -1,0 +1,31 @@
+"""Section `view_generator`."""
+
+from pydantic import Field
+
+from toffee.config import settings
+from toffee.config.base import Count, Decay, Guidance, LearningRate, SamplerSteps, Section
+
+
+class ViewGenerator(Section):
+    """The View Generator: draws another view of a subject from the patch tokens of one view."""
+
+    steps: Count = Field(description="optimizer steps of its training (steps)")
+    batch: Count = Field(description="pairs of views in a training step (pairs)")
+    learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    ema: Decay = Field(description="decay of the moving average of the weights (per step)")
+    depth: bool = Field(
+        description="whether the depth of the target view is concatenated to the latents; ours, "
+        "off leaves the pose to chance"
+    )
+    sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
+    guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+
+    @property
+    def training(self) -> settings.Training:
+        """How it is trained."""
+        return settings.Training(self.steps, self.batch, self.learning_rate, self.ema)
+
+    @property
+    def sampling(self) -> settings.Sampling:
+        """How it samples."""
+        return settings.Sampling(self.sampler_steps, self.guidance)
