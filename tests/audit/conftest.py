@@ -15,7 +15,7 @@ from toffee.audit.rerun import as_snakemake
 from toffee.download.model import manifest_files, write_manifest
 from toffee.launch.dry_run import Job
 from toffee.launch.job import job
-from toffee.provenance.code import code_digest
+from toffee.provenance.code import code_digest, rule_functions
 from toffee.provenance.record import files_of, seal
 
 ROOT = "results/tiny"
@@ -27,7 +27,7 @@ PAGE = f"{ROOT}/site"
 BESIDE = "files beside records"
 
 JOBS = [
-    ("download_model", {"zoo": ["zoo/clip/config.json"]}, {"model": MODEL}, {"role": "clip"}),
+    ("download_model", {"zoo": ["zoo/clip/config.json"]}, {"out": MODEL}, {"role": "clip"}),
     ("write_subjects", {}, {"subjects": f"{ROOT}/world/subjects"}, {}),
     (
         "score_shard",
@@ -76,7 +76,8 @@ class Run:
 
 def play(name: str, inputs: dict, outputs: dict, wildcards: dict, text: str = "") -> None:
     """Do a job in the working directory: its outputs say what it is, `text` and what it read."""
-    params = {"code": code_digest(name), "seed": 0}
+    function = rule_functions()[name]
+    params = {"function": function, "code": code_digest(function), "seed": 0}
     if name == "download_model":
         digests = {f: e["sha256"] for f, e in manifest_files(Path("zoo"), "clip").items()}
         params |= {"source": {"zoo": "clip"}, "zoo": "zoo", "digests": digests}

@@ -22,7 +22,11 @@ def snakemake(tmp_path, monkeypatch):
         "rule": "draw_initial",
         "input": {},
         "output": {"images": "results/tiny/dataset/stages/initial/00001.h5"},
-        "params": {"seed": 3, "code": "0" * 64},
+        "params": {
+            "function": "toffee.synthesis.initial.draw_initial",
+            "seed": 3,
+            "code": "0" * 64,
+        },
         "wildcards": {"shard": "00001"},
         "threads": 1,
         "log": "results/tiny/logs/draw_initial/00001.log",

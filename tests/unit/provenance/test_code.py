@@ -1,24 +1,34 @@
 """The code digest: what code means counts, how it is written does not."""
 
-import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from toffee.provenance.code import code_digest, source_files
+from toffee.provenance.code import (
+    code_digest,
+    module_digests,
+    module_file,
+    rule_functions,
+    source_files,
+)
 from toffee.runtime.errors import ToffeeError
 
 FILES = {
-    "scripts/train.py": '"""Script."""\nfrom pack.job import job\nfrom pack.deep import net\n',
-    "scripts/other.py": "from pack.job import job\n",
-    "pack/__init__.py": "",
-    "pack/job.py": "def job():\n    return 1\n",
-    "pack/deep/__init__.py": "",
-    "pack/deep/net.py": '"""Net."""\nimport torch\n\n\ndef net():\n    from . import part\n\n'
-    "    return part.size\n",
-    "pack/deep/part.py": "size = 3  # comment\n",
-    "pack/unused.py": "x = 1\n",
+    "workflow/pack/__init__.py": "",
+    "workflow/pack/train.py": '"""Train."""\nfrom pack.job import job\nfrom pack.deep import net\n',
+    "workflow/pack/other.py": "from pack.job import job\n",
+    "workflow/pack/job.py": "def job():\n    return 1\n",
+    "workflow/pack/deep/__init__.py": "",
+    "workflow/pack/deep/net.py": '"""Net."""\nimport torch\n\n\ndef net():\n'
+    "    from . import part\n\n    return part.size\n",
+    "workflow/pack/deep/part.py": "size = 3  # comment\n",
+    "workflow/pack/unused.py": "x = 1\n",
+    "tools/extra/__init__.py": "",
+    "tools/extra/use.py": "from pack.deep.part import size\n",
 }
+NET, PART = "workflow/pack/deep/net.py", "workflow/pack/deep/part.py"
 
 
 @pytest.fixture
@@ -34,23 +44,23 @@ def project(tmp_path):
     return make
 
 
-def digest(root, script="train"):
-    return code_digest(script, root / "scripts", root / "pack")
+def digest(root, function="pack.train.train"):
+    return code_digest(function, root)
 
 
-def test_the_place_does_not_count(project):
+def test_the_place_of_the_checkout_does_not_count(project):
     assert digest(project()) == digest(project())
-    assert digest(project()) != digest(project(), "other")
+    assert digest(project()) != digest(project(), "pack.other.job")
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"pack/deep/part.py": "# other comment\n\nsize = 3\n"},
-        {"pack/deep/net.py": FILES["pack/deep/net.py"].replace('"""Net."""', '"""New."""')},
-        {"pack/job.py": 'def job():\n    """Docstring."""\n    return (1)\n'},
-        {"pack/unused.py": "x = 2\n"},
-        {"pack/deep/fresh.py": "y = 1\n"},
+        {PART: "# other comment\n\nsize = 3\n"},
+        {NET: FILES[NET].replace('"""Net."""', '"""New."""')},
+        {"workflow/pack/job.py": 'def job():\n    """Docstring."""\n    return (1)\n'},
+        {"workflow/pack/unused.py": "x = 2\n"},
+        {"workflow/pack/deep/fresh.py": "y = 1\n"},
     ],
     ids=["comment", "docstring", "new docstring", "unused module", "new module"],
 )
@@ -61,57 +71,80 @@ def test_what_means_the_same(project, changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"pack/deep/part.py": "size = 4\n"},
-        {"pack/job.py": "def job():\n    return 2\n"},
-        {"pack/__init__.py": "version = 1\n"},
-        {"scripts/train.py": FILES["scripts/train.py"] + "net()\n"},
-        {"pack/deep/part/__init__.py": "size = 3\n"},
+        {PART: "size = 4\n"},
+        {"workflow/pack/job.py": "def job():\n    return 2\n"},
+        {"workflow/pack/__init__.py": "version = 1\n"},
+        {"workflow/pack/train.py": FILES["workflow/pack/train.py"] + "net()\n"},
+        {"workflow/pack/deep/part/__init__.py": "size = 3\n"},
     ],
-    ids=["behind a relative import", "module", "package", "script", "module became package"],
+    ids=["behind a relative import", "module", "package", "own module", "module became package"],
 )
 def test_what_means_something_else(project, changes):
     assert digest(project(changes)) != digest(project())
 
 
-def test_other_scripts_keep_their_digest(project):
-    changed = project({"pack/deep/part.py": "size = 4\n"})
-    assert digest(changed, "other") == digest(project(), "other")
+def test_other_functions_keep_their_digest(project):
+    changed = project({PART: "size = 4\n"})
+    assert digest(changed, "pack.other.job") == digest(project(), "pack.other.job")
+
+
+def test_a_tool_counts_the_package_that_it_imports(project):
+    changed = project({PART: "size = 4\n"})
+    assert digest(changed, "extra.use.size") != digest(project(), "extra.use.size")
+    assert "tools/extra/use.py" in module_digests("extra.use.size", changed)
+
+
+def test_which_module_changed_is_told(project):
+    before, after = (module_digests("pack.train.f", p) for p in (project(), project({PART: "s=4"})))
+    assert {name for name in before if before[name] != after[name]} == {PART}
 
 
 def test_faults_are_named(project):
-    root = project({"pack/job.py": "def job(:\n"})
+    root = project({"workflow/pack/job.py": "def job(:\n"})
     with pytest.raises(ToffeeError, match=r"job.py, line 1"):
         digest(root)
-    with pytest.raises(ToffeeError, match="cannot read .*absent.py"):
-        digest(root, "absent")
+    with pytest.raises(ToffeeError, match="no module pack.absent in workflow or tools"):
+        digest(root, "pack.absent.function")
 
 
 def test_an_import_cycle_ends(project):
-    root = project({"pack/deep/part.py": "from pack.deep import net\nsize = 3\n"})
-    digest(root)
+    digest(project({PART: "from pack.deep import net\nsize = 3\n"}))
 
 
-def test_no_package_file_is_overlooked_when_the_script_runs(project):
+def test_no_file_is_overlooked_when_the_module_runs(project):
     """What Python really imports from the package is what the digest covers."""
-    import subprocess
-    import sys
-
-    root = project()
-    shutil.rmtree(root / "pack" / "__pycache__", ignore_errors=True)
-    text = FILES["scripts/train.py"].replace("import torch", "")
-    (root / "pack/deep/net.py").write_text(FILES["pack/deep/net.py"].replace("import torch\n", ""))
-    (root / "scripts/train.py").write_text(
-        text + "import sys\nnet.net()\nprint(*[m.__file__ for n, m in sys.modules.items() "
-        "if n.split('.')[0] == 'pack'], sep='\\n')\n"
+    root = project({NET: FILES[NET].replace("import torch\n", "")})
+    code = (
+        "import sys, pack.train\npack.train.net.net()\n"
+        "print(*[m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'pack'], "
+        "sep='\\n')"
     )
     run = subprocess.run(
-        [sys.executable, root / "scripts/train.py"],
-        env={"PYTHONPATH": str(root)},
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(root / "workflow")},
         capture_output=True,
         text=True,
         check=True,
     )
     loaded = {Path(line) for line in run.stdout.split()}
-    assert loaded == source_files(root / "scripts/train.py", root / "pack") - {
-        root / "scripts/train.py"
-    }
+    assert loaded == source_files(module_file("pack.train", root), root)
+
+
+def test_the_functions_of_rules_are_read_from_their_files(project):
+    root = project()
+    (root / "rules").mkdir()
+    (root / "rules" / "a.smk").write_text(
+        'rule one:\n    output:\n        "a",\n    params:\n        function="pack.train.train",\n'
+        "        x=1,\n\n\nrule two:\n    input:\n        rules.one.output,\n\n\n"
+        'rule three:\n    params:\n        function="pack.other.job",\n'
+    )
+    assert rule_functions(root) == {"one": "pack.train.train", "three": "pack.other.job"}
+
+
+def test_every_rule_of_the_project_has_a_function_that_exists():
+    functions = rule_functions()
+    assert len(functions) > 60
+    for function in functions.values():
+        assert f"\ndef {function.rpartition('.')[2]}(" in module_file(
+            function.rpartition(".")[0]
+        ).read_text(encoding="utf-8")

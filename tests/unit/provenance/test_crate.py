@@ -22,6 +22,7 @@ from toffee.provenance.validate import ENTITIES, sample, validate_crate
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import file_digest
 
+PLAN = "toffee.synthesis.plan.plan_shard"
 ROOT = "results/test"
 EVIL = '</script> "quoted" \\ ü 漢 🍬\n{{x}} %20#?'
 
@@ -60,7 +61,7 @@ class Run:
             "log": f"{ROOT}/logs/{rule}.log",
             "benchmark": f"{ROOT}/benchmarks/{rule}.tsv",
             "params": params or {},
-            "code": {"sha256": code_digest("plan_shard"), "modules": {"scripts/x.py": "0" * 16}},
+            "code": {"sha256": code_digest(PLAN), "modules": {"workflow/x.py": "0" * 16}},
             "config": "0123456789abcdef",
             "environment": {"lock": "e" * 64, "python": "3.11.7", "machine": "Linux x86_64"},
             "git": {"commit": "c" * 40, "changed": False},
@@ -147,7 +148,7 @@ def run(tmp_path):
         input={"prompts": list(prompts)[0]},
         read=prompts,
         params={"evil": EVIL, "kinds": {"a": [0.5, None]}, "none": None, "on": True, "seed": 0},
-        code={"sha256": code_digest("plan_shard"), "modules": module_digests("plan_shard")},
+        code={"sha256": code_digest(PLAN), "modules": module_digests(PLAN)},
     )
     shards = [f"{ROOT}/dataset/shards/0000{number}.h5" for number in range(3)]
     for number, shard in enumerate(shards):
@@ -326,9 +327,9 @@ def test_what_was_replaced_or_removed_is_not_said_to_be_here(run):
 
 def test_the_tool_is_the_copied_script_only_if_that_is_what_ran(run):
     found = run.crate()
-    tool = "source/workflow/scripts/plan_shard.py"
+    tool = "source/workflow/toffee/synthesis/plan.py"
     assert found["#job/dataset/plan.parquet"]["instrument"] == {"@id": tool}
-    assert found[tool]["version"] == code_digest("plan_shard")
+    assert found[tool]["version"] == code_digest(PLAN)
     assert "SoftwareSourceCode" in found[tool]["@type"]
     other = found["#job/dataset/shards/00000.h5"]["instrument"]["@id"]
     assert other.startswith("#script/finish_shard/")

@@ -1,6 +1,5 @@
 """What a record says of a job."""
 
-import ast
 import hashlib
 import json
 import subprocess
@@ -11,8 +10,9 @@ import pytest
 from toffee.audit.rerun import as_snakemake
 from toffee.launch.job import job
 from toffee.provenance import digests
+from toffee.provenance.code import rule_functions
 from toffee.provenance.digests import describe, describe_input, sha256_of
-from toffee.provenance.record import PROJECT, seal
+from toffee.provenance.record import seal, when_recorded
 from toffee.provenance.results import Results
 from toffee.provenance.schema import SCHEMA, Record, schema_text
 from toffee.runtime import processes
@@ -32,6 +32,7 @@ def here(tmp_path, monkeypatch):
 
 def do(rule, inputs, outputs, fails=False, resources=None, **params):
     """A job that writes its name into its outputs."""
+    params["function"] = rule_functions()[rule]
     names = {"rule": rule, "input": inputs, "output": outputs, "params": params}
     rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/{rule}.log"}
     snakemake = as_snakemake(names | rest, {"scale": "tiny", "seed": 3})
@@ -66,7 +67,7 @@ def test_what_was_read_and_written(here):
     assert second["inputs"]["prompts.yaml"]["sha256"] == describe("prompts.yaml")["sha256"]
     assert set(second["outputs"]) == {INDEX, "results/tiny/b.csv"}
     assert record_of("results/tiny/b.csv") == {"see": "dataset/index.parquet.json"}
-    assert first["params"] == {"digests": {"a": "b"}} and first["attempt"] == 1
+    assert first["params"]["digests"] == {"a": "b"} and first["attempt"] == 1
     assert seal(second)["sha256"] == second["sha256"]
     assert Results(Path(ROOT), here).config(Results(Path(ROOT)).producer(MODEL))["seed"] == 3
     for content in (first, second):
@@ -74,7 +75,8 @@ def test_what_was_read_and_written(here):
 
 
 def test_what_processes_beside_the_job_took(here):
-    names = {"rule": "train_toffeenet", "input": {}, "output": {"model": MODEL}, "params": {}}
+    names = {"rule": "train_toffeenet", "input": {}, "output": {"model": MODEL}}
+    names["params"] = {"function": rule_functions()["train_toffeenet"]}
     rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/a.log", "processes": 4}
     with job(as_snakemake(names | rest, {"scale": "tiny"})):
         processes.JOB.gpus, processes.JOB.cpu_seconds = ["H100"] * 4, 10_000.0
@@ -114,7 +116,8 @@ def test_what_did_not_change_is_not_read_again(here, monkeypatch):
 
 def link(inputs, outputs, change=""):
     """A job that gives its input a second name inside of a folder, and may change it then."""
-    names = {"rule": "export_dataset", "input": inputs, "output": outputs, "params": {}}
+    names = {"rule": "export_dataset", "input": inputs, "output": outputs}
+    names["params"] = {"function": rule_functions()["export_dataset"]}
     rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/export_dataset.log"}
     with job(as_snakemake(names | rest, {"scale": "tiny"})):
         Path(outputs["hub"]).mkdir(parents=True)
@@ -184,16 +187,22 @@ def test_a_killed_attempt_is_told_by_the_next(here):
     assert record_of(INDEX)["attempt"] == 2 and not mark.exists()
 
 
-def test_every_script_does_its_work_inside_of_a_job():
-    """A rule cannot forget its record: its script's one call is inside of `with job(...)`. Behind
-    it, when the record is there, a work folder may go."""
-    for path in sorted((PROJECT / "workflow" / "scripts").glob("*.py")):
-        body = ast.parse(path.read_text()).body
-        (main,) = [node for node in body if isinstance(node, ast.If)]
-        block, *after = main.body
-        assert isinstance(block, ast.With), path.name
-        assert all(ast.unparse(node).startswith("remove_work(") for node in after), path.name
-        assert ast.unparse(block.items[0]) == "job(snakemake)", path.name
+def test_what_waits_for_the_record_is_done_when_it_is_there(here):
+    """What a killed job would have continued from goes, and not before the record."""
+    seen = []
+
+    def note():
+        seen.append(record_of(INDEX)["rule"])
+
+    when_recorded(note)
+    with pytest.raises(SystemExit):
+        do("filter_dataset", {}, {"index": INDEX}, fails=True)
+    do("filter_dataset", {}, {"index": INDEX})
+    assert seen == []
+    when_recorded(note)
+    do("filter_dataset", {}, {"index": INDEX})
+    do("filter_dataset", {}, {"index": INDEX})
+    assert seen == ["filter_dataset"]
 
 
 def test_the_schema_on_disk_is_the_models():

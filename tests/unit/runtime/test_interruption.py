@@ -86,8 +86,15 @@ JOB = """
 import sys, time
 from toffee.audit.rerun import as_snakemake
 from toffee.launch.job import job
-record = {"rule": "draw_initial", "input": {}, "output": {"images": "results/tiny/a.h5"},
-          "params": {"code": "0"}, "wildcards": {}, "threads": 1, "log": "results/tiny/logs/a.log"}
+record = {
+    "rule": "draw_initial",
+    "input": {},
+    "output": {"out": "results/tiny/a.h5"},
+    "params": {"function": "toffee.synthesis.initial.draw_initial", "code": "0"},
+    "wildcards": {},
+    "threads": 1,
+    "log": "results/tiny/logs/a.log",
+}
 with job(as_snakemake(record, {"scale": "tiny"})):
     print("ready", flush=True)
     time.sleep(60)

@@ -19,6 +19,7 @@ import builtins
 import collections.abc
 import dataclasses
 import importlib
+import inspect
 import typing
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -202,7 +203,7 @@ def arguments_of(function: Callable[..., None], snakemake: Any) -> dict[str, Any
     """The arguments of a call, from the object that Snakemake hands to scripts.
 
     Raises:
-        ToffeeError: a value does not fit its type.
+        ToffeeError: a value is missing, or does not fit its type.
     """
     types = typing.get_type_hints(function)
     inputs = {name: _paths(value) for name, value in snakemake.input.items()}
@@ -225,6 +226,8 @@ def arguments_of(function: Callable[..., None], snakemake: Any) -> dict[str, Any
             fields = {one.name for one in dataclasses.fields(kind)}
             values = {name: inputs[name] for name in fields & set(inputs) if inputs[name]}
             arguments[name] = convert(where, kind, values)
+        elif inspect.signature(function).parameters[name].default is inspect.Parameter.empty:
+            raise ToffeeError(f"{where}: the job has no value for it")
     return arguments
 
 

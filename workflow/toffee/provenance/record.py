@@ -131,6 +131,7 @@ class Recorder:
 
     def fail(self) -> None:
         """Note what a failed attempt took; the next one's record has it."""
+        _CALLS.clear()
         self._mark({"start": stamp(self.start), **costs(self.start)})
 
     def _content(self, made: Mapping[str, Any]) -> dict[str, Any]:
