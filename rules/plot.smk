@@ -6,7 +6,7 @@ Gives: figures/<name>.png.
 
 
 rule plot_pipeline:
-    """Subject, initial, refined and view, one row a subject."""
+    """Subject, initial, refined and view, one row per subject."""
     input:
         plan=PLAN.format(shard=SHARDS[0]),
         subjects=data_root("subjects"),

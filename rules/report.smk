@@ -24,7 +24,7 @@ rule report:
         rules.write_site.output.out,
 
 
-# A table and a figure may share a name, and some share that of more: a target is all of them.
+# Tables, figures and other files may share a name: the target of that name builds all of them.
 MORE_FILES = {
     "dataset": [rules.filter_dataset.output.out, rules.export_dataset.output.out],
     "editing": figure_files(["edits"]),

@@ -28,7 +28,7 @@ AUDIT = (
 
 
 class Page:
-    """A browser window that notes what the page asked for and complained about."""
+    """A browser window that records the page's requests and its messages on the console."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -104,11 +104,11 @@ class Page:
         self.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
 
     def errors(self) -> list[str]:
-        """What the console said since the last call."""
+        """Messages on the console since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """What was asked for since the last call."""
+        """Addresses that were requested since the last call."""
         log = self.driver.get_log("performance")
         messages = [json.loads(one["message"])["message"] for one in log]
         sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
@@ -136,7 +136,7 @@ def browser(tmp_path_factory) -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser) -> Iterator[Page]:
-    """The browser; whatever a test did, nothing was complained about and nothing left the disk."""
+    """The browser; after each test the console is empty, and no request has left the disk."""
     page = Page(browser)
     yield page
     assert page.errors() == []

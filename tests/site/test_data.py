@@ -38,12 +38,12 @@ def test_the_job_of_the_page_itself_is_left_out(jobs):
 
 def test_a_chain_holds_all_ancestors_from_the_last_to_the_first(jobs):
     chain = describe_chain(jobs, f"{ROOT}/tables/dreambench.csv")
-    told = [id for step in chain["steps"] for id, *_ in step["jobs"]]
+    shown = [id for step in chain["steps"] for id, *_ in step["jobs"]]
     table = jobs.results.producer(f"{ROOT}/tables/dreambench.csv")
     ancestors = jobs.results.ancestors(table)
-    assert sorted(told) == sorted(jobs.ids[jobs.results.name_of(one)] for one in ancestors)
+    assert sorted(shown) == sorted(jobs.ids[jobs.results.name_of(one)] for one in ancestors)
     assert sum(step["count"] for step in chain["steps"]) == len(ancestors)
-    assert told[0] == "tabulate_dreambench/0"
+    assert shown[0] == "tabulate_dreambench/0"
     firsts = [step["rule"] for step in chain["steps"]]
     assert firsts.index("score_shard") < firsts.index("refine_shard") < firsts.index("draw_initial")
     assert all(path.startswith("workflow/zoo/") for path, *_ in chain["sources"])

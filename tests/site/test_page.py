@@ -28,10 +28,10 @@ def test_a_node_of_the_graph_leads_to_its_jobs_and_a_record(page, site):
     page.heading("score_shard")
     page.click("#inspector a", "00001")
     page.heading("score_shard 00001")
-    told = page.text("#inspector")
+    shown = page.text("#inspector")
     for fact in ("strength", "0.6", "12.5 s", "812.5 MB", "records/dataset/shards/00001.h5.json"):
-        assert fact in told, fact
-    assert "40 modules" in told
+        assert fact in shown, fact
+    assert "40 modules" in shown
     page.click("#inspector a", "make_edits 00001")
     page.heading("make_edits 00001")
     page.driver.back()
@@ -59,10 +59,10 @@ def test_a_record_has_whole_digests_and_leads_to_its_neighbours(page, site):
     digests = page.texts("#inspector .digest code", "title")
     assert sha("results/tiny/dataset/index.parquet") in digests
     assert sha("results/tiny/dataset/shards/00000.h5") in digests
-    told = page.text("#inspector")
-    assert "after 1 failure" in told
-    assert "score_shard, 2 jobs: 00000 00001" in told
-    assert "train_toffeenet" in told
+    shown = page.text("#inspector")
+    assert "after 1 failure" in shown
+    assert "score_shard, 2 jobs: 00000 00001" in shown
+    assert "train_toffeenet" in shown
 
 
 def test_a_digest_can_be_copied(page, site):
@@ -158,9 +158,9 @@ def test_ledger_sorts_by_number_and_filters(page, site):
 def test_audit_verdict_and_findings(page, site):
     page.open(site)
     assert page.text("#verdict") == "Audit: bytes, 2 findings"
-    told = page.text("#audit")
-    assert "results/tiny/tables/dreambench.csv" in told
-    assert "Jobs ended after this audit" in told
+    shown = page.text("#audit")
+    assert "results/tiny/tables/dreambench.csv" in shown
+    assert "Jobs ended after this audit" in shown
 
 
 def test_what_comes_from_data_stays_text(page, site):

@@ -10,14 +10,12 @@ from PIL import Image
 from transformers import CLIPImageProcessor, CLIPModel, ViTImageProcessor, ViTModel
 
 from toffee.evaluation.metrics import (
-    IMAGE_METRICS,
-    MASKED_METRICS,
-    SIMILARITIES,
     Metrics,
     fold_batch_norms,
     histogram,
     load_efficientnet,
 )
+from toffee.evaluation.names import IMAGE_METRICS, MASKED_METRICS, SIMILARITIES
 from toffee.models.preprocess import FILL, Preprocessing, crop_to_mask
 from toffee.runtime.errors import ToffeeError
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.images import read_image
-from toffee.evaluation.metrics import SIMILARITIES
+from toffee.evaluation.names import SIMILARITIES
 from toffee.evaluation.score import dreambench
 from toffee.evaluation.score.base import READ, attribute_embeddings, base_scores
 from toffee.evaluation.score.dataset import choose

@@ -23,7 +23,7 @@ def coloured_fixture():
 
 
 def coloured(number: int) -> np.ndarray:
-    """A picture that is told apart by its number: [SIDE, SIDE, 3]."""
+    """A picture that differs by its number: [SIDE, SIDE, 3]."""
     image = np.zeros((SIDE, SIDE, 3), np.uint8)
     image[...] = (37 * number % 256, 91 * number % 256, 153 * number % 256)
     image[SIDE // 4 : SIDE // 2, SIDE // 4 :] = 255 - image[0, 0]

@@ -19,10 +19,10 @@ TEXTS = (
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_literal_is_the_same_data_again_and_ends_nothing(text):
     data = {text: [text, 1, 2.5, None, True]}
-    told = literal(data)
-    assert told.isascii() and told.isprintable() and "<" not in told
+    text = literal(data)
+    assert text.isascii() and text.isprintable() and "<" not in text
     # single-quoted strings with these escapes mean the same in Python
-    assert json.loads(ast.literal_eval(told)) == data
+    assert json.loads(ast.literal_eval(text)) == data
 
 
 def test_numbers_that_json_lacks_are_null():

@@ -61,9 +61,9 @@ def test_seconds_are_shared_by_accepted_pairs(given):
     ours = table["Toffee", "all stages", "seconds_per_pair"]
     assert ours == pytest.approx(14 / 40)
     # 4 candidates a subject: 4 and 2 are accepted, at 30 + 4 · 0.1 and 34 + 4 · 0.1 seconds
-    rival = table["DreamBooth", "4 images a subject", "seconds_per_pair"]
+    rival = table["DreamBooth", "4 images per subject", "seconds_per_pair"]
     assert rival == pytest.approx((30.4 + 34.4) / 6)
-    ratio = table["DreamBooth / Toffee", "4 images a subject", "ratio"]
+    ratio = table["DreamBooth / Toffee", "4 images per subject", "ratio"]
     assert ratio == pytest.approx(rival / ours, rel=1e-4)  # the CSV has six digits
     hours = table.xs("projection: 1 million subjects, 2.00 pairs each", level="setting")
     assert hours["Toffee", "hours"] == pytest.approx(2e6 * ours / 3600 + 100 / 3600, rel=1e-5)

@@ -130,8 +130,8 @@ def test_dreambench_stands_beside_the_published_methods(dreambench, out):
     tabulate_dreambench(**dreambench, published=published, **out, source="world")
     table = read(out["csv"])
     both = table.loc[("text_only", "dino")].set_index("setting")["value"]
-    told = "class prompt; encoders zoo/a, zoo/b"
-    assert both[f"one photo; {told}"] - both[f"all photos; {told}"] == pytest.approx(0.1)
+    shared = "class prompt; encoders zoo/a, zoo/b"
+    assert both[f"one photo; {shared}"] - both[f"all photos; {shared}"] == pytest.approx(0.1)
     table = table[~table["setting"].str.startswith("one photo")]
     assert table.loc["gap_closed(toffeenet)", "dino"]["value"] == pytest.approx(0.5)
     assert table.loc["toffeenet − wrong_subject", "dino"]["value"] == pytest.approx(0.3)
@@ -160,8 +160,10 @@ def test_dreambench_tells_of_the_gate_where_there_was_one(dreambench, out):
     rows = read(out["csv"]).loc[("oracle", "dino")]
     measured = rows[rows["setting"].str.startswith("all photos")]["value"].item()
     dreambench["gate"]["dino"] = round(measured + 0.009, 3)
-    told = f"score `dino` {measured:.3f} (published {measured + 0.009:.3f}), and may be 0.01 off."
-    assert told in " ".join(text().split())
+    sentence = (
+        f"score `dino` {measured:.3f} (published {measured + 0.009:.3f}), and may be 0.01 off."
+    )
+    assert sentence in " ".join(text().split())
     out["csv"].unlink()
     dreambench["gate"]["dino"] = 0.7
     with pytest.raises(ToffeeError, match="where 0.7000 was published, more than 0.01 off"):

@@ -21,7 +21,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from transformers import AutoModel, AutoTokenizer, CLIPModel
 
 from toffee.evaluation.names import IMAGE_METRICS, SIMILARITIES
-from toffee.evaluation.names import MASKED_METRICS as MASKED_METRICS
 from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
 from toffee.runtime.device import device as own_device

@@ -31,14 +31,14 @@ def check_oracle(
 ) -> None:
     """Write the verdict on the benchmark's oracle (JSON).
 
-    scores: what `score_oracle` wrote. The rest, and what is raised, as in `judged`; nothing is
-    written where that raises.
+    scores: what `score_oracle` wrote. The rest, and what is raised, as in `compare_with_published`;
+    nothing is written where that raises.
     """
-    verdict = judged(read_scores(scores), dino, clip_i, tolerance)
+    verdict = compare_with_published(read_scores(scores), dino, clip_i, tolerance)
     write_text(out, json.dumps(verdict, indent=1) + "\n")
 
 
-def judged(
+def compare_with_published(
     scores: pd.DataFrame, dino: float | None, clip_i: float | None, tolerance: float
 ) -> dict[str, Any]:
     """Compare the oracle with the published one.
@@ -76,8 +76,8 @@ def judged(
     return {"verdict": verdict, "tolerance": tolerance, "metrics": metrics}
 
 
-def told(verdict: dict[str, Any]) -> list[str]:
-    """What table dreambench says of the gate: a paragraph; none where nothing was compared."""
+def describe_gate(verdict: dict[str, Any]) -> list[str]:
+    """A paragraph on the gate for table dreambench; none where nothing was compared."""
     compared = [
         f"`{metric}` {means['measured']:.3f} (published {means['expected']:.3f})"
         for metric, means in verdict["metrics"].items()

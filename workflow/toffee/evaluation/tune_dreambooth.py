@@ -13,7 +13,8 @@ from toffee.data.loaders.multiview import load_multiview
 from toffee.data.loaders.prompt_parts import noun_phrase, read_prompt_parts
 from toffee.evaluation.draw.benchmark import spread
 from toffee.evaluation.metrics import Metrics
-from toffee.evaluation.score.scoring import Segment, found, load_segmenter, long_form, write_scores
+from toffee.evaluation.score.scoring import Segment, found, load_segmenter, long_form
+from toffee.evaluation.scores_file import write_scores
 from toffee.method.dreambooth import UNIQUE_TOKEN, DreamBooth
 from toffee.runtime.compute import EXACT, computing
 from toffee.runtime.progress import progress

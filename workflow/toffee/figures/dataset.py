@@ -128,10 +128,10 @@ def draw_funnel(axis: Axes, candidates: pd.DataFrame, thresholds: Sequence[Thres
 def draw_scores(
     axis: Axes, candidates: pd.DataFrame, score: str, thresholds: Sequence[Threshold]
 ) -> None:
-    """Histogram of a score of the kinds that it is asked of, accepted on rejected pairs."""
+    """Histogram of a score, accepted on rejected pairs, for the kinds of its thresholds."""
     kinds = {kind for one in thresholds for kind in one.kinds}
-    asked = candidates[candidates["kind"].isin(kinds)] if kinds else candidates
-    groups = [asked.loc[asked["accepted"] == kept, score].dropna() for kept in (True, False)]
+    of_kinds = candidates[candidates["kind"].isin(kinds)] if kinds else candidates
+    groups = [of_kinds.loc[of_kinds["accepted"] == kept, score].dropna() for kept in (True, False)]
     axis.hist(groups, bins=24, stacked=True, color=[OURS, OTHER], label=["accepted", "rejected"])
     for one in thresholds:
         axis.axvline(one.value, color=WARNING, linewidth=1.4, linestyle="--")

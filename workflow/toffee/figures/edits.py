@@ -59,7 +59,7 @@ def edits_grid(pairs: Shard, drawn: Mapping[str, Drawn], rows: int) -> Grid:
         labels,
         "Editing held-out subjects",
         "Only what is white in the mask may change; around it the input is pasted back. "
-        "The base model is told of the subject by words alone.",
+        "The base model knows the subject by the words alone.",
     )
 
 
@@ -72,7 +72,7 @@ def layouts_grid(pairs: Shard, drawn: Mapping[str, Drawn], rows: int) -> Grid:
         ("subject", "layout (real photo)", *drawn),
         [pairs.column("prompt")[row] for row in chosen],
         "Drawing in the layout of another view",
-        "Only a model that was trained with depth is told the layout.",
+        "Only a model that was trained with depth is given the layout.",
     )
 
 

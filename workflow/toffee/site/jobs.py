@@ -111,8 +111,8 @@ def describe_run(jobs: Jobs) -> dict[str, Any]:
         "problems": {
             "columns": ["file", "expected", "found"],
             "rows": [
-                [path.relative_to(jobs.results.folder).as_posix(), *told]
-                for path, *told in jobs.results.problems
+                [path.relative_to(jobs.results.folder).as_posix(), *problem]
+                for path, *problem in jobs.results.problems
             ],
         },
     }

@@ -45,16 +45,16 @@ def write_wall(index: Path, shards: Sequence[Path], images: Path) -> dict[str, A
             columns = {name: shard.column(name) for name in ("prompt", "subject", *SCORES)}
             for number in numbers:
                 row = chosen[number]
-                told = {name: values[row["row"]] for name, values in columns.items()}
+                values = {name: column[row["row"]] for name, column in columns.items()}
                 pairs[number] = {
                     "sample": row["sample_id"],
                     "shard": stem,
                     "kind": row["kind"],
                     "accepted": bool(row["accepted"]),
                     "reason": row["reason"],
-                    "prompt": told["prompt"],
-                    "subject": told["subject"],
-                    "scores": {name: float(told[name]) for name in SCORES},
+                    "prompt": values["prompt"],
+                    "subject": values["subject"],
+                    "scores": {name: float(values[name]) for name in SCORES},
                     "pictures": _write_pictures(shard, row["row"], images, number),
                 }
     counted = table.groupby("kind")["accepted"].agg(["size", "sum"])

@@ -1,4 +1,4 @@
-"""The page itself: what its scripts need, beside them in one folder."""
+"""Writes the page: its own files, and the data of a run as scripts beside them."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def write_site(
     """Write a folder whose `index.html` shows a run; it opens from a disk and needs no server.
 
     Args:
-        results: a results folder with its records; those that are there are shown, but for that of
-            the job that writes the page.
+        results: a results folder with its records; all of them are shown but that of the job that
+            writes the page.
         tables: tidy CSV files.
         figures: PNG files.
         shards: the dataset's files.
         index: the filter's index.
         ledger: any CSV.
         verdict: the report of an audit, see `read_audit`; None where none was made.
-        out: folder to write; one that is there is replaced as a whole.
+        out: folder to write; an older one is replaced as a whole.
         captions: text files `table_<name>` and `figure_<name>`.
         source, resolution: of the measured photographs (config `data`); they decide about the note
             that measured and published rows do not compare.
@@ -59,7 +59,7 @@ def write_site(
     """
     found = Results(results)
     jobs = Jobs(found, own=found.written(out))
-    told = {path.stem: path.read_text(encoding="utf-8").strip() for path in map(Path, captions)}
+    texts = {path.stem: path.read_text(encoding="utf-8").strip() for path in map(Path, captions)}
     with atomic_path(out) as folder:
         shutil.copytree(PAGE, folder)
         data = folder / "data"
@@ -74,22 +74,23 @@ def write_site(
             "rules": jobs.rules(),
             "edges": jobs.edges(),
             "tables": [
-                _write_table(Path(path), jobs, data, told) | {"note": note} for path in tables
+                _write_table(Path(path), jobs, data, texts) | {"note": note} for path in tables
             ],
-            "figures": [_copy_figure(Path(path), folder / "figures", told) for path in figures],
+            "figures": [_copy_figure(Path(path), folder / "figures", texts) for path in figures],
             "audit": None if verdict is None else read_audit(verdict),
         }
         write_script(data / "site.js", "site", site)
 
 
 def _write_table(path: Path, jobs: Jobs, data: Path, captions: Mapping[str, str]) -> dict[str, Any]:
-    """Write what stands behind a table; the table itself."""
+    """A table for the page. The jobs that led to it are written to data/chains/."""
     written = jobs.results.written(path)
     chain = describe_chain(jobs, written)
     write_script(data / "chains" / f"{path.stem}.js", f"chains/{path.stem}", chain)
     caption = captions.get(f"table_{path.stem}", "")
-    told = {"name": path.stem, "caption": caption, "path": written, "job": chain and chain["job"]}
-    return told | describe_table(path)
+    job = chain and chain["job"]
+    about = {"name": path.stem, "caption": caption, "path": written, "job": job}
+    return about | describe_table(path)
 
 
 def _copy_figure(path: Path, folder: Path, captions: Mapping[str, str]) -> dict[str, Any]:
@@ -102,8 +103,8 @@ def _copy_figure(path: Path, folder: Path, captions: Mapping[str, str]) -> dict[
     except OSError as error:
         raise ToffeeError(f"{path}: expected a figure ({error})") from None
     caption = captions.get(f"figure_{path.stem}", "")
-    told = {"name": path.stem, "caption": caption, "file": path.name}
-    return told | {"width": width, "height": height}
+    size = {"width": width, "height": height}
+    return {"name": path.stem, "caption": caption, "file": path.name} | size
 
 
 def _grid(path: Path) -> dict[str, Any]:

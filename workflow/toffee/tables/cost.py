@@ -68,10 +68,10 @@ def tabulate_cost(
         "Wall seconds of jobs with one thread each, on one machine in one run. The pipeline's are "
         "whole jobs, from the start of the program to its end, and contain the scoring; "
         "DreamBooth's are fine-tuning and drawing alone, so the comparison leans its way. Its "
-        "images are judged by the dataset's filter as if they were pairs with the subject's photo. "
+        "images pass the dataset's filter as if they were pairs with the subject's photo. "
         "Standard errors: over shards (pipeline), over subjects (DreamBooth).",
         f"Both get the same number of candidates for each subject: {images:.2f} here "
-        f"({len(planned)} for {planned.nunique()} subjects); with more images a subject a "
+        f"({len(planned)} for {planned.nunique()} subjects); with more images per subject a "
         f"fine-tuning is shared by more pairs, as the rows with {MORE_IMAGES[0]} and "
         f"{MORE_IMAGES[1]} show. Both start from the same base models, whose training is not "
         "counted. The projection takes this run's number of accepted pairs for each of 1 million "
@@ -128,7 +128,7 @@ def pipeline_rows(
 def pretraining_rows(trained: Mapping[str, float], per_subject: float) -> list[Row]:
     """Rows of the generators' training, which the pairs of 1 million subjects would share.
 
-    trained: seconds by generator; per_subject: accepted pairs of a subject.
+    trained: seconds by generator; per_subject: accepted pairs per subject.
     """
     shared = sum(trained.values()) / (MILLION * per_subject)
     return [
@@ -159,9 +159,9 @@ def dreambooth_rows(
         return ratio_of_sums((tune + count * draw).to_numpy(), (count * share).to_numpy())
 
     rows: list[Row] = [
-        (RIVAL, "fine-tuning, a subject", "seconds", *mean(tune)),
-        (RIVAL, "drawing, an image", "seconds", *mean(draw)),
-        (RIVAL, "images of a class, once a class (not counted)", "seconds", *mean(prior)),
+        (RIVAL, "fine-tuning, per subject", "seconds", *mean(tune)),
+        (RIVAL, "drawing, per image", "seconds", *mean(draw)),
+        (RIVAL, "images of a class, once per class (not counted)", "seconds", *mean(prior)),
         (RIVAL, "accepted by the filter", "share", *mean(share)),
     ]
     rows += [
@@ -176,7 +176,7 @@ def comparison_rows(
     """Rows of the ratio of both costs, and of the hours that 1 million subjects would take.
 
     ours, theirs: seconds per accepted pair; training: seconds of the generators' training;
-    per_subject: accepted pairs, and images: candidates of a subject.
+    per_subject: accepted pairs, and images: candidates, per subject.
     """
     (own, own_error, _), (rival, rival_error, count) = ours, theirs
     ratio = rival / own
@@ -192,7 +192,7 @@ def comparison_rows(
 
 def images_name(count: float) -> str:
     """The setting of a number of images per subject."""
-    return f"{count:.3g} images a subject"
+    return f"{count:.3g} images per subject"
 
 
 def benchmark_seconds(path: Path) -> float:

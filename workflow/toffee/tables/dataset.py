@@ -59,7 +59,7 @@ def tabulate_dataset(
         "`yield`: share of the candidates that became pairs; `yield_A`: share of those that "
         "reached filter A and passed it, ± the binomial standard error.",
         markdown(limits),
-        "Thresholds of the filter (config `filter`), and the kinds of pairs that each is asked of.",
+        "Thresholds of the filter (config `filter`), and the kinds of pairs that each applies to.",
         markdown(counted[aside]),
         "Pictures that were set aside, by reason.",
         markdown(compared),

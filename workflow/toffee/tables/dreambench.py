@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from toffee.evaluation.names import SIMILARITIES
-from toffee.evaluation.oracle import judged, told
+from toffee.evaluation.oracle import compare_with_published, describe_gate
 from toffee.evaluation.scores_file import read_all_scores
 from toffee.evaluation.statistics import gap_closed, in_common, paired_difference, summarise
 from toffee.tables.benchmark import CLASS_PROMPT, with_conditions
@@ -57,10 +57,11 @@ def tabulate_dreambench(
         published: CSV of published methods.
         source, resolution: see `tidy.comparability`.
         encoders: names of the metric DINO and CLIP.
-        gate: what the oracle has to score (config `evaluation.oracle`), see `oracle.judged`.
+        gate: what the oracle has to score (config `evaluation.oracle`), as
+            `compare_with_published` takes it.
 
     Raises:
-        ToffeeError: the oracle does not, or there are no scores of text_only or oracle.
+        ToffeeError: the oracle does not score that, or text_only or oracle has no scores.
     """
     order = ("text_only", "initial", "dreambooth", "wrong_subject", "toffeenet", "oracle")
     frame = read_all_scores([*scores, oracle])
@@ -88,7 +89,7 @@ def tabulate_dreambench(
         markdown(without(table, f"encoders {encoders}", CLASS_PROMPT), SHOWN),
         text,
         how,
-        *told(judged(frame[frame["method"] == "oracle"], **gate)),
+        *describe_gate(compare_with_published(frame[frame["method"] == "oracle"], **gate)),
         comparability(source, resolution),
         PAIRED,
         MORE,

@@ -32,7 +32,7 @@ EDIT_METRICS = (
     "found by its class word, against a real photo of it; for colour and texture it is meant to "
     "change. `outside_error`: mean absolute difference to the input outside of the mask; it is 0 "
     "because the input is pasted back there, which is part of the method here. `outside_drift`: "
-    "the same before pasting, which is what the model itself leaves standing. Where the segmenter "
+    "the same before pasting, so what the model itself changes there. Where the segmenter "
     "does not find the subject the mask is empty: the picture stays in, with similarity 0 inside."
 )
 
@@ -64,7 +64,7 @@ def tabulate_editing(
     body = [
         markdown(edit_table, EDITING),
         "Held-out pairs, made as the dataset's are. `input`: the picture before the edit; "
-        "`target`: the base model's own edit, which is told nothing of the subject but the words. "
+        "`target`: the base model's own edit, which knows the subject by the words alone. "
         + EDIT_METRICS,
         "Depth-controlled generation: the subject, seen from one side, is drawn under a prompt in "
         "the layout of its real photo from another side (`target`).",
@@ -72,7 +72,7 @@ def tabulate_editing(
         "`mask_iou`: overlap of the drawn subject's mask with that photo's; `depth_error`: mean "
         "absolute difference of the normalised depths. "
         + (f"{takers} is given the photo's depth, " if depth else "No variant takes depth; ")
-        + "`toffeenet` is told nothing of the layout.",
+        + "`toffeenet` is not given the layout.",
         f"Metric encoders: {encoders}.",
         PAIRED,
         MORE,

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from toffee.data.world.vocabulary import BACKGROUNDS, CLASSES, COLOURS, Attributes, caption
 from toffee.evaluation.metrics import ClipMetric
-from toffee.evaluation.score.scoring import batches, long_form, write_scores
+from toffee.evaluation.score.scoring import batches, long_form
+from toffee.evaluation.scores_file import write_scores
 from toffee.storage.reader import Shard
 
 READ = {"class": CLASSES, "colour": tuple(COLOURS), "background": tuple(BACKGROUNDS)}

@@ -10,14 +10,10 @@ import torch
 
 from toffee.data.loaders.images import read_image
 from toffee.data.loaders.subjects import load_subjects
-from toffee.evaluation.metrics import MASKED_METRICS, Metrics
-from toffee.evaluation.score.scoring import (
-    Segment,
-    load_segmenter,
-    long_form,
-    stored_features,
-    write_scores,
-)
+from toffee.evaluation.metrics import Metrics
+from toffee.evaluation.names import MASKED_METRICS
+from toffee.evaluation.score.scoring import Segment, load_segmenter, long_form, stored_features
+from toffee.evaluation.scores_file import write_scores
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import seed_of
 from toffee.storage.reader import Shard

@@ -27,8 +27,8 @@ from toffee.evaluation.score.scoring import (
     long_form,
     settings,
     stored_features,
-    write_scores,
 )
+from toffee.evaluation.scores_file import write_scores
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.runtime.progress import progress

@@ -20,8 +20,8 @@ from toffee.evaluation.score.scoring import (
     load_segmenter,
     long_form,
     mask_iou,
-    write_scores,
 )
+from toffee.evaluation.scores_file import write_scores
 from toffee.models.depth import DepthEstimator
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard

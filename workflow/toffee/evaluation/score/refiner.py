@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from toffee.evaluation.metrics import MASKED_METRICS, Metrics
+from toffee.evaluation.metrics import Metrics
+from toffee.evaluation.names import MASKED_METRICS
 from toffee.evaluation.score.scoring import (
     Segment,
     load_segmenter,
     long_form,
     settings,
     stored_features,
-    write_scores,
 )
+from toffee.evaluation.scores_file import write_scores
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 

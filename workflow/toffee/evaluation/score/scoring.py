@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from toffee.evaluation.metrics import Metrics
-from toffee.evaluation.scores_file import write_scores as write_scores
 from toffee.evaluation.statistics import COLUMNS
 from toffee.runtime.progress import progress
 from toffee.storage.reader import Shard

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toffee.evaluation.metrics import MASKED_METRICS, Metrics
+from toffee.evaluation.metrics import Metrics
+from toffee.evaluation.names import MASKED_METRICS
 from toffee.evaluation.score.scoring import (
     Segment,
     batches,
@@ -17,8 +18,8 @@ from toffee.evaluation.score.scoring import (
     load_segmenter,
     long_form,
     mask_iou,
-    write_scores,
 )
+from toffee.evaluation.scores_file import write_scores
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 

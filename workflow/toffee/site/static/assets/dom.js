@@ -26,8 +26,8 @@ function wide(label, ...children) {
 
 /** A list of terms and what they are; pairs without a value are left out. */
 function terms(pairs, attributes = {}) {
-  const told = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return el("dl", attributes, told.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
+  const known = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return el("dl", attributes, known.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
 }
 
 /** A digest, cut for reading, with a button that copies all of it. */

@@ -79,8 +79,8 @@ function grid(label, columns, rows, { size = 25, filter = rows.length > size } =
 
 /** Whether a column holds numbers, some of which may be missing. */
 function isNumeric(values) {
-  const told = values.filter((value) => value !== null && value !== "");
-  return told.length > 0 && told.every((value) =>
+  const known = values.filter((value) => value !== null && value !== "");
+  return known.length > 0 && known.every((value) =>
     typeof value === "number" || (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value))));
 }
 
