@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.data.importers.faults import SetAside
-from toffee.data.importers.subjects import Picture
+from toffee.data.importers.sources import Picture
 from toffee.runtime.errors import ToffeeError
 
 FORMATS = ("arrow", "csv", "imagefolder", "json", "parquet")

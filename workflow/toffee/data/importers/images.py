@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from toffee.data.importers.faults import SetAside
-from toffee.data.importers.subjects import Picture
+from toffee.data.importers.sources import Picture
 from toffee.data.loaders.images import IMAGE_SUFFIXES
 from toffee.runtime.errors import ToffeeError
 
@@ -100,8 +100,9 @@ def _table(root: Path) -> dict[str, dict[str, str]]:
     frame = frame.rename(columns=_OTHER_NAMES)
     if "file_name" not in frame:
         raise ToffeeError(f"{path}: column file_name is missing")
-    rows = {}
-    for number, row in enumerate(frame.fillna("").astype(str).to_dict("records"), start=1):
+    rows: dict[str, dict[str, str]] = {}
+    for number, record in enumerate(frame.fillna("").astype(str).to_dict("records"), start=1):
+        row = {str(name): value for name, value in record.items()}
         file = Path(row["file_name"]).as_posix()
         if not (root / file).resolve().is_relative_to(root.resolve()) or file == ".":
             raise ToffeeError(

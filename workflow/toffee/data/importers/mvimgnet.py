@@ -28,7 +28,7 @@ from pathlib import Path
 from toffee.data.importers.archives import Archives, Member, label
 from toffee.data.importers.faults import Fault, SetAside
 from toffee.data.importers.pictures import decode_image, decode_mask, evenly
-from toffee.data.importers.views import Listing, View
+from toffee.data.importers.sources import Listing, View
 from toffee.data.importers.words import class_word
 from toffee.runtime.errors import ToffeeError
 

@@ -1,6 +1,7 @@
 """Pictures and masks of a source as this project stores them: square, small, side by side."""
 
 import io
+from typing import Literal, overload
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -8,7 +9,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from toffee.data.importers.faults import SetAside
 from toffee.data.loaders.images import over_white
 
-JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}
 MOST_PIXELS = 80_000_000
 """Of a picture that is decoded: a small file can hold one that fills the memory."""
 
@@ -37,6 +37,12 @@ def decode_mask(data: bytes, file: str) -> np.ndarray:
     return np.asarray(picture.convert("L")) >= 128
 
 
+@overload
+def square(
+    picture: Image.Image, mask: np.ndarray, resolution: int, file: str
+) -> tuple[bytes, bytes]: ...
+@overload
+def square(picture: Image.Image, mask: None, resolution: int, file: str) -> tuple[bytes, None]: ...
 def square(
     picture: Image.Image, mask: np.ndarray | None, resolution: int, file: str
 ) -> tuple[bytes, bytes | None]:
@@ -73,7 +79,7 @@ def square(
     pixels = _cut(np.asarray(picture), left, top, side, "edge")
     small = _resized(Image.fromarray(pixels), resolution, Image.Resampling.LANCZOS)
     image = io.BytesIO()
-    small.save(image, **JPEG)
+    small.save(image, "JPEG", quality=95, subsampling=0)
     if mask is None:
         return image.getvalue(), None
     plane = Image.fromarray(_cut(mask.astype(np.uint8) * 255, left, top, side, "constant"))
@@ -125,9 +131,11 @@ def _decoded(data: bytes, file: str, reason: str) -> Image.Image:
         raise SetAside(file, reason, f"{type(error).__name__}: {error}") from error
 
 
-def _cut(pixels: np.ndarray, left: int, top: int, side: int, mode: str) -> np.ndarray:
+def _cut(
+    pixels: np.ndarray, left: int, top: int, side: int, mode: Literal["edge", "constant"]
+) -> np.ndarray:
     height, width = pixels.shape[:2]
-    around = [
+    around: list[tuple[int, int]] = [
         (max(0, -top), max(0, top + side - height)),
         (max(0, -left), max(0, left + side - width)),
         *[(0, 0)] * (pixels.ndim - 2),

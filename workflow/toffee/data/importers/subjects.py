@@ -1,14 +1,16 @@
 """Importing training subjects into an image folder: `images`, `masks` and metadata.csv."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from toffee.data.importers.collect import Made, collect, each
 from toffee.data.importers.faults import Fault, SetAside
+from toffee.data.importers.hub import stream_pictures
+from toffee.data.importers.images import list_images
 from toffee.data.importers.pictures import decode_image, decode_mask, square
+from toffee.data.importers.sources import Picture
 from toffee.data.importers.words import class_word, file_name
 from toffee.data.loaders.prompt_parts import noun_phrase
 from toffee.runtime.seeds import seed_of
@@ -34,28 +36,6 @@ TABLES = {
     METADATA: ("file_name", "subject", "class_word", "caption", "licence"),
     SOURCES: ("subject", "source", "sha256"),
 }
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of a source, not read yet.
-
-    Attributes:
-        name: the subject's, not the name of a file yet.
-        word: its class, as the source has it.
-        caption: "" where the source has none.
-        licence: "" where it is not known.
-        file: what a fault names.
-        image, mask: read the bytes; raise `SetAside`. `mask` is None where there are no masks.
-    """
-
-    name: str
-    word: str
-    caption: str
-    licence: str
-    file: str
-    image: Callable[[], bytes]
-    mask: Callable[[], bytes] | None
 
 
 def import_subjects(
@@ -87,7 +67,7 @@ def import_subjects(
     Raises:
         ToffeeError: the source is missing or malformed, or has no usable picture.
     """
-    pictures, faults = _listing(source)
+    pictures, faults = _list_pictures(source), list[Fault]()
     items: Iterable[_Item] = (_Item(picture, resolution) for picture in pictures)
     if isinstance(pictures, list):
         named: dict[str, _Item] = {}
@@ -95,7 +75,7 @@ def import_subjects(
             if named.setdefault(item.name, item) is not item:
                 other = named[item.name].picture.file
                 detail = f"would be called {item.name} as {other} is"
-                faults = [*faults, Fault(item.picture.file, "named twice", detail)]
+                faults.append(Fault(item.picture.file, "named twice", detail))
         items = sorted(
             named.values(), key=lambda item: (seed_of(seed, "import order", item.name), item.name)
         )
@@ -145,11 +125,5 @@ class _Item:
         return Made(files, row)
 
 
-def _listing(source: Mapping[str, Any]) -> tuple[Iterable[Picture], list[Fault]]:
-    if source["kind"] == "images":
-        from toffee.data.importers.images import list_images
-
-        return list_images(source["path"]), []
-    from toffee.data.importers.hub import stream_pictures
-
-    return stream_pictures(source), []
+def _list_pictures(source: Mapping[str, Any]) -> Iterable[Picture]:
+    return list_images(source["path"]) if source["kind"] == "images" else stream_pictures(source)

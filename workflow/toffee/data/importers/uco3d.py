@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from toffee.data.importers.faults import Fault, SetAside
-from toffee.data.importers.views import Listing, View
+from toffee.data.importers.sources import Listing, View
 from toffee.data.importers.words import class_word
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import file_digest
@@ -84,6 +84,8 @@ def read_frames(
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
+            if stream.time_base is None:
+                raise ValueError("it has no time base")
             tick = float(stream.time_base)
             start = (stream.start_time or 0) * tick
             if stream.duration:

@@ -1,17 +1,16 @@
 """Importing multi-view sequences into `<class word>/<sequence>/images` and `masks`."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from PIL import Image
+from typing import Any
 
 from toffee.data.importers.collect import Made, collect, each
 from toffee.data.importers.faults import Fault, SetAside
+from toffee.data.importers.mvimgnet import list_mvimgnet
 from toffee.data.importers.pictures import square
+from toffee.data.importers.sources import Listing, ViewSequence
+from toffee.data.importers.uco3d import list_uco3d
 from toffee.data.importers.words import file_name, folder_name
 from toffee.runtime.seeds import SEED_BITS, seed_of
 
@@ -26,43 +25,6 @@ TABLES = {
     LICENCES: ("class_word", "sequence", "licence"),
     SOURCES: ("class_word", "sequence", "source", "frames", "sha256"),
 }
-
-
-@dataclass(frozen=True)
-class View:
-    """A frame and its mask (bool [H, W]), decoded; `data` is what was read of the source for it."""
-
-    file: str
-    picture: Image.Image
-    mask: np.ndarray
-    data: bytes
-
-
-class Source(Protocol):
-    """A sequence of a source.
-
-    Attributes:
-        class_word: what it shows.
-        sequence: its name in the source.
-        origin: the file or folder that it is read from.
-    """
-
-    class_word: str
-    sequence: str
-    origin: str
-
-    def views(self, wanted: int) -> Iterable[View | Fault]:
-        """At most `wanted` of its frames in their order, spread evenly over it, and in the place of
-        each that cannot be read why. Raises `SetAside` where the whole is unusable."""
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The sequences of a source in any order, what was set aside, and the licence of all."""
-
-    sequences: list[Source]
-    faults: list[Fault]
-    licence: str
 
 
 def import_multiview(
@@ -102,7 +64,7 @@ def import_multiview(
     Raises:
         ToffeeError: the source is missing, is no such release, or has no usable sequence.
     """
-    listing = _listing(source)
+    listing = _list_sequences(source)
     share, faults = float(source["heldout"]), list(listing.faults)
     items: dict[str, _Item] = {}
     for one in sorted(listing.sequences, key=lambda one: (one.origin, one.sequence)):
@@ -140,7 +102,7 @@ def is_held_out(seed: int, name: str, share: float) -> bool:
     return seed_of(seed, "import held out", name) < share * 2**SEED_BITS
 
 
-def name_of(source: Source) -> str:
+def name_of(source: ViewSequence) -> str:
     """The folder of a sequence below the root."""
     return f"{folder_name(source.class_word)}/{file_name(source.sequence)}"
 
@@ -148,7 +110,7 @@ def name_of(source: Source) -> str:
 class _Item:
     """A sequence to be imported."""
 
-    def __init__(self, source: Source, resolution: int, views: int, licence: str) -> None:
+    def __init__(self, source: ViewSequence, resolution: int, views: int, licence: str) -> None:
         self.source, self.resolution, self.views, self.licence = source, resolution, views, licence
         self.name, self.origin = name_of(source), source.origin
 
@@ -183,11 +145,7 @@ class _Item:
         return Made(files, row, faults)
 
 
-def _listing(source: Mapping[str, Any]) -> Listing:
+def _list_sequences(source: Mapping[str, Any]) -> Listing:
     if source["kind"] == "mvimgnet":
-        from toffee.data.importers.mvimgnet import list_mvimgnet
-
         return list_mvimgnet(source["path"])
-    from toffee.data.importers.uco3d import list_uco3d
-
     return list_uco3d(source["path"], source["set_list"])
