@@ -128,7 +128,7 @@ def test_it_edits_as_toffeenet_edits_and_leaves_the_rest(pipe, net, given) -> No
     assert difference(drawn, expected) < 1e-4
     inside = masks[:, None].expand_as(pictures)
     assert torch.equal(drawn[~inside], pictures[~inside])
-    assert not torch.equal(drawn[inside], pictures[inside])
+    assert difference(drawn[inside], pictures[inside]) > 1e-3
 
 
 def test_a_model_with_depth_takes_it(nets, zoo, given, tmp_path) -> None:
@@ -240,7 +240,8 @@ def test_the_cards_lines_draw_where_the_folder_stands_alone(folder, pipe, tmp_pa
     subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
     photo = Image.open(tmp_path / "photo.jpg")
     drawn = pipe("a ball in the snow", photo, mask, seed=0).images[0]
-    assert np.array_equal(Image.open(tmp_path / "drawn.png"), drawn)
+    alone = np.array(Image.open(tmp_path / "drawn.png")).astype(int)
+    assert np.abs(alone - np.array(drawn)).max() <= 1  # rounding, with other threads
     changed = np.array(Image.open(tmp_path / "edited.png")) != np.array(photo)
     assert changed[20:50, 20:50].mean() > 0.9 and changed.sum() == changed[20:50, 20:50].sum()
 

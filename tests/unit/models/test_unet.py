@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
+from closeness import close, differ
 
 from toffee.models.unet import (
     add_subject_attention,
@@ -46,7 +47,7 @@ def test_a_widened_unet_starts_as_the_base(base, given):
     wide = widen_unet(base, 5).eval()
     extra = torch.randn(2, 5, 8, 8, generator=torch.Generator().manual_seed(1))
     drawn = wide(torch.cat([latents, extra], 1), times, text).sample
-    assert torch.allclose(drawn, base(latents, times, text).sample, atol=1e-5)
+    assert close(drawn, base(latents, times, text).sample)
     assert all(p.requires_grad for p in wide.parameters())
     assert not any(p.requires_grad for p in base.parameters())
 
@@ -56,10 +57,10 @@ def test_a_unet_for_other_tokens_reads_them_in_place_of_text(base, given):
     latents, times, _, tokens = given
     other = widen_unet(base, 0, WIDTH).eval()
     a, b = (other(latents, times, value).sample for value in (tokens, tokens.flip(0)))
-    assert not torch.allclose(a, b)
+    assert differ(a, b)
     # Everything but the new projection is the base's.
     read = other.encoder_hid_proj(tokens)
-    assert torch.allclose(a, base(latents, times, read).sample, atol=1e-5)
+    assert close(a, base(latents, times, read).sample)
 
 
 def test_unshuffle_loses_nothing():
@@ -92,9 +93,10 @@ def test_decoupled_attention_of_weight_zero_is_text_alone(base, given):
         return unet(latents, times, (text, [unet.subject_projection(subject)])).sample
 
     expected = base(latents, times, text).sample
-    assert torch.equal(draw(0.0, tokens), expected)
-    assert not torch.allclose(draw(1.0, tokens), expected)
-    assert not torch.allclose(draw(1.0, tokens), draw(1.0, -tokens))
+    # The base's weights lie in a mapped file, the copy's do not: a kernel may differ by the address.
+    assert close(draw(0.0, tokens), expected)
+    assert differ(draw(1.0, tokens), expected)
+    assert differ(draw(1.0, tokens), draw(1.0, -tokens))
 
 
 def test_the_subject_scale_reaches_every_cross_attention(base):
@@ -113,7 +115,7 @@ def test_subject_attention_starts_as_the_generators(base, given):
     add_subject_attention(unet, WIDTH, TOKENS)
     start_subject_attention(unet, source)
     tokens = given[3]
-    assert torch.equal(unet.subject_projection(tokens), source.encoder_hid_proj(tokens))
+    assert close(unet.subject_projection(tokens), source.encoder_hid_proj(tokens))
     for name, processor in decoupled(unet).items():
         attention = source.get_submodule(name.removesuffix(".processor"))
         assert torch.equal(processor.to_k_ip[0].weight, attention.to_k.weight)
