@@ -5,14 +5,14 @@ Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are 
 
 import time
 
-from toffee.provenance.code import code_digest
+from toffee.provenance.code import code_digest, module_file
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
 from toffee.launch.failures import failures, told
 from toffee.launch.call import FUNCTION, check_rule, signature
 from toffee.launch.params import leaves, named
 from toffee.launch.takeover import take_over
-from toffee.launch.targets import only_looks, requested, stop, unknown_target
+from toffee.launch.targets import asks_for_report, only_looks, requested, stop, unknown_target
 
 BEGIN = time.time()
 ZOO_RESULTS = "results/zoo"
@@ -42,6 +42,8 @@ def prepare_rules():
             checked(check_rule, one.name, params[FUNCTION], params, *names)
             fields = {name: a.fields for name, a in signature(params[FUNCTION]).items()}
             params["code"] = checked(code_digest, params[FUNCTION])
+            if asks_for_report(sys.argv):  # it shows the code of each rule
+                one.script = str(checked(module_file, params[FUNCTION].rpartition(".")[0]))
         one.params.clear()
         for name, value in params.items():
             for leaf, part in leaves(name, value, fields.get(name)).items():

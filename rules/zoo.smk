@@ -20,7 +20,7 @@ rule draw_zoo_renders:
     resources:
         mem_mb=3000,
     params:
-        function="toffee_zoo.renders.draw_renders",
+        function="toffee_zoo.renders.draw_zoo_renders",
     script:
         "../workflow/run.py"
 
@@ -42,7 +42,7 @@ rule train_zoo_part:
     resources:
         mem_mb=4000,
     params:
-        function="toffee_zoo.recipes.train_part",
+        function="toffee_zoo.recipes.train_zoo_part",
     script:
         "../workflow/run.py"
 

@@ -135,6 +135,7 @@ def test_every_target_has_its_files(finished):
 def test_rules_and_their_functions_have_the_same_names():
     """But where two rules share a function, and where a rule is a target too."""
     shared = {"import_heldout": "import_multiview", "write_heldout": "write_multiview"}
+    shared["audit"] = "require_clean"
     for rule, function in rule_functions(ROOT).items():
         assert function.rpartition(".")[2] == shared.get(rule, rule)
 
@@ -220,3 +221,9 @@ def test_parts_of_the_zoo_wait_for_what_they_are_trained_on(finished):
     }
     assert edges == {(name, need) for name, recipe in recipes().items() for need in recipe.needs}
     assert set(part.values()) == set(recipes())
+
+
+def test_snakemakes_report_shows_the_code_of_a_rule(finished):
+    out = finished.folder / "report.html"
+    finished.run("--report", out.name, "tables")
+    assert "def filter_dataset(" in out.read_text(encoding="utf-8")

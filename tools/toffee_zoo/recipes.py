@@ -67,7 +67,7 @@ def recipes() -> dict[str, Recipe]:
     }
 
 
-def train_part(part: str, renders: Path, out: Path, needs: Sequence[Path]) -> None:
+def train_zoo_part(part: str, renders: Path, out: Path, needs: Sequence[Path]) -> None:
     """Train a part of the zoo and write its record beside its weights.
 
     needs: folders of the parts that it is trained on, named as they are.
@@ -111,12 +111,14 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("results/zoo"))
     arguments = parser.parse_args()
     if arguments.part == "renders":
-        from toffee_zoo.renders import draw_renders
+        from toffee_zoo.renders import draw_zoo_renders
 
-        draw_renders(arguments.root / "renders")
+        draw_zoo_renders(arguments.root / "renders")
         return
     needs = [arguments.root / name for name in recipes()[arguments.part].needs]
-    train_part(arguments.part, arguments.root / "renders", arguments.root / arguments.part, needs)
+    train_zoo_part(
+        arguments.part, arguments.root / "renders", arguments.root / arguments.part, needs
+    )
 
 
 if __name__ == "__main__":

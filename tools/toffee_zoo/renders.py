@@ -18,7 +18,7 @@ STYLE_SHARES = {"sketch": 0.08, "cartoon": 0.16}  # cumulated; the rest are phot
 GRID = 8  # cells a side of the coarse maps: one patch of the encoders each
 
 
-def draw_renders(
+def draw_zoo_renders(
     out: Path,
     subjects: int = 4500,
     views: int = 4,
@@ -103,7 +103,7 @@ def _cells(points: torch.Tensor, mask: torch.Tensor) -> tuple[np.ndarray, np.nda
 
 
 class Renders:
-    """The pictures of `draw_renders`, mapped into memory.
+    """The pictures of `draw_zoo_renders`, mapped into memory.
 
     Attributes:
         attributes: one row a picture, subject by subject.

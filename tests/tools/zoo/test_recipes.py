@@ -5,7 +5,7 @@ import json
 from toffee.training.loop import Fit, Schedule
 from toffee_zoo import recipes as module
 from toffee_zoo.assemble import assemble_zoo
-from toffee_zoo.recipes import RECORD, Recipe, train_part
+from toffee_zoo.recipes import RECORD, Recipe, train_zoo_part
 
 
 def train(renders, out, schedule, seed, **needs):
@@ -22,8 +22,8 @@ def test_the_record_says_how_a_part_was_trained(tmp_path, monkeypatch):
     }
     monkeypatch.setattr(module, "recipes", lambda: made)
     for part, recipe in made.items():
-        needs = {name: tmp_path / name for name in recipe.needs}
-        train_part(part, tmp_path / "renders", tmp_path / part, needs)
+        needs = [tmp_path / name for name in recipe.needs]
+        train_zoo_part(part, tmp_path / "renders", tmp_path / part, needs)
     record = json.loads((tmp_path / "text_to_image" / RECORD).read_text())
     assert record["command"] == "python -m toffee_zoo.recipes text_to_image"
     assert (record["seed"], record["steps"], record["batch"]) == (7, 5, 8)

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
 from closeness import close, differ
+from diffusers import DDIMScheduler
 
 from toffee.models.diffusion import (
     Autoencoder,

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from closeness import close
 from diffusers import (
     AutoencoderKL,
     ControlNetModel,
@@ -16,7 +17,6 @@ from diffusers import (
 )
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
-from closeness import close
 
 from toffee.config.settings import Sampling
 from toffee.models.diffusion import Autoencoder, load_scheduler

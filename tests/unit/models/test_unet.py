@@ -3,9 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from closeness import close, differ
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
-from closeness import close, differ
 
 from toffee.models.unet import (
     add_subject_attention,

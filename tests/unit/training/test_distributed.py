@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from safetensors.torch import load_file
 from closeness import learned_alike
+from safetensors.torch import load_file
 
 from toffee.config.settings import Training
 from toffee.method.refiner import pretrain_refiner

@@ -34,8 +34,8 @@ def check_bytes(results: Results) -> list[Finding]:
         files = results.files()
         batches = iter(lambda: list(islice(files, BATCH)), [])
         checks = (one for batch in batches for one in pool.map(partial(_check, results), batch))
-        checks = progress(checks, total=total, desc="audit: hash", unit="file")
-        findings = [finding for finding in checks if finding]
+        shown = progress(checks, total=total, desc="audit: hash", unit="file")
+        findings = [finding for finding in shown if finding]
     findings += _by_products(results)
     return findings + list(_unknown(results) if results.whole else [])
 
@@ -86,7 +86,8 @@ def _unknown(results: Results) -> Iterator[Finding]:
     known.update(path for record in results.records.values() for path in record.inputs)
     for path, record in listed.items():
         yield from _unlisted(results, record, path, known)
-    listings = {results.listing(record, path).place for path, record in listed.items()}
+    found = (results.listing(record, path) for path, record in listed.items())
+    listings = {listing.place for listing in found if listing}
     for below in _walk(results.folder, {results.place(path) for path in listed}):
         place = results.folder / below
         if below.parts[0] in BY_PRODUCTS or TEMPORARY.match(place.name):

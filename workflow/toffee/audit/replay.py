@@ -16,12 +16,14 @@ from pathlib import Path
 from toffee.audit.drift import drift_of
 from toffee.audit.findings import Finding
 from toffee.download.model import MANIFEST
+from toffee.provenance.code import ROOTS
 from toffee.provenance.digests import summary
 from toffee.provenance.paths import CONFIGS, RECORDS
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.progress import progress
+from toffee.runtime.project import PROJECT
 
 TIER = "replay"
 MEASURED = {"generate_dreambooth": ("seconds",)}
@@ -93,9 +95,10 @@ def _replay(results: Results, record: Record) -> list[Finding]:
             _link(scratch / path, results.place(path))
         kept = results.folder / RECORDS
         config = kept / CONFIGS / f"{record.config}.json"
-        command = [sys.executable, "-m", "toffee.audit.rerun", kept / name, config]
-        command[3:] = [str(Path(path).resolve()) for path in command[3:]]
-        search = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        files = [str(path.resolve()) for path in (kept / name, config)]
+        command = [sys.executable, "-m", "toffee.audit.rerun", *files]
+        packages = [str(PROJECT / root) for root in ROOTS]
+        search = os.pathsep.join([*packages, os.environ.get("PYTHONPATH", "")])
         environment = os.environ | {"PYTHONPATH": search}
         done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True)
         if done.returncode:

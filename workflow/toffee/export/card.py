@@ -1,6 +1,7 @@
 """The dataset's card: a README with the YAML header that the hub and `datasets` read."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from toffee.config.licences import HUB_LICENCES
 from toffee.export.release import PAPER, Release
@@ -17,7 +18,7 @@ def card_of(release: Release) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def licence_header(parts: Iterable[str]) -> dict[str, object]:
+def licence_header(parts: Iterable[str]) -> dict[str, Any]:
     """The hub's keys for licences: those that it knows, and `other` with the names of the rest."""
     parts = list(parts)
     known = [part for part in parts if part in HUB_LICENCES]

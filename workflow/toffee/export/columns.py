@@ -1,7 +1,7 @@
 """Columns of the exported dataset: meanings, and types for Arrow, the hub and Croissant."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,8 +57,8 @@ class Columns:
         types: type of each other column (`str`, `int` or `float`).
     """
 
-    formats: dict[str, str]
-    types: dict[str, str]
+    formats: Mapping[str, str]
+    types: Mapping[str, str]
 
     @classmethod
     def read(cls, values: dict[str, Any]) -> "Columns":
@@ -86,7 +86,7 @@ class Columns:
         is missing) would change them without a word.
         """
         seeds = {name: "str" for name in self.types if name.startswith(SEED)}
-        return self.types | seeds | {LICENCE: "str"}
+        return {**self.types, **seeds, LICENCE: "str"}
 
     def features(self) -> dict[str, dict[str, str]]:
         """The features as `datasets` writes them down."""

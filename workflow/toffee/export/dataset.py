@@ -111,7 +111,7 @@ def _read_funnel(path: str | os.PathLike) -> dict[str, dict[str, int]]:
     except (OSError, ValueError, KeyError) as error:
         raise ToffeeError(f"{path}: cannot be read, expected the filter's funnel") from error
     return {
-        kind: dict(zip(part["filter"], part["remaining"].astype(int).tolist(), strict=True))
+        str(kind): dict(zip(part["filter"], part["remaining"].astype(int).tolist(), strict=True))
         for kind, part in table.groupby("kind", sort=False)
     }
 

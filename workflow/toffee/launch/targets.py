@@ -72,6 +72,16 @@ def only_looks(arguments: Sequence[str]) -> bool:
     return given is None or any(getattr(given, n) != getattr(default, n) for n in LOOKING)
 
 
+def asks_for_report(arguments: Sequence[str]) -> bool:
+    """Whether a command line of Snakemake writes Snakemake's own report, and runs no job.
+
+    Args:
+        arguments: as `sys.argv`.
+    """
+    given = command_line(arguments)
+    return given is not None and bool(given.report)
+
+
 def command_line(arguments: Sequence[str]) -> argparse.Namespace | None:
     """A command line of Snakemake as Snakemake reads it, profiles left out; None for another
     program's.

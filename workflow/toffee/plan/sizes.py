@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toffee.config import Config
+from toffee.config.sources import DrawnSubjects
 from toffee.launch.dag import Job
 
 BENCHMARK_SUBJECTS, BENCHMARK_PHOTOS, BENCHMARK_PROMPTS = 30, 158, 25
@@ -27,14 +28,16 @@ class Sizes:
 
     def __init__(self, config: Config, jobs: Sequence[Job], project: Path) -> None:
         """Take them from the configuration, or count pictures in the folders that jobs read."""
-        data, self.notes = config.data, []
+        data = config.data
+        self.notes: list[str] = []
         self.samples = config.synthesis.samples_per_shard
         self.editing = round(self.samples * (1 - config.synthesis.kinds.generation))
         self.benchmark, self.photos = BENCHMARK_SUBJECTS, BENCHMARK_PHOTOS
         if data.source == "world":
-            self.frames = data.sequences * data.views
-            self.sequences, self.subjects = data.sequences, data.subjects
-            self.heldout, self.benchmark = data.heldout_sequences, data.benchmark_subjects
+            # A configuration with this source has all of these numbers.
+            self.sequences, self.subjects = data.sequences or 0, data.subjects or 0
+            self.frames = self.sequences * data.views
+            self.heldout, self.benchmark = data.heldout_sequences or 0, data.benchmark_subjects
             return
         read = {name: path for job in jobs for name, path in job.input.items()}
 
@@ -63,7 +66,7 @@ class Sizes:
     def _asked_subjects(config: Config, project: Path) -> int:
         """Subjects that a source will give: those of the class list, or as many as are wanted."""
         source, most = config.data.real.subjects, config.data.subjects
-        if source.kind != "drawn":
+        if not isinstance(source, DrawnSubjects):
             return most or 0
         from toffee.synthesis.drawn_subjects import read_classes  # which imports torch
 

@@ -93,7 +93,7 @@ def _read(path: Path) -> tuple[dict[str, float], str, str] | None:
     None where it is none of these files."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        figures = {ALIASES.get(k, k): float(v) for k, v in dict(content[KEY]).items() if v}
+        figures = {str(ALIASES.get(k, k)): float(v) for k, v in dict(content[KEY]).items() if v}
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if not figures or min(figures.values()) <= 0:

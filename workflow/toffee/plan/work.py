@@ -143,7 +143,7 @@ class Work:
     def benchmark_images(self, method: str) -> int:
         """Pictures of a method with one generation seed."""
         settings = self.config.evaluation
-        prompts, scales = BENCHMARK_PROMPTS, 1
+        prompts, scales = BENCHMARK_PROMPTS, 1.0
         if method in self.config.variants:
             prompts = min(prompts, settings.ablation_prompts)
         if method == "strength":

@@ -217,7 +217,7 @@ def _names(folder: str | Path) -> list[str]:
     return sorted(name for name in names if name != ".snakemake_timestamp")
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself, for instance: who opens it says so

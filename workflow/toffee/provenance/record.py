@@ -96,9 +96,10 @@ class Recorder:
         self.earlier = self._earlier()
         self.path.unlink(missing_ok=True)
         self.listings = {path: listing_path(record_path(self.root, path)) for path in self.outputs}
-        for path in self.listings.values():
-            remove(path)
-        for path in (*self.outputs, self.path, self.started, *self.listings.values()):
+        for listing in self.listings.values():
+            remove(listing)
+        left: list[str | Path] = [*self.outputs, self.path, self.started]
+        for path in [*left, *self.listings.values()]:
             remove_leftovers(path)
         self._mark({"start": stamp(self.start)})
 

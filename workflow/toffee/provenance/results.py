@@ -155,11 +155,12 @@ class Results:
             if made.files is None or not path.startswith(f"{output}/"):
                 continue
             name, listing = path.removeprefix(f"{output}/"), self.listing(record, output)
-            if listing is None:
+            found = None
+            if isinstance(made.files, dict):
                 found = made.files.get(name)
-            else:
-                entry = None if listing.place in self.broken else listing.find(name)
-                found = entry and File.model_validate(entry)
+            elif listing is not None and listing.place not in self.broken:
+                entry = listing.find(name)
+                found = File.model_validate(entry) if entry else None
             if found:
                 return found
         return None
@@ -176,10 +177,10 @@ class Results:
     def files_of(self, record: Record, output: str) -> Iterator[tuple[str, File]]:
         """The files of a folder that a job wrote, by path in it, sorted; none of a file, and none
         where the list beside the record is broken (see `problems`)."""
-        listing = self.listing(record, output)
-        if listing is None:
-            yield from (record.outputs[output].files or {}).items()
-        elif listing.place not in self.broken:
+        listing, files = self.listing(record, output), record.outputs[output].files
+        if isinstance(files, dict):
+            yield from files.items()
+        elif listing is not None and listing.place not in self.broken:
             for name, entry in listing.items():
                 yield name, File.model_construct(**entry)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from toffee.provenance.record import VERSION, files_of
+from toffee.provenance.record import files_of
 from toffee.runtime.files import write_text
 from toffee.runtime.project import PROJECT
 
@@ -91,7 +91,7 @@ class Attempt(Strict):
 class Record(Strict):
     """The record of a job."""
 
-    version: Literal[VERSION]
+    version: Literal[1]  # VERSION
     rule: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     wildcards: dict[str, str]
     root: str = Field(description="results folder, as paths are written")

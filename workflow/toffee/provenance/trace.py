@@ -92,7 +92,7 @@ def cell(results: Results, table: str, method: str, metric: str) -> list[dict[st
             known = ", ".join(dict.fromkeys(rows[column]))
             raise ToffeeError(f"{path}: no {column} {wanted!r}, expected one of: {known}")
         rows = rows[rows[column] == wanted]
-    return rows.to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
 
 def tree_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:

@@ -57,7 +57,7 @@ def validate_crate(metadata: Path) -> list[str]:
     except ToffeeError as error:
         return [str(error)]
     graph = document.get("@graph") if isinstance(document, dict) else None
-    entities = graph if isinstance(graph, list) else [None]
+    entities: list[Any] = graph if isinstance(graph, list) else [None]
     if not all(isinstance(one, dict) and isinstance(one.get("@id"), str) for one in entities):
         return [f"{metadata}: expected a @graph of entities, each with an @id"]
     if len(entities) > ENTITIES:
@@ -110,7 +110,7 @@ def sample(graph: list[Entity]) -> list[Entity]:
             kept.add(name)
         seen |= looks
     # A parameter is recommended to have an example; with the jobs left out it may lose all of them.
-    examples = {}
+    examples: dict[str, str] = {}
     for name, entity in entities.items():
         for parameter in _references(entity.get("exampleOfWork")):
             examples.setdefault(parameter, name)
@@ -129,7 +129,7 @@ def sample(graph: list[Entity]) -> list[Entity]:
     return [_without(entity, left_out) for name, entity in entities.items() if name in kept]
 
 
-def _looks(entity: Entity, entities: dict[str, Entity]) -> Iterator[tuple]:
+def _looks(entity: Entity, entities: dict[str, Entity]) -> Iterator[tuple[Any, ...]]:
     """What can be seen of an entity; of a job, for each instrument apart."""
     types = _types(entity)
     kind = (frozenset(types), *(_references(entity.get("instrument")) if types & JOBS else ()))

@@ -57,4 +57,4 @@ def _own_config(init):
     return register_to_config(init)
 
 
-ToffeeNetUNet.__init__ = _own_config(ToffeeNetUNet.__init__)
+ToffeeNetUNet.__init__ = _own_config(ToffeeNetUNet.__init__)  # type: ignore[method-assign]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -92,7 +93,7 @@ def _describe(results: Results, source: Path) -> Graph:
     return graph
 
 
-def _add_root(graph: Graph, results: Results, cite: dict, workflow: str) -> None:
+def _add_root(graph: Graph, results: Results, cite: dict[str, Any], workflow: str) -> None:
     graph.add(METADATA, "CreativeWork", about={ROOT}, conformsTo={CRATE, WORKFLOW_CRATE})
     for profile, (name, number) in PROFILES.items():
         graph.add(profile, "CreativeWork", name=name, version=number)
@@ -120,7 +121,7 @@ def _add_root(graph: Graph, results: Results, cite: dict, workflow: str) -> None
     )
 
 
-def _add_workflow(graph: Graph, source: Path, cite: dict, workflow: str) -> None:
+def _add_workflow(graph: Graph, source: Path, cite: dict[str, Any], workflow: str) -> None:
     language = graph.add(
         "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
         "ComputerLanguage",
