@@ -93,7 +93,7 @@ def test_decoupled_attention_of_weight_zero_is_text_alone(base, given):
         return unet(latents, times, (text, [unet.subject_projection(subject)])).sample
 
     expected = base(latents, times, text).sample
-    # The base's weights lie in a mapped file, the copy's do not: a kernel may differ by the address.
+    # The base's weights lie in a mapped file, the copy's do not: a kernel may differ by address.
     assert close(draw(0.0, tokens), expected)
     assert differ(draw(1.0, tokens), expected)
     assert differ(draw(1.0, tokens), draw(1.0, -tokens))
