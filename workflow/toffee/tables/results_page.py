@@ -94,7 +94,7 @@ def fill(page: str, results: Path) -> str:
         before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
-            raise ToffeeError(f"expected the marks {begin} and {end}")
+            raise ToffeeError(f"page: expected the marks {begin} and {end}")
         text = "\n\n".join(_part(part, results) for part in parts)
         page = f"{before}{begin}\n{text}\n{end}{after}"
     return page
@@ -129,7 +129,7 @@ def main(arguments: list[str]) -> int:
     try:
         write_text(page, fill(page.read_text(encoding="utf-8"), results))
     except ToffeeError as error:
-        print(f"error: {page}: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
