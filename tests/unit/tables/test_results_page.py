@@ -1,4 +1,4 @@
-"""The README's numbers are the tables'."""
+"""The numbers of the results page are those of the tables."""
 
 import pytest
 

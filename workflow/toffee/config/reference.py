@@ -22,9 +22,9 @@ INTRODUCTION = """# Configuration
 `config.yaml` is the tiny scale and holds every key. `small.yaml` and `paper.yaml` hold what differs
 and are laid over it: `snakemake --cores 8 --configfile config/small.yaml`. A single value can be
 changed on the command line: `snakemake --cores 2 --config 'refiner={steps: 500}'`, and
-`--config scale=small` stands for the small scale's file. An unknown key
-or a value out of range stops with one line that names it, before any rule runs. A changed value
-reruns the rules that take it and what follows from them, and nothing else.
+`--config scale=small` is short for the small scale's file. An unknown key or a value out of range
+stops the run with one line that names it, before any job starts. A changed value reruns the rules
+that use it and all that depends on them, and nothing else.
 
 | file | holds |
 |---|---|
@@ -38,42 +38,42 @@ reruns the rules that take it and what follows from them, and nothing else.
 | `published/` | published numbers with their sources |
 
 `references/*.yaml` has a line `subject: file name` for each benchmark subject, with the name of one
-of its photos; `"*": file name` stands for all that are not named. That photo is what ToffeeNet is
-shown, and what reference policy `one photo` of table `dreambench` compares with.
+of its photos; `"*": file name` is for all other subjects. ToffeeNet sees that photo, and reference
+policy `one photo` of table `dreambench` compares with it.
 
 `prompts/dreambench.txt` is `prompts_and_classes.txt` of google/dreambooth (GitHub) at revision
 4f887af7970a06fc0cd3adaa1d0b368547d6a1d0, unchanged; CC BY 4.0, Ruiz et al., arXiv 2208.12242.
 
 `data.real` has a section for each of `subjects`, `multiview` and `benchmark`, whose `kind` says
-which other keys it has; what each kind reads, and where to get it, stands in the README. Where a
-file's section of another kind is overwritten, a key of that kind is taken away with `null`.
+which other keys it has; `docs/data.md` says what each kind reads and where to get it. A file that
+changes the kind of a section sets each key that the new kind does not have to `null`.
 
-`variants` names further models: each is `toffeenet` with the keys that it changes, trained on the
-same data by the same rule, and a row of the table of what it changes: a new line is a new row.
+`variants` names further models. Each is `toffeenet` with some keys changed, trained on the same data
+by the same rule. It adds a row to the table of what it changes.
 
 **Models of a hub.** A source of `models.yaml` has `repo`, `revision`, `licence`, `files`
-(patterns; only json, txt and safetensors are ever taken), and where it needs them `subfolder`,
-`mirrors`, `note`.
+(patterns; only json, txt and safetensors are ever downloaded), and if needed `subfolder`,
+`mirrors` and `note`.
 - The first download writes each file's SHA-256 and size to `models.lock.yaml` (`models.lock`);
   commit it. From then on other bytes are refused with a line that names the file, the digest
   found and the one expected. Another `revision` reruns that role and what follows from it, and so
   does an edited list of files; the lock, its path and the mirrors rerun nothing.
 - A `revision` is a commit of 40 digits. A branch, a tag or a short commit (in quotes if it looks
-  like a number), or none at all, is looked up once and locked with a warning; the branch may then
-  move.
-- `mirrors` are asked, in their order, only where the repository or its commit is gone, and must
-  hold exactly the locked bytes; one that does not, or fails, is passed over for the next. With
-  nothing locked yet a mirror is accepted and locked, and a warning says that nothing could be
-  compared: so it is today for SD 2.1-base on a machine that never had it.
-- A gated repository stops with the page where its licence is accepted; no mirror is asked for it.
-  Set `HF_TOKEN` then. `HF_ENDPOINT` names another hub, `HF_HOME` the place of its cache and
-  token. What the cache has is copied, not fetched; with `HF_HUB_OFFLINE=1` it has to have all of
-  a model.
-- A killed download goes on where it was, from `results/<scale>/models/<role>.partial`. Cut
-  connections and a busy hub (429, 503) are tried again.
+  like a number), or no revision, is looked up once and locked with a warning; a later change of the
+  branch has no effect.
+- `mirrors` are used, in their order, only if the repository or its commit is gone. A mirror must
+  have exactly the locked bytes; if it does not, or fails, the next one is tried. If nothing is
+  locked yet, a mirror is accepted and locked, with a warning that nothing could be compared. This
+  is the case today for SD 2.1-base on a machine that never had it.
+- For a gated repository the run stops and names the page where its licence is accepted; no mirror
+  is used. Set `HF_TOKEN` after that. `HF_ENDPOINT` names another hub, `HF_HOME` the folder of its
+  cache and token. Files in the cache are copied, not downloaded; with `HF_HUB_OFFLINE=1` the cache
+  must have all files of a model.
+- A killed download continues from `results/<scale>/models/<role>.partial`. Cut connections and a
+  busy hub (429, 503) are tried again.
 
 Numbers are this project's choices unless a comment in the file says that they are the paper's. "="
-stands for the value of the tiny scale. This page and `workflow/schemas/config.schema.json` are
+means: as at the tiny scale. This page and `workflow/schemas/config.schema.json` are
 written by `make docs`.
 """
 
@@ -84,7 +84,7 @@ def schema_text() -> str:
 
 
 def readme_text() -> str:
-    """The reference: a table a section, a line a key."""
+    """The reference: one table per section, one line per key."""
     schema = Config.model_json_schema()
     tiny = scale_values("tiny")
     others = {name: scale_values(name) for name in SCALES if name != "tiny"}

@@ -1,6 +1,6 @@
-"""The README's measured numbers, from the tables of a run, so that none is typed by hand.
+"""Writes the tables of a run into a page, so that no number is typed by hand.
 
-python -m toffee.tables.results_page results/tiny README.md: rewrites its marked blocks
+python -m toffee.tables.results_page results/tiny docs/results.md: rewrites the marked blocks
 """
 
 import re
@@ -20,7 +20,7 @@ METRICS = ("dino", "clip_t", "histogram_masked", "efficientnet_masked", "copy_ra
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a table that the README shows.
+    """A part of a table that the page shows.
 
     Attributes:
         title: what it is.
@@ -38,7 +38,7 @@ class Part:
 
 
 CONDITIONS = ("all photos", "class prompt", "token prompt")
-"""Parts of settings that the README says in words."""
+"""Parts of settings that the page says in words."""
 
 BLOCKS = {
     "measured": (
@@ -83,21 +83,21 @@ BLOCKS = {
 }
 
 
-def fill(readme: str, results: Path) -> str:
-    """The README with its marked blocks rewritten.
+def fill(page: str, results: Path) -> str:
+    """The page with its marked blocks rewritten.
 
     Raises:
         ToffeeError: a mark or a table is missing, or a part of it would be empty.
     """
     for name, parts in BLOCKS.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        before, found, rest = readme.partition(begin)
+        before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
-            raise ToffeeError(f"README: expected the marks {begin} and {end}")
+            raise ToffeeError(f"page: expected the marks {begin} and {end}")
         text = "\n\n".join(_part(part, results) for part in parts)
-        readme = f"{before}{begin}\n{text}\n{end}{after}"
-    return readme
+        page = f"{before}{begin}\n{text}\n{end}{after}"
+    return page
 
 
 def _part(part: Part, results: Path) -> str:
@@ -120,15 +120,14 @@ def _part(part: Part, results: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Entry point: a results folder and the README."""
+    """Entry point: a results folder and the page."""
     if len(arguments) != 2:
-        print(
-            "usage: python -m toffee.tables.results_page results/<scale> README.md", file=sys.stderr
-        )
+        usage = "python -m toffee.tables.results_page results/<scale> docs/results.md"
+        print(f"usage: {usage}", file=sys.stderr)
         return 2
-    results, readme = map(Path, arguments)
+    results, page = map(Path, arguments)
     try:
-        write_text(readme, fill(readme.read_text(encoding="utf-8"), results))
+        write_text(page, fill(page.read_text(encoding="utf-8"), results))
     except ToffeeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
