@@ -40,8 +40,8 @@ SCORES = {
 
 
 class Filter(Section):
-    """Thresholds that a candidate must meet, in the order in which they are applied. A key is `min_`
-    or `max_` and the name of a score. Synthesis never looks at them."""
+    """Thresholds that a candidate must meet, in the order in which they are applied. Each key is
+    `min_` or `max_` and the name of a score. Synthesis never looks at them."""
 
     min_subject_similarity: Annotated[float, Field(ge=-1, le=1)] = Field(
         description="least similarity of target and subject, subject encoder inside the masks "
