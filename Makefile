@@ -5,7 +5,7 @@
 # make slurm-demo  a small run through the profile slurm, on a cluster that is started for it on this machine
 # make bench   how fast this machine synthesizes, writes and reads, against the obvious ways
 # make test    the tests
-# make lint    formatting and linting
+# make lint    formatting, linting, types, order of imports, unused code, links of the pages
 # make zoo     retrain the base models of the tiny scale from nothing (one to two hours)
 # make docs    rewrite the schemas and the config's reference from the typed sections
 # make lock    pin the newest versions that envs/requirements.in allows
@@ -61,6 +61,11 @@ lint: $(ENV)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/vulture
+	@site=$$(mktemp -d) && $(BIN)/mkdocs build --quiet --strict --site-dir $$site; \
+	  failed=$$?; rm -rf $$site; exit $$failed
 
 zoo: $(ENV)
 	@$(SNAKEMAKE) zoo

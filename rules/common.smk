@@ -23,12 +23,12 @@ PUBLISHED = {
 RESULTS = f"results/{CONFIG.scale}"
 PLAN = f"{RESULTS}/dataset/plan/{{shard}}.parquet"
 SHARDS = [f"{number:05d}" for number in range(CONFIG.synthesis.shards)]
-# What a reader sees in the base model's images is known for the world's vocabulary only.
-WORLD_TABLES = ["base"] if CONFIG.data.source == "world" else []
+# Table base needs the world's vocabulary.
+LACKING = [] if CONFIG.data.source == "world" else ["base"]
 # What target `all` builds, and what only `tables`, `figures` and its own name build.
-TABLES = [*WORLD_TABLES, "refiner", "views", "dreambench", "dataset"]
+TABLES = [name for name in tables_in("tabulate.smk") if name not in LACKING]
 FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
-MORE_TABLES = ["variants", "reconstruction", "segmentation", "strength", "editing", "cost"]
+MORE_TABLES = [*tables_in("ablate.smk"), *tables_in("cost.smk")]
 MORE_FIGURES = ["strength", "edits", "cost"]
 # What no number of the paper stands in, and only its own name builds.
 OWN_TABLES = ["dreambooth"]

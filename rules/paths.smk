@@ -3,6 +3,8 @@
 Needs `CONFIG` and the names of rules/common.smk when a function is called. Nothing here makes a file.
 """
 
+import re
+
 from toffee.config import ZooSource
 from toffee.runtime.files import file_digest
 from toffee.download.model import manifest_files
@@ -62,6 +64,12 @@ def stage(name):
     return f"{RESULTS}/dataset/stages/{name}/{{shard}}.h5"
 
 
+def tables_in(rule_file):
+    """Names of the tables that a rule file makes, in its order: rule tabulate_views makes views."""
+    text = Path(workflow.basedir, "rules", rule_file).read_text(encoding="utf-8")
+    return re.findall(r"^rule tabulate_(\w+):", text, re.M)
+
+
 def table_files(names):
     """Tables, as csv and as Markdown."""
     return [f"{RESULTS}/tables/{name}.{suffix}" for name in names for suffix in ("csv", "md")]
@@ -101,6 +109,7 @@ def source_of(role):
 
 
 def item(path, kind):
-    """An output that Snakemake's report shows, with the caption of its name."""
-    caption = f"../workflow/report/{kind}_{Path(path).stem}.rst"
+    """An output that Snakemake's report shows, with the caption of its name if there is one."""
+    name = f"workflow/report/{kind}_{Path(path).stem}.rst"
+    caption = f"../{name}" if os.path.exists(project(name)) else None
     return report(path, caption=caption, category=f"{kind}s".capitalize())

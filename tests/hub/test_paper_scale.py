@@ -22,6 +22,7 @@ from checkout import copy_checkout
 from paper_sources import class_words, write_dreambench, write_mvimgnet
 from server import Hub
 
+from toffee.config.sections.filter import Filter
 from toffee.storage.reader import Shard
 
 PROJECT = Path(__file__).parents[2]
@@ -54,14 +55,8 @@ SIZES = {
 }
 # What random encoders say means nothing: the test puts one threshold in the middle.
 OPEN = {
-    "filter": {
-        "min_subject_similarity": -1,
-        "min_text_alignment": -1,
-        "max_copy_rate": 1,
-        "min_mask_area": 0,
-        "max_mask_area": 1,
-        "min_mask_connectedness": 0,
-    },
+    "filter": {name: 0 if name.startswith("min_") else 1 for name in Filter.model_fields}
+    | {"min_subject_similarity": -1, "min_text_alignment": -1},
     "evaluation": {"oracle": {"tolerance": 1}},
 }
 

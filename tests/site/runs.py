@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from toffee.config.sections.filter import SCORES
 from toffee.config.sections.synthesis import KINDS
 from toffee.provenance.digests import tree_digest
 from toffee.provenance.record import seal
 from toffee.site.write import write_site
 from toffee.storage.writer import ShardWriter
-from toffee.synthesis.filter import SCORES
 from toffee.tables.tidy import TABLE
 
 CAPTIONS = sorted(Path(__file__).parents[2].glob("workflow/report/*.rst"))

@@ -9,6 +9,8 @@ that.
 from dataclasses import dataclass, field
 from typing import Any
 
+from toffee.config.sections.filter import Filter
+
 VARIANT = "p_0_3"
 """The variant that stands for all: a row of table reconstruction."""
 
@@ -240,12 +242,10 @@ MATRIX = {
     "synthesis.edit_strength": Row(1.0, EDITED | PAIRS),
     "synthesis.quality": Row(96, DRAWN | VIEWED | BASE | REFINER | VIEWS | DREAMBOOTH),
     # The filter, which also judges what fine-tuning draws.
-    "filter.min_subject_similarity": Row(0.5, FILTERED | {"filter_dreambooth"}),
-    "filter.min_text_alignment": Row(0.6, FILTERED | {"filter_dreambooth"}),
-    "filter.max_copy_rate": Row(0.8, FILTERED | {"filter_dreambooth"}),
-    "filter.min_mask_area": Row(0.5, FILTERED | {"filter_dreambooth"}),
-    "filter.max_mask_area": Row(0.8, FILTERED | {"filter_dreambooth"}),
-    "filter.min_mask_connectedness": Row(0.9, FILTERED | {"filter_dreambooth"}),
+    **{
+        f"filter.{name}": Row(0.55, FILTERED | {"filter_dreambooth"})
+        for name in Filter.model_fields
+    },
     # What may leave.
     "export.licences": Row(["apache-2.0"], {"export_shard"} | EXPORTED),
     # ToffeeNet.

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from checkout import copy_checkout
 
+from toffee.config.sections.filter import Filter
 from toffee.storage.reader import Shard
 
 from .conftest import Project
@@ -51,14 +52,8 @@ CONFIG = {
         },
     },
     # What untrained encoders say means nothing: the test puts one threshold in the middle.
-    "filter": {
-        "min_subject_similarity": -1,
-        "min_text_alignment": -1,
-        "max_copy_rate": 1,
-        "min_mask_area": 0,
-        "max_mask_area": 1,
-        "min_mask_connectedness": 0,
-    },
+    "filter": {name: 0 if name.startswith("min_") else 1 for name in Filter.model_fields}
+    | {"min_subject_similarity": -1, "min_text_alignment": -1},
     "toffeenet": TRAINING,
     "dreambooth": {"steps": 1, "prior_images": 2, "groups": 1}
     | {"tuning_steps": [1, 2], "tuning_subjects": 2},

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from toffee.launch import profiles
-from toffee.launch.profiles import laid_over, model_set
+from toffee.launch.profiles import laid_over, model_set, resources_of
 
 from .conftest import ROOT, Project
 
@@ -23,13 +23,9 @@ def rules_with_jobs() -> set[str]:
     return {name for text in texts for name, body in RULE.findall(text) if "    script:" in body}
 
 
-def needs(name: str) -> dict:
-    return yaml.safe_load((ROOT / "profiles" / "resources" / f"{name}.yaml").read_text())
-
-
 @pytest.mark.parametrize("name", SETS)
 def test_every_rule_has_its_resources_and_no_other_name_has(name):
-    content, rules = needs(name), rules_with_jobs()
+    content, rules = resources_of(name), rules_with_jobs()
     assert len(rules) > 50
     assert set(content["set-resources"]) == rules
     assert set(content.get("set-threads", {})) <= rules
@@ -149,7 +145,7 @@ def test_the_dry_run_at_paper_scale_names_what_every_rule_asks_for(paper_plan):
     assert rules_with_jobs() - set(paper_plan) == absent
     for rule in rules_with_jobs() - absent:
         line = paper_plan[rule]
-        wanted = needs("paper")["set-resources"][rule]
+        wanted = resources_of("paper")["set-resources"][rule]
         memory = int(str(wanted["mem_mb"]).split()[0])
         runtime = int(str(wanted["runtime"]).split()[0])
         said = dict(re.findall(r"(\w+)=(\w+)", line))

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from toffee.config.sections.filter import SCORES
 from toffee.export.card import licence_header, size_category
 from toffee.runtime import files
 from toffee.runtime.errors import ToffeeError
-from toffee.synthesis.filter import SCORES
 
 from .conftest import Export
 

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from toffee.config.sections.filter import SCORES
 from toffee.export.shard import Summary, export_shard
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
-from toffee.synthesis.filter import SCORES
 
 from .conftest import LIMITS, MODEL_LICENCES, Export
 

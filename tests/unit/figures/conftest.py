@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from toffee.config.sections.filter import SCORES
 from toffee.storage.writer import ShardWriter
-from toffee.synthesis.filter import SCORES
 from toffee.synthesis.plan import COLUMNS
 
 KINDS = ("generation", "background", "colour", "texture", "style")

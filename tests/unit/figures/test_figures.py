@@ -11,7 +11,7 @@ from toffee.figures.toffeenet import plot_toffeenet
 from toffee.figures.views import plot_views
 from toffee.runtime.errors import ToffeeError
 
-from ..tables.test_tables import LIMITS
+from ..synthesis.conftest import LIMITS
 
 
 def cells_of(figure: np.ndarray, picture: np.ndarray) -> int:

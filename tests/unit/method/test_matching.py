@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
+from toffee.config.sections.refiner import MATCHING_RULES
 from toffee.config.settings import Matching
-from toffee.method.matching import RULES, match_tokens, may_change, within_silhouette
+from toffee.method.matching import match_tokens, may_change, within_silhouette
 from toffee.runtime.errors import ToffeeError
 
 SIDE, WIDTH = 4, 6
@@ -56,7 +57,7 @@ def reference(a, b, a_inside, b_inside, rule, threshold, weight):
     return out, torch.tensor(replaced)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", MATCHING_RULES)
 @pytest.mark.parametrize("threshold", [-1.0, 0.4])
 def test_every_rule_is_its_slow_reference(rule, threshold):
     a, b, inside = tokens(0), tokens(1), (masks(2), masks(3))
@@ -69,7 +70,7 @@ def test_every_rule_is_its_slow_reference(rule, threshold):
     assert 0 < mixed.replaced.sum() < mixed.replaced.numel() or rule == "cosine"
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", MATCHING_RULES)
 def test_a_picture_matched_to_itself_stays_as_it_is(rule):
     a, inside = tokens(0), masks(1)
     mixed = match_tokens(a, a, inside, inside, Matching(rule, 0.9, 0.5))
@@ -79,7 +80,7 @@ def test_a_picture_matched_to_itself_stays_as_it_is(rule):
     assert torch.equal(mixed.source[wanted], torch.arange(COUNT).expand(3, -1)[wanted])
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", MATCHING_RULES)
 def test_the_threshold_is_the_least_cosine_of_a_replacement(rule):
     a, b, inside = tokens(0), tokens(1), (masks(2), masks(3))
     before = None
@@ -96,7 +97,7 @@ def test_the_threshold_is_the_least_cosine_of_a_replacement(rule):
     assert not before.any()
 
 
-@pytest.mark.parametrize("rule", RULES[1:])
+@pytest.mark.parametrize("rule", MATCHING_RULES[1:])
 def test_silhouette_rules_never_touch_the_background_nor_take_from_it(rule):
     a, b, inside = tokens(0), tokens(1), (masks(2), masks(3))
     mixed = match_tokens(a, b, *inside, Matching(rule, -1.0, 0.5))
@@ -111,7 +112,7 @@ def test_a_strong_position_prior_puts_every_token_in_its_own_place():
     assert torch.equal(mixed.tokens, torch.where(inside[..., None], b, a))
 
 
-@pytest.mark.parametrize("rule", RULES[1:])
+@pytest.mark.parametrize("rule", MATCHING_RULES[1:])
 @pytest.mark.parametrize("empty", [0, 1])
 def test_an_empty_silhouette_replaces_nothing(rule, empty):
     a, b, inside = tokens(0), tokens(1), [masks(2), masks(3)]

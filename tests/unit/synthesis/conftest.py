@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from toffee.config.sections.filter import SCORES, Filter
 from toffee.config.sections.synthesis import KINDS
 from toffee.storage.writer import ShardWriter
-from toffee.synthesis.filter import SCORES
 from toffee.synthesis.listing import list_subjects
 from toffee.synthesis.plan import plan_shard
 
@@ -17,14 +17,10 @@ COLUMNS = {"sample_id": "str", "subject": "str", "kind": "str", "prompt": "str"}
 COLUMNS |= {"subject_licence": "str", "donor_licence": "str", "seed_edits": "int"}
 COLUMNS |= dict.fromkeys(SCORES, "float")
 
-LIMITS = {
-    "min_subject_similarity": 0.3,
-    "min_text_alignment": 0.2,
-    "max_copy_rate": 0.8,
-    "min_mask_area": 0.1,
-    "max_mask_area": 0.9,
-    "min_mask_connectedness": 0.2,
-}
+# Every threshold rejects some of the random rows below, whatever scores there are.
+LIMITS = {name: 0.1 if name.startswith("min_") else 0.9 for name in Filter.model_fields}
+LIMITS |= {"min_subject_similarity": 0.3, "min_text_alignment": 0.2}
+LIMITS |= {"max_copy_rate": 0.8, "min_mask_connectedness": 0.2}
 
 
 def write_list(folder: Path, subjects: Path, multiview: Path) -> dict[str, Path]:
@@ -82,9 +78,9 @@ def random_rows(count: int, seed: int) -> list[dict]:
     generator = np.random.default_rng(seed)
     rows = []
     for number in range(count):
-        row = {name: float(value) for name, value in zip(SCORES, generator.random(6), strict=True)}
+        row = dict(zip(SCORES, generator.random(len(SCORES)).tolist(), strict=True))
         if number % 10 == 0:
-            row[SCORES[number // 10 % 6]] = float("nan")
+            row[list(SCORES)[number // 10 % len(SCORES)]] = float("nan")
         rows.append(row | {"kind": KINDS[int(generator.integers(5))]})
     return rows
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from toffee.config.sections.filter import SCORES
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
-from toffee.synthesis.filter import SCORES, filter_dataset
+from toffee.synthesis.filter import filter_dataset, thresholds_of
 
 from .conftest import LIMITS, random_rows, write_shard
 
@@ -36,12 +37,13 @@ def test_accepted_is_the_conjunction_of_all_thresholds(shards: list[Path]) -> No
     stays = scores["kind"].isin(["generation", "background"])
     expected = (
         ((scores["subject_similarity"] >= 0.3) | ~stays)
-        & (scores["text_alignment"] >= 0.2)
         & ((scores["copy_rate"] <= 0.8) | ~generation)
-        & scores["mask_area"].between(0.1, 0.9)
-        & (scores["mask_connectedness"] >= 0.2)
         & scores[list(SCORES)].notna().all(axis=1)
     )
+    for name, limit in LIMITS.items():
+        score = scores[name[4:]]
+        if name[4:] not in ("subject_similarity", "copy_rate"):
+            expected &= score >= limit if name.startswith("min_") else score <= limit
     assert index["accepted"].tolist() == expected.tolist()
     assert 30 < expected.sum() < 200
 
@@ -115,6 +117,19 @@ def test_copying_is_no_fault_of_an_editing_pair(tmp_path: Path) -> None:
     rows = [{"copy_rate": 1.0, "kind": "colour"}, {"copy_rate": 1.0, "kind": "generation"}]
     index, _ = run([write_shard(tmp_path / "00000.h5", rows)])
     assert index["reason"].tolist() == ["", "max_copy_rate"]
+
+
+def test_thresholds_have_the_order_of_the_configuration_and_a_score_each() -> None:
+    thresholds = thresholds_of(dict(reversed(LIMITS.items())))
+    assert [(one.name, one.value) for one in thresholds] == list(LIMITS.items())
+    assert {one.score for one in thresholds} <= SCORES.keys()
+
+
+def test_missing_and_unknown_thresholds_are_named() -> None:
+    with pytest.raises(ToffeeError, match="filter.max_area is no threshold; expected min_subject_"):
+        thresholds_of(LIMITS | {"max_area": 1})
+    with pytest.raises(ToffeeError, match="filter.max_copy_rate is missing"):
+        thresholds_of({name: LIMITS[name] for name in LIMITS if name != "max_copy_rate"})
 
 
 def test_funnel(shards: list[Path]) -> None:

@@ -14,17 +14,11 @@ from toffee.tables.refiner import tabulate_refiner
 from toffee.tables.show import main, show
 from toffee.tables.views import tabulate_views
 
+from ..synthesis.conftest import LIMITS
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
 SUBJECTS = 12
-LIMITS = {
-    "min_subject_similarity": 0.3,
-    "min_text_alignment": 0.2,
-    "max_copy_rate": 0.8,
-    "min_mask_area": 0.1,
-    "max_mask_area": 0.9,
-    "min_mask_connectedness": 0.2,
-}
 
 
 def write_scores(path: Path, means: dict[str, dict[str, float]], prompts: int = 2) -> Path:

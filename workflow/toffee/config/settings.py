@@ -60,7 +60,7 @@ class Matching:
     `toffee.method.matching.match_tokens`).
 
     Attributes:
-        rule: cosine, silhouette or silhouette+position.
+        rule: one of `toffee.config.sections.refiner.MATCHING_RULES`.
         threshold: least cosine similarity of a replacement.
         position_weight: cosine lost by a match from corner to corner of the silhouette.
     """

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from toffee.config.licences import HUB_LICENCES
+from toffee.config.sections.filter import SCORES
 from toffee.export.release import PAPER, Release
-from toffee.synthesis.filter import SCORES
 
 SIZES = ("1K", "10K", "100K", "1M", "10M", "100M")
 

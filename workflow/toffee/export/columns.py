@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from toffee.config.sections.filter import SCORES
+
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """What the Image feature of `datasets` holds: an encoded file and a name for it."""
 
@@ -39,12 +41,7 @@ _MEANINGS = {
     "seed_refined": "seed of the refined image's noise",
     "seed_views": "seed of `subject_image`'s noise",
     "seed_edits": "editing pairs: seed of the edit's noise",
-    "subject_similarity": "similarity of target and subject inside the masks (cosine)",
-    "text_alignment": "alignment of target and prompt (cosine)",
-    "image_similarity": "similarity of target and input (cosine)",
-    "copy_rate": "share of the subject that the target repeats in place (fraction)",
-    "mask_area": "area of the mask (fraction of the image)",
-    "mask_connectedness": "share of the mask in its largest connected part (fraction)",
+    **{name: score.meaning for name, score in SCORES.items()},
 }
 
 

@@ -18,12 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toffee.config.licences import combined, may_be_shared
+from toffee.config.sections.filter import SCORES
 from toffee.export.columns import LICENCE, SEED, Columns
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, file_digest, write_text
 from toffee.runtime.progress import progress
 from toffee.storage.reader import Shard
-from toffee.synthesis.filter import SCORES, judge, read_scores, thresholds_of
+from toffee.synthesis.filter import judge, read_scores, thresholds_of
 
 ROW_GROUP = 256  # rows; small, because the hub's viewer and streaming readers fetch row groups
 UNUSED_SEED = f"{SEED}edits"
@@ -91,7 +92,7 @@ def export_shard(
 
     Args:
         shard: the finished shard.
-        thresholds: the filter's, by name (`THRESHOLDS`).
+        thresholds: the filter's, by name (config section `filter`).
         model_licences: licence of each model that a sample is drawn with, by role.
         licences: licences that may be shared; None shares everything.
         out: Parquet file to write; without rows where nothing is left.
@@ -100,7 +101,7 @@ def export_shard(
     Raises:
         ToffeeError: the shard cannot be read, or lacks a column.
     """
-    rows, _ = judge(read_scores([shard]), thresholds_of(**thresholds))
+    rows, _ = judge(read_scores([shard]), thresholds_of(thresholds))
     with Shard(shard) as source:
         accepted = rows[rows["accepted"]]
         places = accepted["row"].to_numpy()

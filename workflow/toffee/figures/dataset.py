@@ -62,7 +62,7 @@ def plot_dataset(
     candidates = read_scores(shards).merge(
         table[["sample_id", "accepted", "reason"]], on="sample_id"
     )
-    limits = thresholds_of(**thresholds)
+    limits = thresholds_of(thresholds)
     save_figure(grids, out, above=lambda width: draw_charts(candidates, limits, width))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toffee.config.sections.refiner import MATCHING_RULES
 from toffee.figures.grid import Cell, Grid, save_figure
 from toffee.figures.pictures import picture, rows_of, varied
 from toffee.storage.reader import Shard
@@ -11,9 +12,7 @@ from toffee.storage.reader import Shard
 METHODS = {
     "initial": "initial",
     "control": "control: nothing replaced",
-    "cosine": "cosine",
-    "silhouette": "silhouette",
-    "silhouette+position": "silhouette + position",
+    **{rule: rule.replace("+", " + ") for rule in MATCHING_RULES},
     "ceiling": "ceiling: own tokens",
     "wrong_subject": "wrong subject",
 }

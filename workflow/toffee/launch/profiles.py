@@ -4,6 +4,7 @@ A profile is read before the Snakefile, so this looks at the command line for wh
 a job needs: the set of base models (config `models.set`).
 """
 
+import fnmatch
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import yaml
 
 from toffee.launch.targets import DEFAULT, command_line, scales, stop
+from toffee.provenance.code import rule_functions
 from toffee.runtime.project import PROJECT
 
 PROFILES = PROJECT / "profiles"
@@ -29,7 +31,7 @@ def settings(profile: str) -> dict[str, Any]:
         profile: `slurm` or `local`, a folder of profiles/; its `groups.yaml` and `site.yaml` are
             optional.
     """
-    merged = _read(PROFILES / "resources" / f"{model_set(sys.argv)}.yaml")
+    merged = resources_of(model_set(sys.argv))
     for name in ("groups.yaml", "site.yaml"):
         path = PROFILES / profile / name
         if path.is_file():
@@ -38,6 +40,19 @@ def settings(profile: str) -> dict[str, Any]:
                 stop(f"{path}, {found}: give it on the command line, this file is for the site")
             merged = laid_over(merged, content)
     return merged
+
+
+def resources_of(models: str) -> dict[str, Any]:
+    """What each rule needs with a set of base models. `tabulate_*` in the file names all rules that
+    match it."""
+    content = _read(PROFILES / "resources" / f"{models}.yaml")
+    rules = list(rule_functions())
+    content["set-resources"] = {
+        rule: needs
+        for name, needs in content.get("set-resources", {}).items()
+        for rule in (fnmatch.filter(rules, name) if "*" in name else [name])
+    }
+    return content
 
 
 def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

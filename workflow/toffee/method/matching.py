@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from toffee.config.sections.refiner import MATCHING_RULES
 from toffee.config.settings import Matching
 from toffee.runtime.errors import ToffeeError
-
-RULES = ("cosine", "silhouette", "silhouette+position")
 
 
 @dataclass(frozen=True)
@@ -45,14 +44,16 @@ def match_tokens(
     Args:
         initial, subject: patch tokens [B,N,d], row by row.
         initial_foreground, subject_foreground: bool [B,N].
-        matching: rule, one of `RULES`; threshold and weight of the position.
+        matching: rule, one of `MATCHING_RULES`; threshold and weight of the position.
 
     Raises:
         ToffeeError: the rule is unknown.
     """
     rule = matching.rule
-    if rule not in RULES:
-        raise ToffeeError(f"refiner.matching: unknown rule {rule!r}; expected {', '.join(RULES)}")
+    if rule not in MATCHING_RULES:
+        raise ToffeeError(
+            f"refiner.matching: unknown rule {rule!r}; expected {', '.join(MATCHING_RULES)}"
+        )
     cosine = F.normalize(initial, dim=-1) @ F.normalize(subject, dim=-1).transpose(1, 2)
     score = cosine
     allowed = torch.ones_like(initial_foreground)
@@ -73,7 +74,7 @@ def may_change(rule: str, foreground: torch.Tensor) -> torch.Tensor | None:
     """The pixels that a rule lets the Refiner redraw; the rest keeps the initial image's latents.
 
     Args:
-        rule: one of `RULES`.
+        rule: one of `MATCHING_RULES`.
         foreground: the subject's pixels in the initial image, bool [B,H,W].
 
     Returns:

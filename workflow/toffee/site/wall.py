@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
+from toffee.config.sections.filter import SCORES
 from toffee.figures.pictures import open_shard, read_index, varied
 from toffee.storage.reader import Shard
-from toffee.synthesis.filter import SCORES
 
 PAIRS = 96
 POOL = 500

@@ -8,28 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from toffee.config.sections.filter import SCORES, Filter
 from toffee.config.sections.synthesis import KINDS
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.storage.reader import Shard
-
-SCORES = (
-    "subject_similarity",
-    "text_alignment",
-    "image_similarity",
-    "copy_rate",
-    "mask_area",
-    "mask_connectedness",
-)
-THRESHOLDS = (
-    "min_subject_similarity",
-    "min_text_alignment",
-    "max_copy_rate",
-    "min_mask_area",
-    "max_mask_area",
-    "min_mask_connectedness",
-)
-"""Keys of config section `filter`, as `thresholds_of` takes them."""
 
 INDEX_COLUMNS = ("sample_id", "shard", "row", "kind", "accepted", "reason")
 FUNNEL_COLUMNS = ("kind", "filter", "remaining")
@@ -40,13 +23,21 @@ ALL_KINDS = "all"
 class Threshold:
     """One filter: the score must be at least (`min`) or at most (`max`) the value.
 
-    `kinds` are the kinds of pairs that it is for; every kind if empty.
+    It applies to the kinds of pairs that `SCORES` names for the score.
     """
 
     name: str
-    score: str
     value: float
-    kinds: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> str:
+        """Name of the score."""
+        return self.name[len("min_") :]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of pairs that it applies to; every kind if empty."""
+        return SCORES[self.score].kinds
 
     def passes(self, frame: pd.DataFrame) -> pd.Series:
         """Which rows pass; a NaN does not."""
@@ -71,10 +62,8 @@ def filter_dataset(
     kind (each one and `all`), filter (`candidates`, `scored`, then the filters in their order),
     remaining (samples).
 
-    A score that is NaN is a missing one, and its sample is rejected. The copy rate is asked of
-    generation pairs only: an editing pair repeats its input outside the mask on purpose. Similarity
-    to the subject is asked where the subject stays as it is: not of edits of its own colour,
-    texture or style.
+    A score that is NaN is a missing one, and its sample is rejected. A threshold rejects pairs of
+    the kinds that its score is meant for only (see `toffee.config.sections.filter.SCORES`).
 
     Args:
         shards: finished shards, in any order.
@@ -86,7 +75,7 @@ def filter_dataset(
         ToffeeError: a shard is missing or lacks a column, a sample stands in two shards, or nothing
             is accepted; nothing is written then.
     """
-    filters = thresholds_of(**thresholds)
+    filters = thresholds_of(thresholds)
     candidates = read_scores(shards)
     index, counts = judge(candidates, filters)
     if not index["accepted"].any():
@@ -98,28 +87,17 @@ def filter_dataset(
     return index
 
 
-def thresholds_of(
-    min_subject_similarity: float,
-    min_text_alignment: float,
-    max_copy_rate: float,
-    min_mask_area: float,
-    max_mask_area: float,
-    min_mask_connectedness: float,
-) -> list[Threshold]:
-    """The filters in their order, from the values of config section `filter`."""
-    return [
-        Threshold(
-            "min_subject_similarity",
-            "subject_similarity",
-            min_subject_similarity,
-            ("generation", "background"),
-        ),
-        Threshold("min_text_alignment", "text_alignment", min_text_alignment),
-        Threshold("max_copy_rate", "copy_rate", max_copy_rate, ("generation",)),
-        Threshold("min_mask_area", "mask_area", min_mask_area),
-        Threshold("max_mask_area", "mask_area", max_mask_area),
-        Threshold("min_mask_connectedness", "mask_connectedness", min_mask_connectedness),
-    ]
+def thresholds_of(values: Mapping[str, float]) -> list[Threshold]:
+    """The filters, from the values of config section `filter`, in the order of its keys.
+
+    Raises:
+        ToffeeError: a key of the section is missing, or there is another one.
+    """
+    names = list(Filter.model_fields)
+    for name in sorted({*names} ^ {*values}):
+        found = "is missing" if name in names else f"is no threshold; expected {', '.join(names)}"
+        raise ToffeeError(f"filter.{name} {found}")
+    return [Threshold(name, values[name]) for name in names]
 
 
 def read_scores(shards: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:

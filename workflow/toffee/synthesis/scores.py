@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from toffee.config.sections.filter import SCORES
 from toffee.config.settings import Drawing
 from toffee.data.loaders.images import to_tensor
 from toffee.models.clip import Clip
@@ -21,7 +22,6 @@ from toffee.storage.layout import ColumnType
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter
 from toffee.synthesis.copy_rate import copy_rate
-from toffee.synthesis.filter import SCORES
 from toffee.synthesis.plan import STAGES, read_plan
 from toffee.synthesis.stage import forget_journals, identity, subject_images, subject_masks
 

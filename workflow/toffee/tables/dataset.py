@@ -46,7 +46,7 @@ def tabulate_dataset(
     counted = pd.concat(
         [count_pairs(funnel, quarantine), published_pairs(published)], ignore_index=True
     )
-    limits = threshold_rows(thresholds_of(**thresholds))
+    limits = threshold_rows(thresholds_of(thresholds))
     frame = ordered(read_scores(scores), ("accepted", "rejected"), ("accepted", "rejected"), scores)
     compared = measured([summarise(frame), difference(frame, "accepted", "rejected")])
     nearest = leakage_rows(leakage)

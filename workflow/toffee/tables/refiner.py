@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toffee.config.sections.refiner import MATCHING_RULES
 from toffee.evaluation.names import SIMILARITIES
 from toffee.evaluation.scores_file import read_scores
 from toffee.evaluation.statistics import gap_closed, paired_difference, summarise
 from toffee.tables.markdown import markdown
 from toffee.tables.tidy import MORE, PAIRED, measured, only, ordered, write_table
 
-MATCHINGS = ("cosine", "silhouette", "silhouette+position")
 SHOWN = (
     "dino_masked",
     "clip_i_masked",
@@ -30,7 +30,7 @@ def tabulate_refiner(scores: Path, csv: Path, page: Path, default: str) -> None:
     """
     frame = read_scores(scores)
     frame["setting"] = ["default" if method == default else "" for method in frame["method"]]
-    order = ("initial", "control", *MATCHINGS, "wrong_subject", "ceiling")
+    order = ("initial", "control", *MATCHING_RULES, "wrong_subject", "ceiling")
     frame = ordered(frame, order, needed=("initial", "ceiling", default), path=scores)
     methods = [method for method in frame["method"].unique() if method != "initial"]
     images = only(frame, SIMILARITIES)
@@ -39,7 +39,7 @@ def tabulate_refiner(scores: Path, csv: Path, page: Path, default: str) -> None:
     parts += [
         gap_closed(images, "initial", method, "ceiling")
         for method in methods
-        if method in MATCHINGS
+        if method in MATCHING_RULES
     ]
     text = (
         "Similarity to the subject's photo of what the Refiner makes of the initial image. "

@@ -1,5 +1,6 @@
-"""Section `filter`: the thresholds."""
+"""Section `filter`: the thresholds, and the scores that they are for."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -7,8 +8,40 @@ from pydantic import Field, model_validator
 from toffee.config.base import Section, Share
 
 
+@dataclass(frozen=True)
+class Score:
+    """A score of every candidate.
+
+    Attributes:
+        meaning: what it measures, and its unit.
+        kinds: kinds of pairs that its thresholds apply to; every kind if empty.
+    """
+
+    meaning: str
+    kinds: tuple[str, ...] = ()
+
+
+# The subject stays as it is in these kinds; the others change its colour, texture or style.
+_SAME_SUBJECT = ("generation", "background")
+SCORES = {
+    "subject_similarity": Score(
+        "similarity of target and subject inside the masks (cosine)", _SAME_SUBJECT
+    ),
+    "text_alignment": Score("alignment of target and prompt (cosine)"),
+    "image_similarity": Score("similarity of target and input (cosine)"),
+    # An editing pair repeats its input outside the mask on purpose.
+    "copy_rate": Score(
+        "share of the subject that the target repeats in place (fraction)", ("generation",)
+    ),
+    "mask_area": Score("area of the mask (fraction of the image)"),
+    "mask_connectedness": Score("share of the mask in its largest connected part (fraction)"),
+}
+"""All scores, in the order of a shard's columns. `toffee.synthesis.scores` computes them."""
+
+
 class Filter(Section):
-    """Thresholds that a candidate must meet; synthesis never looks at them."""
+    """Thresholds that a candidate must meet, in the order in which they are applied. Each key is
+    `min_` or `max_` and the name of a score. Synthesis never looks at them."""
 
     min_subject_similarity: Annotated[float, Field(ge=-1, le=1)] = Field(
         description="least similarity of target and subject, subject encoder inside the masks "

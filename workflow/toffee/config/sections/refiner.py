@@ -1,13 +1,15 @@
 """Section `refiner`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from toffee.config import settings
 from toffee.config.base import Count, Decay, Guidance, LearningRate, SamplerSteps, Section, Share
 
-MATCHING_RULES = ("cosine", "silhouette", "silhouette+position")
+MatchingRule = Literal["cosine", "silhouette", "silhouette+position"]
+MATCHING_RULES: tuple[str, ...] = get_args(MatchingRule)
+"""What `toffee.method.matching.match_tokens` knows; each is a row of table `refiner`."""
 
 
 class Refiner(Section):
@@ -24,7 +26,7 @@ class Refiner(Section):
     token_dropout: Share = Field(
         description="share of patch tokens that a training step hides (fraction)"
     )
-    matching: Literal["cosine", "silhouette", "silhouette+position"] = Field(
+    matching: MatchingRule = Field(
         description="rule that picks the subject token for each token of the initial image"
     )
     match_threshold: Annotated[float, Field(ge=-1, le=1)] = Field(

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import torch
 
+from toffee.config.sections.refiner import MATCHING_RULES
 from toffee.config.settings import Matching, Sampling
 from toffee.data.loaders.images import image_size, read_image, read_mask, to_arrays
 from toffee.data.loaders.multiview import Sequence, load_multiview
 from toffee.data.loaders.prompt_parts import read_prompt_parts
 from toffee.evaluation.image_set import write_image_set
-from toffee.method.matching import RULES, match_tokens, may_change
+from toffee.method.matching import match_tokens, may_change
 from toffee.method.refiner import Refiner
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import batches
@@ -23,7 +24,7 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise, seed_of
 
-METHODS = ("initial", "control", *RULES, "wrong_subject", "ceiling")
+METHODS = ("initial", "control", *MATCHING_RULES, "wrong_subject", "ceiling")
 
 
 def choose_sequences(root: str | Path, count: int) -> list[Sequence]:
@@ -164,14 +165,14 @@ def generate_refiner(
                 rule: match_tokens(
                     tokens, own, inside, own_inside, replace(default, rule=rule)
                 ).tokens
-                for rule in RULES
+                for rule in MATCHING_RULES
             },
             "wrong_subject": match_tokens(tokens, wrong[0], inside, wrong[1], default).tokens,
             "ceiling": torch.where(own_inside[..., None], own, tokens),
         }
         for method, condition in mixed.items():
             silhouette = found | masks[span] if method == "ceiling" else found
-            rule = method if method in RULES else matching
+            rule = method if method in MATCHING_RULES else matching
             change = may_change(rule, silhouette) if keep_background else None
             draw = (condition, noises["refined"][span], Sampling(sampler_steps, guidance))
             drawn[method].append(model.draw(*draw, initial, strength, change))

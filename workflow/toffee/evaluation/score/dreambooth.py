@@ -80,7 +80,7 @@ def filter_dreambooth(
                 frames.append(pd.DataFrame({"subject": subjects[some], **scores}))
     candidates = pd.concat(frames, ignore_index=True)
     places = {"sample_id": "", "shard": "", "row": 0, "kind": "generation"}
-    index, _ = judge(candidates.assign(**places), thresholds_of(**thresholds))
+    index, _ = judge(candidates.assign(**places), thresholds_of(thresholds))
     accepted = index["accepted"].groupby(candidates["subject"]).agg(["size", "sum"])
     accepted.columns = ["candidates", "accepted"]
     with atomic_path(out) as temporary:
