@@ -28,7 +28,7 @@ def differ(found: torch.Tensor, other: torch.Tensor, share: float = 1e-3) -> boo
     return bool((found - other).abs().max() > share * other.abs().max())
 
 
-def learned_alike(found: Weights, expected: Weights, start: Weights, share: float = 0.05) -> bool:
+def learned_alike(found: Weights, expected: Weights, start: Weights, share: float = 0.01) -> bool:
     """Whether two trainings moved the weights alike, in the sum over all weights.
 
     Adam divides a gradient by its own size. Where a gradient is zero but for rounding, a single

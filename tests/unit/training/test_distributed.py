@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from closeness import learned_alike
+from closeness import close, learned_alike
 from safetensors.torch import load_file
 
 from toffee.config.settings import Training
@@ -65,7 +65,8 @@ def workers(folder: Path) -> list[psutil.Process]:
 
 def same(a: dict, b: dict) -> bool:
     pairs = zip([a["losses"], *a["weights"]], [b["losses"], *b["weights"]], strict=True)
-    return all(torch.allclose(torch.tensor(x), torch.tensor(y), atol=1e-5) for x, y in pairs)
+    # Nine steps amplify what rounding does to the first one.
+    return all(close(torch.tensor(x), torch.tensor(y), 1e-4) for x, y in pairs)
 
 
 @pytest.fixture(scope="module")

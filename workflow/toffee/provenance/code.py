@@ -9,7 +9,6 @@ comments, docstrings and layout do not count, and nothing is imported to compute
 import ast
 import hashlib
 import re
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +17,9 @@ from toffee.runtime.project import PROJECT
 
 ROOTS = ("workflow", "tools")
 """Folders of the checkout in which first-party packages lie."""
+
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where the syntax tree of a statement holds other statements."""
 
 
 def code_digest(function: str, project: Path = PROJECT) -> str:
@@ -78,7 +80,15 @@ def module_file(module: str, project: Path = PROJECT) -> Path:
 
 @cache
 def syntax_tree(path: Path) -> ast.Module:
-    """The syntax tree of a file.
+    """The syntax tree of a file, which nobody may change.
+
+    Raises as `_parse`.
+    """
+    return _parse(path)
+
+
+def _parse(path: Path) -> ast.Module:
+    """Read a file's syntax tree.
 
     Raises:
         ToffeeError: it cannot be read, or is not valid Python.
@@ -114,9 +124,11 @@ def _meaning(path: Path) -> tuple[str, frozenset[tuple[int, str, tuple[str, ...]
     Imports are (level of a relative import, module, imported names). Those inside functions count
     too: heavy modules are imported there.
     """
-    tree = deepcopy(syntax_tree(path))
+    tree = _parse(path)  # a copy of `syntax_tree` would take five times as long
     imports: set[tuple[int, str, tuple[str, ...]]] = set()
-    for node in ast.walk(tree):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             imports |= {(0, alias.name, ()) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -124,6 +136,8 @@ def _meaning(path: Path) -> tuple[str, frozenset[tuple[int, str, tuple[str, ...]
             imports.add((node.level, node.module or "", names))
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_strings(node)
+        for name in BLOCKS:  # no expression holds a statement
+            waiting += getattr(node, name, ())
     return ast.dump(tree), frozenset(imports)
 
 
@@ -149,12 +163,17 @@ def _imported_files(path: Path, project: Path) -> tuple[Path, ...]:
             parent = path.relative_to(project).parts[1:-level]  # below a folder of ROOTS
             module = ".".join([*parent, *([module] if module else [])])
         modules |= {module, *(f"{module}.{name}" for name in names)}
-    files: set[Path] = set()
-    for module in modules:
-        parts = module.split(".")
-        for root in (one for one in ROOTS if (project / one / parts[0]).is_dir()):
-            for depth in range(1, len(parts) + 1):
-                place = project.joinpath(root, *parts[:depth])
-                candidates = (place / "__init__.py", place.with_suffix(".py"))
-                files |= {file for file in candidates if file.is_file()}
-    return tuple(sorted(files))
+    return tuple(sorted({file for module in modules for file in _module_files(module, project)}))
+
+
+@cache
+def _module_files(module: str, project: Path) -> tuple[Path, ...]:
+    """The files of a first-party module and of the packages around it; none of another module."""
+    parts = module.split(".")
+    files: list[Path] = []
+    for root in (one for one in ROOTS if (project / one / parts[0]).is_dir()):
+        for depth in range(1, len(parts) + 1):
+            place = project.joinpath(root, *parts[:depth])
+            candidates = (place / "__init__.py", place.with_suffix(".py"))
+            files += (file for file in candidates if file.is_file())
+    return tuple(files)
