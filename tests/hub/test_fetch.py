@@ -335,7 +335,7 @@ def test_a_mirror_with_equal_bytes_stands_in_for_a_vanished_repository(
     assert file_digest(out / WEIGHTS) == file_digest(served / WEIGHTS)
     assert fetch.lock.read_text() == before
     assert (
-        f"warning: again: {REPO} is not to be had, using its mirror {MIRROR}@{OTHER}; its bytes "
+        f"warning: again: {REPO} is not available, using its mirror {MIRROR}@{OTHER}; its bytes "
         f"must be those of {fetch.lock}" in capsys.readouterr().err
     )
 
@@ -463,7 +463,7 @@ def test_a_connection_that_only_breaks_is_given_up_and_kept(hub, served, fetch, 
     hub.fault(REPO, Fault(path=WEIGHTS, cut=70_000), *[Fault(path=WEIGHTS, cut=0)] * 5)
     line = refused(fetch)
     assert line.startswith(f"{WEIGHTS} of {REPO} stops at 70000 of {SIZE} bytes")
-    assert line.endswith("what has come is kept, start again to go on")
+    assert line.endswith("the received bytes are kept, start again to resume")
     assert names(fetch())
     assert hub.sent[REPO, WEIGHTS] == SIZE
 
@@ -514,7 +514,7 @@ def test_a_partial_download_of_another_commit_is_thrown_away(
     hub.add(REPO, write(tmp_path / "moved", seed=1), OTHER)
     out = fetch(revision=OTHER)
     assert file_digest(out / WEIGHTS) == file_digest(tmp_path / "moved" / WEIGHTS)
-    assert "model.partial: of another source; thrown away" in capsys.readouterr().err
+    assert "model.partial: of another source; removed" in capsys.readouterr().err
 
 
 def test_files_that_are_no_longer_wanted_are_not_kept(hub, served, fetch, no_sleep):

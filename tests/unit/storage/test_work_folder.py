@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from toffee.runtime.interruption import interrupted, listening
+from toffee.runtime.signals import interrupted, raise_on_sigterm
 from toffee.storage.work_folder import IDENTITY, work_folder
 
 
@@ -47,7 +47,7 @@ def test_one_of_other_work_is_thrown_away_with_one_line(tmp_path, capsys, change
     if change == "mark":
         (tmp_path / "model.partial" / IDENTITY).unlink()
     assert not use(tmp_path, {"steps": 4 if change == "settings" else 3})
-    line = f"{tmp_path}/model.partial: of other inputs, settings or code; thrown away\n"
+    line = f"{tmp_path}/model.partial: made from other inputs, settings or code; removed\n"
     assert capsys.readouterr().err == line
 
 
@@ -59,6 +59,6 @@ def test_what_a_killed_process_was_writing_goes(tmp_path):
 
 
 def test_sigterm_waits_until_the_work_asks(tmp_path):
-    with listening(), work_folder(tmp_path / "model", [], {}):
+    with raise_on_sigterm(), work_folder(tmp_path / "model", [], {}):
         os.kill(os.getpid(), signal.SIGTERM)
         assert interrupted()

@@ -12,7 +12,7 @@ from torch import nn
 from toffee.runtime.distributed import team
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
-from toffee.runtime.interruption import interrupted
+from toffee.runtime.signals import interrupted
 from toffee.storage.work_folder import work_folder
 from toffee.training.checkpoint import Checkpoint
 from toffee.training.encoded import encode

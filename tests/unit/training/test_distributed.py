@@ -21,8 +21,8 @@ from toffee.method.refiner import pretrain_refiner
 from toffee.models.unet import load_unet
 from toffee.runtime import processes
 from toffee.runtime.errors import ToffeeError
-from toffee.runtime.interruption import Interrupted, deferred, listening
-from toffee.runtime.processes import allowed
+from toffee.runtime.processes import use_resources
+from toffee.runtime.signals import Interrupted, defer_sigterm, raise_on_sigterm
 from toffee.training import torchrun, worker
 from toffee.training.launch import report
 
@@ -98,7 +98,7 @@ def test_after_a_kill_the_job_ends_in_one_line_and_the_next_attempt_goes_on(both
 def test_sigterm_to_the_job_stops_all_processes_at_the_same_step(alone, both, tmp_path):
     step, out, other = random.Random(SEED).randrange(STEPS - 1), tmp_path / "a", tmp_path / "b"
     kept = f"numbers: step {step + 1} of {STEPS} is kept in {out}.partial/checkpoint.safetensors"
-    with listening(), pytest.raises(Interrupted, match=f"^{kept}$"):
+    with raise_on_sigterm(), pytest.raises(Interrupted, match=f"^{kept}$"):
         train(out, 2, kind="terminate", step=step, rank=0, pid=os.getpid())
     assert not workers(tmp_path) and not out.exists()
     shutil.copytree(f"{out}.partial", f"{other}.partial")
@@ -145,7 +145,7 @@ def test_how_processes_ended_is_told_in_one_line(capsys, notes, error, line):
 
 
 def test_a_job_that_was_asked_to_stop_does_not_take_its_processes_for_killed():
-    with listening(), deferred():
+    with raise_on_sigterm(), defer_sigterm():
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(Interrupted, match=r"goes on from out\.partial$"):
             report(Path("out"), {}, processes.Processes(2), 1)
@@ -164,9 +164,9 @@ JOB = """
 import sys
 from pathlib import Path
 from small_training import train
-from toffee.runtime.processes import allowed
+from toffee.runtime.processes import use_resources
 fault = {"kind": "wait", "step": 1, "rank": 0, "ready": sys.argv[2]}
-with allowed({"processes": 2}, 2):
+with use_resources({"processes": 2}, 2):
     train(out=sys.argv[1], steps=9, batch=2, fault=fault)
 """
 
@@ -238,7 +238,7 @@ def test_srun_starts_the_processes_of_several_machines_and_passes_the_signal_on(
     slurm, alone, tmp_path
 ):
     out = tmp_path / "a"
-    with listening(), pytest.raises(Interrupted, match="step 4 of 9 is kept"):
+    with raise_on_sigterm(), pytest.raises(Interrupted, match="step 4 of 9 is kept"):
         train(out, 2, nodes=2, kind="terminate", step=3, rank=0, pid=os.getpid())
     assert same(train(out, 2, nodes=2), alone)
 
@@ -284,7 +284,7 @@ def test_the_refiner_learns_the_same_in_two_processes(random_zoo, small_world, t
     ],
 )
 def test_resources_say_how_many_processes_there_are(resources, expected):
-    with allowed(resources, 3):
+    with use_resources(resources, 3):
         assert (processes.JOB.count, processes.JOB.nodes) == expected
         assert processes.JOB.threads == 3
     assert processes.JOB.count == 1
@@ -294,7 +294,7 @@ def test_processes_that_cannot_be_spread_evenly_are_one_line():
     resources = {"processes": 3, "nodes": 2}
     with (
         pytest.raises(ToffeeError, match="resources: 3 processes on 2 nodes"),
-        allowed(resources, 1),
+        use_resources(resources, 1),
     ):
         pytest.fail("it went on")
 

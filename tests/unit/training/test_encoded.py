@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from toffee.runtime.interruption import Interrupted, deferred, listening
+from toffee.runtime.signals import Interrupted, defer_sigterm, raise_on_sigterm
 from toffee.training import encoded
 from toffee.training.encoded import BATCHES, encode
 
@@ -66,7 +66,11 @@ def test_what_is_encoded_is_not_encoded_again(tmp_path):
 @pytest.mark.parametrize("end", ["kill", "stop"])
 def test_a_requeued_job_encodes_the_parts_that_are_missing(tmp_path, end):
     at = BATCHES + 2  # within the second part
-    with pytest.raises((KeyboardInterrupt, Interrupted)) as ended, listening(), deferred():
+    with (
+        pytest.raises((KeyboardInterrupt, Interrupted)) as ended,
+        raise_on_sigterm(),
+        defer_sigterm(),
+    ):
         columns(tmp_path, Encoder(**{f"{end}_at": at}))
     if end == "stop":
         assert str(ended.value) == f"1 of 3 encoded parts are kept in {tmp_path}"
@@ -95,7 +99,7 @@ def test_processes_share_the_parts_out_and_each_sees_all_rows(tmp_path, monkeypa
         with monkeypatch.context() as patch:
             patch.setattr(encoded, "team", lambda own=own: own)
             if place < 2:  # they would wait for the others
-                patch.setattr(encoded, "total", lambda *values: [1.0])
+                patch.setattr(encoded, "sum_over_processes", lambda *values: [1.0])
                 with pytest.raises(Interrupted):
                     columns(tmp_path, encoder)
             else:

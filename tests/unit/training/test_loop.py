@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from toffee.runtime.errors import ToffeeError
-from toffee.runtime.interruption import Interrupted, deferred, listening
+from toffee.runtime.signals import Interrupted, defer_sigterm, raise_on_sigterm
 from toffee.training import loop
 from toffee.training.checkpoint import Checkpoint
 from toffee.training.loop import Fit, Schedule, fit, own_part
@@ -113,7 +113,7 @@ def learn(folder: Path, at: int | None = None, how: str = "") -> tuple[list[floa
         return (model(x) - x.flip(1)).square().mean()
 
     checkpoint = Checkpoint(folder, generator)
-    with listening(), deferred():
+    with raise_on_sigterm(), defer_sigterm():
         schedule = Schedule(STEPS, 4, 0.05, ema=0.7)
         return fit([model], draw, loss, schedule, "flip", checkpoint).losses, model
 
@@ -168,7 +168,7 @@ def test_a_damaged_checkpoint_is_discarded_with_one_line(every, tmp_path, capsys
 
 
 def test_without_a_checkpoint_nobody_asks_a_training_to_stop():
-    with listening(), deferred():
+    with raise_on_sigterm(), defer_sigterm():
         os.kill(os.getpid(), signal.SIGTERM)
         run(Schedule(3, 1, 0.1))
 

@@ -44,13 +44,12 @@ def download_dreambench(url: str, revision: str, sha256: str | None, out: str | 
         url: the git repository, or a mirror of it.
         revision: the commit.
         sha256: digest of the tree (SHA-256 of SHA256SUMS), where it is known.
-        out: the folder, described above; it appears when everything is there and right. What has
-            arrived by then is kept in `<out>.partial`, so that another attempt goes on from it.
+        out: the folder, described above; it appears once it is complete and correct. The next
+            attempt resumes from `<out>.partial`.
 
     Raises:
         ToffeeError: it cannot be fetched, the disk has no room, a file has another digest, or it is
-            not what DreamBench is: a subject, photo, prompt or licence is missing, or a photo is
-            broken.
+            not complete: a subject, photo, prompt or licence is missing, or a photo is broken.
     """
     out = Path(out)
     work = out.with_name(f"{out.name}.partial")
@@ -71,7 +70,7 @@ def download_dreambench(url: str, revision: str, sha256: str | None, out: str | 
             benchmark = load_benchmark(folder)
             check_dreambench(benchmark)
             licences = read_licences(folder / "dataset" / LICENCE_FILE, benchmark)
-        except ToffeeError as error:  # where it came from, since the folder will be gone
+        except ToffeeError as error:  # name the repository: the folder is temporary
             raise ToffeeError(str(error).replace(str(folder), f"{url} at {revision}")) from None
         write_licences(licences, folder / "licences.csv")
     remove(work)

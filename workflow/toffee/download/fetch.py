@@ -1,10 +1,9 @@
-"""A model from the Hugging Face hub: which repository serves it, and which bytes it must be.
+"""Fetch a model from the Hugging Face hub or a mirror, and compare its files with the lock.
 
-The digests are those of the lock (see `lock`), which the first download writes. A mirror is asked
-only where the repository is gone, and has to give exactly the locked files; one that fails leaves
-it to the next. Where nothing is
-locked yet, a mirror's bytes are accepted and locked, and a warning says that nothing could be
-compared.
+The first download writes the digests into the lock (see `lock`). A mirror is used only if the
+repository is gone, and must serve exactly the locked files; if it fails, the next mirror is tried.
+If nothing is locked yet, a mirror's files are accepted and locked, with a warning that they could
+not be compared.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ from math import ceil
 from pathlib import Path
 
 from toffee.config.models import HubFiles
-from toffee.download.hub import Gone, RemoteFile, Repository, asked, choose, look_up, patterns
+from toffee.download.hub import Gone, RemoteFile, Repository, choose, is_wanted, look_up, patterns
 from toffee.download.lock import Entry, SourceLock
 from toffee.download.space import require_space
 from toffee.download.transfer import INCOMPLETE, fetch_file, missing_bytes
@@ -36,7 +35,7 @@ MIB = 2**20
 
 
 class Refused(ToffeeError):
-    """A repository does not hold the bytes that it should."""
+    """A repository serves other bytes than the locked ones."""
 
 
 def fetch_from_hub(role: str, source: HubFiles, lock_path: str | Path, out: str | Path) -> None:
@@ -46,16 +45,16 @@ def fetch_from_hub(role: str, source: HubFiles, lock_path: str | Path, out: str 
         role: what the model is for; used in messages.
         source: where it is.
         lock_path: the lock file; what it lacks is added.
-        out: the model's folder. What has come is in `<out>.partial` too, until `remove_work`.
+        out: the model's folder. The files are in `<out>.partial` too, until `remove_work`.
 
     Raises:
-        ToffeeError: nobody serves the model, somebody serves other bytes than locked, or the disk
-            has no room.
+        ToffeeError: no repository serves the model, one serves other bytes than the locked ones, or
+            the disk has no room.
     """
     lock = SourceLock(lock_path, source.repo, source.revision)
     problems: list[str] = []
     for repo, revision in candidates(source, lock):
-        is_mirror = bool(problems)  # nothing else is asked before the source itself is gone
+        is_mirror = bool(problems)  # the first candidate is the source itself
         try:
             supply = look_up(repo, revision, patterns(source))
             warn(role, source, lock, supply)
@@ -64,7 +63,7 @@ def fetch_from_hub(role: str, source: HubFiles, lock_path: str | Path, out: str 
             raise
         except ToffeeError as error:
             if not is_mirror and not isinstance(error, Gone):
-                raise  # no mirror may stand in for a repository that is there
+                raise  # a mirror replaces only a repository that is gone
             what = f"mirror {repo} {'is refused' if isinstance(error, Refused) else 'fails'}: "
             problems.append(f"{what if is_mirror else ''}{error}")
         else:
@@ -75,8 +74,8 @@ def fetch_from_hub(role: str, source: HubFiles, lock_path: str | Path, out: str 
 
 
 def candidates(source: HubFiles, lock: SourceLock) -> Iterator[tuple[str, str | None]]:
-    """Repositories and revisions to ask, in this order: the source, at its locked commit, and then
-    its mirrors."""
+    """Repositories and revisions to try in order: the source at its locked commit, then its
+    mirrors."""
     owner, _, commit = (lock.key or "").partition("@")
     yield source.repo, commit if owner == source.repo else source.revision
     for mirror in source.mirrors:
@@ -84,14 +83,14 @@ def candidates(source: HubFiles, lock: SourceLock) -> Iterator[tuple[str, str | 
 
 
 def warn(role: str, source: HubFiles, lock: SourceLock, supply: Repository) -> None:
-    """Say where a download is not what the catalogue alone would make of it."""
+    """Warn if a mirror is used, or if a branch or tag is locked to a commit."""
     if supply.repo != source.repo:
         compared = (
             f"its bytes must be those of {lock.path}"
             if lock.files(supply.key)
             else f"nothing in {lock.path} could be compared with it"
         )
-        say = f"{source.repo} is not to be had, using its mirror {supply.key}; {compared}"
+        say = f"{source.repo} is not available, using its mirror {supply.key}; {compared}"
         print(f"warning: {role}: {say}", file=sys.stderr)
     if lock.key is None:
         say = f"{lock.revision} is no commit: locked to {supply.key} in {lock.path}"
@@ -104,18 +103,18 @@ def fetch(
     """Fetch a source's files from one repository into `<out>.partial` and compare each of them.
 
     Returns:
-        What came, by path in the repository.
+        Digests and sizes of the files, by path in the repository.
 
     Raises:
         Refused: the repository does not hold the locked files.
         ToffeeError: a file is missing or cannot be had, or the disk has no room.
     """
-    locked = [name for name in lock.files(supply.key) if asked(name, source)]
+    locked = [name for name in lock.files(supply.key) if is_wanted(name, source)]
     for name in locked:
         if name not in supply.files:
             raise Refused(f"{supply.key} holds no {name}, which {lock.path} has")
     if locked and supply.repo != source.repo:
-        # What else a mirror holds is nobody's but the mirror's.
+        # Other files of a mirror are not wanted: no lock vouches for them.
         supply = dataclasses.replace(supply, files={name: supply.files[name] for name in locked})
     wanted = choose(supply, source)
     for name, file in wanted.items():
@@ -139,15 +138,15 @@ def receive(
     folder: Path,
     entries: dict[str, Entry],
 ) -> Iterator[int]:
-    """Fetch files, small ones first, and compare each when it is whole.
+    """Fetch files, small ones first, and compare the digest of each.
 
     Args:
-        lock, supply, wanted: what is compared, and what is fetched.
-        folder: where the files go; one that is refused is removed again.
-        entries: what came is added here.
+        lock, supply, wanted: the digests to compare with, the repository and its files.
+        folder: where the files go; a file with a wrong digest is removed again.
+        entries: the digests and sizes of the files are added here.
 
     Yields:
-        Bytes that have come since the last time.
+        Bytes received since the last time.
 
     Raises:
         Refused: a file is not what the lock has, or not what the hub lists.
@@ -182,7 +181,7 @@ def check(lock: SourceLock, supply: Repository, name: str, found: str) -> None:
 
 
 def mebibytes(sizes: Iterator[int]) -> Iterator[None]:
-    """Something for each MiB of what comes, and for the rest."""
+    """Yield once per MiB received, and once for the rest."""
     waiting = 0
     for size in sizes:
         waiting += size
@@ -194,14 +193,14 @@ def mebibytes(sizes: Iterator[int]) -> Iterator[None]:
 
 
 def work_folder(out: Path, supply: Repository, wanted: Mapping[str, RemoteFile]) -> Path:
-    """The folder of what has come, made or found; Snakemake removes `out` before a job, not this.
+    """The folder of received files. Snakemake removes `out` before a job, but not this folder.
 
-    What another repository served, and files that are no longer wanted, are thrown away.
+    Files of another repository, and files that are no longer wanted, are removed.
     """
     work = Path(f"{out}.partial")
     mark, files = work / "source", work / "files"
     if work.exists() and not (mark.is_file() and mark.read_text("utf-8") == supply.key):
-        print(f"{work}: of another source; thrown away", file=sys.stderr)
+        print(f"{work}: of another source; removed", file=sys.stderr)
         remove(work)
     write_text(mark, supply.key)
     files.mkdir(exist_ok=True)
@@ -215,8 +214,8 @@ def work_folder(out: Path, supply: Repository, wanted: Mapping[str, RemoteFile])
 def finish(out: Path, subfolder: str | None) -> None:
     """Give the model its final name.
 
-    Snakemake throws the model of a killed or failed job away, and hashing it for the job's record
-    takes a while: until the job has succeeded, the files keep their names in the work folder too.
+    Snakemake removes the output of a killed or failed job, and hashing it for the job's record
+    takes a while: until the job has succeeded, the files stay in the work folder too (hard links).
     """
     files = Path(f"{out}.partial") / "files" / (subfolder or "")
     try:

@@ -1,9 +1,9 @@
 """Files of one commit of a git repository.
 
 A commit's id is a digest of all that it holds: git computes the id of every object that arrives,
-and the files are hashed once more when they are written. Whoever serves a commit can therefore
-leave things out, but not change them. Nothing is checked out: no hook, filter or line-ending rule
-of a repository or of the user touches the bytes.
+and the files are hashed once more when they are written. A server can therefore leave files out,
+but not change them. Nothing is checked out: no hook, filter or line-ending rule of a repository or
+of the user changes the bytes.
 """
 
 import hashlib
@@ -18,27 +18,27 @@ from pathlib import Path
 
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import remove
-from toffee.runtime.interruption import die_with_parent
 from toffee.runtime.progress import progress
+from toffee.runtime.signals import die_with_parent
 
 BATCH = 8
-"""Files that arrive at once: what a cut connection loses at most."""
+"""Files fetched at once: a lost connection loses at most these."""
 
 PATIENCE = (1, 4, 16)
-"""Seconds between attempts on a connection that breaks."""
+"""Seconds to wait between attempts after a lost connection."""
 
 NO_COMMIT = ("not our ref", "unadvertised object", "not a valid object name", "no such remote ref")
 NO_REPOSITORY = (
-    "terminal prompts disabled",  # GitHub asks who you are where there is no public repository
+    "terminal prompts disabled",  # GitHub asks for a login if there is no public repository
     "does not appear to be a git repository",
     "' not found",
     "Authentication failed",
 )
-NO_USE = ("Could not resolve host", "No space left on device")
-"""What does not go away within seconds."""
+PERMANENT = ("Could not resolve host", "No space left on device")
+"""Errors that a retry within seconds does not solve."""
 
 ENVIRONMENT = {
-    "LC_ALL": "C",  # its messages are told apart by their English words
+    "LC_ALL": "C",  # `_fetch` looks for English words in the messages
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "",
     "SSH_ASKPASS": "",
@@ -56,7 +56,7 @@ OPTIONS = (
 
 
 class GitError(Exception):
-    """What git said, in its last line."""
+    """The text is git's own line about the error."""
 
 
 def fetch_commit(
@@ -67,7 +67,7 @@ def fetch_commit(
     Args:
         url: the repository.
         revision: the commit, 40 hexadecimal digits.
-        work: a bare repository, made or gone on with: what is there already is not fetched again.
+        work: a bare repository, new or from an earlier attempt; it is not fetched twice.
         wanted: patterns of paths, in which `*` stands for anything, slashes too.
         desc: what is being fetched, for the progress shown.
 
@@ -80,8 +80,7 @@ def fetch_commit(
     """
     _prepare(work)
     if not _has_commit(work, revision):
-        arguments = ("--depth", "1", "--filter=blob:none", "origin", revision)
-        _fetch(url, revision, work, arguments)
+        _fetch(url, revision, work, ("--depth", "1", "--filter=blob:none", "origin", revision))
     if not _has_commit(work, revision):
         raise ToffeeError(f"{url} has no commit {revision}")
     files = _files(work, revision, wanted)
@@ -117,7 +116,7 @@ def write_files(work: Path, files: Mapping[str, str], folder: Path) -> None:
 
 
 def _prepare(work: Path) -> None:
-    """A bare repository; what a killed git left unfinished in it goes away."""
+    """Make a bare repository, or remove the temporary files of a killed git from it."""
     work.mkdir(parents=True, exist_ok=True)
     for left in (*work.rglob("*.lock"), *work.rglob("tmp_*")):
         remove(left)
@@ -153,7 +152,7 @@ def _missing(work: Path, revision: str) -> set[str]:
 
 
 def _fetch(url: str, revision: str, work: Path, arguments: Sequence[str], stdin: str = "") -> None:
-    """`git fetch`, again where the connection breaks."""
+    """Run `git fetch`, and repeat it after a lost connection."""
     options = ("-c", f"remote.origin.url={url}", "-c", "fetch.negotiationAlgorithm=noop")
     command = (*options, "fetch", "--quiet", "--no-tags", *arguments)
     for pause in (*PATIENCE, None):
@@ -161,21 +160,21 @@ def _fetch(url: str, revision: str, work: Path, arguments: Sequence[str], stdin:
             _git(work, *command, stdin=stdin.encode())
             return
         except GitError as error:
-            said = str(error)
-        if any(text in said for text in NO_COMMIT):
-            raise ToffeeError(f"{url} has no commit {revision} ({said})")
-        if any(text in said for text in NO_REPOSITORY):
-            raise ToffeeError(f"no repository at {url} ({said})")
-        if pause is None or any(text in said for text in NO_USE):
-            raise ToffeeError(f"cannot fetch {url}: {said}; what has arrived is kept")
-        print(f"{url}: {said}; again in {pause} s", file=sys.stderr)
+            message = str(error)
+        if any(text in message for text in NO_COMMIT):
+            raise ToffeeError(f"{url} has no commit {revision} ({message})")
+        if any(text in message for text in NO_REPOSITORY):
+            raise ToffeeError(f"no repository at {url} ({message})")
+        if pause is None or any(text in message for text in PERMANENT):
+            raise ToffeeError(f"cannot fetch {url}: {message}; what has arrived is kept")
+        print(f"{url}: {message}; again in {pause} s", file=sys.stderr)
         time.sleep(pause)
 
 
 def _git(work: Path, *arguments: str, stdin: bytes = b"") -> bytes:
-    """What git prints. Raises GitError with what it says where it fails."""
+    """The output of a git command. Raises GitError if the command fails."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    # What the user says about certificates and proxies counts here too.
+    # The user's settings of certificates and proxies apply here too.
     inherited |= {k: v for k, v in os.environ.items() if k.startswith(("GIT_SSL_", "GIT_PROXY_"))}
     command = ["git", f"--git-dir={work}", *OPTIONS, *arguments]
     try:

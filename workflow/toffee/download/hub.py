@@ -1,4 +1,4 @@
-"""What the Hugging Face hub, or its cache on this machine, says of a repository.
+"""The files of a repository, from the Hugging Face hub or from its cache on this machine.
 
 HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to huggingface_hub.
 """
@@ -7,16 +7,20 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from toffee.config.models import COMMIT, DEFAULT_REVISION, HubFiles
 from toffee.runtime.errors import ToffeeError
 
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
+
 SHORT_COMMIT = re.compile(r"^[0-9a-f]{7,39}$")
 
 
 class Gone(ToffeeError):
-    """A repository or a commit is not there, or not for us. A mirror may have it."""
+    """A repository or a commit does not exist, or is private. A mirror may have it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def look_up(repo: str, revision: str | None, wanted_files: list[str]) -> Reposit
 
     Raises:
         Gone: there is no such repository or commit, or not in the cache.
-        ToffeeError: access has to be asked for, or the hub cannot be reached.
+        ToffeeError: the repository is gated, or the hub cannot be reached.
     """
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError
@@ -65,7 +69,7 @@ def look_up(repo: str, revision: str | None, wanted_files: list[str]) -> Reposit
         if SHORT_COMMIT.match(wanted):
             wanted = whole_commit(repo, wanted)
         url = f"{constants.ENDPOINT}/api/models/{repo}/revision/{quote(wanted, safe='')}"
-        # HfApi.model_info asks the same, but only once.
+        # HfApi.model_info sends the same request, but without retries.
         response = http_backoff(
             "GET",
             url,
@@ -81,7 +85,7 @@ def look_up(repo: str, revision: str | None, wanted_files: list[str]) -> Reposit
             for one in files
         }
     except HfHubHTTPError as error:
-        raise explained(error, repo, wanted) from error
+        raise readable_error(error, repo, wanted) from error
     except transport_errors() as error:
         raise ToffeeError(f"cannot reach the hub at {constants.ENDPOINT}: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -128,7 +132,7 @@ def whole_commit(repo: str, short: str) -> str:
 
 
 def choose(repository: Repository, source: HubFiles) -> dict[str, RemoteFile]:
-    """The files of a repository that a source asks for, by path in the repository.
+    """The files of a repository that a source wants, by path in the repository.
 
     Raises:
         ToffeeError: a file that is named is missing, or there are no safetensors.
@@ -144,7 +148,9 @@ def choose(repository: Repository, source: HubFiles) -> dict[str, RemoteFile]:
                 )
             if "*" not in pattern:
                 raise ToffeeError(f"{where} holds no {pattern}")
-    chosen = {name: file for name, file in sorted(repository.files.items()) if asked(name, source)}
+    chosen = {
+        name: file for name, file in sorted(repository.files.items()) if is_wanted(name, source)
+    }
     for name in chosen:
         if ".." in name.split("/") or name.startswith("/"):
             raise ToffeeError(f"{where} names a file {name!r}, expected a path inside the model")
@@ -157,8 +163,8 @@ def patterns(source: HubFiles) -> list[str]:
     return [prefix + pattern for pattern in source.files]
 
 
-def asked(name: str, source: HubFiles) -> bool:
-    """Whether a source asks for a file of its repository."""
+def is_wanted(name: str, source: HubFiles) -> bool:
+    """Whether a source wants a file of its repository."""
     return any(matches(name, pattern) for pattern in patterns(source))
 
 
@@ -167,8 +173,8 @@ def matches(name: str, pattern: str) -> bool:
     return name.count("/") == pattern.count("/") and fnmatchcase(name, pattern)
 
 
-def explained(error: Exception, repo: str, revision: str) -> ToffeeError:
-    """One line that says what to do about an answer of the hub (an HfHubHTTPError)."""
+def readable_error(error: "HfHubHTTPError", repo: str, revision: str) -> ToffeeError:
+    """One line that says what the user can do about an error of the hub."""
     from huggingface_hub import constants
     from huggingface_hub.errors import (
         DisabledRepoError,
@@ -200,7 +206,7 @@ def explained(error: Exception, repo: str, revision: str) -> ToffeeError:
 
 
 def transport_errors() -> tuple[type[Exception], ...]:
-    """What is raised when a connection cannot be made or is cut."""
+    """The exceptions of a connection that cannot be made or is lost."""
     import httpx2
 
     return (httpx2.TransportError,)

@@ -1,4 +1,4 @@
-"""The lock of the hub's models: which bytes the first download got, and what may never change.
+"""The lock of the hub's models: the digests of the first download, which later ones must match.
 
 A readable YAML file (config key `models.lock`). An entry belongs to a source, repository@commit,
 whatever roles it fills and whatever mirror served it.
@@ -27,7 +27,7 @@ Key = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+@[0-9a-f]{40}$")]
 
 
 class Entry(BaseModel):
-    """What one file is."""
+    """The digest and the size of one file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,7 +65,7 @@ def read_lock(path: str | Path) -> Lock:
 
 
 class SourceLock:
-    """What a lock file says of one source.
+    """The part of a lock file about one source.
 
     Attributes:
         path: the lock file.
@@ -92,11 +92,11 @@ class SourceLock:
         return self._lock.files.get(self.key or key, {})
 
     def record(self, key: str, files: Mapping[str, Entry]) -> None:
-        """Add what a download got. Jobs side by side wait for each other; the file is always whole.
+        """Add the files of a download. Parallel jobs wait for each other; the file is always whole.
 
         Args:
             key: repository@commit that served it, the source's own where it has none yet.
-            files: what came, by path in the repository.
+            files: digests and sizes, by path in the repository.
 
         Raises:
             ToffeeError: in the meantime another job has locked other bytes.
@@ -105,7 +105,7 @@ class SourceLock:
 
         key = self.key or key
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Replaced as a whole, the file itself cannot be what processes wait for.
+        # A separate file is locked, because `write_text` replaces the lock file itself.
         with WeakFileLock(self.path.with_name(f".{self.path.name}.guard")):
             lock = read_lock(self.path)
             before = lock.model_dump()

@@ -1,7 +1,7 @@
-"""Fetching base models: one way for the zoo's folders and for the hub's repositories.
+"""Fetching base models, from the zoo's folders or from the hub's repositories.
 
-Whatever the source, only JSON, text and safetensors files are taken, each is compared with its
-known SHA-256, and the model appears under its final name only when all of it is there and right.
+From every source only JSON, text and safetensors files are accepted, and each is compared with its
+known SHA-256. The model gets its final name once all of it is complete and correct.
 """
 
 import json
@@ -36,8 +36,8 @@ def download_model(
 
     Args:
         role, source, zoo, out: as in `fetch_model`; the source is without its mirrors.
-        config: the run's configuration. Its section `models` says where the bytes are to be had and
-            where their digests are kept. Neither makes another model, so it is no param.
+        config: the run's configuration. Its section `models` names the mirrors and the lock file.
+            They do not change the model, so they are no params.
 
     Raises:
         ToffeeError: as in `fetch_model`, or the catalogue cannot be read.
@@ -61,8 +61,8 @@ def fetch_model(
         source: leaves of a `ZooSource` or a `HubFiles`.
         zoo: folder of the zoo, with its manifest.
         lock: file of the digests that models of the hub must have (see `toffee.download.lock`).
-        out: the model's folder, in hub layout; it appears when everything is there. What a killed
-            download got from the hub is kept in `<out>.partial` for the next one.
+        out: the model's folder, in hub layout; it appears once it is complete. The next attempt
+            resumes from `<out>.partial`.
 
     Raises:
         ToffeeError: a file is missing, has another digest than recorded, is of a format that is not
@@ -114,12 +114,12 @@ def verify(role: str, folder: Path, expected: Mapping[str, str]) -> None:
         if path.is_file() and path.suffix not in ALLOWED_SUFFIXES:
             name = path.relative_to(folder)
             raise ToffeeError(f"{role}: {name} is none of {', '.join(ALLOWED_SUFFIXES)}")
-    for name, digest in sorted(expected.items()):
-        if not (folder / name).is_file():
-            raise ToffeeError(f"{role}: {name} is missing from the download")
-        found = file_digest(folder / name)
+    for file, digest in sorted(expected.items()):
+        if not (folder / file).is_file():
+            raise ToffeeError(f"{role}: {file} is missing from the download")
+        found = file_digest(folder / file)
         if found != digest:
-            raise ToffeeError(f"{role}: {name} has SHA-256 {found}, expected {digest}")
+            raise ToffeeError(f"{role}: {file} has SHA-256 {found}, expected {digest}")
 
 
 def manifest_files(zoo: Path, part: str) -> dict[str, dict[str, Any]]:
@@ -151,7 +151,7 @@ def write_manifest(zoo: str | Path, records: Mapping[str, Mapping[str, Any]]) ->
     """Write the manifest of a zoo from its folders.
 
     Args:
-        zoo: folder of the zoo, one model a sub-folder.
+        zoo: folder of the zoo, one sub-folder per model.
         records: how each model was trained, by sub-folder: command, seed, steps, seconds, losses.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Room on the disk, looked at before the first byte is fetched."""
+"""Check the free space of the disk before a download."""
 
 import shutil
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Bytes of the hub's files, over cut connections and over killed processes.
+"""Download a file of the hub, and resume after a lost connection or a killed process.
 
-huggingface_hub 2.4 downloads to a name of the process's own and starts anew after a kill; so what
-has come is kept here, and only the rest is asked for.
+huggingface_hub 2.4 downloads to a temporary name and starts again after a kill. Here the received
+bytes are kept, and only the rest is requested.
 """
 
 import os
@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
-from toffee.download.hub import RemoteFile, Repository, explained, transport_errors
+from toffee.download.hub import RemoteFile, Repository, readable_error, transport_errors
 from toffee.runtime.errors import ToffeeError
 
-TRIES = 5  # attempts in a row that bring no byte
+TRIES = 5  # attempts in a row without a new byte
 INCOMPLETE = ".incomplete"
 BUSY = (408, 429, 500, 502, 503, 504)
-"""Answers after which the hub is asked again, when it says or after 1, 2, 4, 8 and 8 seconds."""
+"""Status codes after which a request is repeated: when the hub says so, or after 1, 2, 4, 8 and 8
+seconds."""
 
 
 def missing_bytes(file: RemoteFile, target: Path) -> int:
-    """How much of a file has yet to come."""
+    """How many bytes of a file are still to be fetched."""
     if target.is_file() and target.stat().st_size == file.size:
         return 0
     partial = partial_path(target)
@@ -30,15 +31,15 @@ def missing_bytes(file: RemoteFile, target: Path) -> int:
 
 
 def fetch_file(repository: Repository, name: str, target: Path) -> Iterator[int]:
-    """Fetch one file, going on from what an earlier process got of it.
+    """Fetch one file, and resume at the bytes that an earlier process received.
 
     Args:
         repository: where it is.
         name: path in the repository.
-        target: where it goes; until it is whole, its bytes are in `<target>.incomplete`.
+        target: where it goes; an incomplete file is `<target>.incomplete`.
 
     Yields:
-        Bytes that have come since the last time.
+        Bytes received since the last time.
 
     Raises:
         ToffeeError: the hub refuses, does not answer, or sends more than the file's size.
@@ -53,7 +54,7 @@ def fetch_file(repository: Repository, name: str, target: Path) -> Iterator[int]
         shutil.copyfile(cached, partial)
         yield size
     else:
-        # Unbuffered: a killed process loses nothing that came.
+        # Unbuffered: a killed process loses no received byte.
         with open(partial, "ab", buffering=0) as file:
             yield from download(repository, name, size, file)
     os.replace(partial, target)
@@ -76,8 +77,8 @@ def download(repository: Repository, name: str, size: int, file: FileIO) -> Iter
         failures = 0 if file.tell() > have else failures + 1
         if failures >= TRIES:
             raise ToffeeError(
-                f"{name} of {repository.repo} stops at {have} of {size} bytes: {reason}; what has "
-                "come is kept, start again to go on"
+                f"{name} of {repository.repo} stops at {have} of {size} bytes: {reason}; the "
+                "received bytes are kept, start again to resume"
             )
         print(f"{name}: connection lost at {file.tell()} of {size} bytes", file=sys.stderr)
         time.sleep(min(2**failures, 8))
@@ -102,7 +103,7 @@ def receive(repository: Repository, name: str, have: int, file: FileIO) -> Itera
             url,
             headers=headers,
             timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
-            retry_on_exceptions=(),  # those while the body is read are handled by who calls
+            retry_on_exceptions=(),  # errors while the body is read are handled by the caller
             retry_on_status_codes=BUSY,
         ) as response:
             if response.status_code == 416:  # nothing follows
@@ -117,7 +118,7 @@ def receive(repository: Repository, name: str, have: int, file: FileIO) -> Itera
                 file.write(block)
                 yield len(block)
     except HfHubHTTPError as error:
-        raise explained(error, repository.repo, repository.commit) from error
+        raise readable_error(error, repository.repo, repository.commit) from error
 
 
 def cached_path(repository: Repository, name: str) -> Path | None:
@@ -129,5 +130,5 @@ def cached_path(repository: Repository, name: str) -> Path | None:
 
 
 def partial_path(target: Path) -> Path:
-    """Where the bytes of a file are until it is whole."""
+    """The name of an incomplete file."""
     return target.with_name(target.name + INCOMPLETE)

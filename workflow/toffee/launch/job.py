@@ -14,8 +14,8 @@ from toffee.runtime.compute import Compute, computing
 from toffee.runtime.environment import keep_journals, quieten_libraries, use_threads
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import is_disk_full
-from toffee.runtime.interruption import EXIT_STATUS, Interrupted, listening
-from toffee.runtime.processes import allowed
+from toffee.runtime.processes import use_resources
+from toffee.runtime.signals import EXIT_STATUS, Interrupted, raise_on_sigterm
 
 
 class Tee:
@@ -64,7 +64,7 @@ def job(snakemake: Any) -> Iterator[None]:
     and spent stands beside the outputs at the end.
 
     A `ToffeeError`, or a full disk anywhere, becomes one line in the log and on standard error and
-    exit status 1; SIGTERM (see `runtime.interruption`) one line and status 143. Any other error is
+    exit status 1; SIGTERM (see `runtime.signals`) one line and status 143. Any other error is
     a bug and keeps its traceback.
 
     Args:
@@ -82,9 +82,9 @@ def job(snakemake: Any) -> Iterator[None]:
         sys.stdout, sys.stderr = Tee(streams[0], log), Tee(streams[1], log)
         start = time.monotonic()
         try:
-            resources = allowed(snakemake.resources, snakemake.threads)
+            resources = use_resources(snakemake.resources, snakemake.threads)
             settings = Compute.of(grouped(dict(snakemake.params.items())).get("compute", {}))
-            with listening(), resources, recorded(snakemake), computing(settings):
+            with raise_on_sigterm(), resources, recorded(snakemake), computing(settings):
                 yield
             print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
         except ToffeeError as error:

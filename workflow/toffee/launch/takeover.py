@@ -4,7 +4,7 @@ jobs that it had submitted.
 Snakemake's lock does not say whose it is. So each process notes that it is there, in a file that it
 holds locked as long as it lives; one that nobody holds is of a process that was killed. Jobs that
 still run on the cluster would write the files of the new run's jobs, so they are cancelled: they
-put down what they have (see `toffee.runtime.interruption`), and the new ones go on from there.
+put down what they have (see `toffee.runtime.signals`), and the new ones go on from there.
 
 Wherever another process is there, or may be there on another machine, all is left as it is.
 """

@@ -1,4 +1,4 @@
-"""Work that is done behind the caller, by a thread, in the order in which it was given."""
+"""Calls that a thread makes in the background, in the order in which they were submitted."""
 
 from collections import deque
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 
-class Behind:
-    """Calls made one after the other by a thread. After one that raised, none is made any more.
+class BackgroundWorker:
+    """One thread that makes calls one after the other. After a call that raised, it makes no more.
 
     Args:
         ahead: how many calls may wait or run; a further one waits until the first of them ended.
@@ -16,14 +16,14 @@ class Behind:
     def __init__(self, ahead: int = 2) -> None:
         self.ahead = ahead
         self._thread = ThreadPoolExecutor(1)
-        self._pending: deque[Future] = deque()
+        self._pending: deque[Future[None]] = deque()
         self._failed = False
 
-    def call(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Hand a call over. Raises what an earlier one raised."""
+    def submit(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Submit a call. Raises what an earlier one raised."""
         while self._pending and (self._pending[0].done() or len(self._pending) >= self.ahead):
             self._pending.popleft().result()
-        self._pending.append(self._thread.submit(self._make, function, arguments))
+        self._pending.append(self._thread.submit(self._call, function, arguments))
 
     def wait(self) -> None:
         """Wait until all calls are made. Raises what one of them raised."""
@@ -34,7 +34,7 @@ class Behind:
         """Wait until the thread has made its calls, and end it. Raises nothing."""
         self._thread.shutdown(wait=True)
 
-    def _make(self, function: Callable[..., None], arguments: tuple) -> None:
+    def _call(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         if self._failed:
             return
         try:

@@ -1,8 +1,8 @@
 """How models compute: precision, memory layout, compiler, attention kernel.
 
-A job takes this from its params (see `toffee.launch.job`), and with it every model that it draws
-or trains with. A rule without these params computes in float32, the default of PyTorch. Rules
-that measure have none: the yardstick does not depend on how fast the drawing was made.
+A job reads the settings from its params (see `toffee.launch.job`), and every model that it draws
+or trains with computes as they say. A rule without these params computes in float32, the default of
+PyTorch. Rules that measure have none, so that scores do not depend on how images were drawn.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,8 +21,8 @@ class Compute:
 
     Attributes:
         dtype: float32, bfloat16 or float16. Frozen models hold and compute in it. What is trained
-            holds float32 and computes in bfloat16 where that is asked for (autocast); in float16 a
-            training would need scaled losses, so it stays in float32 there.
+            holds float32 and computes in bfloat16 (autocast) if `dtype` is bfloat16; with float16 a
+            training stays in float32, because it would need scaled losses.
         channels_last: memory layout of pictures and convolutions.
         compile: whether frozen models go through torch.compile.
         attention: sdpa, torch's fused kernels, or eager, the same as plain matrix products.
@@ -55,7 +55,7 @@ def compute() -> Compute:
 
 @contextmanager
 def computing(settings: Compute) -> Iterator[None]:
-    """Inside, models that are loaded compute so, and trainings do."""
+    """Inside, models that are loaded and trainings compute with these settings."""
     before, _State.current = _State.current, settings
     try:
         yield
@@ -64,13 +64,13 @@ def computing(settings: Compute) -> Iterator[None]:
 
 
 def prepare(model: Any, *calls: str) -> Any:
-    """Put a frozen model on the device, in evaluation mode, to compute as the settings say.
+    """Put a frozen model on the device, in evaluation mode, with the settings of this process.
 
-    Seen from outside it is a float32 model: its calls take and give float32.
+    Its calls take and return float32 whatever it computes in.
 
     Args:
         model: changed in place, and returned.
-        calls: what is called of it from outside: methods, also those of its parts
+        calls: the methods that are called from outside, also those of its parts
             (`text_model.forward`); by default `forward`.
     """
     import torch
@@ -91,8 +91,8 @@ def prepare(model: Any, *calls: str) -> Any:
     return model
 
 
-def _converted(call: Callable, settings: Compute) -> Callable:
-    """A method of a model whose tensors are converted on their way in and out."""
+def _converted(call: Callable[..., Any], settings: Compute) -> Callable[..., Any]:
+    """A method that converts the tensors of its arguments and of its result."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils._pytree import tree_map_only
@@ -119,8 +119,8 @@ def _converted(call: Callable, settings: Compute) -> Callable:
     return run
 
 
-def mixed() -> AbstractContextManager:
-    """Inside, float32 weights compute in bfloat16, if that is the process's precision."""
+def mixed() -> AbstractContextManager[Any]:
+    """Inside, float32 weights compute in bfloat16, if the settings of this process say so."""
     import torch
 
     from toffee.runtime.device import device

@@ -1,7 +1,7 @@
 """Where models compute: on the GPU of this process, or on the CPU where there is none.
 
-Models of the project live there. What they are given and what they give back is on the CPU, and so
-is every random draw: a picture's seed means the same noise on every machine.
+Models live there. Their inputs and outputs are on the CPU, and so is every random draw: a seed
+gives the same noise on every machine.
 """
 
 import os

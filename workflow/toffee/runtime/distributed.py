@@ -1,6 +1,6 @@
-"""What the processes of one training agree on. A process alone is a team of one.
+"""The processes of one training, through accelerate. A single process is a team of one.
 
-`toffee.training.launch` starts them; here they find each other, through accelerate.
+`toffee.training.launch` starts them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from toffee.runtime.progress import Item, progress
 
 PATIENCE = timedelta(hours=2)
 """How long a process waits for the others, which may be encoding a data set or writing to a slow
-disk. One that died is noticed at once: its connections close, or its launcher ends the rest."""
+disk. A dead process is noticed at once: its connections close, or its launcher ends the others."""
 
 
 @cache
@@ -29,12 +29,15 @@ def team() -> Accelerator:
     )
 
 
-def total(*values: float) -> list[float]:
-    """Sums over all processes, each of which must ask; so this also waits for all of them."""
+def sum_over_processes(*values: float) -> list[float]:
+    """Sum each value over all processes. Every process must call this; it waits for all of them."""
     given = torch.tensor(values, dtype=torch.float64, device=team().device)
-    return team().reduce(given, "sum").tolist()
+    sums: list[float] = team().reduce(given, "sum").tolist()
+    return sums
 
 
-def shared_progress(items: Sequence[Item], **options: str) -> Iterator[Item]:
-    """`toffee.runtime.progress.progress`, which the main process alone shows."""
-    return progress(items, **options) if items and team().is_main_process else iter(items)
+def shared_progress(items: Sequence[Item], desc: str, unit: str) -> Iterator[Item]:
+    """As `toffee.runtime.progress.progress`, but only the main process shows it."""
+    return (
+        progress(items, desc=desc, unit=unit) if items and team().is_main_process else iter(items)
+    )

@@ -1,8 +1,8 @@
-"""The one error that users see: a bad file, key or row, said in one line."""
+"""The one error that users see: one line that names a bad file, key or row."""
 
 
 class ToffeeError(Exception):
-    """Something that the user can put right.
+    """Something that the user can correct.
 
     Args:
         message: one line that names the file, key or row and says what was expected. Line breaks

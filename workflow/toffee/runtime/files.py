@@ -13,7 +13,7 @@ from pathlib import Path
 from toffee.runtime.errors import ToffeeError
 
 KEEP_JOURNALS = "TOFFEE_KEEP_JOURNALS"
-"""Environment variable: the journals of finished files stay (see `toffee.storage.writer`)."""
+"""Environment variable: keep the journals of finished shards (see `toffee.storage.writer`)."""
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -21,7 +21,7 @@ TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{8}\.(tmp|old)(\..*)?$")
 """Names that `atomic_path` writes to, and that a killed process may leave behind."""
 
 
-def remove(path: str | os.PathLike) -> None:
+def remove(path: str | os.PathLike[str]) -> None:
     """Remove a file or a directory tree; a path that does not exist is fine."""
     path = Path(path)
     if path.is_dir() and not path.is_symlink():
@@ -31,7 +31,7 @@ def remove(path: str | os.PathLike) -> None:
 
 
 class DiskFull(ToffeeError):
-    """There is no room: to try again, or elsewhere, is of no use."""
+    """The disk is full: another attempt or another server would not help."""
 
 
 def is_disk_full(error: BaseException | None) -> bool:
@@ -51,7 +51,7 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def disk_full_as_error(path: str | os.PathLike) -> Iterator[None]:
+def disk_full_as_error(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn a full disk inside the block into one line that names the path being written.
 
     Raises:
@@ -68,7 +68,7 @@ def disk_full_as_error(path: str | os.PathLike) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the place of `path`.
 
     The block writes a file or makes a directory there, with the same suffix as the target because
@@ -97,8 +97,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
             remove(temporary)
 
 
-def remove_leftovers(path: str | os.PathLike) -> None:
-    """Remove what killed processes left of writing `path`; nobody may be writing it now."""
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove temporary files of `path` that killed processes left. Nobody may be writing it now."""
     path = Path(path)
     if path.parent.is_dir():
         for other in path.parent.iterdir():
@@ -110,7 +110,7 @@ def remove_leftovers(path: str | os.PathLike) -> None:
 def replace(source: Path, target: Path) -> None:
     """Move `source` over `target`, also where either of them is a directory."""
     if source.is_dir() and target.is_dir():
-        # os.replace refuses a directory that is not empty: put the old one aside for the moment.
+        # os.replace refuses a directory that is not empty: move the old one away first.
         aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
         remove(aside)
         os.replace(target, aside)
@@ -124,12 +124,12 @@ def replace(source: Path, target: Path) -> None:
         os.replace(source, target)
 
 
-def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
-    """Give a file a second name (a hard link), or copy it where the file system has no such thing.
+def link_or_copy(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Give a file a second name (a hard link), or copy it if the file system has no hard links.
 
-    Nobody may write into either of them afterwards; to replace one, by its name, is fine.
+    Afterwards a file may be replaced, but never written into: both names share its bytes.
     """
-    # The file itself and not a link to it, which may point elsewhere one day.
+    # The file itself: a symbolic link may point elsewhere later.
     source = Path(source).resolve()
     try:
         os.link(source, target)
@@ -139,13 +139,13 @@ def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
         shutil.copyfile(source, target)
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a UTF-8 text file atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def file_digest(path: str | os.PathLike) -> str:
+def file_digest(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits.
 
     Raises:

@@ -1,7 +1,7 @@
-"""How many processes a job may train in, and what these took.
+"""How many processes a job may train in, and the GPUs and CPU time that they used.
 
-The number comes from the job's resources and not from its params: no result depends on it, but for
-the rounding of sums.
+The number comes from the job's resources and not from its params: it changes no result but for the
+rounding of sums.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,11 +17,11 @@ class Processes:
     """The processes of this job.
 
     Attributes:
-        count: how many there may be in all; 1 is this one alone.
+        count: how many there may be in all; 1 is this process alone.
         nodes: machines that they are spread over, the same number on each.
         threads: cores of the job on each machine.
-        gpus: names of the GPUs that processes beside this one computed on, one each.
-        cpu_seconds: what processes took that are no children of this one.
+        gpus: names of the GPUs that the other processes computed on, one per process.
+        cpu_seconds: CPU time of processes that are no children of this one.
     """
 
     count: int = 1
@@ -32,12 +32,12 @@ class Processes:
 
 
 JOB = Processes()
-"""Those of the job that this process is."""
+"""The processes of the job that runs now."""
 
 
 @contextmanager
-def allowed(resources: Mapping[str, Any], threads: int) -> Iterator[None]:
-    """Inside, the job is one that may use these resources.
+def use_resources(resources: Mapping[str, Any], threads: int) -> Iterator[None]:
+    """Inside, trainings may use these resources.
 
     Args:
         resources: Snakemake's: `processes`, by default as many as `gpu`, else 1; `nodes`,
@@ -45,7 +45,7 @@ def allowed(resources: Mapping[str, Any], threads: int) -> Iterator[None]:
         threads: cores of the job on each machine.
 
     Raises:
-        ToffeeError: they do not fit each other.
+        ToffeeError: the processes cannot be spread evenly over the nodes.
     """
     global JOB
     count, nodes, gpus = (resources.get(name) for name in ("processes", "nodes", "gpu"))

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TextIO, TypeVar
 
 Item = TypeVar("Item")
@@ -22,8 +22,8 @@ def progress(
     """Pass items through and show how far the loop is.
 
     In a terminal this is a tqdm bar; elsewhere (a log, CI) a plain line every `interval` seconds
-    and one at the end: description, n/total, rate, remaining time. The environment variable
-    TOFFEE_PROGRESS=lines asks for lines in a terminal too: bars of jobs side by side overwrite each
+    and one at the end: description, n/total, rate, remaining time. With the environment variable
+    TOFFEE_PROGRESS=lines a terminal shows lines too: the bars of parallel jobs overwrite each
     other.
 
     Args:
@@ -34,7 +34,7 @@ def progress(
         file: where to write; standard error by default.
         interval: seconds between plain lines.
     """
-    if total is None and hasattr(iterable, "__len__"):
+    if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     file = sys.stderr if file is None else file
     if file.isatty() and os.environ.get("TOFFEE_PROGRESS") != "lines":

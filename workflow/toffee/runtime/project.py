@@ -1,4 +1,4 @@
-"""Where the package and the checkout that it belongs to lie."""
+"""The folders of the package and of its checkout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Random draws that depend on what is drawn, not on when, where or beside what.
+"""Random draws whose result depends on what is drawn alone.
 
 A draw's seed is a hash of (run seed, stage, subject, prompt, attempt), and every sample has its own
 generator on the CPU. So a sample is the same whatever the number of shards, their order, the batch
@@ -21,7 +21,7 @@ def seed_of(
 ) -> int:
     """Seed of one random draw.
 
-    The parts are hashed as a JSON list, in which no two different lists read the same.
+    The parts are hashed as a JSON list, so that different parts never give the same text.
 
     Args:
         run_seed: the run's seed (config `seed`).
@@ -39,10 +39,10 @@ def seed_of(
 
 
 def noise(seeds: Sequence[int], shape: Sequence[int]) -> "torch.Tensor":
-    """Standard normal noise, one generator a sample.
+    """Standard normal noise, one generator per sample.
 
     Args:
-        seeds: one seed a sample (see `seed_of`).
+        seeds: one seed per sample (see `seed_of`).
         shape: shape of one sample.
 
     Returns:

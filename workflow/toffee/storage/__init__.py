@@ -1,1 +1,1 @@
-"""Files that are written batch by batch, and read without loading them whole."""
+"""Files that are written batch by batch and read row by row."""

@@ -1,7 +1,7 @@
-"""The work folder of a training, `<out>.partial`: what a killed or requeued job goes on from.
+"""The work folder of a training or an import, `<out>.partial`: what a killed job resumes from.
 
-It holds the encoded data set (see `encoded`) and the last checkpoint (see `checkpoint`), and
-carries the digest of what these depend on: a folder of anything else is thrown away.
+A training keeps its encoded data set and its last checkpoint there (see `toffee.training`). The
+file `identity` has the digest of what the work depends on. A folder of another identity is removed.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from toffee.provenance.paths import RECORDS
 from toffee.runtime.compute import compute
 from toffee.runtime.distributed import team
 from toffee.runtime.files import TEMPORARY, remove, write_text
-from toffee.runtime.interruption import deferred
+from toffee.runtime.signals import defer_sigterm
 
 IDENTITY = "identity"
 
@@ -30,17 +30,17 @@ IDENTITY = "identity"
 def work_folder(
     out: str | Path, inputs: Sequence[str | Path], settings: Mapping[str, Any]
 ) -> Iterator[Path]:
-    """Yield `<out>.partial`, made or found. It is removed when the block ends well.
+    """Yield `<out>.partial`, new or from an earlier attempt. Success removes it.
 
-    Inside, SIGTERM is only noted (see `runtime.interruption`): the work stops where it is kept.
+    Inside, SIGTERM is only noted (see `runtime.signals`): the work stops after it has saved.
 
     Args:
         out: what the work makes.
-        inputs: files and folders that it reads; they count by content.
+        inputs: files and folders that it reads; the identity has the digests of their content.
         settings: everything else that the result depends on, the digest of the code included.
     """
     folder = Path(f"{out}.partial")
-    with deferred():
+    with defer_sigterm():
         if team().is_main_process:
             _claim(folder, _identity(out, inputs, settings))
         team().wait_for_everyone()
@@ -53,7 +53,7 @@ def work_folder(
 def read_tensors(path: Path) -> dict[str, Any] | None:
     """The tensors of a file of a work folder, mapped into memory and read when they are used.
 
-    None where there is no such file, or no whole one: that is removed, which one line tells.
+    None where there is no such file. A damaged file is removed, with one line on standard error.
     """
     if not path.is_file():
         return None
@@ -66,7 +66,7 @@ def read_tensors(path: Path) -> dict[str, Any] | None:
 
 
 def _identity(out: str | Path, inputs: Sequence[str | Path], settings: Mapping[str, Any]) -> str:
-    # Within a results folder there is a memory of what was read before: nothing is read twice.
+    # A results folder keeps the digests of its files, so that no file is read twice.
     root = next((str(p) for p in Path(out).parents if (p / RECORDS).is_dir()), None)
     digests = [
         describe_input(str(path), root)["sha256"] if root else sha256_of(path) for path in inputs
@@ -78,7 +78,7 @@ def _identity(out: str | Path, inputs: Sequence[str | Path], settings: Mapping[s
 def _claim(folder: Path, identity: str) -> None:
     mark = folder / IDENTITY
     if folder.exists() and not (mark.is_file() and mark.read_text("utf-8") == identity):
-        print(f"{folder}: of other inputs, settings or code; thrown away", file=sys.stderr)
+        print(f"{folder}: made from other inputs, settings or code; removed", file=sys.stderr)
         remove(folder)
     for path in list(folder.rglob(".*")):  # what was being written when a process was killed
         if TEMPORARY.match(path.name):

@@ -18,10 +18,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from toffee.runtime.background import Behind
+from toffee.runtime.background import BackgroundWorker
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import KEEP_JOURNALS, atomic_path, disk_full_as_error
-from toffee.runtime.interruption import deferred, interrupted, stop_if_interrupted
+from toffee.runtime.signals import defer_sigterm, interrupted, stop_if_interrupted
 from toffee.storage.encoding import MINIMUM_QUALITY, ImageFormat, check_format, encode
 from toffee.storage.journal import PARTIAL, Journal
 from toffee.storage.layout import DIGEST, DTYPES, ColumnType, Layout
@@ -72,7 +72,7 @@ class ShardWriter:
         self.layout = Layout(identity, int(total), int(quality), dict(images), dict(columns))
         self.layout.check(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._worker = Behind()
+        self._worker = BackgroundWorker()
         with disk_full_as_error(self.path):
             self._journal = Journal(self.partial, self.layout.header())
 
@@ -111,7 +111,7 @@ class ShardWriter:
                 of the last batches.
             Interrupted: as in `append`; all batches that were given are committed.
         """
-        self._worker.call(self._commit, columns, images)
+        self._worker.submit(self._commit, columns, images)
         if interrupted():
             self._worker.wait()
             self._stop_if_interrupted()
@@ -262,7 +262,7 @@ class ShardWriter:
             file["sha256"][name][...] = np.array(digests[name], dtype=DIGEST)
 
     def __enter__(self) -> "ShardWriter":
-        self._deferred = deferred()
+        self._deferred = defer_sigterm()
         self._deferred.__enter__()
         return self
 

@@ -1,1 +1,1 @@
-"""Training: the loop, its checkpoints, and the processes that it is shared out over."""
+"""Training: the loop, its checkpoints, and the processes that share the work."""

@@ -1,4 +1,4 @@
-"""What a training goes on from: a file of tensors, whole or absent. Nothing is pickled."""
+"""The checkpoint that a training resumes from: a file of tensors. Nothing is pickled."""
 
 import os
 from pathlib import Path
@@ -16,20 +16,20 @@ EVERY = 500
 """Steps between two checkpoints: some two minutes of the project's small models on one core, and
 about ten of Stable Diffusion's UNet on a GPU, whose checkpoint of 14 GB takes seconds to write.
 
-TOFFEE_CHECKPOINT_EVERY sets another number. It is no key of the configuration, since no result
-depends on it."""
+TOFFEE_CHECKPOINT_EVERY sets another number. It is no key of the configuration, because it changes
+no result."""
 
 
 class Checkpoint:
-    """The state of a training, saved every few steps and when the job is asked to stop.
+    """The state of a training, saved every few steps and on SIGTERM.
 
-    It has the weights, what AdamW and the average of the weights remember, the losses of the steps
-    so far, whose number is the place in the data, and the state of the generator that everything
-    random is drawn from. How many processes train is no part of it.
+    It has the weights, the state of AdamW, the averaged weights, the losses of the steps so far
+    (their number is the step to resume at) and the state of the random generator. It does not
+    depend on the number of processes.
 
     Attributes:
         path: the file.
-        every: steps between two savings.
+        every: steps between two saves.
     """
 
     def __init__(self, folder: Path, generator: torch.Generator) -> None:
@@ -58,7 +58,7 @@ class Checkpoint:
         average: list[torch.Tensor],
         losses: list[float],
     ) -> None:
-        """Write the file; all processes call this, the main one writes, and all wait for it."""
+        """Write the file. All processes call this; the main one writes, the others wait."""
         if team().is_main_process:
             tensors = {f"weights.{name}": value for name, value in model.state_dict().items()}
             tensors |= {f"average.{place}": value for place, value in enumerate(average)}
@@ -78,9 +78,9 @@ class Checkpoint:
         optimizer: torch.optim.Optimizer,
         average: list[torch.Tensor],
     ) -> list[float]:
-        """Put everything back as it was saved; the losses until then, none where there is no file.
+        """Restore the saved state. Returns the losses so far, none without a file.
 
-        A damaged file is discarded, which one line tells.
+        A damaged file is removed, with one line on standard error.
         """
         if team().is_main_process:
             read_tensors(self.path)
@@ -98,7 +98,7 @@ class Checkpoint:
             place, _, key = name.partition(".")
             states.setdefault(int(place), {})[key] = value.clone()
         optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
-        for place, value in enumerate(average):
-            value.copy_(groups["average"][str(place)])
+        for index, value in enumerate(average):
+            value.copy_(groups["average"][str(index)])
         self.generator.set_state(tensors["generator"].clone())
         return tensors["losses"].tolist()

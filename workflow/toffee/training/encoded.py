@@ -1,8 +1,8 @@
-"""A data set as the frozen encoders see it, made once and read from disk row by row.
+"""A data set encoded by the frozen encoders, once, and read from disk row by row.
 
-It is made in parts, each a file that is whole or absent: the processes of a training share them
-out, and a requeued job makes those that are missing. Then every process maps all of them into its
-memory, of which one machine holds a single copy.
+It is written in parts, one file each. The processes of a training share the parts, and a requeued
+job makes the missing ones. Then every process maps all parts into its memory, which the processes
+of one machine share.
 """
 
 import time
@@ -13,15 +13,15 @@ from typing import TypeVar
 import torch
 from safetensors.torch import save_file
 
-from toffee.runtime.distributed import shared_progress, team, total
+from toffee.runtime.distributed import shared_progress, sum_over_processes, team
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
-from toffee.runtime.interruption import Interrupted, interrupted
+from toffee.runtime.signals import Interrupted, interrupted
 from toffee.storage.work_folder import read_tensors
 
 Batch = TypeVar("Batch")
 
-BATCHES = 16  # of a part
+BATCHES = 16  # per part
 LATE = 60  # seconds after which a shared file system shows what another machine wrote
 
 
@@ -57,7 +57,7 @@ def encode(
     encode_batch: Callable[[Batch], dict[str, torch.Tensor]],
     desc: str,
 ) -> dict[str, Column]:
-    """Encode a data set, or what is missing of it.
+    """Encode the missing parts of a data set, and open all of it.
 
     Args:
         folder: where its parts are kept, in a work folder.
@@ -66,7 +66,7 @@ def encode(
         desc: what is being done, for the progress line.
 
     Raises:
-        Interrupted: the job was asked to stop; finished parts are kept.
+        Interrupted: SIGTERM arrived; finished parts are kept.
     """
     parts = {
         folder / f"{number:05d}.safetensors": batches[first : first + BATCHES]
@@ -83,19 +83,19 @@ def encode(
                 {name: torch.cat([e[name] for e in encoded]).contiguous() for name in encoded[0]},
                 temporary,
             )
-    if sum(total(interrupted())):
+    if sum(sum_over_processes(interrupted())):
         kept = sum(path.is_file() for path in parts)
         raise Interrupted(f"{kept} of {len(parts)} encoded parts are kept in {folder}")
-    tensors = [_shown(path) for path in parts]
+    tensors = [_open_part(path) for path in parts]
     return {name: Column([part[name] for part in tensors]) for name in tensors[0]}
 
 
-def _shown(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a part that is written, wherever; a shared file system may show it late."""
+def _open_part(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a finished part. A shared file system may show it late."""
     until = time.monotonic() + LATE
     while not path.is_file() and time.monotonic() < until:
         time.sleep(0.2)
     tensors = read_tensors(path)
     if tensors is None:
-        raise ToffeeError(f"{path}: missing, and another process has just written it")
+        raise ToffeeError(f"{path}: missing, expected it from another process")
     return tensors

@@ -1,8 +1,8 @@
 """Starting a training in several processes: by torchrun on one machine, by srun on several.
 
-The job hands its call over in a file (JSON, nothing is pickled) and waits. It passes SIGTERM on,
-and says in one line how its processes ended: each of them leaves a note (see `worker`), and one
-without a note was killed.
+The job writes its call to a file (JSON, nothing is pickled), starts the processes and waits. It
+passes SIGTERM on, and reports in one line how its processes ended: each writes a note (see
+`worker`), and a process without a note was killed.
 """
 
 import functools
@@ -26,8 +26,8 @@ from toffee.runtime import processes
 from toffee.runtime.compute import compute
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import remove, write_text
-from toffee.runtime.interruption import Interrupted, deferred, interrupted
 from toffee.runtime.project import PACKAGE
+from toffee.runtime.signals import Interrupted, defer_sigterm, interrupted
 from toffee.training import torchrun, worker
 
 POLL = 0.2  # seconds between two looks at the processes
@@ -35,14 +35,14 @@ LATE = 60  # seconds after which a shared file system shows what another machine
 
 
 def in_processes(train: Callable[..., None]) -> Callable[..., None]:
-    """Decorate a training, so that it runs in all processes that its job may use.
+    """Decorate a training, so that it runs in all processes of its job.
 
-    In a job of one process, and outside of jobs, it runs right here. It takes keyword arguments
-    that JSON can hold, or dataclasses of these, `out` among them.
+    In a job of one process, and outside of jobs, it runs in this process. It takes keyword
+    arguments that JSON can hold, or dataclasses of these, `out` among them.
 
     Raises:
         ToffeeError: what a process raised, or that one failed or was killed.
-        Interrupted: the processes were asked to stop.
+        Interrupted: the processes stopped because of SIGTERM.
     """
 
     @functools.wraps(train)
@@ -57,7 +57,7 @@ def in_processes(train: Callable[..., None]) -> Callable[..., None]:
 
 def _launch(train: Callable[..., None], arguments: Mapping[str, Any]) -> None:
     job, out = processes.JOB, Path(arguments["out"])
-    # Named as `toffee.runtime.files` names what is being written: a kill leaves nothing that stays.
+    # A temporary name of `toffee.runtime.files`: it is removed later if this process is killed.
     notes = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.tmp")
     call = notes / "call.json"
     content = {
@@ -103,7 +103,7 @@ def _srun(job: processes.Processes, call: Path) -> list[str]:
         "kill-on-bad-exit": 1,
     }
     named = [f"--{name}={value}" for name, value in options.items()]
-    # Beside the step that this job is in itself, if it is in one.
+    # --overlap: this job may itself be a step that holds the resources.
     return ["srun", "--overlap", *named, sys.executable, "-m", worker.__name__, str(call)]
 
 
@@ -121,11 +121,11 @@ def _meeting_point(each: int) -> dict[str, str]:
         ["squeue", "--noheader", "--jobs", number, "--format", "%N"]
     )
     first = _output(["scontrol", "show", "hostnames", nodes]).splitlines()[0]
-    # A node's name is SLURM's own; where it answers is its address.
+    # The name of a node may not resolve; SLURM knows its address.
     node = _output(["scontrol", "--oneliner", "show", "node", first])
-    said = dict(word.split("=", 1) for word in node.split() if "=" in word)
+    fields = dict(word.split("=", 1) for word in node.split() if "=" in word)
     return {
-        "MASTER_ADDR": said.get("NodeAddr", first),
+        "MASTER_ADDR": fields.get("NodeAddr", first),
         "MASTER_PORT": str(20_000 + int(number) % 20_000),
         "LOCAL_WORLD_SIZE": str(each),
     }
@@ -141,13 +141,13 @@ def _output(command: list[str]) -> str:
 def _run(
     command: list[str], environment: Mapping[str, str], stop: Callable[[subprocess.Popen], None]
 ) -> int:
-    """Run a command, whose output goes through this process's standard error, to its end.
+    """Run a command to its end, and copy its output to standard error.
 
-    A stop request is passed on by `stop`, and again every second: a process that has just been
-    started may not listen yet.
+    After SIGTERM, `stop` is called every second: a process that has just been started may not
+    handle signals yet.
     """
     with (
-        deferred(),
+        defer_sigterm(),
         subprocess.Popen(
             command,
             env=environment,
@@ -158,19 +158,19 @@ def _run(
             errors="replace",
         ) as running,
     ):
-        lines = threading.Thread(target=_pass_on, args=[running.stdout], daemon=True)
+        lines = threading.Thread(target=_copy_lines, args=[running.stdout], daemon=True)
         lines.start()
-        asked = 0.0
+        signalled = 0.0
         while running.poll() is None:
-            if interrupted() and time.monotonic() - asked > 1:
+            if interrupted() and time.monotonic() - signalled > 1:
                 stop(running)
-                asked = time.monotonic()
+                signalled = time.monotonic()
             time.sleep(POLL)
         lines.join(timeout=10)
     return running.returncode
 
 
-def _pass_on(lines: Any) -> None:
+def _copy_lines(lines: Any) -> None:
     for line in lines:
         print(line, end="", file=sys.stderr)
 
@@ -190,7 +190,7 @@ def _signal_srun(srun: subprocess.Popen) -> None:
 
 
 def _read_notes(folder: Path, expected: int) -> dict[int, dict[str, Any]]:
-    """Notes by process; where so many are sure to come, a shared file system may be late."""
+    """Notes by rank. Waits for `expected` notes, which a shared file system may show late."""
     until = time.monotonic() + LATE
     while len(list(folder.glob("[0-9]*.json"))) < expected and time.monotonic() < until:
         time.sleep(POLL)
@@ -200,13 +200,13 @@ def _read_notes(folder: Path, expected: int) -> dict[int, dict[str, Any]]:
 def report(
     out: Path, notes: Mapping[int, Mapping[str, Any]], job: processes.Processes, status: int
 ) -> None:
-    """Note what the processes took, and raise how they ended, if it was not well.
+    """Store the GPUs and CPU time of the processes, and raise an error if they failed.
 
     Args:
         out: what they were making.
         notes: of each process that left one, by rank (see `toffee.training.worker`).
         job: these processes.
-        status: of what started them.
+        status: exit status of torchrun or srun.
     """
     job.gpus = [note["gpu"] for note in notes.values() if note["gpu"]]
     if job.nodes > 1:
@@ -222,7 +222,7 @@ def report(
     for rank, trace in ended(worker.BUG):
         print(trace, file=sys.stderr)
         raise ToffeeError(f"process {rank} of {job.count} failed, see the traceback above; {kept}")
-    # They stop at a common step, after which SLURM may kill those that are slower to leave.
+    # They stop at a common step; SLURM may kill those that exit later.
     for _, line in ended(worker.INTERRUPTED):
         raise Interrupted(line)
     silent = [str(rank) for rank in range(job.count) if rank not in notes]

@@ -10,9 +10,9 @@ from torch import nn
 
 from toffee.config.settings import Training
 from toffee.runtime.compute import mixed
-from toffee.runtime.distributed import shared_progress, team, total
+from toffee.runtime.distributed import shared_progress, sum_over_processes, team
 from toffee.runtime.errors import ToffeeError
-from toffee.runtime.interruption import Interrupted, interrupted
+from toffee.runtime.signals import Interrupted, interrupted
 from toffee.training.checkpoint import Checkpoint
 
 
@@ -42,7 +42,7 @@ class Schedule(Training):
 
 @dataclass
 class Fit:
-    """What a training left behind: the loss of every step."""
+    """The result of a training: the loss of every step."""
 
     losses: list[float] = field(default_factory=list)
 
@@ -54,9 +54,9 @@ class Fit:
 
 
 class _Objective(nn.Module):
-    """The modules that are trained, as one whose output is the loss.
+    """The trained modules as one module whose output is the loss.
 
-    What shares the work out over processes sees all of them through it, whatever the loss calls.
+    So accelerate sees all of them, whichever of them the loss calls.
     """
 
     def __init__(self, modules: Iterable[nn.Module], loss: Callable[..., torch.Tensor]) -> None:
@@ -77,9 +77,9 @@ def fit(
 ) -> Fit:
     """Minimise `loss(**draw())` over all parameters of `modules` that require a gradient.
 
-    Every process draws the whole batch, takes its own part of it, and steps along the mean gradient
-    of all parts: so what is learnt does not depend on the number of processes, but for rounding.
-    The modules end in evaluation mode, with the averaged weights if the schedule asks for them.
+    Every process draws the whole batch, trains on its own part of it, and steps along the mean
+    gradient of all parts. So the number of processes changes the result only by rounding.
+    The modules end in evaluation mode, with the averaged weights if `schedule.ema` is set.
 
     Args:
         modules: what is trained, in place; they move to the device of the process.
@@ -87,12 +87,12 @@ def fit(
         loss: the mean loss, a scalar, of a part of what was drawn, given by name on the device.
         schedule: steps and rates.
         desc: what is trained, for the progress line.
-        checkpoint: where to go on from, and to save to. Without one, the training starts anew and
-            does not ask whether the job was asked to stop.
+        checkpoint: what to resume from, and to save to. Without one, the training starts at step 0
+            and does not stop on SIGTERM.
 
     Raises:
         ToffeeError: the loss is not finite, or there are more processes than samples in a batch.
-        Interrupted: the job was asked to stop; the checkpoint has all steps until now.
+        Interrupted: SIGTERM arrived; the checkpoint has all steps so far.
     """
     objective = _Objective(modules, loss).train()
     model = team().prepare_model(objective)
@@ -118,7 +118,7 @@ def fit(
         team().backward(value * (share * team().num_processes))
         team().clip_grad_norm_(parameters, schedule.clip)
         optimizer.step()
-        mean, asked_to_stop = total(value.item() * share, interrupted())
+        mean, stop = sum_over_processes(value.item() * share, interrupted())
         result.losses.append(mean)
         if not math.isfinite(mean):
             raise ToffeeError(f"{desc}: the loss is {mean} at step {step}")
@@ -128,14 +128,15 @@ def fit(
             torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - decay)
         done = step + 1
         if checkpoint is not None and done < schedule.steps:
-            if asked_to_stop or done % checkpoint.every == 0:
+            if stop or done % checkpoint.every == 0:
                 checkpoint.save(objective, optimizer, average, result.losses)
-            if asked_to_stop:
+            if stop:
                 kept = f"step {done} of {schedule.steps} is kept in {checkpoint.path}"
                 raise Interrupted(f"{desc}: {kept}")
     if average:
         with torch.no_grad():
-            torch._foreach_copy_(parameters, average)
+            for parameter, value in zip(parameters, average, strict=True):
+                parameter.copy_(value)
     objective.eval()
     team().free_memory()  # it would keep the model
     return result

@@ -1,8 +1,8 @@
-"""torchrun as a job needs it: `python -m toffee.training.torchrun JOB PROCESSES CALL`.
+"""torchrun, adapted: `python -m toffee.training.torchrun JOB PROCESSES CALL`.
 
-It neither outlives the job, whose process number is JOB, nor reports for it: workers leave notes
-(see `worker`). SIGTERM, which a cluster sends to every process, it leaves to the workers: they
-stop at a common step and may need longer to save it than torchrun waits.
+It dies with the job, whose process number is JOB, and prints no report: the workers write notes
+(see `worker`). It ignores SIGTERM, which a cluster sends to every process: the workers stop at a
+common step, and may need longer to save than torchrun would wait.
 """
 
 import logging
@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from toffee.runtime.interruption import die_with_parent
+from toffee.runtime.signals import die_with_parent
 from toffee.training import worker
 
 

@@ -1,9 +1,8 @@
 """One process of several that train together: `torchrun … -m toffee.training.worker CALL.json`.
 
 A call is {"function": "module:name", "arguments": {…}, "compute": {…}}. `launch` writes it, with a
-folder for `notes`: there every process says how it ended, for the job to tell in one line. Without
-such a folder it says so on standard error. Under srun the process finds its place in SLURM's
-variables.
+folder for `notes`: every process writes there how it ended, and the job reports it. Without such a
+folder it prints to standard error. Under srun the rank comes from SLURM's variables.
 """
 
 import importlib
@@ -21,21 +20,21 @@ from toffee.runtime.compute import Compute, computing
 from toffee.runtime.environment import quieten_libraries
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import is_disk_full, write_text
-from toffee.runtime.interruption import EXIT_STATUS, Interrupted, die_with_parent, listening
+from toffee.runtime.signals import EXIT_STATUS, Interrupted, die_with_parent, raise_on_sigterm
 from toffee.runtime.values import convert
 
 DONE, ERROR, INTERRUPTED, BUG, LOST = "done", "error", "interrupted", "bug", "lost"
-"""How a process ends. LOST: another one ended before it, and so it could not go on."""
+"""How a process ends. LOST: it could not continue because another process had ended."""
 
 STATUS = {DONE: 0, INTERRUPTED: EXIT_STATUS}  # the others: 1
 SLURM = {"RANK": "SLURM_PROCID", "WORLD_SIZE": "SLURM_NTASKS", "LOCAL_RANK": "SLURM_LOCALID"}
 
 
 def main(path: str) -> None:
-    """Make the call in the file at `path`, and leave with a status that says how it ended."""
+    """Make the call in the file at `path`, and exit with a status that says how it ended."""
     call = json.loads(Path(path).read_text("utf-8"))
     die_with_parent()
-    # What srun passes on, since SIGTERM would make it end all processes at once.
+    # `launch` sends SIGUSR1 through srun: at SIGTERM srun would kill all processes at once.
     signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     for name, source in SLURM.items():
         if name not in os.environ and source in os.environ:
@@ -49,14 +48,14 @@ def main(path: str) -> None:
         print(text if kind == BUG else f"error: {text}", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not through the interpreter's end, where threads of a broken process group may hang.
+    # Skip the end of the interpreter, where threads of a broken process group may hang.
     os._exit(STATUS.get(kind, 1))
 
 
 def _ending(function: str, arguments: dict[str, Any]) -> tuple[str, str]:
-    """Make a call; how it ended, and what there is to say about it."""
+    """Make a call. Returns how it ended and the text for the user."""
     try:
-        with listening():
+        with raise_on_sigterm():
             _check_meeting_point()
             module, _, name = function.partition(":")
             train = getattr(importlib.import_module(module), name)
@@ -75,7 +74,7 @@ def _ending(function: str, arguments: dict[str, Any]) -> tuple[str, str]:
 
 
 def _check_meeting_point() -> None:
-    """Torch would look for a wrong address as long as processes wait for each other."""
+    """Fail early on a wrong address: torch would retry it for as long as PATIENCE."""
     host = os.environ.get("MASTER_ADDR")
     try:
         if host:

@@ -130,7 +130,7 @@ def test_a_limit_does_not_depend_on_the_order_of_files(root: Path, tmp_path: Pat
     [
         ("file,class_word\na.jpg,mug\n", "column file_name is missing"),
         ("file_name\n../secret.jpg\n", r"row 1: file_name '../secret.jpg', expected one below"),
-        ("file_name\nmug/p 0.jpg\nmug/p 0.jpg\n", "row 2: mug/p 0.jpg stands in two rows"),
+        ("file_name\nmug/p 0.jpg\nmug/p 0.jpg\n", "row 2: mug/p 0.jpg is in two rows"),
         ("", "cannot be read"),
     ],
 )

@@ -15,7 +15,7 @@ from toffee.data.importers.views import import_multiview
 from toffee.data.loaders.images import read_image, read_mask
 from toffee.data.loaders.multiview import load_multiview
 from toffee.runtime.errors import ToffeeError
-from toffee.runtime.interruption import Interrupted, listening
+from toffee.runtime.signals import Interrupted, raise_on_sigterm
 
 from .conftest import SIZE, Release, disc, encoded, jpeg, picture, png
 
@@ -243,7 +243,10 @@ def test_a_job_that_is_asked_to_stop_keeps_what_is_done(
     monkeypatch.setattr(collecting, "_CHUNK", 5)
     with monkeypatch.context() as inside:
         inside.setattr(collecting._Work, "_note", asked)
-        with pytest.raises(Interrupted, match="5 are done, the next attempt goes on"), listening():
+        with (
+            pytest.raises(Interrupted, match="5 are done, the next attempt goes on"),
+            raise_on_sigterm(),
+        ):
             run(root, tmp_path / "out")
     assert content(run(root, tmp_path / "out")) == whole
 

@@ -131,7 +131,7 @@ def test_masks_where_there_are_some(folder: Path) -> None:
         ("dog,dog", "dog", "line 6: 'dog', expected subject_name,class"),
         ("dog,dog", "../dog,dog", "line 6"),
         ("dog,dog", "backpack,dog", "line 6: subject backpack is named twice"),
-        ("Classes\n", "Words\n", "line 1: 'Words' stands outside"),
+        ("Classes\n", "Words\n", "line 1: 'Words' is outside"),
         ("backpack,backpack\ndog,dog\nbear,stuffed animal\n", "", "no classes"),
     ],
 )

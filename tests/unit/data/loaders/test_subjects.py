@@ -121,7 +121,7 @@ def test_empty_folders_stop(subjects: Path, tmp_path: Path) -> None:
         ("file_name,subject,caption\na.jpg,a,x\n", "column class_word is missing"),
         (HEAD, "no rows"),
         (HEAD + "a.jpg,a,,x\n", "row 1: class_word is empty"),
-        (HEAD + "a.jpg,a,ball,x\nb.jpg,a,ball,x\n", "subject 'a' stands in 2 rows"),
+        (HEAD + "a.jpg,a,ball,x\nb.jpg,a,ball,x\n", "subject 'a' is in 2 rows"),
         (HEAD + "../secret.jpg,a,ball,x\n", "row 1: file_name '../secret.jpg' leaves the folder"),
         (HEAD + "/etc/passwd,a,ball,x\n", "row 1: file_name '/etc/passwd' leaves the folder"),
     ],

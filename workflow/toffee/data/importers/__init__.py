@@ -1,6 +1,6 @@
-"""Importing real photographs: a source is read once, into the layouts that the loaders read.
+"""Importing real photographs: a source is read once and written in the layouts of the loaders.
 
-What is broken is set aside with a reason and never stops the run. A source is not among the inputs
-of its rule, because hashing terabytes would read them once more; `sources.csv` beside what was
-imported has the SHA-256 of what was read of it instead.
+Broken files are set aside with a reason and never stop the run. A source is no input of its rule,
+because hashing terabytes would read them once more; instead, `sources.csv` beside the imported
+files has the SHA-256 of what was read.
 """

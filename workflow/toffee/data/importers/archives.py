@@ -11,7 +11,7 @@ from toffee.data.importers.faults import Fault, SetAside
 from toffee.runtime.errors import ToffeeError
 
 LARGEST = 1 << 28
-"""A member that says it is larger than this (bytes) is no picture: it is not unpacked."""
+"""Largest member in bytes that is unpacked: a larger one is no picture."""
 
 _OPEN = 4  # zip files held open; the list of one of MVImgNet's takes some 100 MB
 
@@ -19,9 +19,9 @@ Member = tuple[str, str]  # (zip file or "" for an extracted file, path), both b
 
 
 class Archives:
-    """All files below a folder, and all members of the zip files there.
+    """All files below a folder, and all members of the zip files there. Nothing is extracted.
 
-    Nothing is extracted, and members are asked for by the very names that `members` listed.
+    `read` takes the names that `members` lists.
     """
 
     def __init__(self, root: str | os.PathLike) -> None:
@@ -101,5 +101,5 @@ def is_below(name: str) -> bool:
 
 
 def label(member: Member) -> str:
-    """How a member is called in tables: "mvi_00.zip/0/000a/images/001.jpg"."""
+    """The name of a member in tables: "mvi_00.zip/0/000a/images/001.jpg"."""
     return "/".join(part for part in member if part)

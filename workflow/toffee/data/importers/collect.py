@@ -1,8 +1,8 @@
-"""The import of a source, item by item: a killed one goes on where it stopped.
+"""Import a source item by item, and resume after a kill.
 
-The work folder holds what was imported so far and a journal of it, a line an item, written after
-the item's files. An item that was unusable is looked at again, because it may have been mended,
-unless it is made here and not read.
+The work folder holds the imported files and a journal with one line per item, written after the
+item's files. The next attempt tries unusable items again, because the source may have been
+repaired; items that are drawn in batches are not tried again.
 """
 
 import csv
@@ -15,22 +15,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from toffee.data.importers.faults import COLUMNS, Fault, SetAside, counted
+from toffee.data.importers.faults import COLUMNS, Fault, SetAside, summary
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, remove, replace, write_text
-from toffee.runtime.interruption import stop_if_interrupted
 from toffee.runtime.progress import progress
+from toffee.runtime.signals import stop_if_interrupted
 from toffee.storage.work_folder import work_folder
 
 QUARANTINE = "quarantine.csv"
-_CHUNK = 64  # items between two looks at a signal
+_CHUNK = 64  # items between two checks for SIGTERM
 
 
 @dataclass(frozen=True)
 class Made:
-    """What an item became: its files by path, a row of the source's tables, what was set aside.
+    """The result of one item: files by path, a row of the tables, and what was set aside.
 
-    Without files the item is unusable.
+    An item without files is unusable.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -61,17 +61,17 @@ def collect(
 
     Args:
         out: folder to write: the files of every item, the tables, and `quarantine.csv`.
-        items: in the order in which they are taken. Items of a list that have an `origin` are
-            worked on in its order, so that what lies together is read together.
+        items: in the order of preference. A list is worked on in the order of the items' `origin`,
+            so that neighbouring files are read together.
         make: turns some items into files and rows, in their order (see `each`).
-        tables: CSV files to write, a row an item, sorted.
+        tables: CSV files to write, one row per item, sorted.
         faults: what was set aside before.
         limit: usable items at most; None: all.
         inputs: files and folders that the result depends on by their content.
-        settings: what else it depends on, so that no import goes on from another one's work.
-        what: what an item is called, in the plural.
-        batch: items that are made together, always the same ones, because what becomes of one may
-            depend on those beside it. None: any together.
+        settings: what else it depends on; an import with other settings does not resume.
+        what: the items' name in the plural.
+        batch: size of the batches in which items are drawn, always the same ones, because a result
+            may depend on its batch. None: results do not depend on each other.
 
     Raises:
         ToffeeError: no item is usable; nothing is written then.
@@ -81,7 +81,7 @@ def collect(
         for some in _rounds(items, limit, work):
             if isinstance(items, list) and batch is None:
                 some.sort(key=lambda item: (getattr(item, "origin", ""), item.name))
-            work.through(make, some, batch, what)
+            work.run(make, some, batch, what)
         rows, aside = work.rows(), work.faults()
         if not rows:
             raise ToffeeError(_nothing(out, what, aside))
@@ -90,13 +90,13 @@ def collect(
         _write_table(work.content / QUARANTINE, COLUMNS, map(asdict, aside))
         work.tidy({*tables, QUARANTINE})
         replace(work.content, Path(out))
-    print(f"{len(rows)} {what}, {counted(aside)}", file=sys.stderr)
+    print(f"{len(rows)} {what}, {summary(aside)}", file=sys.stderr)
 
 
 def each(
     make: Callable[[Item], Made], threads: int = 1
 ) -> Callable[[Sequence[Item]], Iterable[Made]]:
-    """Make items one by one, in threads; what raises `SetAside` is unusable."""
+    """Make items one by one, in threads. An item that raises `SetAside` is unusable."""
 
     def tried(item: Item) -> Made:
         try:
@@ -122,8 +122,8 @@ class _Work:
                 entry = json.loads(line)
                 self.known[entry["name"]] = entry
             except ValueError:
-                break  # cut off in the middle: what follows was never written
-        # Written anew, so that no line is added to one that was cut off.
+                break  # a kill cut this line off: it is the last one
+        # Rewritten, so that the next line does not follow a cut-off one.
         write_text(self.journal, "".join(_line(entry) for entry in self.known.values()))
 
     def take(self, item: Item) -> Item:
@@ -131,7 +131,7 @@ class _Work:
         return item
 
     def entries(self) -> list[dict]:
-        """Journal of the items that were taken and made."""
+        """Journal entries of this run's items that are done."""
         return [self.known[name] for name in self.taken if name in self.known]
 
     def usable(self) -> int:
@@ -147,14 +147,14 @@ class _Work:
         noted = [Fault(**fault) for entry in self.entries() for fault in entry["faults"]]
         return sorted({*self.unusable, *noted})
 
-    def through(
+    def run(
         self,
         make: Callable[[Sequence[Item]], Iterable[Made]],
         items: list[Item],
         batch: int | None,
         what: str,
     ) -> None:
-        """Make what is not known yet, and note it."""
+        """Make the items that are not in the journal yet, and add them to it."""
         if batch is None:
             items = [item for item in items if item.name not in self.known]
         size = batch or _CHUNK
@@ -191,7 +191,7 @@ class _Work:
         self.known[name] = entry
 
     def tidy(self, keep: set[str]) -> None:
-        """Remove files of items that were begun, or were taken before and are not any more."""
+        """Remove files of unfinished items, and of items that this run does not use."""
         keep = keep | {file for entry in self.entries() for file in entry["files"]}
         for path in sorted(self.content.rglob("*"), reverse=True):
             if path.is_dir():
@@ -202,10 +202,10 @@ class _Work:
 
 
 def _rounds(items: Iterable[Item], limit: int | None, work: _Work) -> Iterator[list[Item]]:
-    """The items in their order, no more at a time than may still be needed."""
+    """The items in their order, at most as many at once as may still be needed."""
     left = iter(items)
     while True:
-        # What is streamed comes with its bytes, so that few of it fit into memory.
+        # Streamed items hold their bytes, so only a few of them fit into memory.
         wanted = len(items) if isinstance(items, list) else 4 * _CHUNK
         if limit is not None:
             wanted = min(wanted, limit - work.usable())

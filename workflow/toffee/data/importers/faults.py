@@ -1,4 +1,4 @@
-"""What is set aside, and why."""
+"""Files that are set aside, and the reasons."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Fault:
 
 
 class SetAside(Exception):
-    """Raised where something turns out to be unusable; carries its `Fault`."""
+    """A file or sequence is unusable; carries its `Fault`."""
 
     def __init__(self, file: object, reason: str, detail: object) -> None:
         super().__init__(reason)
@@ -46,7 +46,7 @@ class SetAside(Exception):
         self.fault = Fault(str(file), reason, " ".join(str(detail).split()))
 
 
-def counted(faults: Iterable[Fault]) -> str:
+def summary(faults: Iterable[Fault]) -> str:
     """ "3 set aside (2 broken image, 1 empty mask)", or "nothing set aside"."""
     counts = Counter(fault.reason for fault in faults)
     if not counts:

@@ -1,5 +1,4 @@
-"""A data set of the Hugging Face hub, or a folder that is one, streamed: no more of it is fetched
-than is imported.
+"""Stream a data set of the Hugging Face hub or a local one: only imported rows are fetched.
 
 Only formats of plain data are read (`FORMATS`): a data set whose files would be unpickled is
 refused, and `datasets` runs no script of a repository.
@@ -60,7 +59,7 @@ def stream_pictures(source: Mapping[str, Any]) -> Iterator[Picture]:
 
 
 def card_licence(repo: str, revision: str | None) -> str:
-    """The licence in a data set's card; "" where it says none."""
+    """The licence in a data set's card; "" if there is none."""
     from huggingface_hub import DatasetCard, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -117,7 +116,7 @@ def _reader(
 
 
 def _bytes(value: Mapping[str, Any], repo: str, file: str, reason: str) -> bytes:
-    """The bytes of a picture, which stand in the row or in a file of the data set that it names."""
+    """The bytes of a picture, from its row or from a file of the data set that the row names."""
     from datasets.utils.file_utils import xopen
 
     if value.get("bytes") is not None:

@@ -5,8 +5,8 @@
     <root>/masks/<class word>/<name>.png  optional, for all pictures or none
     <root>/captions.csv                   optional: file_name, any of class_word, caption, licence
 
-What captions.csv (or metadata.csv, or metadata.jsonl, as `imagefolder` of Hugging Face `datasets`
-has it) says of a picture goes before its folder's name and its .txt.
+A value in captions.csv (or metadata.csv, or metadata.jsonl, as in `imagefolder` of Hugging Face
+`datasets`) takes precedence over the folder's name and the .txt file.
 """
 
 import os
@@ -86,7 +86,7 @@ def _read(path: Path, file: str, reason: str) -> bytes:
 
 
 def _table(root: Path) -> dict[str, dict[str, str]]:
-    """What the folder's table says of its pictures: file → column → text."""
+    """The folder's table: file → column → text."""
     path = next((root / name for name in TABLES if (root / name).is_file()), None)
     if path is None:
         return {}
@@ -109,6 +109,6 @@ def _table(root: Path) -> dict[str, dict[str, str]]:
                 f"{path}, row {number}: file_name {row['file_name']!r}, expected one below {root}"
             )
         if file in rows:
-            raise ToffeeError(f"{path}, row {number}: {file} stands in two rows, expected one")
+            raise ToffeeError(f"{path}, row {number}: {file} is in two rows, expected one")
         rows[file] = row
     return rows

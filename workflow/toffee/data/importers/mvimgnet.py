@@ -1,22 +1,21 @@
 """MVImgNet (arXiv 2303.06042) as it is released: the paper's multi-view data.
 
-What its authors' repository (GAP-LAB-CUHK-SZ/MVImgNet, README and mvimgnet_category.txt) says:
+From its authors' repository (GAP-LAB-CUHK-SZ/MVImgNet, README and mvimgnet_category.txt):
 access is by a form; 43 zip files, mvi_00.zip to mvi_42.zip, about 3.4 TB, unpack to
 
     <class id>/<video id>/images/<frame>.jpg
     <class id>/<video id>/sparse/0/*.bin                   COLMAP's cameras, not read here
 
 the masks are a download of their own ("MVImgNet_mask"); class ids are numbers, and
-mvimgnet_category.txt names them, a line "id,word" each; the data are under the MVImgNet Terms of
-Use. MVImgNet2.0 has the masks beside the images:
+mvimgnet_category.txt names them, one line "id,word" per class; the data are under the MVImgNet
+Terms of Use. MVImgNet2.0 has the masks beside the images:
 
     <class id>/<video id>/masks/<frame>.png
 
-What is assumed, because no layout of the mask download was found in writing: that its paths end in
-<class id>/<video id>/<frame>, with whatever folders before them; that a mask's name begins with its
-frame's (001.png, 001.jpg.png, 001_mask.png); and that it shows the object either in its alpha
-channel or as what is brighter than half. Only about half of the videos have masks; one without is
-set aside.
+The layout of the mask download is not documented. Assumptions: its paths end in
+<class id>/<video id>/<frame>, below any folders; a mask's name begins with its frame's (001.png,
+001.jpg.png, 001_mask.png); the object is in the alpha channel or brighter than half. Only about
+half of the videos have masks; one without is set aside.
 """
 
 import re
@@ -119,7 +118,7 @@ def read_categories(path: Path) -> dict[int, str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ToffeeError(
-            f"{path}: cannot be read, expected the release's list of classes, a line id,word each"
+            f"{path}: cannot be read, expected the release's classes, one line id,word each"
         ) from error
     words = {}
     for number, line in enumerate(lines, start=1):

@@ -1,4 +1,4 @@
-"""Pictures and masks of a source as this project stores them: square, small, side by side."""
+"""Cutting pictures and masks of a source to small squares, as this project stores them."""
 
 import io
 from typing import Literal, overload
@@ -10,24 +10,24 @@ from toffee.data.importers.faults import SetAside
 from toffee.data.loaders.images import over_white
 
 MOST_PIXELS = 80_000_000
-"""Of a picture that is decoded: a small file can hold one that fills the memory."""
+"""Most pixels of a picture that is decoded: a small file can hold one that fills the memory."""
 
 
 def decode_image(data: bytes, file: str) -> Image.Image:
     """A picture in RGB, as `read_image` reads it: turned by its EXIF orientation, over white.
 
     Raises:
-        SetAside: it is torn or no picture.
+        SetAside: it is truncated or no picture.
     """
     return over_white(_decoded(data, file, "broken image"))
 
 
 def decode_mask(data: bytes, file: str) -> np.ndarray:
-    """A mask, bool [H, W]: where a picture's alpha channel, if it has one that tells anything, or
-    else its luminance is above half.
+    """A mask, bool [H, W]: the alpha channel, or the luminance if there is none or it is
+    constant, thresholded at one half.
 
     Raises:
-        SetAside: it is torn or no picture.
+        SetAside: it is truncated or no picture.
     """
     picture = _decoded(data, file, "broken mask")
     if "A" in picture.getbands():
@@ -125,7 +125,7 @@ def _decoded(data: bytes, file: str, reason: str) -> Image.Image:
             return ImageOps.exif_transpose(picture)
     except SetAside:
         raise
-    except UnidentifiedImageError as error:  # its text has an address that is never the same
+    except UnidentifiedImageError as error:  # its text has a memory address, which changes
         raise SetAside(file, reason, "of no known format") from error
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
         raise SetAside(file, reason, f"{type(error).__name__}: {error}") from error

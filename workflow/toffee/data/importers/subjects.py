@@ -31,7 +31,7 @@ KEYS = {
         "licence",
     ),
 }
-"""What the description of a source holds, by its kind (as config `data.real.subjects`)."""
+"""Keys of the description of a source, by its kind (as config `data.real.subjects`)."""
 TABLES = {
     METADATA: ("file_name", "subject", "class_word", "caption", "licence"),
     SOURCES: ("subject", "source", "sha256"),
@@ -56,13 +56,13 @@ def import_subjects(
     and quarantine.csv (file, reason, detail) stand beside it.
 
     Args:
-        source: what `KEYS` has for its kind.
+        source: with the `KEYS` of its kind.
         out: folder to write.
         resolution: side of the pictures in pixels.
         subjects: usable subjects at most; None: all.
         seed: the run's seed.
         threads: pictures worked on at once.
-        code: digest of the code, so that no import goes on from another one's work.
+        code: digest of the code: an import resumes only work of the same code.
 
     Raises:
         ToffeeError: the source is missing or malformed, or has no usable picture.

@@ -1,6 +1,6 @@
-"""uCO3D (facebookresearch/uco3d, arXiv 2501.07574) as released: the open stand-in for MVImgNet.
+"""uCO3D (facebookresearch/uco3d, arXiv 2501.07574) as released: the open alternative to MVImgNet.
 
-What its repository's README and its loader say of the layout, CC BY 4.0:
+The layout, from the README and the loader of its repository (CC BY 4.0):
 
     metadata.sqlite                              table sequence_annots: sequence_name, category,
                                                  super_category, _video_path, _mask_video_path
@@ -8,10 +8,10 @@ What its repository's README and its loader say of the layout, CC BY 4.0:
     <super category>/<category>/<sequence>/rgb_video.mp4
     <super category>/<category>/<sequence>/mask_video.mkv     as long as the other, grey
 
-Where metadata.sqlite is missing, the folders say what there is. A part of the release is fine: what
-was not downloaded is not missed. Frames are found by their time; only those that are needed, and
-the ones between the key frame before them and them, are decoded. That masks are brighter than half
-where the object is, is assumed.
+Without metadata.sqlite, the sequences are those of the folders. A part of the release is enough:
+sequences that were not downloaded are ignored. Frames are found by their time; only those that are
+needed, and the frames from the key frame before them, are decoded. Assumption: a mask is brighter
+than half where the object is.
 """
 
 import os
@@ -67,17 +67,17 @@ def read_frames(
     wanted: int = 0,
     times: list[float] | None = None,
 ) -> list[tuple[float, np.ndarray]]:
-    """Frames of a video, each with its time in seconds, in the way up in which it is shown.
+    """Frames of a video, each with its time in seconds, rotated as it is shown.
 
     Args:
         path: the video.
         file: what a fault names.
         format: of the pixels: rgb24 gives uint8 [H, W, 3], gray uint8 [H, W].
-        wanted: so many, spread evenly over the video.
-        times: or those nearest to these times, rising.
+        wanted: number of frames, spread evenly over the video.
+        times: or the frames nearest to these times, in ascending order.
 
     Raises:
-        SetAside: it is no video, torn, or ends before one of the times.
+        SetAside: it is no video, truncated, or ends before one of the times.
     """
     import av
 

@@ -20,7 +20,7 @@ KEYS = {
     "mvimgnet": ("kind", "path", "heldout"),
     "uco3d": ("kind", "path", "heldout", "set_list"),
 }
-"""What the description of a source holds, by its kind (as config `data.real.multiview`)."""
+"""Keys of the description of a source, by its kind (as config `data.real.multiview`)."""
 TABLES = {
     LICENCES: ("class_word", "sequence", "licence"),
     SOURCES: ("class_word", "sequence", "source", "frames", "sha256"),
@@ -51,7 +51,7 @@ def import_multiview(
     detail).
 
     Args:
-        source: what `KEYS` has for its kind; heldout is a share of the sequences.
+        source: with the `KEYS` of its kind; heldout is a share of the sequences.
         heldout: whether the held-out sequences are imported, or the others.
         out: folder to write.
         resolution: side of the pictures in pixels.
@@ -59,7 +59,7 @@ def import_multiview(
         sequences: usable sequences at most; None: all.
         seed: the run's seed.
         threads: sequences worked on at once.
-        code: digest of the code, so that no import goes on from another one's work.
+        code: digest of the code: an import resumes only work of the same code.
 
     Raises:
         ToffeeError: the source is missing, is no such release, or has no usable sequence.

@@ -1,4 +1,4 @@
-"""Class words and names of files, out of what a source calls its classes and subjects."""
+"""Class words and file names from the names of classes and subjects in a source."""
 
 import re
 
@@ -8,11 +8,11 @@ _SPELLING = {
     "screw driver": "screwdriver",
     "pipe pvc metal pipe": "pipe",
 }
-"""Words of sources (MVImgNet) that no text encoder knows so spelt."""
+"""Corrected spelling of words in MVImgNet."""
 
 
 def class_word(text: str) -> str:
-    """A class word as prompts have it: lower case, spaces for underscores, no punctuation.
+    """A class word for prompts: lower case, spaces for underscores, no punctuation.
 
     "Toy_butterfly " is "toy butterfly". Empty where nothing is left.
     """
@@ -27,5 +27,5 @@ def folder_name(word: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """A text as one name of a file that any system takes."""
+    """A text as a file name that is valid on any system."""
     return re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("._") or "unnamed"

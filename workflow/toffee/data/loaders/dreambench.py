@@ -140,7 +140,7 @@ def parse_prompts(path: str | os.PathLike) -> PromptFile:
         elif section in prompts:
             prompts[section].append(_template(line, where))
         else:
-            raise ToffeeError(f"{where}: {line!r} stands outside of Classes and Prompts")
+            raise ToffeeError(f"{where}: {line!r} is outside of Classes and Prompts")
     if not classes:
         raise ToffeeError(f"{path}: no classes, expected lines subject_name,class")
     if not prompts["object"]:
@@ -149,7 +149,7 @@ def parse_prompts(path: str | os.PathLike) -> PromptFile:
 
 
 def fill(template: str, class_word: str, unique_token: str = "") -> str:
-    """A template with its two places filled; without a unique token its place closes up."""
+    """A template with its two places filled; an empty unique token leaves no gap."""
     words = " ".join(word for word in (unique_token, class_word) if word)
     return template.replace("{0} {1}", words)
 

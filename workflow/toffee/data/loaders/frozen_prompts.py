@@ -1,4 +1,4 @@
-"""DreamBench's prompts as they were published, to hold a downloaded benchmark against.
+"""DreamBench's prompts as they were published, to compare a downloaded benchmark with.
 
 config/prompts/dreambench.txt is prompts_and_classes.txt of google/dreambooth (GitHub) at revision
 4f887af7970a06fc0cd3adaa1d0b368547d6a1d0, byte for byte, under CC BY 4.0 (Ruiz et al., arXiv
@@ -12,11 +12,11 @@ from toffee.runtime.errors import ToffeeError
 
 
 def check_frozen(prompts: str | os.PathLike, frozen: str | os.PathLike) -> None:
-    """Hold a benchmark's prompt file against the frozen one: same subjects, class words and
+    """Compare a benchmark's prompt file with the frozen one: same subjects, class words and
     prompts, in the same order. Layout and line ends may differ.
 
     Raises:
-        ToffeeError: they differ, in what the line says; or one of the files is malformed.
+        ToffeeError: they differ, or one of the files is malformed.
     """
     found, expected = parse_prompts(prompts), parse_prompts(frozen)
     for what, ours, theirs in (

@@ -26,7 +26,7 @@ def read_image(path: str | os.PathLike, resolution: int | None = None) -> torch.
 
     Its EXIF orientation is applied and transparency is laid over white. With a resolution, the
     centre square is cut out and resized with an antialiased filter (Lanczos); a picture that has
-    that size already is not touched.
+    that size already is not changed.
 
     Args:
         path: a JPEG, PNG or WebP file.
@@ -153,7 +153,7 @@ def to_tensor(arrays: Sequence[np.ndarray]) -> torch.Tensor:
 
 
 def _load(path: str | os.PathLike, what: str) -> Image.Image:
-    """A picture with all of its pixels decoded, so that a torn file is found here and not later."""
+    """A picture with all of its pixels decoded, so that a truncated file fails here."""
     try:
         with Image.open(path) as picture:
             picture.load()
@@ -191,7 +191,7 @@ def _centre_square(
         return picture
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    # Cut first: a filter that is given a box still looks at the pixels beside it.
+    # Crop first: with a box, the filter would also use pixels outside of it.
     square = picture.crop((left, top, left + side, top + side))
     return square.resize((resolution, resolution), filter)
 

@@ -36,7 +36,7 @@ _CREDIT = re.compile(r"\(credit:\s*(?P<credit>\S+?)\s*\)")
 @dataclass(frozen=True)
 class Licence:
     """Terms of one photo: `file` is its name in the subject's folder; `source` and `credit` are as
-    the dataset gives them. All three of the terms are empty where it names no source."""
+    in the dataset. All three terms are empty if the dataset names no source."""
 
     subject: str
     file: str
@@ -47,7 +47,7 @@ class Licence:
 
 @dataclass
 class _Block:
-    """What the text says of one subject: of all photos, and of single ones by number."""
+    """The text about one subject: a note on all photos, and lines on single ones by number."""
 
     note: str
     photos: dict[str, str]
@@ -56,8 +56,8 @@ class _Block:
         source = self.photos.get(Path(file).stem, "" if self.photos else self.note)
         if not source:
             return Licence(subject, file)
-        credit = _CREDIT.search(self.note)
-        credit = credit["credit"] if credit else ""
+        found = _CREDIT.search(self.note)
+        credit = found["credit"] if found else ""
         from_unsplash = UNSPLASH in source or UNSPLASH in credit
         name = UNSPLASH_LICENCE if from_unsplash else DATASET_LICENCE
         return Licence(subject, file, source, credit, name)
@@ -84,7 +84,7 @@ def read_licences(path: Path, benchmark: Benchmark) -> list[Licence]:
 
 
 def write_licences(licences: Iterable[Licence], path: Path) -> None:
-    """Write the terms as CSV: a row a photo, columns as `Licence`."""
+    """Write the terms as CSV: one row per photo, columns as `Licence`."""
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow([one.name for one in fields(Licence)])
@@ -93,7 +93,7 @@ def write_licences(licences: Iterable[Licence], path: Path) -> None:
 
 def _blocks(lines: Iterable[str], subjects: set[str]) -> dict[str, _Block]:
     blocks: dict[str, _Block] = {}
-    block = _Block("", {})  # what stands above the first subject goes nowhere
+    block = _Block("", {})  # lines above the first subject are ignored
     for line in map(str.strip, lines):
         if line == END:
             break

@@ -1,4 +1,4 @@
-"""What prompts are made of, and how a subject is named in them."""
+"""The parts that prompts are made of, and the noun phrase of a subject."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from toffee.runtime.errors import ToffeeError
 
 @dataclass(frozen=True)
 class PromptParts:
-    """What prompts are made of.
+    """The parts that prompts are made of.
 
     Attributes:
         contexts: places, e.g. "on the grass".
@@ -30,7 +30,7 @@ class PromptParts:
 def read_prompt_parts(path: str | os.PathLike) -> PromptParts:
     """Read the YAML file of contexts, colours, textures and styles.
 
-    Each is a list of texts, or several lists in groups that only a reader of the file sees.
+    Each is a list of texts, or several named lists, which are joined.
 
     Raises:
         ToffeeError: the file is missing, is no such YAML, or has a missing or unknown key.

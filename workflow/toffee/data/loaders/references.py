@@ -1,8 +1,8 @@
 """The one photo kept of each benchmark subject.
 
 A YAML file, subject → file name of one of its photos; `"*"` stands for every subject that is not
-named. The kept photo is what models that need one photo are shown, and reference policy `one photo`
-compares with it alone.
+named. Models that need one photo get the kept photo, and reference policy `one photo` compares with
+it alone.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The image folder of training subjects.
 
     <root>/metadata.csv            file_name, subject, class_word, caption, optional: licence
-    <root>/images/<name>.jpg       one picture a subject
+    <root>/images/<name>.jpg       one picture per subject
     <root>/masks/<name>.png        optional: where the subject is, in the picture's size
 
 `file_name` is relative to the root (as the `imagefolder` of Hugging Face `datasets` has it) or to
@@ -77,7 +77,7 @@ class SubjectFolder:
 
 
 def load_subjects(root: str | os.PathLike) -> SubjectFolder:
-    """Read an image folder and look into every picture and mask.
+    """Read an image folder and decode every picture and mask.
 
     Where the folder has `masks/`, every picture needs one.
 
@@ -95,8 +95,11 @@ def load_subjects(root: str | os.PathLike) -> SubjectFolder:
     subjects: list[Subject] = []
     quarantine: list[Quarantined] = []
     for row in rows:
-        found = _look_at(root, row, has_masks)
-        (subjects if isinstance(found, Subject) else quarantine).append(found)
+        found = _check_row(root, row, has_masks)
+        if isinstance(found, Subject):
+            subjects.append(found)
+        else:
+            quarantine.append(found)
     quarantine += _unlisted(root, rows)
     if not subjects:
         first = quarantine[0]
@@ -162,7 +165,7 @@ def _check_rows(path: Path, root: Path, rows: list[dict[str, str]]) -> None:
     for name in ("subject", "file_name"):
         value, count = Counter(row[name] for row in rows).most_common(1)[0]
         if count > 1:
-            raise ToffeeError(f"{path}: {name} {value!r} stands in {count} rows, expected one")
+            raise ToffeeError(f"{path}: {name} {value!r} is in {count} rows, expected one")
 
 
 def _image_path(root: Path, file_name: str) -> Path:
@@ -171,7 +174,7 @@ def _image_path(root: Path, file_name: str) -> Path:
     return below if below.is_file() and not direct.is_file() else direct
 
 
-def _look_at(root: Path, row: dict[str, str], has_masks: bool) -> Subject | Quarantined:
+def _check_row(root: Path, row: dict[str, str], has_masks: bool) -> Subject | Quarantined:
     image = _image_path(root, row["file_name"])
 
     def aside(path: Path, reason: str, detail: object) -> Quarantined:

@@ -30,7 +30,7 @@ class Grounds(NamedTuple):
 
 
 def _noise(rng: np.random.Generator, cells: int | tuple[int, int], shape=(SIDE, SIDE)):
-    """Periodic smooth noise in [0,1] with `cells` (rows, columns) random values a tile."""
+    """Periodic smooth noise in [0,1] with `cells` (rows, columns) random values per tile."""
     rows, columns = (cells, cells) if isinstance(cells, int) else cells
     grid = rng.random((rows, columns))
 

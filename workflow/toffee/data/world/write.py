@@ -85,12 +85,12 @@ def write_multiview(
     resolution: int = 64,
     split: str = "train",
 ) -> None:
-    """Write `sequences` walks around one subject each, `views` frames a walk, as MVImgNet has them.
+    """Write `sequences` walks around one subject each, `views` frames per walk, as in MVImgNet.
 
     `<class_word>/<sequence>/images/000.jpg`, `masks/000.png` and `cameras.json`: per frame the
     angles in degrees, and the pinhole camera in the subject's frame (y up, floor at 0; `focal` and
     `principal` in half pictures, right and down). Place, light and floor stay the same within a
-    sequence. The classes take turns. `licences.csv` has a row a sequence.
+    sequence. The classes take turns. `licences.csv` has one row per sequence.
     """
     subjects, scenes, folders = [], [], []
     for index in range(sequences):

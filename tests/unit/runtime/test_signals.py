@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from toffee.runtime.interruption import (
+from toffee.runtime.signals import (
     EXIT_STATUS,
     Interrupted,
-    deferred,
+    defer_sigterm,
     interrupted,
-    listening,
+    raise_on_sigterm,
     stop_if_interrupted,
 )
 from toffee.storage.writer import ShardWriter
@@ -24,7 +24,7 @@ def terminate():
 
 def test_a_job_that_holds_nothing_stops_at_once_and_the_old_handler_comes_back():
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Interrupted), listening():
+    with pytest.raises(Interrupted), raise_on_sigterm():
         terminate()
         pytest.fail("it went on")
     assert signal.getsignal(signal.SIGTERM) is before
@@ -32,7 +32,7 @@ def test_a_job_that_holds_nothing_stops_at_once_and_the_old_handler_comes_back()
 
 def test_a_second_signal_does_not_disturb_the_tidying_up():
     tidied = []
-    with pytest.raises(Interrupted), listening():
+    with pytest.raises(Interrupted), raise_on_sigterm():
         try:
             terminate()
         finally:
@@ -42,7 +42,7 @@ def test_a_second_signal_does_not_disturb_the_tidying_up():
 
 
 def test_inside_of_deferred_the_work_decides_when():
-    with listening(), deferred():
+    with raise_on_sigterm(), defer_sigterm():
         stop_if_interrupted("nothing yet")
         terminate()
         assert interrupted()
@@ -51,9 +51,9 @@ def test_inside_of_deferred_the_work_decides_when():
 
 
 def test_a_signal_of_an_earlier_job_is_forgotten():
-    with pytest.raises(Interrupted), listening():
+    with pytest.raises(Interrupted), raise_on_sigterm():
         terminate()
-    with listening():
+    with raise_on_sigterm():
         assert not interrupted()
 
 
@@ -64,7 +64,7 @@ def writer(path):
 def test_a_shard_keeps_its_batch_and_the_next_attempt_goes_on(tmp_path):
     path = tmp_path / "a.h5"
     kept = r"2 of 3 rows are kept in .*a\.h5\.partial"
-    with pytest.raises(Interrupted, match=kept), listening(), writer(path) as shard:
+    with pytest.raises(Interrupted, match=kept), raise_on_sigterm(), writer(path) as shard:
         terminate()
         shard.append({"n": [1, 2]}, {})
         pytest.fail("it drew another batch")
@@ -76,7 +76,7 @@ def test_a_shard_keeps_its_batch_and_the_next_attempt_goes_on(tmp_path):
 
 
 def test_the_last_batch_still_finishes_its_shard(tmp_path):
-    with listening(), writer(tmp_path / "a.h5") as shard:
+    with raise_on_sigterm(), writer(tmp_path / "a.h5") as shard:
         terminate()
         shard.append({"n": [1, 2, 3]}, {})
     assert (tmp_path / "a.h5").exists()
@@ -119,7 +119,7 @@ def test_a_job_ends_with_one_line_and_the_signals_status(tmp_path):
 
 def test_a_shard_that_is_written_behind_keeps_all_that_was_drawn(tmp_path):
     path = tmp_path / "a.h5"
-    with pytest.raises(Interrupted, match="2 of 3 rows"), listening(), writer(path) as shard:
+    with pytest.raises(Interrupted, match="2 of 3 rows"), raise_on_sigterm(), writer(path) as shard:
         shard.push({"n": [1]}, {})
         terminate()
         shard.push({"n": [2]}, {})
