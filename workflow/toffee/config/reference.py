@@ -48,8 +48,8 @@ policy `one photo` of table `dreambench` compares with it.
 which other keys it has; `docs/data.md` says what each kind reads and where to get it. A file that
 changes the kind of a section sets each key that the new kind does not have to `null`.
 
-`variants` names further models. Each is `toffeenet` with some keys changed, trained on the same data
-by the same rule. It adds a row to the table of what it changes.
+`variants` names further models. Each is `toffeenet` with some keys changed, trained on the same
+data by the same rule. It adds a row to the table of what it changes.
 
 **Models of a hub.** A source of `models.yaml` has `repo`, `revision`, `licence`, `files`
 (patterns; only json, txt and safetensors are ever downloaded), and if needed `subfolder`,
