@@ -21,7 +21,6 @@ rule tabulate_variants:
         benchmark_of("tabulate_variants")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -47,7 +46,6 @@ rule tabulate_reconstruction:
         benchmark_of("tabulate_reconstruction")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -76,7 +74,6 @@ rule tabulate_segmentation:
         benchmark_of("tabulate_segmentation")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -102,7 +99,6 @@ rule tabulate_strength:
         benchmark_of("tabulate_strength")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -127,7 +123,6 @@ rule tabulate_editing:
         benchmark_of("tabulate_editing")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:

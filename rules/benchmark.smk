@@ -28,7 +28,6 @@ rule generate_benchmark:
         method="|".join(DRAWN),
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -68,7 +67,6 @@ rule score_oracle:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -98,7 +96,6 @@ rule score_dreambench:
         benchmark_of("score_dreambench/{method}/{draw}")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:

@@ -39,7 +39,6 @@ rule tabulate_cost:
         benchmark_of("tabulate_cost")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -61,7 +60,6 @@ rule plot_cost:
         benchmark_of("plot_cost")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:

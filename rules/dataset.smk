@@ -25,7 +25,6 @@ rule score_shard:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -51,7 +50,6 @@ rule filter_dataset:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:

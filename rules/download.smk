@@ -21,7 +21,6 @@ rule download_model:
     localrule: True
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:

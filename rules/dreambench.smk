@@ -18,7 +18,6 @@ rule download_dreambench:
     localrule: True
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -44,7 +43,6 @@ rule check_oracle:
     localrule: True
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:

@@ -21,7 +21,6 @@ rule generate_dreambooth:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -62,7 +61,6 @@ rule filter_dreambooth:
         benchmark_of("filter_dreambooth")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -93,7 +91,6 @@ rule tune_dreambooth:
         benchmark_of("tune_dreambooth")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -128,7 +125,6 @@ rule tabulate_dreambooth:
         benchmark_of("tabulate_dreambooth")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:

@@ -25,7 +25,6 @@ rule make_editing_pairs:
         benchmark_of("make_editing_pairs")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -64,7 +63,6 @@ rule generate_edits:
         method="|".join(EDITORS),
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -95,7 +93,6 @@ rule copy_controls:
         method="|".join(EDIT_CONTROLS),
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -122,7 +119,6 @@ rule score_edits:
         benchmark_of("score_edits/{method}")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:

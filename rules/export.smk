@@ -28,7 +28,6 @@ rule export_shard:
         benchmark_of("export_shard/{shard}")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -54,7 +53,6 @@ rule export_dataset:
         benchmark_of("export_dataset")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -86,7 +84,6 @@ rule export_pipeline:
         benchmark_of("export_pipeline")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:

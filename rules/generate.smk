@@ -19,7 +19,6 @@ rule generate_base:
         benchmark_of("generate_base")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -57,7 +56,6 @@ rule generate_refiner:
         benchmark_of("generate_refiner")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -99,7 +97,6 @@ rule generate_views:
         benchmark_of("generate_views")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:

@@ -20,7 +20,6 @@ rule import_subjects:
     localrule: CONFIG.data.real.kind("subjects") == "hub"
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -49,7 +48,6 @@ rule draw_subjects:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -78,7 +76,6 @@ rule import_multiview:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=8000,
     params:
@@ -104,7 +101,6 @@ rule import_heldout:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=8000,
     params:

@@ -22,7 +22,6 @@ rule list_subjects:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -46,7 +45,6 @@ rule plan_shard:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:

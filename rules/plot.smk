@@ -21,7 +21,6 @@ rule plot_pipeline:
         benchmark_of("plot_pipeline")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -43,7 +42,6 @@ rule plot_editing:
         benchmark_of("plot_editing")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -66,7 +64,6 @@ rule plot_toffeenet:
         benchmark_of("plot_toffeenet")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -91,7 +88,6 @@ rule plot_dataset:
         benchmark_of("plot_dataset")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -113,7 +109,6 @@ rule plot_refiner:
         benchmark_of("plot_refiner")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -134,7 +129,6 @@ rule plot_views:
         benchmark_of("plot_views")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:

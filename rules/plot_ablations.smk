@@ -21,7 +21,6 @@ rule plot_strength:
         benchmark_of("plot_strength")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -46,7 +45,6 @@ rule plot_edits:
         benchmark_of("plot_edits")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:

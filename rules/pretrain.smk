@@ -21,7 +21,6 @@ rule pretrain_refiner:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -52,7 +51,6 @@ rule pretrain_view_generator:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:

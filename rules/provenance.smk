@@ -29,7 +29,6 @@ rule write_ledger:
         benchmark_of("write_ledger")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -57,7 +56,6 @@ rule write_crate:
         benchmark_of("write_crate")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -79,7 +77,6 @@ rule write_verdict:
         benchmark_of("write_verdict")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -107,7 +104,6 @@ rule write_site:
         benchmark_of("write_site")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -128,7 +124,6 @@ rule audit:
         log_of("audit"),
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:

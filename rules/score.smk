@@ -19,7 +19,6 @@ rule score_base:
         benchmark_of("score_base")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -45,7 +44,6 @@ rule score_refiner:
         benchmark_of("score_refiner")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -71,7 +69,6 @@ rule score_views:
         benchmark_of("score_views")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -99,7 +96,6 @@ rule score_dataset:
         benchmark_of("score_dataset")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -130,7 +126,6 @@ rule score_leakage:
         benchmark_of("score_leakage")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:

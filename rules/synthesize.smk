@@ -21,7 +21,6 @@ rule draw_initial:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -54,7 +53,6 @@ rule refine_shard:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -85,7 +83,6 @@ rule draw_views:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -119,7 +116,6 @@ rule make_edits:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:

@@ -18,7 +18,6 @@ rule tabulate_base:
         benchmark_of("tabulate_base")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -40,7 +39,6 @@ rule tabulate_refiner:
         benchmark_of("tabulate_refiner")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -63,7 +61,6 @@ rule tabulate_views:
         benchmark_of("tabulate_views")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -91,7 +88,6 @@ rule tabulate_dreambench:
         benchmark_of("tabulate_dreambench")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -122,7 +118,6 @@ rule tabulate_dataset:
         benchmark_of("tabulate_dataset")
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:

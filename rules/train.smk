@@ -24,7 +24,6 @@ rule train_toffeenet:
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:

@@ -16,7 +16,6 @@ rule write_subjects:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -39,7 +38,6 @@ rule write_multiview:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -63,7 +61,6 @@ rule write_heldout:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -88,7 +85,6 @@ rule write_benchmark:
     priority: FIRST
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:

@@ -16,7 +16,6 @@ rule draw_zoo_renders:
         "results/zoo/benchmarks/draw_zoo_renders.tsv"
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
     params:
@@ -38,7 +37,6 @@ rule train_zoo_part:
         "results/zoo/benchmarks/train_zoo_part/{part}.tsv"
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -59,7 +57,6 @@ rule assemble_zoo:
         "results/zoo/benchmarks/assemble_zoo.tsv"
     conda:
         "../envs/toffee.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
