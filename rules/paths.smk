@@ -3,9 +3,8 @@
 Needs `CONFIG` and the names of rules/common.smk when a function is called. Nothing here makes a file.
 """
 
-import re
-
 from toffee.config import ZooSource
+from toffee.launch.targets import tables_of
 from toffee.runtime.files import file_digest
 from toffee.download.model import manifest_files
 from toffee.provenance.digests import tree_digest
@@ -65,9 +64,8 @@ def stage(name):
 
 
 def tables_in(rule_file):
-    """Names of the tables that a rule file makes, in its order: rule tabulate_views makes views."""
-    text = Path(workflow.basedir, "rules", rule_file).read_text(encoding="utf-8")
-    return re.findall(r"^rule tabulate_(\w+):", text, re.M)
+    """Names of the tables that a rule file makes, in its order."""
+    return tables_of(Path(workflow.basedir, "rules", rule_file))
 
 
 def table_files(names):

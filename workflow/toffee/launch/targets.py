@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
@@ -49,6 +50,12 @@ def scale_file(
     if name not in known:
         stop(unknown_scale(str(name), list(known)))
     return str(known[name])
+
+
+def tables_of(rule_file: Path) -> list[str]:
+    """Names of the tables that a rule file makes, in its order: rule tabulate_views makes views."""
+    text = rule_file.read_text(encoding="utf-8")
+    return re.findall(r"^rule tabulate_(\w+):", text, re.M)
 
 
 def requested(arguments: Sequence[str]) -> list[str]:
