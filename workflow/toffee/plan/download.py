@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from toffee.config.models import HubSource, ZooSource
-from toffee.download.hub import asked, matches, patterns
+from toffee.download.hub import is_wanted, matches, patterns
 from toffee.download.lock import SourceLock
 from toffee.plan.architectures import Architectures
 
@@ -41,7 +41,7 @@ class Downloads:
         """Bytes of the files that the lock has for a source; None where not all are there."""
         lock = SourceLock(self.lock, source.repo, source.revision)
         files = {
-            name: one for name, one in lock.files(lock.key or "").items() if asked(name, source)
+            name: one for name, one in lock.files(lock.key or "").items() if is_wanted(name, source)
         }
         # An entry may be another role's alone, which asks for other files of the repository.
         named = [pattern for pattern in patterns(source) if "*" not in pattern]
