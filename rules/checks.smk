@@ -44,7 +44,7 @@ def prepare_rules():
             params["code"] = checked(code_digest, params[FUNCTION])
             if asks_for_report(sys.argv):  # it shows the code of each rule
                 one.script = str(checked(module_file, params[FUNCTION].rpartition(".")[0]))
-        one.params.clear()
+        one.params.__init__()  # its `clear` keeps the names
         for name, value in params.items():
             for leaf, part in leaves(name, value, fields.get(name)).items():
                 one.set_params(**{leaf: checked(named, leaf, part)})
