@@ -1,13 +1,13 @@
 """The benchmark in DreamBench's layout: images of methods, variants and values of λ, and their scores.
 
 Needs: base models, trained ToffeeNets, the benchmark's photographs and which of them are kept.
-Gives: evaluation/dreambench/<method>/<seed>.h5 and .parquet, one file a generation seed, so that
-further seeds and methods draw nothing again.
+Gives: evaluation/dreambench/<method>/<seed>.h5 and .parquet, one file per generation seed, so that
+further seeds and methods redraw nothing.
 """
 
 
 rule generate_benchmark:
-    """One method's images of the benchmark's subjects and prompts, with one generation seed."""
+    """One method's images of the benchmark, from the same noise as every other method's."""
     input:
         benchmark=data_root("benchmark"),
         references=REFERENCES,
@@ -33,15 +33,10 @@ rule generate_benchmark:
     params:
         function="toffee.evaluation.draw.benchmark.generate_benchmark",
         compute=COMPUTE,
-        resolution=CONFIG.data.resolution,
         prompts=lambda w: prompts_of(w.method),
-        attempt=lambda w: int(w.draw),
         subject_scales=lambda w: scales_of(w.method),
-        sampler_steps=of_net("sampler_steps"),
-        guidance=of_net("guidance"),
-        control_scale=lambda w: CONFIG.synthesis.control_scale if w.method == "initial" else 0,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
+        drawing=CONFIG.drawing,
+        sampling=lambda w: sampling_of(w.method),
         seed=CONFIG.evaluation.seed,
         references_digest=digest_of(REFERENCES),
     script:
@@ -49,7 +44,7 @@ rule generate_benchmark:
 
 
 rule score_oracle:
-    """Real photographs against each other, and their features, which all methods' scores share."""
+    """Scores of real photographs against each other, and their features, which all scores share."""
     input:
         benchmark=data_root("benchmark"),
         references=REFERENCES,

@@ -1,13 +1,14 @@
 """The real DreamBench: its download, and the gate before every comparison on a benchmark.
 
-Needs: a git repository of the dataset, where config names no folder of one's own; the oracle's scores.
+Needs: a git repository of the dataset, unless the configuration names a local folder; the oracle's
+scores.
 Gives: data/benchmark/ (for `data_root`), evaluation/dreambench/oracle.json. On a cluster both run where
-Snakemake runs: one needs a way out, the other takes a second.
+Snakemake runs: the download needs internet access, and the check takes a second.
 """
 
 
 rule download_dreambench:
-    """DreamBench at its pinned commit, every file hashed and every photo decoded, with its licences."""
+    """DreamBench at its pinned commit, with licences; every file is hashed and every photo decoded."""
     output:
         out=directory(f"{RESULTS}/data/benchmark"),
     log:
@@ -30,7 +31,7 @@ rule download_dreambench:
 
 
 rule check_oracle:
-    """Real photos score what was published for them, or nothing is compared on the benchmark."""
+    """The oracle's check: without it, no method is compared on the benchmark."""
     input:
         scores=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
     output:

@@ -1,13 +1,14 @@
 """The baseline that the paper argues against: the base model fine-tuned for each subject.
 
 Needs: the benchmark, base models; training subjects for the length of the fine-tuning.
-Gives: evaluation/dreambench/dreambooth/<group>.h5, what each subject took (seconds) and how many of its
-images would be pairs (accepted); tables/dreambooth.csv, where the number of steps comes from.
+Gives: evaluation/dreambench/dreambooth/<group>.h5, the time that each subject took (seconds), and how
+many of its images would be pairs (accepted); tables/dreambooth.csv, from which the number of steps was
+chosen.
 """
 
 
 rule generate_dreambooth:
-    """A group of the benchmark's subjects, fine-tuned one after the other, with all generation seeds."""
+    """Images of a group of the benchmark's subjects, each by its own fine-tuned model, with all seeds."""
     input:
         benchmark=data_root("benchmark"),
         text_to_image=model("text_to_image"),
@@ -27,24 +28,17 @@ rule generate_dreambooth:
         function="toffee.evaluation.draw.dreambooth.generate_dreambooth",
         compute=COMPUTE,
         groups=CONFIG.dreambooth.groups,
-        resolution=CONFIG.data.resolution,
-        attempts=CONFIG.evaluation.images_per_prompt,
-        steps=CONFIG.dreambooth.steps,
-        tuning_batch=CONFIG.dreambooth.batch,
-        learning_rate=CONFIG.dreambooth.learning_rate,
-        prior_images=CONFIG.dreambooth.prior_images,
-        prior_weight=CONFIG.dreambooth.prior_weight,
-        sampler_steps=CONFIG.sampler.steps,
-        guidance=CONFIG.sampler.guidance,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
+        draws=CONFIG.evaluation.images_per_prompt,
+        tuning=CONFIG.dreambooth.tuning,
+        drawing=CONFIG.drawing,
+        sampling=CONFIG.sampler.sampling,
         seed=CONFIG.evaluation.seed,
     script:
         "../workflow/run.py"
 
 
 rule filter_dreambooth:
-    """How many of the images that fine-tuning gives the dataset's filter would accept as pairs."""
+    """How many of DreamBooth's images the dataset's filter would accept as pairs."""
     input:
         images=benchmark_files("dreambooth", "h5"),
         benchmark=data_root("benchmark"),
@@ -74,7 +68,7 @@ rule filter_dreambooth:
 
 
 rule tune_dreambooth:
-    """DreamBooth by its number of steps, on training subjects."""
+    """Scores of DreamBooth by its number of steps, on training subjects."""
     input:
         multiview=data_root("multiview"),
         prompts=PROMPTS,
@@ -99,12 +93,8 @@ rule tune_dreambooth:
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.dreambooth.tuning_subjects,
         steps=CONFIG.dreambooth.tuning_steps,
-        tuning_batch=CONFIG.dreambooth.batch,
-        learning_rate=CONFIG.dreambooth.learning_rate,
-        prior_images=CONFIG.dreambooth.prior_images,
-        prior_weight=CONFIG.dreambooth.prior_weight,
-        sampler_steps=CONFIG.sampler.steps,
-        guidance=CONFIG.sampler.guidance,
+        tuning=replace(CONFIG.dreambooth.tuning, steps=0),  # `steps` has the numbers of steps
+        sampling=CONFIG.sampler.sampling,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),
@@ -113,7 +103,7 @@ rule tune_dreambooth:
 
 
 rule tabulate_dreambooth:
-    """What the number of steps of the fine-tuning was chosen from."""
+    """DreamBooth by its number of steps, from which the configuration's number was chosen."""
     input:
         scores=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
     output:

@@ -2,12 +2,12 @@
 
 Needs: the Refiner's evaluation images (inputs of the edits), held-out views, base models, ToffeeNets.
 Gives: evaluation/editing/pairs.h5, made as the dataset's editing pairs are, and <method>.h5 and
-.parquet. Targets of the edits, and the pictures before them, are methods too: the controls.
+.parquet. The controls are methods too: the pictures before the edits (input), and their targets.
 """
 
 
 rule make_editing_pairs:
-    """Held-out pictures, masks and targets of all four kinds, and layouts to draw in."""
+    """Editing pairs of held-out subjects, of all four kinds, and layouts to draw in."""
     input:
         refiner_images=f"{RESULTS}/evaluation/refiner/images.h5",
         multiview_heldout=data_root("multiview_heldout"),
@@ -28,17 +28,13 @@ rule make_editing_pairs:
     resources:
         mem_mb=4000,
     params:
-        function="toffee.evaluation.draw.edits.make_editing_pairs",
+        function="toffee.evaluation.draw.editing_pairs.make_editing_pairs",
         compute=COMPUTE,
         matching=CONFIG.refiner.matching,
-        resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.editing_subjects,
+        drawing=CONFIG.drawing,
+        sampling=CONFIG.controlled_sampling,
         edit_strength=CONFIG.synthesis.edit_strength,
-        sampler_steps=CONFIG.sampler.steps,
-        guidance=CONFIG.sampler.guidance,
-        control_scale=CONFIG.synthesis.control_scale,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),
     script:
@@ -46,7 +42,7 @@ rule make_editing_pairs:
 
 
 rule generate_edits:
-    """One model's edits of the held-out pairs; outside of the mask they are the input."""
+    """One model's edits of the held-out pairs; outside of the mask they equal the input."""
     input:
         pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
         toffeenet=lambda w: net_model(w.method),
@@ -68,11 +64,9 @@ rule generate_edits:
     params:
         function="toffee.evaluation.draw.edits.generate_edits",
         compute=COMPUTE,
-        resolution=CONFIG.data.resolution,
-        attempts=CONFIG.evaluation.images_per_prompt,
+        draws=CONFIG.evaluation.images_per_prompt,
         subject_scale=of_net("subject_scale"),
-        sampler_steps=of_net("sampler_steps"),
-        guidance=of_net("guidance"),
+        sampling=of_net("sampling"),
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
     script:
@@ -80,7 +74,7 @@ rule generate_edits:
 
 
 rule copy_controls:
-    """The pictures before the edits, or the base model's own edits, as if a model had drawn them."""
+    """The pictures before the edits, or the base model's own edits, in the format of a model's edits."""
     input:
         pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
     output:
@@ -102,7 +96,7 @@ rule copy_controls:
 
 
 rule score_edits:
-    """Scores of one method's edits: inside of the mask, outside of it, and against the text."""
+    """Scores of one method's edits: inside and outside of the mask, and against the text."""
     input:
         images=f"{RESULTS}/evaluation/editing/{{method}}.h5",
         pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
@@ -129,7 +123,7 @@ rule score_edits:
 
 
 rule evaluate:
-    """The scores behind every table."""
+    """The scores of every table."""
     input:
         [f"{RESULTS}/evaluation/{t}/scores.parquet" for t in TABLES if t != "dreambench"],
         f"{RESULTS}/evaluation/dreambench/oracle.parquet",

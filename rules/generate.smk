@@ -1,12 +1,13 @@
 """Images of held-out subjects and prompts, by the base model and the two generators.
 
 Needs: base models, the trained generators, held-out photographs.
-Gives: evaluation/<name>/images.h5. Generation and scoring are apart, so that a new metric draws nothing.
+Gives: evaluation/<name>/images.h5. Drawing and scoring are separate rules, so that a new metric redraws
+nothing.
 """
 
 
 rule generate_base:
-    """The base model's images of held-out prompts, with text alone and over a depth map."""
+    """The base model's images of held-out prompts, from text alone and over a depth map."""
     input:
         text_to_image=model("text_to_image"),
         controlnet_depth=model("controlnet_depth"),
@@ -24,20 +25,16 @@ rule generate_base:
     params:
         function="toffee.evaluation.draw.base.generate_base",
         compute=COMPUTE,
-        resolution=CONFIG.data.resolution,
         base_prompts=CONFIG.evaluation.base_prompts,
-        sampler_steps=CONFIG.sampler.steps,
-        guidance=CONFIG.sampler.guidance,
-        control_scale=CONFIG.synthesis.control_scale,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
+        drawing=CONFIG.drawing,
+        sampling=CONFIG.controlled_sampling,
         seed=CONFIG.evaluation.seed,
     script:
         "../workflow/run.py"
 
 
 rule generate_refiner:
-    """Initial, control, each matching rule, wrong subject and ceiling of held-out subjects."""
+    """Images of held-out subjects: initial, and refined by each matching rule and each control."""
     input:
         multiview_heldout=data_root("multiview_heldout"),
         prompts=PROMPTS,
@@ -61,20 +58,10 @@ rule generate_refiner:
     params:
         function="toffee.evaluation.draw.refiner.generate_refiner",
         compute=COMPUTE,
-        resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.refiner_subjects,
-        matching=CONFIG.refiner.matching,
-        match_threshold=CONFIG.refiner.match_threshold,
-        position_weight=CONFIG.refiner.position_weight,
-        strength=CONFIG.refiner.strength,
-        keep_background=CONFIG.refiner.keep_background,
-        sampler_steps=CONFIG.refiner.sampler_steps,
-        guidance=CONFIG.refiner.guidance,
-        base_steps=CONFIG.sampler.steps,
-        base_guidance=CONFIG.sampler.guidance,
-        control_scale=CONFIG.synthesis.control_scale,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
+        drawing=CONFIG.drawing,
+        refining=CONFIG.refiner.refining,
+        base_sampling=CONFIG.controlled_sampling,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),
     script:
@@ -102,12 +89,9 @@ rule generate_views:
     params:
         function="toffee.evaluation.draw.views.generate_views",
         compute=COMPUTE,
-        resolution=CONFIG.data.resolution,
         subjects=CONFIG.evaluation.views_subjects,
-        sampler_steps=CONFIG.view_generator.sampler_steps,
-        guidance=CONFIG.view_generator.guidance,
-        batch=CONFIG.sampler.batch,
-        quality=CONFIG.synthesis.quality,
+        drawing=CONFIG.drawing,
+        sampling=CONFIG.view_generator.sampling,
         seed=CONFIG.evaluation.seed,
     script:
         "../workflow/run.py"

@@ -1,7 +1,9 @@
-"""What a method of the evaluation is: the model it draws with, its settings, its files.
+"""Methods of the evaluation: the model that each draws with, its settings, its files.
 
 Needs `CONFIG` and the names of rules/common.smk. Nothing here makes a file.
 """
+
+from dataclasses import replace
 
 from toffee.config.variants import trained_as
 
@@ -29,17 +31,24 @@ def benchmark_files(method, suffix):
 
 
 def prompts_of(method):
-    """How many prompts of each subject a method is drawn with: a part for λ and variants, else all."""
+    """How many prompts of each subject a method is drawn with: a part for λ and variants, else all (None)."""
     parts = dict.fromkeys(CONFIG.variants, CONFIG.evaluation.ablation_prompts)
     return (parts | {"strength": CONFIG.evaluation.strength_prompts}).get(method)
 
 
 def scales_of(method):
-    """Values of λ that a method is drawn with; the base model knows none."""
+    """Values of λ that a method is drawn with; the base model has none."""
     if method in BASE_METHODS:
         return [0]
     several = method == "strength"
     return CONFIG.evaluation.strengths if several else [CONFIG.variant(method).subject_scale]
+
+
+def sampling_of(method):
+    """How a method of the benchmark samples; only `initial` depends on the weight of the ControlNet."""
+    sampling = CONFIG.variant(method).sampling
+    scale = CONFIG.synthesis.control_scale
+    return replace(sampling, control_scale=scale) if method == "initial" else sampling
 
 
 def rows(table):
@@ -48,12 +57,12 @@ def rows(table):
 
 
 def variant_scores(table):
-    """Benchmark scores behind an ablation table."""
+    """Benchmark scores of an ablation table."""
     return [path for name in rows(table) for path in benchmark_files(name, "parquet")]
 
 
 def dreambench_scores():
-    """Benchmark scores behind table dreambench."""
+    """Benchmark scores of table dreambench."""
     return [path for name in METHODS for path in benchmark_files(name, "parquet")]
 
 

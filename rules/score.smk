@@ -1,13 +1,13 @@
 """Scores of held-out images, and of the dataset itself.
 
 Needs: images of rules/generate.smk, the dataset, photographs, metric encoders.
-Gives: evaluation/<name>/scores.parquet (one row an image and metric), evaluation/dataset/leakage.csv.
-The metric encoders condition and filter nothing.
+Gives: evaluation/<name>/scores.parquet (one row per image and metric), evaluation/dataset/leakage.csv.
+No generator is conditioned on the metric encoders, and the dataset's filter does not use them.
 """
 
 
 rule score_base:
-    """What the metric CLIP reads in real held-out photographs and in the base model's images."""
+    """Class, colour and background as the metric CLIP reads them in renders and in drawn images."""
     input:
         images=f"{RESULTS}/evaluation/base/images.h5",
         metric_clip=model("metric_clip"),
@@ -29,7 +29,7 @@ rule score_base:
 
 
 rule score_refiner:
-    """Similarity to the subject and to the text, of every method on every held-out subject."""
+    """Similarity of every method's images to the held-out subjects and to the text."""
     input:
         images=f"{RESULTS}/evaluation/refiner/images.h5",
         metric_dino=model("metric_dino"),
@@ -54,7 +54,7 @@ rule score_refiner:
 
 
 rule score_views:
-    """Identity and pose of generated views against real views."""
+    """Similarity and pose of generated views, against real views."""
     input:
         images=f"{RESULTS}/evaluation/views/images.h5",
         metric_dino=model("metric_dino"),
@@ -79,7 +79,7 @@ rule score_views:
 
 
 rule score_dataset:
-    """Accepted against rejected pairs, by yardsticks that the filter never saw."""
+    """Scores of accepted and of rejected pairs, by metrics that the filter does not use."""
     input:
         index=f"{RESULTS}/dataset/index.parquet",
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
@@ -108,7 +108,7 @@ rule score_dataset:
 
 
 rule score_leakage:
-    """The nearest training subject of every benchmark subject, by a yardstick trained elsewhere."""
+    """The nearest training subject of every benchmark subject, by metrics trained elsewhere."""
     input:
         benchmark=data_root("benchmark"),
         subjects=data_root("subjects"),

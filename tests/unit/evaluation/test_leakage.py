@@ -1,5 +1,8 @@
 """A subject of the benchmark that was trained on is found."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +10,9 @@ import torch
 from PIL import Image
 
 from toffee.evaluation.metrics import histogram
-from toffee.evaluation.score import leakage as module
+from toffee.evaluation.score import scoring
 from toffee.evaluation.score.leakage import METRICS, score_leakage
+from toffee.models.folders import MetricModels
 
 from .test_scores import BOX, segment
 
@@ -16,8 +20,8 @@ from .test_scores import BOX, segment
 class Colours:
     """Stands in for the metrics: histograms for both."""
 
-    def __init__(self, *_, names, **__):
-        self.names = names
+    def __init__(self, *_, names, batch):
+        self.names, self.batch = names, batch
 
     def features(self, images, masks):
         found = [histogram(x, m) for x, m in zip(images, masks, strict=True)]
@@ -63,17 +67,15 @@ def folders(tmp_path):
 
 
 def test_a_leaked_subject_is_as_near_as_its_own_photos(folders, monkeypatch):
-    monkeypatch.setattr(module, "Metrics", Colours)
-    monkeypatch.setattr(module, "load_segmenter", lambda *_: segment)
+    monkeypatch.setattr(scoring, "Metrics", Colours)
+    monkeypatch.setattr(scoring, "load_segmenter", lambda *_: SimpleNamespace(segment=segment))
     out = folders / "leakage.csv"
     score_leakage(
         benchmark=folders / "benchmark",
         subjects=folders / "subjects",
         multiview=folders / "multiview",
         multiview_heldout=folders / "multiview_heldout",
-        metric_dino="",
-        metric_clip="",
-        segmenter="",
+        models=MetricModels(Path(), Path(), Path()),
         out=out,
         resolution=64,
         batch=2,

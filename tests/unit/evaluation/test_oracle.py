@@ -16,7 +16,7 @@ from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.photo_licences import LICENCE_FILE, read_licences
 from toffee.data.loaders.references import kept_photos
 from toffee.download.dreambench import check_dreambench
-from toffee.evaluation.draw.benchmark import Draw
+from toffee.evaluation.benchmark import BenchmarkImage
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.oracle import check_oracle, oracle_means
 from toffee.evaluation.score.dreambench import oracle_scores, photo_features
@@ -168,18 +168,18 @@ def test_the_real_benchmark_is_3000_images(real):
     """30 subjects x 25 prompts x 4 generation seeds, each with its own noise."""
     small = yaml.safe_load((REPOSITORY / "config" / "small.yaml").read_text())
     seeds = range(small["evaluation"]["images_per_prompt"])
-    draws = [
-        Draw(subject, place, attempt)
-        for attempt in seeds
+    images = [
+        BenchmarkImage(subject, place, draw)
+        for draw in seeds
         for subject in real.subjects
         for place in range(len(subject.prompts))
     ]
-    assert len(draws) == 3000
-    assert len({draw.seed(1) for draw in draws}) == 3000
-    for draw in draws:
-        text = draw.prompt.text
-        assert draw.subject.class_word in text and "{" not in text and "sks" not in text
-        assert draw.prompt.text_with_token.replace("sks ", "") == text
+    assert len(images) == 3000
+    assert len({one.seed(1) for one in images}) == 3000
+    for one in images:
+        text = one.prompt.text
+        assert one.subject.class_word in text and "{" not in text and "sks" not in text
+        assert one.prompt.text_with_token.replace("sks ", "") == text
         assert "  " not in text
 
 

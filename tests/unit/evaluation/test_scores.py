@@ -1,6 +1,7 @@
 """Scores of pictures whose similarity is known."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,9 @@ from PIL import Image
 
 from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.images import read_image
+from toffee.evaluation.benchmark import BenchmarkFiles
 from toffee.evaluation.names import SIMILARITIES
-from toffee.evaluation.score import dreambench
+from toffee.evaluation.score import dreambench, scoring
 from toffee.evaluation.score.base import READ, attribute_embeddings, base_scores
 from toffee.evaluation.score.dataset import choose
 from toffee.evaluation.score.dreambench import benchmark_scores, oracle_scores, photo_features
@@ -19,6 +21,7 @@ from toffee.evaluation.score.refiner import refiner_scores
 from toffee.evaluation.score.scoring import mask_iou
 from toffee.evaluation.score.views import views_scores
 from toffee.evaluation.scores_file import read_scores, write_scores
+from toffee.models.folders import MetricModels
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter
@@ -190,18 +193,16 @@ def test_benchmark_means_over_all_photos_and_oracle_leaves_itself_out(metrics, b
 
 
 def test_features_of_photos_survive_their_file(encoders, metrics, benchmark, tmp_path, monkeypatch):
-    monkeypatch.setattr(dreambench, "load_segmenter", lambda *_: segment)
+    monkeypatch.setattr(scoring, "load_segmenter", lambda *_: SimpleNamespace(segment=segment))
     references = tmp_path / "references.yaml"
     references.write_text('"*": 00.png\n')
     out, features = tmp_path / "oracle.parquet", tmp_path / "photos.safetensors"
     dreambench.score_oracle(
-        benchmark=tmp_path,
-        references=references,
-        segmenter=tmp_path,
+        files=BenchmarkFiles(tmp_path, references),
+        models=MetricModels(**encoders, segmenter=tmp_path),
         out=out,
         features=features,
         batch=4,
-        **encoders,
     )
     read = dreambench.read_photo_features(features)
     for subject, values in photo_features(benchmark, metrics, segment).items():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toffee.data.loaders.multiview import load_multiview
-from toffee.evaluation.draw.refiner import choose_sequences, others_of_class
+from toffee.evaluation.sequences import choose_sequences, others_of_class
 from toffee.runtime.errors import ToffeeError
 
 from ..data.loaders.conftest import write_multiview

@@ -7,7 +7,7 @@ from typing import Any
 
 from toffee.audit.findings import Finding
 from toffee.config.models import HubFiles
-from toffee.download.hub import asked
+from toffee.download.hub import is_wanted
 from toffee.download.lock import SourceLock
 from toffee.download.model import manifest_files
 from toffee.launch.dry_run import Job, planned_jobs
@@ -195,7 +195,7 @@ def _locked(results: Results, record: Record) -> dict[str, str]:
     return {
         name.removeprefix(prefix): entry.sha256
         for name, entry in lock.files(lock.key or "").items()
-        if asked(name, source)
+        if is_wanted(name, source)
     }
 
 

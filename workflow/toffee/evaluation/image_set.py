@@ -1,4 +1,4 @@
-"""The pictures of an evaluation, in the same file format as the dataset's shards."""
+"""Files of an evaluation's pictures, in the format of the dataset's shards."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from toffee.storage.encoding import ImageFormat
 from toffee.storage.writer import ShardWriter
 
 
@@ -17,15 +18,17 @@ def write_image_set(
     quality: int = 95,
     lossless: Collection[str] = (),
 ) -> None:
-    """Write pictures, masks (PNG) and text columns, one value a row each.
+    """Write pictures, masks (PNG) and text columns, each with one value per row.
 
-    Pictures are JPEG, those named in `lossless` PNG; bytes of another file are taken over as they
-    are. The whole set is written at once: an evaluation is drawn in one go and not resumed.
+    Pictures are JPEG, those named in `lossless` PNG; bytes are stored as they are. The whole set is
+    written at once: an evaluation is not resumed in the middle.
     """
     masks = masks or {}
     rows = len(next(iter(columns.values())))
-    layout = {name: "png" if name in lossless else "jpeg" for name in images}
-    layout |= dict.fromkeys(masks, "mask")
+    layout: dict[str, ImageFormat] = {
+        name: "png" if name in lossless else "jpeg" for name in images
+    }
+    layout |= {name: "mask" for name in masks}
     digest = hashlib.sha256()
     for values in [*images.values(), *masks.values()]:
         for value in values:

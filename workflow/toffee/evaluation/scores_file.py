@@ -16,13 +16,13 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 
 
-def write_scores(scores: pd.DataFrame, out: Path) -> None:
+def write_scores(scores: pd.DataFrame, out: str | Path) -> None:
     """Write scores as Parquet, whole or not at all."""
     with atomic_path(out) as temporary:
         scores.to_parquet(temporary, index=False)
 
 
-def read_scores(path: Path) -> pd.DataFrame:
+def read_scores(path: str | Path) -> pd.DataFrame:
     """Read scores. Raises ToffeeError that names the file where it cannot be read or lacks a
     column."""
     try:

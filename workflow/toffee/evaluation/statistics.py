@@ -8,6 +8,7 @@ frames with the columns method, setting, subject, prompt, metric, value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -133,7 +134,7 @@ def spearman(scores: pd.DataFrame, order: Sequence[str], name: str) -> pd.DataFr
     rows = []
     for metric, group in scores.groupby("metric", sort=False):
         means = group.pivot_table(index="subject", columns="setting", values="value")
-        means = means[sorted(means, key=rank.__getitem__)]
+        means = means[sorted(means, key=lambda setting: rank[str(setting)])]
         n = len(means)
         whole = _rank_correlation(means)
         without = np.array([_rank_correlation(means.drop(subject)) for subject in means.index])
@@ -191,7 +192,8 @@ def _setting(scores: pd.DataFrame, method: str) -> str:
 
 
 def _mean(values: pd.Series) -> tuple[float, float, int]:
-    return float(values.mean()), float(values.sem(ddof=1)), len(values)
+    stderr: Any = values.sem(ddof=1)
+    return float(values.mean()), float(stderr), len(values)
 
 
 def ratio_of_sums(part: np.ndarray, whole: np.ndarray) -> tuple[float, float, int]:

@@ -1,4 +1,4 @@
-"""How long DreamBooth should train, found on training subjects: the benchmark is not looked at."""
+"""How long DreamBooth should train: compared on training subjects, without the benchmark."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,11 +11,12 @@ from toffee.config.settings import Drawing, Sampling, Tuning
 from toffee.data.loaders.images import read_image
 from toffee.data.loaders.multiview import load_multiview
 from toffee.data.loaders.prompt_parts import noun_phrase, read_prompt_parts
-from toffee.evaluation.draw.benchmark import spread
 from toffee.evaluation.metrics import Metrics
-from toffee.evaluation.score.scoring import Segment, found, load_segmenter, long_form
+from toffee.evaluation.score.scoring import Segment, found, load_metrics, long_form
 from toffee.evaluation.scores_file import write_scores
+from toffee.evaluation.sequences import spread
 from toffee.method.dreambooth import UNIQUE_TOKEN, DreamBooth
+from toffee.models.folders import MetricModels
 from toffee.runtime.compute import EXACT, computing
 from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise, seed_of
@@ -24,7 +25,7 @@ PHOTOS = 5
 """Photos of a training subject: as many as DreamBench has of most of its own."""
 
 PROMPTS = 8
-"""Prompts of a subject: its class word in so many contexts of the prompt file."""
+"""Prompts of a subject: its class word in this many contexts of the prompt file."""
 
 NAMES = ("dino", "dino_masked", "histogram_masked", "efficientnet_masked", "clip_i")
 
@@ -34,46 +35,38 @@ def tune_dreambooth(
     multiview: str | Path,
     prompts: str | Path,
     text_to_image: str | Path,
-    metric_dino: str | Path,
-    metric_clip: str | Path,
-    segmenter: str | Path,
-    detector: str | Path | None = None,
+    models: MetricModels,
     out: str | Path,
     resolution: int,
     subjects: int,
     steps: Sequence[int],
-    tuning_batch: int,
-    learning_rate: float,
-    prior_images: int,
-    prior_weight: float,
-    sampler_steps: int,
-    guidance: float,
+    tuning: Tuning,
+    sampling: Sampling,
     batch: int,
     seed: int,
 ) -> None:
     """Score DreamBooth by its number of steps, and the text-only model beside it.
 
-    Each subject's model is measured as on the benchmark: what it draws in several contexts against
-    the photos that it was tuned on, `clip_t` without the unique token. Methods: text_only and
-    dreambooth; setting of the latter: "<n> steps".
+    Each subject's model is measured as on the benchmark: the pictures that it draws in several
+    contexts against the photos that it was tuned on, `clip_t` without the unique token. Methods:
+    text_only and dreambooth; setting of the latter: "<n> steps".
 
     Args:
         multiview: sequences of training subjects, whose first frames are the photos.
         prompts: the prompt file, for its contexts.
         subjects: how many, spread over the sequences.
-        steps: values to compare.
-        The rest as in `toffee.evaluation.draw.dreambooth`.
+        steps: numbers of steps to compare.
+        tuning: the rest of the fine-tuning; its own number of steps is not used.
+        batch: images that are drawn or encoded at once.
     """
     sequences = load_multiview(multiview)
     sequences = [sequences[place] for place in spread(len(sequences), subjects)]
     contexts = read_prompt_parts(prompts).contexts
     contexts = [contexts[place] for place in spread(len(contexts), PROMPTS)]
-    with computing(EXACT):  # the yardstick
-        metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
-        segment = load_segmenter(segmenter, detector)
-    tuning = Tuning(0, tuning_batch, learning_rate, prior_images, prior_weight)
-    drawing = Drawing(resolution, batch, quality=95)
-    model = DreamBooth(text_to_image, tuning, drawing, Sampling(sampler_steps, guidance), seed)
+    with computing(EXACT):  # metrics are float32 always
+        metrics, segment = load_metrics(models, NAMES, batch)
+    drawing = Drawing(resolution, batch, quality=95)  # nothing is stored
+    model = DreamBooth(text_to_image, tuning, drawing, sampling, seed)
     frames = []
     for sequence in progress(sequences, desc="DreamBooth steps", unit="subject"):
         word = sequence.class_word

@@ -61,3 +61,39 @@ class MetricModels(Folders):
     metric_clip: Path
     segmenter: Path
     detector: Path | None = None
+
+
+@dataclass(frozen=True)
+class ToffeeNetModels(Folders):
+    """ToffeeNet and what it draws with."""
+
+    toffeenet: Path
+    text_to_image: Path
+    subject_encoder: Path
+
+
+@dataclass(frozen=True)
+class BenchmarkModels(Folders):
+    """What a method of the benchmark draws with.
+
+    The base model alone; or over a depth map, with the ControlNet and the depth estimator; or
+    ToffeeNet, with the subject encoder and the segmenter.
+    """
+
+    text_to_image: Path
+    controlnet_depth: Path | None = None
+    depth_estimator: Path | None = None
+    toffeenet: Path | None = None
+    subject_encoder: Path | None = None
+    segmenter: Path | None = None
+    detector: Path | None = None
+
+
+@dataclass(frozen=True)
+class FilterModels(Folders):
+    """What the dataset's filter scores pairs with."""
+
+    subject_encoder: Path
+    clip: Path
+    segmenter: Path
+    detector: Path | None = None

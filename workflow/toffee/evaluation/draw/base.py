@@ -1,17 +1,18 @@
-"""Draw held-out prompts with the base model, beside real renders that show the same."""
+"""Draw held-out prompts with the base model, beside real renders of the same content."""
 
 from pathlib import Path
 
 import torch
 
-from toffee.config.settings import Sampling
+from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import to_arrays
 from toffee.data.world.render import render
-from toffee.data.world.subject import draw_scene, draw_subject, heldout_prompt
+from toffee.data.world.subject import Scene, Subject, draw_scene, draw_subject, heldout_prompt
 from toffee.data.world.vocabulary import Attributes, caption
 from toffee.evaluation.image_set import write_image_set
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import batches
+from toffee.models.folders import BaseModels
 from toffee.models.text_to_image import TextToImage
 from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise, seed_of
@@ -19,42 +20,38 @@ from toffee.runtime.seeds import noise, seed_of
 
 def generate_base(
     *,
-    text_to_image: str | Path,
-    controlnet_depth: str | Path,
-    depth_estimator: str | Path,
+    models: BaseModels,
     out: str | Path,
     base_prompts: int,
-    resolution: int,
-    sampler_steps: int,
-    guidance: float,
-    control_scale: float,
-    batch: int,
-    quality: int,
+    drawing: Drawing,
+    sampling: Sampling,
     seed: int,
 ) -> None:
     """Draw prompts that name a class, a colour and a place in a combination held out of training.
 
-    Each prompt comes from a render of a held-out subject, which is the row of method `real`; `text`
+    Each prompt describes a render of a held-out subject, which is the row of method `real`; `text`
     draws the prompt alone, `depth` draws it over the render's estimated depth.
 
-    Writes one row a (method, prompt): columns subject (name of the content), method, prompt,
+    Writes one row per method and prompt: columns subject (name of the content), method, prompt,
     class_word, colour, background; image `image`.
     """
     contents = heldout_contents(base_prompts, seed)
     renders = render(
-        [subject for subject, _ in contents], [scene for _, scene in contents], resolution
+        [subject for subject, _ in contents], [scene for _, scene in contents], drawing.resolution
     )
     real = renders.rgb.permute(0, 3, 1, 2).float() / 255
     prompts = [
         caption(Attributes(subject.class_word, subject.colour, background=scene.background))
         for subject, scene in contents
     ]
-    model, estimate = TextToImage(text_to_image, controlnet_depth), DepthEstimator(depth_estimator)
+    model = TextToImage(models.text_to_image, models.controlnet_depth)
+    estimate = DepthEstimator(models.depth_estimator)
     seeds = [seed_of(seed, "evaluate base", str(place)) for place in range(base_prompts)]
-    noises = noise(seeds, model.autoencoder.latent_shape(resolution))
+    noises = noise(seeds, model.autoencoder.latent_shape(drawing.resolution))
     drawn: dict[str, list[torch.Tensor]] = {"real": [real], "text": [], "depth": []}
-    for span in progress(batches(base_prompts, batch), desc="base evaluation", unit="batch"):
-        arguments = (prompts[span], noises[span], Sampling(sampler_steps, guidance, control_scale))
+    spans = batches(base_prompts, drawing.batch)
+    for span in progress(spans, desc="base evaluation", unit="batch"):
+        arguments = (prompts[span], noises[span], sampling)
         drawn["text"].append(model.draw(*arguments))
         drawn["depth"].append(model.draw(*arguments, estimate(real[span])))
     methods = list(drawn)
@@ -69,13 +66,14 @@ def generate_base(
             "background": [scene.background for _, scene in contents] * len(methods),
         },
         images={"image": to_arrays(torch.cat([torch.cat(drawn[m]) for m in methods]))},
-        quality=quality,
+        quality=drawing.quality,
     )
 
 
-def heldout_contents(count: int, seed: int) -> list:
-    """Held-out subjects by day in places where their class and colour were never trained on."""
-    contents, place = [], 0
+def heldout_contents(count: int, seed: int) -> list[tuple[Subject, Scene]]:
+    """Held-out subjects by day, in places where no training picture has their class and colour."""
+    contents: list[tuple[Subject, Scene]] = []
+    place = 0
     while len(contents) < count:
         subject = draw_subject(seed_of(seed, "base subject", str(place)), "heldout")
         scene = draw_scene(seed_of(seed, "base scene", str(place)), light="day")

@@ -1,4 +1,4 @@
-"""Draw the benchmark with DreamBooth: the base model, fine-tuned for a subject after the other."""
+"""Draw the benchmark with DreamBooth: the base model, fine-tuned for one subject at a time."""
 
 from pathlib import Path
 from time import perf_counter
@@ -8,9 +8,10 @@ import pandas as pd
 import torch
 
 from toffee.config.settings import Drawing, Sampling, Tuning
-from toffee.data.loaders.dreambench import BenchmarkSubject, load_benchmark
+from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.images import read_image, to_arrays
-from toffee.evaluation.draw.benchmark import Draw, write_draws
+from toffee.evaluation.benchmark import BenchmarkImage
+from toffee.evaluation.draw.benchmark import write_benchmark_images
 from toffee.method.dreambooth import DreamBooth
 from toffee.models.diffusion import batches
 from toffee.runtime.files import atomic_path
@@ -28,73 +29,55 @@ def generate_dreambooth(
     seconds: str | Path,
     group: int,
     groups: int,
-    resolution: int,
-    attempts: int,
-    steps: int,
-    tuning_batch: int,
-    learning_rate: float,
-    prior_images: int,
-    prior_weight: float,
-    sampler_steps: int,
-    guidance: float,
-    batch: int,
-    quality: int,
+    draws: int,
+    tuning: Tuning,
+    drawing: Drawing,
+    sampling: Sampling,
     seed: int,
 ) -> None:
     """Fine-tune for each subject of a group on all of its photos, and draw all of its prompts.
 
-    Prompts are drawn with the unique token, from the noise of the other methods; the file has the
-    columns of `toffee.evaluation.draw.benchmark`, `prompt` without the token. A fine-tuned
-    model is not kept: another draw takes it anew, from the same seed.
+    Prompts are drawn with the unique token, from the noise of the other methods. A fine-tuned model
+    is not kept: it can be trained again from the same seed.
 
     Args:
-        out: images of all generation seeds.
-        seconds: CSV to write, a row a subject: subject, class_word, images, prior_seconds (pictures
-            of its class; 0 where another subject of the group had them drawn), tune_seconds,
-            draw_seconds. Wall time of the work itself, loading of the program left out.
+        out: images of all generation seeds, see `write_benchmark_images`; `prompt` is without the
+            token.
+        seconds: CSV to write, one row per subject: subject, class_word, images, prior_seconds
+            (drawing the pictures of its class; 0 if an earlier subject of the group has the same
+            class), tune_seconds, draw_seconds. Wall time, without loading the program.
         group, groups: subjects number group, group + groups, … are drawn.
-        attempts: generation seeds.
-        steps, tuning_batch, learning_rate, prior_images, prior_weight: see `Tuning`.
+        draws: number of generation seeds.
+        tuning: how each subject is fine-tuned.
         seed: seed of the evaluation's draws.
-        The rest as in `toffee.evaluation.draw.benchmark`.
     """
     subjects = load_benchmark(benchmark).subjects[group::groups]
-    model = DreamBooth(
-        text_to_image,
-        Tuning(steps, tuning_batch, learning_rate, prior_images, prior_weight),
-        Drawing(resolution, batch, quality),
-        Sampling(sampler_steps, guidance),
-        seed,
-    )
-    rows: list[Draw] = []
+    model = DreamBooth(text_to_image, tuning, drawing, sampling, seed)
+    images: list[BenchmarkImage] = []
     arrays: list[np.ndarray] = []
     times = []
     for subject in progress(subjects, desc=f"DreamBooth {group}", unit="subject"):
         start = perf_counter()
         model.prepare_class(subject.class_word)
         prepared = perf_counter()
-        model.tune(subject.subject, subject.class_word, photos_of(subject, resolution))
+        photos = torch.stack([read_image(path, drawing.resolution) for path in subject.photos])
+        model.tune(subject.subject, subject.class_word, photos)
         tuned = perf_counter()
         own = [
-            Draw(subject, place, attempt)
-            for attempt in range(attempts)
+            BenchmarkImage(subject, place, draw)
+            for draw in range(draws)
             for place in range(len(subject.prompts))
         ]
-        for span in batches(len(own), batch):
+        for span in batches(len(own), drawing.batch):
             some = own[span]
-            start_noise = noise([row.seed(seed) for row in some], model.latent_shape)
-            texts = [row.prompt.text_with_token for row in some]
+            start_noise = noise([one.seed(seed) for one in some], model.latent_shape)
+            texts = [one.prompt.text_with_token for one in some]
             arrays += to_arrays(model.draw(texts, start_noise))
-        rows += own
+        images += own
         spent = (prepared - start, tuned - prepared, perf_counter() - tuned)
         times.append((subject.subject, subject.class_word, len(own), *spent))
-    shown = {subject.subject: subject.subject for subject in subjects}
     columns = ["subject", "class_word", "images", *SECONDS]
     with atomic_path(seconds) as temporary:
         pd.DataFrame(times, columns=columns).to_csv(temporary, index=False, float_format="%.3f")
-    write_draws(out, "dreambooth", rows, arrays, shown, quality)
-
-
-def photos_of(subject: BenchmarkSubject, resolution: int) -> torch.Tensor:
-    """All photos of a subject [P,3,H,W]."""
-    return torch.stack([read_image(path, resolution) for path in subject.photos])
+    conditioned_on = {one.subject: one.subject for one in subjects}
+    write_benchmark_images(out, "dreambooth", images, arrays, conditioned_on, drawing.quality)

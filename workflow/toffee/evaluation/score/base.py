@@ -1,4 +1,4 @@
-"""Score the base model: what the metric CLIP reads of real and of drawn images."""
+"""Score the base model: what the metric CLIP reads in real and in drawn images."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ READ = {"class": CLASSES, "colour": tuple(COLOURS), "background": tuple(BACKGROU
 """Attributes that are read, and their values."""
 
 
-def score_base(images: Path, metric_clip: Path, out: Path, batch: int) -> None:
+def score_base(*, images: str | Path, metric_clip: Path, out: str | Path, batch: int) -> None:
     """Write how well class, colour and background of each image are read: 1 right, 0 wrong.
 
-    images: one row an image: columns subject (unique name of a picture's content, the same in all
+    images: one row per image: columns subject (unique name of a picture's content, the same in all
     methods that draw it), method (real: held-out renders; text: drawn from text; depth: with the
     depth ControlNet), prompt, class_word, colour, background (words of `data.world.vocabulary`);
     image `image`.
@@ -34,8 +34,8 @@ def score_base(images: Path, metric_clip: Path, out: Path, batch: int) -> None:
 
 
 def base_scores(shard: Shard, metric: ClipMetric) -> pd.DataFrame:
-    """Zero-shot reading: the value whose embedding (`attribute_embeddings`) is nearest to the
-    image's."""
+    """Zero-shot classification: an attribute's value is the one whose text embedding (see
+    `attribute_embeddings`) is nearest to the image's."""
     rows = batches(np.arange(len(shard)), metric.batch, "images read")
     clip = torch.cat([metric.image_features(shard.images("image", some)) for some in rows])
     embeddings = attribute_embeddings(metric)
@@ -55,7 +55,7 @@ def attribute_embeddings(metric: ClipMetric) -> dict[str, Tensor]:
     """Attribute → text embeddings [values, D] of length 1.
 
     A value's embedding is the mean over all captions that name it, with every combination of the
-    other attributes: an ensemble of prompts that gives nothing else about the image away.
+    other attributes: an ensemble of prompts that says nothing else about the image.
     """
     captions = [
         caption(Attributes(class_word, colour=colour, background=background))

@@ -12,8 +12,9 @@ from toffee.data.loaders.images import read_image
 from toffee.data.loaders.subjects import load_subjects
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.names import MASKED_METRICS
-from toffee.evaluation.score.scoring import Segment, load_segmenter, long_form, stored_features
+from toffee.evaluation.score.scoring import Segment, load_metrics, long_form, stored_features
 from toffee.evaluation.scores_file import write_scores
+from toffee.models.folders import MetricModels
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import seed_of
 from toffee.storage.reader import Shard
@@ -21,31 +22,28 @@ from toffee.synthesis.filter import ALL_KINDS
 
 
 def score_dataset(
-    index: Path,
-    shards: Sequence[Path],
-    subjects: Path,
-    metric_dino: Path,
-    metric_clip: Path,
-    segmenter: Path,
-    out: Path,
+    *,
+    index: str | Path,
+    shards: Sequence[str | Path],
+    subjects: str | Path,
+    models: MetricModels,
+    out: str | Path,
     pairs: int,
     batch: int,
     seed: int,
-    detector: Path | None = None,
 ) -> None:
     """Write the scores of up to `pairs` accepted and as many rejected pairs, kind by kind.
 
     Of every kind as many accepted as rejected pairs are drawn, so that the two groups do not differ
-    in their kinds. index: Parquet file of the filter (shard, row, kind, accepted); shards: columns
-    subject, class_word, kind, prompt; image `target`. subjects: image folder of the subjects'
-    photos. Methods: accepted,
-    rejected; setting: all.
+    in their kinds. Methods: accepted, rejected; setting: all.
+
+    Args:
+        index: Parquet file of the filter (shard, row, kind, accepted).
+        shards: files with columns subject, class_word, kind, prompt; image `target`.
+        subjects: image folder of the subjects' photos.
     """
     chosen = choose(pd.read_parquet(index), pairs, seed)
-    metrics, segment = (
-        Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i")),
-        load_segmenter(segmenter, detector),
-    )
+    metrics, segment = load_metrics(models, (*MASKED_METRICS, "clip_i"), batch)
     photos = {subject.subject: subject.image for subject in load_subjects(subjects).subjects}
     frames = []
     for path in sorted(map(Path, shards), key=lambda path: path.name):
@@ -66,10 +64,10 @@ def choose(index: pd.DataFrame, pairs: int, seed: int) -> pd.DataFrame:
     order = [seed_of(seed, "score_dataset", subject=name) for name in index["sample_id"]]
     index = index.assign(order=order).sort_values("order")
     counts = index.groupby("kind")["accepted"].agg(["sum", "size"])
-    both = counts["sum"].combine(counts["size"] - counts["sum"], min)
-    if not both.sum():
+    both = counts["sum"].combine(counts["size"] - counts["sum"], min).to_dict()
+    if not any(both.values()):
         raise ToffeeError("index: expected accepted and rejected pairs of at least one kind")
-    share = min(1.0, pairs / both.sum())
+    share = min(1.0, pairs / sum(both.values()))
     parts = [
         group.head(max(1, round(share * both[kind])))
         for (kind, _), group in index.groupby(["kind", "accepted"])

@@ -1,5 +1,5 @@
-"""Score the benchmark: each generated image against real photos of its subject, and the real-photo
-oracle.
+"""Score the benchmark: each generated image against real photos of its subject, and real photos
+against each other (the oracle).
 
 Two reference policies, in the column `references`: `all photos` (DreamBench's: the mean over all
 photos of the subject) and `one photo` (the kept one alone, see `toffee.data.loaders.references`).
@@ -16,19 +16,20 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from toffee.data.loaders.dreambench import Benchmark, load_benchmark
+from toffee.data.loaders.dreambench import Benchmark
 from toffee.data.loaders.images import read_image
-from toffee.data.loaders.references import kept_photos
+from toffee.evaluation.benchmark import BenchmarkFiles
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.names import ALL, ONE
 from toffee.evaluation.score.scoring import (
     Segment,
-    load_segmenter,
+    load_metrics,
     long_form,
-    settings,
+    setting_column,
     stored_features,
 )
 from toffee.evaluation.scores_file import write_scores
+from toffee.models.folders import MetricModels
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.runtime.progress import progress
@@ -47,33 +48,31 @@ NAMES = (
 """The similarities of the benchmark, whole images first: DreamBench's convention."""
 
 COPY_GRID = 8
-"""Patches a side of the copy rate: patches of 8 pixels in pictures of 64."""
+"""Patches per side of the copy rate: patches of 8 pixels in pictures of 64."""
 
 Photos = Mapping[str, Mapping[str, Tensor]]
 """Subject → metric → features [photos, D]."""
 
 
 def score_oracle(
-    benchmark: Path,
-    references: Path,
-    metric_dino: Path,
-    metric_clip: Path,
-    segmenter: Path,
-    out: Path,
-    features: Path,
+    *,
+    files: BenchmarkFiles,
+    models: MetricModels,
+    out: str | Path,
+    features: str | Path,
     batch: int,
-    detector: Path | None = None,
 ) -> None:
     """Write the scores of the benchmark's real photos against each other, and their features.
 
-    benchmark: root of a benchmark in DreamBench's layout. The photos are read at their own size, as
-    the metric's convention has it. references: which photo of each subject is kept. features:
-    safetensors, "<subject>/<metric>" → features [photos, D], which the scores of all methods share.
+    Photos are read at their own size: DreamBench's convention.
+
+    features: safetensors to write, "<subject>/<metric>" → features [photos, D], which the scores of
+    all methods share.
     """
-    loaded = load_benchmark(benchmark)
-    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
-    photos = photo_features(loaded, metrics, load_segmenter(segmenter, detector))
-    scores = oracle_scores(photos, metrics, kept_photos(references, loaded))
+    benchmark, kept = files.load()
+    metrics, segment = load_metrics(models, NAMES, batch)
+    photos = photo_features(benchmark, metrics, segment)
+    scores = oracle_scores(photos, metrics, kept)
     with atomic_path(features) as temporary:
         tensors = {
             f"{subject}/{name}": feature.contiguous()
@@ -85,39 +84,37 @@ def score_oracle(
 
 
 def score_dreambench(
-    images: Path,
+    *,
+    images: str | Path,
     method: str,
-    photos: Path,
-    benchmark: Path,
-    references: Path,
-    metric_dino: Path,
-    metric_clip: Path,
-    segmenter: Path,
-    out: Path,
+    photos: str | Path,
+    files: BenchmarkFiles,
+    models: MetricModels,
+    out: str | Path,
     batch: int,
-    detector: Path | None = None,
 ) -> None:
     """Write the scores of one file of benchmark images.
 
-    images: one row an image: columns subject, class_word, prompt (without the unique token),
-    optionally setting and seed; image `image`. method: the method that drew them. photos: features
-    of the real photos, from `score_oracle`. The rest as there.
+    Args:
+        images: one row per image: columns subject, class_word, prompt (without the unique token),
+            optionally setting and seed; image `image`.
+        method: the method that drew them.
+        photos: features of the real photos, from `score_oracle`.
     """
-    loaded = load_benchmark(benchmark)
-    metrics, segment = (
-        Metrics(metric_dino, metric_clip, batch=batch, names=NAMES),
-        load_segmenter(segmenter, detector),
-    )
-    kept = kept_photos(references, loaded)
+    benchmark, kept = files.load()
+    metrics, segment = load_metrics(models, NAMES, batch)
+    features = read_photo_features(photos)
     with Shard(images) as shard:
         side = shard.images("image", [0]).shape[-1]
-        pictures = {s.subject: read_image(s.photos[kept[s.subject]], side) for s in loaded.subjects}
-        features = read_photo_features(photos)
+        pictures = {
+            one.subject: read_image(one.photos[kept[one.subject]], side)
+            for one in benchmark.subjects
+        }
         scores = benchmark_scores(shard, method, features, metrics, segment, kept, pictures)
     write_scores(scores, out)
 
 
-def read_photo_features(path: Path) -> Photos:
+def read_photo_features(path: str | Path) -> Photos:
     """The features that `score_oracle` wrote."""
     photos: dict[str, dict[str, Tensor]] = {}
     for key, feature in load_file(path).items():
@@ -168,7 +165,12 @@ def benchmark_scores(
         "copy_rate": drawn["copy_rate"],
     }
     seed = shard.column("seed") if "seed" in shard.column_names else "0"
-    labels = {"method": method, "setting": settings(shard), "subject": subject, "prompt": prompt}
+    labels = {
+        "method": method,
+        "setting": setting_column(shard),
+        "subject": subject,
+        "prompt": prompt,
+    }
     frames = []
     for policy in (ALL, ONE):
         values = {}

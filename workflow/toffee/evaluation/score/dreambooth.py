@@ -1,4 +1,4 @@
-"""Ask the dataset's filter which images of DreamBooth would be pairs with the subject's photo."""
+"""Count the images of DreamBooth that the dataset's filter would accept as pairs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.images import read_image
-from toffee.data.loaders.references import kept_photos
+from toffee.evaluation.benchmark import BenchmarkFiles
 from toffee.evaluation.score.scoring import batches
 from toffee.models.clip import Clip
+from toffee.models.folders import FilterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.runtime.files import atomic_path
@@ -23,12 +23,8 @@ from toffee.synthesis.scores import candidate_scores
 def filter_dreambooth(
     *,
     images: Sequence[str | Path],
-    benchmark: str | Path,
-    references: str | Path,
-    subject_encoder: str | Path,
-    clip: str | Path,
-    segmenter: str | Path,
-    detector: str | Path | None = None,
+    files: BenchmarkFiles,
+    models: FilterModels,
     out: str | Path,
     thresholds: Mapping[str, float],
     batch: int,
@@ -36,26 +32,19 @@ def filter_dreambooth(
     """Count candidates and accepted pairs of each subject.
 
     A candidate is an image of a context prompt, which is what the dataset's generation pairs are
-    drawn from; its input is the subject's kept photo. It is scored and judged as a generation pair
-    of the dataset is.
+    drawn from; its input is the subject's kept photo. It is scored and filtered as the dataset's
+    generation pairs are.
 
     Args:
         images: files of `toffee.evaluation.draw.dreambooth`.
-        references: which photo of each subject is kept.
-        subject_encoder, clip, segmenter, detector: the filter's models; the detector is for a
-            segmenter that is prompted with boxes.
         out: CSV to write: subject, candidates, accepted.
         thresholds: config section `filter`, as `thresholds_of` takes it.
         batch: images scored at once.
     """
-    loaded = load_benchmark(benchmark)
-    kept = kept_photos(references, loaded)
-    photos = {s.subject: s.photos[kept[s.subject]] for s in loaded.subjects}
-    encoder, clip, segment = (
-        SubjectEncoder(subject_encoder),
-        Clip(clip),
-        load_segmenter(segmenter, detector),
-    )
+    benchmark, kept = files.load()
+    photos = {s.subject: s.photos[kept[s.subject]] for s in benchmark.subjects}
+    encoder, clip = SubjectEncoder(models.subject_encoder), Clip(models.clip)
+    segmenter = load_segmenter(models.segmenter, models.detector)
     frames = []
     for path in images:
         with Shard(path) as shard:
@@ -71,16 +60,16 @@ def filter_dreambooth(
                     encoder,
                     clip,
                     targets,
-                    segment.segment(targets, names),
+                    segmenter.segment(targets, names),
                     list(prompts[some]),
-                    own=(own, segment.segment(own, names)),
+                    own=(own, segmenter.segment(own, names)),
                     posed=own,
                     before=own,
                 )
                 frames.append(pd.DataFrame({"subject": subjects[some], **scores}))
     candidates = pd.concat(frames, ignore_index=True)
-    places = {"sample_id": "", "shard": "", "row": 0, "kind": "generation"}
-    index, _ = judge(candidates.assign(**places), thresholds_of(thresholds))
+    candidates = candidates.assign(sample_id="", shard="", row=0, kind="generation")
+    index, _ = judge(candidates, thresholds_of(thresholds))
     accepted = index["accepted"].groupby(candidates["subject"]).agg(["size", "sum"])
     accepted.columns = ["candidates", "accepted"]
     with atomic_path(out) as temporary:

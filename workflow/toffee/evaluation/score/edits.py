@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,40 +17,34 @@ from toffee.evaluation.score.scoring import (
     batches,
     found,
     joined,
-    load_segmenter,
+    load_metrics,
     long_form,
     mask_iou,
 )
 from toffee.evaluation.scores_file import write_scores
 from toffee.models.depth import DepthEstimator
+from toffee.models.folders import MetricModels
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 
-NAMES = ("dino_masked", "histogram_masked", "clip_i")
 SIMILARITIES = ("dino_masked", "histogram_masked")
-
-More = Callable[[Shard, Shard, np.ndarray, np.ndarray, Tensor, Metrics], dict[str, Tensor]]
-"""Drawn, pairs, rows of each, masks of the drawn images, metrics → further values [B] by name."""
 
 
 def score_edits(
-    images: Path,
-    pairs: Path,
+    *,
+    images: str | Path,
+    pairs: str | Path,
     method: str,
-    metric_dino: Path,
-    metric_clip: Path,
-    segmenter: Path,
-    depth_estimator: Path,
-    out: Path,
+    models: MetricModels,
+    depth_estimator: str | Path,
+    out: str | Path,
     batch: int,
-    detector: Path | None = None,
 ) -> None:
     """Write the scores of one method's edits.
 
-    images: from `generate_edits`; pairs: from `make_editing_pairs`. Settings are the kinds of
-    edits, and `depth-controlled`. Metrics:
+    Settings are the kinds of edits, and `depth-controlled`. Metrics:
 
-    - dino_inside, histogram_inside: what is inside of the mask, against the target's inside
+    - dino_inside, histogram_inside: the picture inside of the mask, against the target there
       (edits);
     - dino_masked, histogram_masked: the subject, found by its class word, against the subject's
       photo;
@@ -59,115 +53,106 @@ def score_edits(
       outside_drift: the same before the input was pasted back there (edits by a model);
     - mask_iou, depth_error (kind `depth`): overlap of the subject's mask with the first view's, and
       mean absolute difference of the normalised depths.
+
+    Args:
+        images: from `generate_edits` or `copy_controls`.
+        pairs: from `make_editing_pairs`.
     """
-    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=NAMES)
-    with Shard(images) as drawn, Shard(pairs) as asked:
-        estimate = DepthEstimator(depth_estimator)
-        scores = edit_scores(
-            drawn, asked, method, metrics, load_segmenter(segmenter, detector), estimate
-        )
+    metrics, segment = load_metrics(models, (*SIMILARITIES, "clip_i"), batch)
+    scorer = EditScorer(metrics, segment, DepthEstimator(depth_estimator))
+    with Shard(images) as drawn, Shard(pairs) as originals:
+        scores = scorer.scores(drawn, originals, method)
     write_scores(scores, out)
 
 
-def edit_scores(
-    drawn: Shard,
-    pairs: Shard,
-    method: str,
-    metrics: Metrics,
-    segment: Segment,
-    estimate: DepthEstimator,
-) -> pd.DataFrame:
-    """Scores by setting; further column seed."""
-    where = {
-        key: row
-        for row, key in enumerate(zip(pairs.column("subject"), pairs.column("kind"), strict=True))
-    }
-    keys = list(zip(drawn.column("subject"), drawn.column("kind"), strict=True))
-    unknown = [key for key in keys if key not in where]
-    if unknown:
-        raise ToffeeError(f"{drawn.path}: {unknown[0]} is none of the pairs of {pairs.path}")
-    pair = np.array([where[key] for key in keys])
-    layouts = drawn.column("kind") == DEPTH
-    frames = [
-        _scores(drawn, pairs, np.flatnonzero(chosen), pair, method, metrics, segment, more)
-        for chosen, more in ((~layouts, _edit_values), (layouts, _layout_values(estimate)))
-        if chosen.any()
-    ]
-    return pd.concat(frames, ignore_index=True)
+@dataclass(frozen=True)
+class EditScorer:
+    """What edits are scored with."""
 
+    metrics: Metrics
+    segment: Segment
+    estimate: DepthEstimator
 
-def _scores(
-    drawn: Shard,
-    pairs: Shard,
-    rows: np.ndarray,
-    pair: np.ndarray,
-    method: str,
-    metrics: Metrics,
-    segment: Segment,
-    more: More,
-) -> pd.DataFrame:
-    """Scores of some rows: those of every kind of pair, and `more`."""
-    words = drawn.column("class_word")
-    parts = []
-    for some in batches(rows, metrics.batch, f"edits of {method}"):
-        images, names = drawn.images("image", some), [str(word) for word in words[some]]
-        photos = pairs.images("subject", pair[some])
-        masks = segment(images, names).cpu()
+    def scores(self, drawn: Shard, pairs: Shard, method: str) -> pd.DataFrame:
+        """Scores of a method's drawn pictures, by setting; further column seed.
+
+        Raises:
+            ToffeeError: a picture belongs to none of the pairs.
+        """
+        subjects, kinds = drawn.column("subject"), drawn.column("kind")
+        row_of = {
+            key: row
+            for row, key in enumerate(
+                zip(pairs.column("subject"), pairs.column("kind"), strict=True)
+            )
+        }
+        keys = list(zip(subjects, kinds, strict=True))
+        unknown = [key for key in keys if key not in row_of]
+        if unknown:
+            raise ToffeeError(f"{drawn.path}: {unknown[0]} is none of the pairs of {pairs.path}")
+        pair = np.array([row_of[key] for key in keys])
+        frames = []
+        for rows, more in (
+            (np.flatnonzero(kinds != DEPTH), self._edit_values),
+            (np.flatnonzero(kinds == DEPTH), self._layout_values),
+        ):
+            if not len(rows):
+                continue
+            parts = []
+            for some in batches(rows, self.metrics.batch, f"edits of {method}"):
+                values, masks = self._subject_values(drawn, pairs, some, pair[some])
+                parts.append(values | more(drawn, pairs, some, pair[some], masks))
+            values = joined(parts)
+            scores = long_form(
+                values,
+                method=method,
+                setting=[DEPTH_SETTING if kind == DEPTH else str(kind) for kind in kinds[rows]],
+                subject=subjects[rows],
+                prompt=drawn.column("prompt")[rows],
+            )
+            frames.append(scores.assign(seed=np.tile(drawn.column("seed")[rows], len(values))))
+        return pd.concat(frames, ignore_index=True)
+
+    def _subject_values(
+        self, drawn: Shard, pairs: Shard, rows: np.ndarray, pair: np.ndarray
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Values [B] of every kind of pair, and the masks [B, H, W] found in the drawn pictures."""
+        metrics, names = self.metrics, [str(word) for word in drawn.column("class_word")[rows]]
+        images, photos = drawn.images("image", rows), pairs.images("subject", pair)
+        masks = self.segment(images, names).cpu()
         features = metrics.features(images, masks)
-        own = metrics.features(photos, segment(photos, names).cpu(), names=SIMILARITIES)
+        own = metrics.features(photos, self.segment(photos, names).cpu(), names=SIMILARITIES)
         values = {n: metrics.similarity(n, features[n], own[n]) for n in SIMILARITIES}
-        texts = metrics.text_features(list(drawn.column("prompt")[some]))
+        texts = metrics.text_features(list(drawn.column("prompt")[rows]))
         values["clip_t"] = (features["clip_i"] * texts).sum(-1)
         values["mask_found"] = found(masks)
-        parts.append(values | more(drawn, pairs, some, pair[some], masks, metrics))
-    values = joined(parts)
-    kinds = drawn.column("kind")[rows]
-    scores = long_form(
-        values,
-        method=method,
-        setting=[DEPTH_SETTING if kind == DEPTH else str(kind) for kind in kinds],
-        subject=drawn.column("subject")[rows],
-        prompt=drawn.column("prompt")[rows],
-    )
-    return scores.assign(seed=np.tile(drawn.column("seed")[rows], len(values)))
+        return values, masks
 
-
-def _edit_values(
-    drawn: Shard, pairs: Shard, rows: np.ndarray, pair: np.ndarray, masks: Tensor, metrics: Metrics
-) -> dict[str, Tensor]:
-    images = drawn.images("image", rows)
-    inside, before = pairs.masks("mask", pair), pairs.images("input", pair)
-    a = metrics.features(images, inside, names=SIMILARITIES)
-    b = metrics.features(pairs.images("target", pair), inside, names=SIMILARITIES)
-    values = {
-        name.replace("_masked", "_inside"): metrics.similarity(name, a[name], b[name])
-        for name in SIMILARITIES
-    }
-    values["outside_error"] = outside_error(images, before, inside)
-    if all(drawn.has("raw", row) for row in rows):
-        values["outside_drift"] = outside_error(drawn.images("raw", rows), before, inside)
-    return values
-
-
-def _layout_values(estimate: DepthEstimator) -> More:
-    def values(
-        drawn: Shard,
-        pairs: Shard,
-        rows: np.ndarray,
-        pair: np.ndarray,
-        masks: Tensor,
-        metrics: Metrics,
+    def _edit_values(
+        self, drawn: Shard, pairs: Shard, rows: np.ndarray, pair: np.ndarray, masks: Tensor
     ) -> dict[str, Tensor]:
-        asked, got = (
-            estimate(shard.images(name, some))
-            for shard, name, some in ((pairs, "target", pair), (drawn, "image", rows))
-        )
+        metrics, images = self.metrics, drawn.images("image", rows)
+        inside, before = pairs.masks("mask", pair), pairs.images("input", pair)
+        a = metrics.features(images, inside, names=SIMILARITIES)
+        b = metrics.features(pairs.images("target", pair), inside, names=SIMILARITIES)
+        values = {
+            name.replace("_masked", "_inside"): metrics.similarity(name, a[name], b[name])
+            for name in SIMILARITIES
+        }
+        values["outside_error"] = outside_error(images, before, inside)
+        if all(drawn.has("raw", row) for row in rows):
+            values["outside_drift"] = outside_error(drawn.images("raw", rows), before, inside)
+        return values
+
+    def _layout_values(
+        self, drawn: Shard, pairs: Shard, rows: np.ndarray, pair: np.ndarray, masks: Tensor
+    ) -> dict[str, Tensor]:
+        wanted = self.estimate(pairs.images("target", pair))
+        difference = self.estimate(drawn.images("image", rows)) - wanted
         return {
             "mask_iou": mask_iou(masks, pairs.masks("target_mask", pair)),
-            "depth_error": (got - asked).abs().mean((1, 2)),
+            "depth_error": difference.abs().mean((1, 2)),
         }
-
-    return values
 
 
 def outside_error(images: Tensor, before: Tensor, masks: Tensor) -> Tensor:

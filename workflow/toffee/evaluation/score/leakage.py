@@ -1,7 +1,6 @@
-"""Is a benchmark subject among the training subjects? The nearest one of each, by the yardstick."""
+"""Is a benchmark subject among the training subjects? Finds the nearest one of each."""
 
 import math
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -11,15 +10,20 @@ from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.images import image_size, read_image, read_mask
 from toffee.data.loaders.multiview import load_multiview
 from toffee.data.loaders.subjects import load_subjects
-from toffee.evaluation.draw.benchmark import spread
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.names import LEAKAGE_COLUMNS as COLUMNS
 from toffee.evaluation.names import LEAKAGE_METRICS as METRICS
-from toffee.evaluation.score.scoring import joined, load_segmenter
+from toffee.evaluation.score.scoring import Segment, joined, load_metrics
+from toffee.evaluation.sequences import spread
+from toffee.models.diffusion import batches
+from toffee.models.folders import MetricModels
 from toffee.runtime.files import atomic_path
 from toffee.runtime.progress import progress
 
 RANKED = METRICS[0]
+
+Photo = tuple[Path, Path | None, str]
+"""A photo, its mask (None: the segmenter finds it) and its class word."""
 
 
 def score_leakage(
@@ -28,22 +32,19 @@ def score_leakage(
     subjects: str | Path,
     multiview: str | Path,
     multiview_heldout: str | Path,
-    metric_dino: str | Path,
-    metric_clip: str | Path,
-    segmenter: str | Path,
-    detector: str | Path | None = None,
+    models: MetricModels,
     out: str | Path,
     resolution: int,
     batch: int,
 ) -> None:
     """Write the nearest training subject of every benchmark subject.
 
-    One picture stands for a training subject: its photo in the image folder, or the first frame of
-    its sequence. Columns of the CSV:
+    A training subject is compared by one picture: its photo in the image folder, or the first frame
+    of its sequence. Columns of the CSV:
 
-    - subject; nearest: the training subject whose picture is most similar to its photos in the
-      mean, by the first metric of `METRICS`;
-    - nearest_<metric>: how similar it is; own_<metric>: mean similarity of the benchmark subject's
+    - subject; nearest: the training subject whose picture has the highest mean similarity to its
+      photos, by the first metric of `METRICS`;
+    - nearest_<metric>: that similarity; own_<metric>: mean similarity of the benchmark subject's
       photos to each other, which is what the same subject would reach;
     - the control, by the first metric: similarity to the nearest of `among` training subjects
       (trained) and of as many other subjects that no training sees (untrained).
@@ -53,40 +54,26 @@ def score_leakage(
         multiview_heldout: sequences of the subjects that none of them sees.
         resolution: side at which the pictures are read.
     """
-    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=METRICS)
-    segment = load_segmenter(segmenter, detector)
-
-    def features(
-        pictures: Iterable[tuple[Path, Path | None, str]], desc: str
-    ) -> dict[str, torch.Tensor]:
-        """Features [B,D] by metric of pictures with mask (None: to be found) and class word."""
-        parts = []
-        pictures = list(pictures)
-        for first in progress(range(0, len(pictures), batch), desc=desc, unit="batch"):
-            images, masks = [], []
-            for path, mask, word in pictures[first : first + batch]:
-                images.append(read_image(path, resolution))
-                masks.append(
-                    segment(images[-1][None], [word])[0].cpu()
-                    if mask is None
-                    else read_mask(mask, resolution, size=image_size(path))
-                )
-            parts.append(metrics.features(torch.stack(images), torch.stack(masks)))
-        return joined(parts)
-
+    metrics, segment = load_metrics(models, METRICS, batch)
     folder, sequences = load_subjects(subjects).subjects, load_multiview(multiview)
     heldout = load_multiview(multiview_heldout)
-    trained = [(s.image, s.mask, s.class_word) for s in folder]
+    trained: list[Photo] = [(s.image, s.mask, s.class_word) for s in folder]
     trained += [(s.frames[0], s.masks[0], s.class_word) for s in sequences]
     names = [s.subject for s in folder] + [s.sequence for s in sequences]
-    known = features(trained, "training subjects")
-    unknown = features([(s.frames[0], s.masks[0], s.class_word) for s in heldout], "held-out")
+    untrained: list[Photo] = [(s.frames[0], s.masks[0], s.class_word) for s in heldout]
+
+    def features(photos: list[Photo], desc: str) -> dict[str, torch.Tensor]:
+        return photo_features(photos, metrics, segment, resolution, desc)
+
+    known, unknown = features(trained, "training subjects"), features(untrained, "held-out")
     among = min(len(trained), len(heldout))
     part = spread(len(trained), among)
     rows = []
     for subject in load_benchmark(benchmark).subjects:
-        masks = subject.masks or [None] * len(subject.photos)
-        photos = [(p, m, subject.class_word) for p, m in zip(subject.photos, masks, strict=True)]
+        photos: list[Photo] = [
+            (photo, subject.masks[place] if subject.masks else None, subject.class_word)
+            for place, photo in enumerate(subject.photos)
+        ]
         own = features(photos, subject.subject)
         near, apart = (
             {n: metrics.similarity(n, own[n][:, None], other[n][None]).mean(0) for n in METRICS}
@@ -106,6 +93,24 @@ def score_leakage(
     with atomic_path(out) as temporary:
         table = pd.DataFrame(rows, columns=list(COLUMNS))
         table.to_csv(temporary, index=False, float_format="%.6g")
+
+
+def photo_features(
+    photos: list[Photo], metrics: Metrics, segment: Segment, resolution: int, desc: str
+) -> dict[str, torch.Tensor]:
+    """Features [B,D] by metric of photos on disk."""
+    parts = []
+    for span in progress(batches(len(photos), metrics.batch), desc=desc, unit="batch"):
+        images, masks = [], []
+        for path, mask, word in photos[span]:
+            images.append(read_image(path, resolution))
+            masks.append(
+                segment(images[-1][None], [word])[0].cpu()
+                if mask is None
+                else read_mask(mask, resolution, size=image_size(path))
+            )
+        parts.append(metrics.features(torch.stack(images), torch.stack(masks)))
+    return joined(parts)
 
 
 def among_themselves(metrics: Metrics, name: str, features: torch.Tensor) -> float:

@@ -11,36 +11,30 @@ from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.names import MASKED_METRICS
 from toffee.evaluation.score.scoring import (
     Segment,
-    load_segmenter,
+    load_metrics,
     long_form,
-    settings,
+    setting_column,
     stored_features,
 )
 from toffee.evaluation.scores_file import write_scores
+from toffee.models.folders import MetricModels
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 
 
-def score_refiner(
-    images: Path,
-    metric_dino: Path,
-    metric_clip: Path,
-    segmenter: Path,
-    out: Path,
-    batch: int,
-    detector: Path | None = None,
-) -> None:
+def score_refiner(*, images: str | Path, models: MetricModels, out: str | Path, batch: int) -> None:
     """Write the scores of the Refiner's evaluation images.
 
-    images: one row a (subject, method): columns subject, class_word, prompt, method (initial,
-    control, cosine, …), optionally setting; images `image` (drawn) and `subject` (the photo; needed
-    in one row a subject). metric_dino, metric_clip, segmenter, detector (for a segmenter that is
-    prompted with boxes): model folders. out: Parquet file of
-    scores. batch: images encoded at once.
+    Args:
+        images: one row per subject and method: columns subject, class_word, prompt, method
+            (initial, control, cosine, …), optionally setting; images `image` (drawn) and `subject`
+            (the photo; needed in one row of each subject).
+        out: Parquet file of scores.
+        batch: images encoded at once.
     """
-    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i"))
+    metrics, segment = load_metrics(models, (*MASKED_METRICS, "clip_i"), batch)
     with Shard(images) as shard:
-        scores = refiner_scores(shard, metrics, load_segmenter(segmenter, detector))
+        scores = refiner_scores(shard, metrics, segment)
     write_scores(scores, out)
 
 
@@ -58,7 +52,7 @@ def refiner_scores(shard: Shard, metrics: Metrics, segment: Segment) -> pd.DataF
     }
     values["clip_t"] = (drawn["clip_i"] * metrics.text_features(list(prompt))).sum(-1)
     values["mask_found"] = drawn["mask_found"]
-    labels = {"method": shard.column("method"), "setting": settings(shard)}
+    labels = {"method": shard.column("method"), "setting": setting_column(shard)}
     return long_form(values, **labels, subject=subject, prompt=prompt)
 
 

@@ -1,13 +1,12 @@
-"""Shared by the scoring rules: features of stored images, and scores in long form.
+"""What the scoring rules share: the metrics, features of stored images, and scores in long form.
 
 Masks of generated images always come from the segmenter, by class word. An image in which it finds
-nothing scores 0 on the masked metrics and on `mask_found`, and stays in.
+nothing scores 0 on the masked metrics and on `mask_found`, and is counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,24 +15,25 @@ from torch import Tensor
 
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.statistics import COLUMNS
+from toffee.models.folders import MetricModels
+from toffee.models.segmenter import load_segmenter
 from toffee.runtime.progress import progress
-from toffee.storage.reader import Shard
+from toffee.storage.reader import Rows, Shard
 
-Segment = Callable[[Tensor, Sequence[str]], Tensor]
+Segment = Callable[[Tensor, list[str]], Tensor]
 """Images [B, 3, H, W] in [0, 1] and B class words → bool masks [B, H, W]."""
 
 
-def load_segmenter(folder: Path, detector: Path | None = None) -> Segment:
-    """The segmenter in a model folder, as a function (see `toffee.models.segmenter`)."""
-    from toffee.models import segmenter
-
-    return segmenter.load_segmenter(folder, detector).segment
+def load_metrics(models: MetricModels, names: Sequence[str], batch: int) -> tuple[Metrics, Segment]:
+    """The metrics of these names, which encode `batch` images at once, and the segmenter."""
+    metrics = Metrics(models.metric_dino, models.metric_clip, batch=batch, names=names)
+    return metrics, load_segmenter(models.segmenter, models.detector).segment
 
 
 def stored_features(
     shard: Shard,
     name: str,
-    rows: Sequence[int],
+    rows: Rows,
     metrics: Metrics,
     segment: Segment,
     desc: str,
@@ -42,8 +42,9 @@ def stored_features(
     """Features [rows, D] by metric of image `name` of some rows, segmented by the column
     class_word.
 
-    With `mask_found` [rows]: 1 where the segmenter found the subject, else 0. also: gives further
-    values [B, ...] by name of images [B, 3, H, W], their masks [B, H, W] and their rows [B].
+    With `mask_found` [rows]: 1 where the segmenter found the subject, else 0.
+
+    also: images [B, 3, H, W], their masks [B, H, W] and rows [B] → further values [B, ...] by name.
     """
     words = shard.column("class_word")
     parts = []
@@ -78,7 +79,7 @@ def batches(rows: np.ndarray, batch: int, desc: str) -> Iterable[np.ndarray]:
     return progress(parts, total=len(parts), desc=desc, unit="batch")
 
 
-def settings(shard: Shard) -> np.ndarray | str:
+def setting_column(shard: Shard) -> np.ndarray | str:
     """The column `setting`, or "" where the file has none."""
     return shard.column("setting") if "setting" in shard.column_names else ""
 

@@ -1,5 +1,4 @@
-"""Score the View Generator: each generated view against real views of its own and of another
-subject."""
+"""Score the View Generator: each generated view against real views of its and another subject."""
 
 from __future__ import annotations
 
@@ -15,11 +14,12 @@ from toffee.evaluation.score.scoring import (
     Segment,
     batches,
     found,
-    load_segmenter,
+    load_metrics,
     long_form,
     mask_iou,
 )
 from toffee.evaluation.scores_file import write_scores
+from toffee.models.folders import MetricModels
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 
@@ -32,28 +32,20 @@ COMPARISONS = {
 }
 """Method → the view that is scored, the real view it is compared with, and whose that is.
 
-`copy_source` is the control: what a model would score that gives back its input.
+`copy_source` is the control: the scores of a model that gives back its input.
 """
 
 
-def score_views(
-    images: Path,
-    metric_dino: Path,
-    metric_clip: Path,
-    segmenter: Path,
-    out: Path,
-    batch: int,
-    detector: Path | None = None,
-) -> None:
+def score_views(*, images: str | Path, models: MetricModels, out: str | Path, batch: int) -> None:
     """Write the scores of generated views.
 
-    images: one row a held-out subject: columns subject, class_word, other_subject (the subject of
+    images: one row per held-out subject: columns subject, class_word, other_subject (the subject of
     another row, of the same class); images `source`, `target`, `generated`; masks `source_mask`,
     `target_mask` (true masks).
     """
-    metrics = Metrics(metric_dino, metric_clip, batch=batch, names=(*MASKED_METRICS, "clip_i"))
+    metrics, segment = load_metrics(models, (*MASKED_METRICS, "clip_i"), batch)
     with Shard(images) as shard:
-        scores = views_scores(shard, metrics, load_segmenter(segmenter, detector))
+        scores = views_scores(shard, metrics, segment)
     write_scores(scores, out)
 
 
