@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from transformers import CLIPImageProcessor, CLIPModel, ViTImageProcessor, ViTModel
 
+from toffee.evaluation.efficientnet import fold_batch_norms
 from toffee.evaluation.metrics import (
     Metrics,
-    fold_batch_norms,
     histogram,
     load_efficientnet,
 )
