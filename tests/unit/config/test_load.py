@@ -8,6 +8,7 @@ import yaml
 
 from toffee.config import load_catalogue, load_config
 from toffee.config.reference import README, SCHEMA, readme_text, schema_text
+from toffee.config.sections.refiner import MATCHING_RULES
 from toffee.runtime.errors import ToffeeError
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
@@ -80,8 +81,8 @@ def test_the_papers_dataset_has_its_size_and_shares():
         ),
         (
             {"refiner": {"matching": "best"}},
-            "config key refiner.matching: expected 'cosine', 'silhouette' or "
-            "'silhouette+position', got 'best'",
+            "config key refiner.matching: expected "
+            f"{', '.join(map(repr, MATCHING_RULES[:-1]))} or {MATCHING_RULES[-1]!r}, got 'best'",
         ),
         (
             {"refiner": {"token_grid": "maybe"}},
