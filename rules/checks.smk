@@ -43,7 +43,7 @@ def prepare_rules():
             fields = {name: a.fields for name, a in signature(params[FUNCTION]).items()}
             params["code"] = checked(code_digest, params[FUNCTION])
             if asks_for_report(sys.argv):  # it shows the code of each rule
-                one.script = str(checked(module_file, params[FUNCTION].rpartition(".")[0]))
+                one.script = str(checked(module_file, params[FUNCTION].rsplit(".", 1)[0]))
         one.params.__init__()  # its `clear` keeps the names
         for name, value in params.items():
             for leaf, part in leaves(name, value, fields.get(name)).items():
