@@ -1,4 +1,4 @@
-"""The script of rule `download_model`: what it takes from the configuration, and what it leaves."""
+"""The job of rule `download_model`: what it takes from the configuration, and what it leaves."""
 
 import json
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("client")
 
 @pytest.fixture
 def run(hub, tmp_path, monkeypatch):
-    """The script, in a project of its own whose catalogue has a mirror of the role."""
+    """The job, in a project of its own whose catalogue has a mirror of the role."""
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / WEIGHTS).write_bytes(bytes(300_000))
     hub.add(MIRROR, tmp_path / "served", OTHER)
@@ -38,8 +38,13 @@ def run(hub, tmp_path, monkeypatch):
     record = {
         "rule": "download_model",
         "input": {"zoo": []},
-        "output": {"model": OUT},
-        "params": {"source": SOURCE, "digests": {}, "zoo": "zoo", "code": ""},
+        "output": {"out": OUT},
+        "params": {
+            "function": "toffee.download.model.download_model",
+            "source": SOURCE,
+            "digests": {},
+            "zoo": "zoo",
+        },
         "wildcards": {"role": "clip"},
         "threads": 1,
         "log": "results/tiny/logs/download_model/clip.log",
