@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-
-from toffee.audit.rerun import as_snakemake
-from toffee.download.model import manifest_files, write_manifest
 from toffee.launch.dry_run import Job
+
+from toffee.download.model import manifest_files, write_manifest
 from toffee.launch.job import job
+from toffee.launch.rerun import recorded_job
 from toffee.provenance.code import code_digest, rule_functions
 from toffee.provenance.record import files_of, seal
 
@@ -91,7 +91,7 @@ def play(name: str, inputs: dict, outputs: dict, wildcards: dict, text: str = ""
         "threads": 1,
         "log": f"{ROOT}/logs/{place}.log",
     }
-    with job(as_snakemake(record, {"scale": "tiny"})):
+    with job(recorded_job(record, {"scale": "tiny"})):
         for path in outputs.values():
             file = Path(path, FOLDERS[path]) if path in FOLDERS else Path(path)
             file.parent.mkdir(parents=True, exist_ok=True)

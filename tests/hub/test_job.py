@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from toffee.audit.rerun import rerun
 from toffee.download import model
 from toffee.download.lock import read_lock
+from toffee.launch.rerun import rerun
 from toffee.provenance.record import Recorder
 
 MIRROR, OTHER = "someone/mirror", "b" * 40

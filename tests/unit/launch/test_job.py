@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from toffee.audit.rerun import as_snakemake
 from toffee.launch.job import job
+from toffee.launch.rerun import recorded_job
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import KEEP_JOURNALS
 
@@ -31,7 +31,7 @@ def snakemake(tmp_path, monkeypatch):
         "threads": 1,
         "log": "results/tiny/logs/draw_initial/00001.log",
     }
-    yield as_snakemake(record, {"scale": "tiny"})
+    yield recorded_job(record, {"scale": "tiny"})
     torch.set_num_threads(threads)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from toffee.audit.rerun import as_snakemake
 from toffee.launch.job import job
+from toffee.launch.rerun import recorded_job
 from toffee.provenance import digests
 from toffee.provenance.code import rule_functions
 from toffee.provenance.digests import describe, describe_input, sha256_of
@@ -35,7 +35,7 @@ def do(rule, inputs, outputs, fails=False, resources=None, **params):
     params["function"] = rule_functions()[rule]
     names = {"rule": rule, "input": inputs, "output": outputs, "params": params}
     rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/{rule}.log"}
-    snakemake = as_snakemake(names | rest, {"scale": "tiny", "seed": 3})
+    snakemake = recorded_job(names | rest, {"scale": "tiny", "seed": 3})
     snakemake.resources = resources or {}
     with job(snakemake):
         if fails:
@@ -78,7 +78,7 @@ def test_what_processes_beside_the_job_took(here):
     names = {"rule": "train_toffeenet", "input": {}, "output": {"model": MODEL}}
     names["params"] = {"function": rule_functions()["train_toffeenet"]}
     rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/a.log", "processes": 4}
-    with job(as_snakemake(names | rest, {"scale": "tiny"})):
+    with job(recorded_job(names | rest, {"scale": "tiny"})):
         processes.JOB.gpus, processes.JOB.cpu_seconds = ["H100"] * 4, 10_000.0
         Path(MODEL).mkdir(parents=True)
         Path(MODEL, "weights.safetensors").write_text("a")
@@ -119,7 +119,7 @@ def link(inputs, outputs, change=""):
     names = {"rule": "export_dataset", "input": inputs, "output": outputs}
     names["params"] = {"function": rule_functions()["export_dataset"]}
     rest = {"wildcards": {}, "threads": 1, "log": f"{ROOT}/logs/export_dataset.log"}
-    with job(as_snakemake(names | rest, {"scale": "tiny"})):
+    with job(recorded_job(names | rest, {"scale": "tiny"})):
         Path(outputs["hub"]).mkdir(parents=True)
         (second,) = (Path(outputs["hub"], Path(path).name) for path in inputs.values())
         link_or_copy(next(iter(inputs.values())), second)

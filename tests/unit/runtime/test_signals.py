@@ -84,7 +84,7 @@ def test_the_last_batch_still_finishes_its_shard(tmp_path):
 
 JOB = """
 import sys, time
-from toffee.audit.rerun import as_snakemake
+from toffee.launch.rerun import recorded_job
 from toffee.launch.job import job
 record = {
     "rule": "draw_initial",
@@ -95,7 +95,7 @@ record = {
     "threads": 1,
     "log": "results/tiny/logs/a.log",
 }
-with job(as_snakemake(record, {"scale": "tiny"})):
+with job(recorded_job(record, {"scale": "tiny"})):
     print("ready", flush=True)
     time.sleep(60)
 """

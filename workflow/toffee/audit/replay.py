@@ -96,7 +96,7 @@ def _replay(results: Results, record: Record) -> list[Finding]:
         kept = results.folder / RECORDS
         config = kept / CONFIGS / f"{record.config}.json"
         files = [str(path.resolve()) for path in (kept / name, config)]
-        command = [sys.executable, "-m", "toffee.audit.rerun", *files]
+        command = [sys.executable, "-m", "toffee.launch.rerun", *files]
         packages = [str(PROJECT / root) for root in ROOTS]
         search = os.pathsep.join([*packages, os.environ.get("PYTHONPATH", "")])
         environment = os.environ | {"PYTHONPATH": search}
