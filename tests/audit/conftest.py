@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from toffee.launch.dry_run import Job
 
 from toffee.download.model import manifest_files, write_manifest
+from toffee.launch.dag import Job
 from toffee.launch.job import job
 from toffee.launch.rerun import recorded_job
 from toffee.provenance.code import code_digest, rule_functions
@@ -132,10 +132,10 @@ def run(finished_run, tmp_path, monkeypatch):
     """The run, free to be spoiled, with Snakemake's plan of it."""
     shutil.copytree(finished_run, tmp_path / "project")
     plan = {
-        path: Job(name, frozenset(files_of(inputs)), tuple(files_of(outputs)))
-        for name, inputs, outputs, _ in JOBS
+        path: Job(name, wildcards, {}, inputs, outputs, "", True)
+        for name, inputs, outputs, wildcards in JOBS
         for path in files_of(outputs)
     }
-    monkeypatch.setattr("toffee.audit.graph.planned_jobs", lambda *_: plan)
+    monkeypatch.setattr("toffee.audit.plan.jobs_by_output", lambda *_: plan)
     monkeypatch.setattr("toffee.provenance.record._process_start", time.time)
     return Run(tmp_path / "project")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from toffee.launch.dag import Job, planned
+from toffee.launch.dag import Job, planned_jobs
 from toffee.provenance import listing
 from toffee.provenance.paths import benchmark_path, record_path, root_of
 from toffee.provenance.record import VERSION, files_of, seal, stamp
@@ -27,7 +27,7 @@ LARGE, FILES = "import_multiview", 5_000_000
 
 def finish(folder: Path, arguments: Sequence[str]) -> int:
     """Make the files of all jobs of a plan; the number of jobs."""
-    _, jobs = planned(arguments, folder)
+    _, jobs = planned_jobs(arguments, folder)
     moment = int(time.time()) - 60
     for job in jobs:
         root = root_of(job.log)

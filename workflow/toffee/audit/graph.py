@@ -6,14 +6,13 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from toffee.audit.findings import Finding
+from toffee.audit.plan import check_plan
 from toffee.config.models import HubFiles
 from toffee.download.hub import is_wanted
 from toffee.download.lock import SourceLock
 from toffee.download.model import manifest_files
-from toffee.launch.dry_run import Job, planned_jobs
 from toffee.provenance.code import code_digest, module_digests, rule_functions
 from toffee.provenance.digests import describe
-from toffee.provenance.record import files_of
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
@@ -28,7 +27,7 @@ TABLES = "tables"
 
 def check_graph(results: Results) -> list[Finding]:
     """All checks of the tier."""
-    checks = (_producers, _edges, _cycles, _times, _plan, _downloads, _cells, _code)
+    checks = (_producers, _edges, _cycles, _times, check_plan, _downloads, _cells, _code)
     return [finding for check in checks for finding in check(results)]
 
 
@@ -117,50 +116,6 @@ def _times(results: Results) -> Iterator[Finding]:
             if record.start + TOLERANCE < other.end and not _remade(other, record):
                 expected = f"a start after {other.job} ended ({other.end})"
                 yield Finding(TIER, f"records/{name}", expected, f"a start at {record.start}")
-
-
-def _plan(results: Results) -> Iterator[Finding]:
-    """The jobs and their inputs are those that the checkout's rules plan with the same values."""
-    plans: dict[str, dict[str, Job] | None] = {}
-    for name, record in results.records.items():
-        if record.config not in plans:
-            try:
-                config = results.config(record)
-                plans[record.config] = planned_jobs(results.project, config, results.root)
-            except ToffeeError as error:
-                plans[record.config] = None
-                path = f"records/config/{record.config}.json"
-                yield Finding(TIER, path, "a configuration that Snakemake plans", str(error))
-        plan = plans[record.config]
-        if plan is not None:
-            yield from _against_plan(name, record, plan)
-    # Only the plan of the newest run says what else should be there.
-    newest = next((plans[r.config] for r in reversed(results.records.values())), None)
-    if not results.whole:
-        return
-    for path, job in (newest or {}).items():
-        if path not in results.producers and results.place(path).exists():
-            found = "none in records/"
-            yield Finding(TIER, path, f"a record, since rule {job.rule} makes it", found)
-
-
-def _against_plan(name: str, record: Record, plan: Mapping[str, Job]) -> Iterator[Finding]:
-    file = f"records/{name}"
-    job = plan.get(next(iter(record.outputs)))
-    if job is None:
-        found = f"{next(iter(record.outputs))}, which no rule makes with its configuration"
-        yield Finding(TIER, file, "an output of the checkout's rules", found)
-        return
-    if job.rule != record.rule:
-        yield Finding(TIER, file, f"rule {job.rule}, as Snakemake plans it", f"rule {record.rule}")
-    if set(job.outputs) != set(record.outputs):
-        found = ", ".join(record.outputs)
-        yield Finding(TIER, file, f"the outputs {', '.join(job.outputs)}", found)
-    read, declared = set(record.inputs), set(files_of(record.input))
-    for path in sorted(job.inputs - (read & declared)):
-        yield Finding(TIER, file, f"the input {path}, which Snakemake plans", "none such")
-    for path in sorted((read | declared) - job.inputs):
-        yield Finding(TIER, file, "inputs that Snakemake plans alone", f"{path} too")
 
 
 def _downloads(results: Results) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """The jobs of a run as Snakemake plans them, with the values that each would be given.
 
-`planned` asks a process of its own, because Snakemake keeps state in the process that plans:
+`planned_jobs` starts a process of its own, because Snakemake keeps state in the process that plans:
 `python -m toffee.launch.dag OUT ARGUMENTS…` writes the configuration and the jobs as JSON lines.
 """
 
@@ -20,12 +20,12 @@ from toffee.runtime.project import PACKAGE
 
 @dataclass(frozen=True)
 class Job:
-    """A job that has outputs.
+    """A job of Snakemake's plan that has outputs.
 
     Attributes:
         rule: its rule.
         wildcards: their values, by name.
-        params: the values that its script is given, by name.
+        params: their values, by name.
         input, output: paths by name, as in a record (see `toffee.provenance.record.named`).
         log: path of its log.
         runs: whether it would run now.
@@ -40,23 +40,26 @@ class Job:
     runs: bool
 
 
-def planned(arguments: Sequence[str], project: Path) -> tuple[dict[str, Any], list[Job]]:
+def planned_jobs(
+    arguments: Sequence[str], project: Path, environment: Mapping[str, str] = os.environ
+) -> tuple[dict[str, Any], list[Job]]:
     """The configuration of a command line of Snakemake and its jobs, in the order of their rules.
 
     Args:
-        arguments: options and targets, as behind `snakemake`.
+        arguments: options and targets, as after `snakemake`.
         project: the folder of the Snakefile, in which Snakemake runs.
+        environment: the environment variables of Snakemake's process.
 
     Raises:
         ToffeeError: Snakemake cannot plan them; its own line says why.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "jobs")
-        path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        path = [str(PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])]
         done = subprocess.run(
             [sys.executable, "-m", "toffee.launch.dag", str(out), *arguments],
             cwd=project,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+            env={**environment, "PYTHONPATH": os.pathsep.join(path)},
             capture_output=True,
             text=True,
         )
@@ -67,9 +70,9 @@ def planned(arguments: Sequence[str], project: Path) -> tuple[dict[str, Any], li
     return config, [Job(**job) for job in jobs]
 
 
-def _reason(said: str) -> str:
+def _reason(printed: str) -> str:
     """The line that says why there is no plan."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
     own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return (
         own[0] if own else f"Snakemake cannot plan the run: {' '.join(lines[-4:]) or 'no reason'}"
@@ -85,7 +88,7 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
 
     from toffee.provenance.record import named
 
-    # The Snakefile looks at the command line, to say in one line which target is none.
+    # The Snakefile reads the command line, to name unknown targets in one line.
     sys.argv = ["snakemake", "--dry-run", *arguments]
     _, given = parse_args(sys.argv[1:])
     quiet = {Quietness.RULES, Quietness.PROGRESS}
@@ -107,17 +110,17 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
                 targets=given.targets,
                 forceall=given.forceall,
                 forcerun=given.forcerun,
-                force_incomplete=True,  # what a killed job left is made again
+                force_incomplete=True,  # outputs of killed jobs are made again
                 rerun_triggers=given.rerun_triggers,
             )
-            # No lock: a run that is on its way is only looked at.
+            # Without Snakemake's lock: another Snakemake may be running here.
             flow.dag(settings).execute_workflow(
                 executor="dryrun", execution_settings=types.ExecutionSettings(lock=False)
             )
         except Exception as error:
             api.print_exception(error)
             raise SystemExit(1) from None
-        workflow = flow._workflow  # Snakemake's API would count the jobs, but not name them
+        workflow = flow._workflow  # Snakemake's API counts the jobs, but does not list them
         yield dict(workflow.globals["config"])
         runs = set(workflow.dag.needrun_jobs())
         place = {rule.name: number for number, rule in enumerate(workflow.rules)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.config import Config, load_catalogue, load_config
-from toffee.launch.dag import Job, planned
+from toffee.launch.dag import Job, planned_jobs
 from toffee.plan.architectures import Architectures
 from toffee.plan.costs import Costs
 from toffee.plan.download import DREAMBENCH, Downloads
@@ -92,7 +92,7 @@ def plan_run(
     Raises:
         ToffeeError: there is no plan, or an architecture is not known.
     """
-    values, jobs = planned(arguments, project)
+    values, jobs = planned_jobs(arguments, project)
     config = load_config(values)
     sources = load_catalogue(project / config.models.catalogue, config.models.set)
     results = project / "results" / config.scale
