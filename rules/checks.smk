@@ -8,7 +8,7 @@ import time
 from toffee.provenance.code import code_digest, module_file
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
-from toffee.launch.failures import failures, told
+from toffee.launch.failures import failures, format_failures
 from toffee.launch.call import FUNCTION, check_rule, signature
 from toffee.launch.params import leaves, named
 from toffee.launch.takeover import take_over
@@ -20,7 +20,7 @@ ZOO_RESULTS = "results/zoo"
 
 onerror:
     found = [one for root in (RESULTS, ZOO_RESULTS) for one in failures(root, BEGIN)]
-    print(told(found), file=sys.stderr, end="")
+    print(format_failures(found), file=sys.stderr, end="")
 
 
 def checked(function, *arguments):
@@ -51,7 +51,7 @@ def prepare_rules():
 
 
 def adopt_results():
-    """Results that were copied here are told to Snakemake, by the process that plans."""
+    """Give Snakemake what copied results were made with; only the process that plans does it."""
     jobs = checked(adopt, RESULTS) if workflow.is_main_process else 0
     if jobs:
         print(f"{RESULTS}: {jobs} jobs are known from their records", file=sys.stderr)

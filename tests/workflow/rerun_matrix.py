@@ -198,7 +198,7 @@ MATRIX = {
     "data.dreambench.url": downloaded("https://mirror.invalid/dreambooth"),
     "data.dreambench.revision": downloaded("0" * 40),
     "data.dreambench.sha256": downloaded("0" * 64),
-    # How models compute: all that draws, trains or judges for the filter, and no yardstick.
+    # How models compute: all that draws, trains or judges for the filter, and no metric.
     "compute.dtype": Row("bfloat16", COMPUTED),
     "compute.channels_last": Row(True, COMPUTED),
     "compute.compile": Row(True, COMPUTED),

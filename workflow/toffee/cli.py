@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what a run will take: jobs, GPU hours, bytes to download and to store",
         description="Nothing is run. Exit code 1 where the disk or config `budget` is too small.",
     )
-    plan.add_argument("targets", nargs="*", metavar="TARGET", help="of Snakemake, behind --")
+    plan.add_argument("targets", nargs="*", metavar="TARGET", help="Snakemake targets, after --")
     plan.add_argument("--configfile", nargs="+", default=[], metavar="FILE", help="as Snakemake's")
     plan.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="as Snakemake's")
     plan.add_argument("--profile", metavar="NAME", help="as Snakemake's")

@@ -235,7 +235,7 @@ def test_folding_batch_norms_changes_nothing():
 
 @pytest.mark.slow
 def test_efficientnet_tells_real_subjects_apart():
-    """The yardstick works on photographs, of which it was never trained to tell instances."""
+    """The metric works on photographs, of which it was never trained to tell instances."""
     from toffee.evaluation.efficientnet import efficientnet_preprocessing
 
     folders = sorted(path for path in dreambench().iterdir() if path.is_dir())

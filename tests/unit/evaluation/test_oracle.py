@@ -190,7 +190,7 @@ def test_the_kept_photos_are_photos_of_the_real_dataset(real):
 
 
 @pytest.mark.slow
-def test_the_oracle_of_real_photos_by_an_independent_yardstick(real, encoders):
+def test_the_oracle_of_real_photos_by_an_independent_metric(real, encoders):
     """The code of the oracle row on the real photos, with the one encoder of photographs that comes
     as a package: photos of the same subject are near, those of others are not."""
     metrics = Metrics(**encoders, names=("efficientnet",), device="cpu")

@@ -72,7 +72,7 @@ def test_refiner_compares_with_the_own_photo(metrics, tmp_path):
         },
         {
             "image": [picture(number) for *_, number in rows],
-            "subject": [picture(1), None, None, picture(2)],  # one row a subject is enough
+            "subject": [picture(1), None, None, picture(2)],  # one row per subject is enough
         },
     ) as images:
         scores = refiner_scores(images, metrics, segment)

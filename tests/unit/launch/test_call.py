@@ -1,5 +1,6 @@
 """The names and values of a rule are the arguments of its function, or one line says why not."""
 
+import inspect
 from types import SimpleNamespace
 
 import pytest
@@ -122,3 +123,5 @@ def test_a_group_that_depends_on_wildcards_has_leaves_that_do():
 
     found = leaves("sampling", of, signature(DRAW)["sampling"].fields)
     assert {name: value("7") for name, value in found.items()} == leaves("sampling", of("7"))
+    # Snakemake finds what such a function takes by the names of its arguments.
+    assert all(list(inspect.signature(part).parameters) == ["wildcards"] for part in found.values())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toffee.launch.failures import failures, told
+from toffee.launch.failures import failures, format_failures
 
 ROOT = "results/tiny"
 
@@ -33,7 +33,7 @@ def test_each_job_of_this_run_with_the_last_lines_of_its_log(here):
     mark("00001", 3, 200, [f"line {n}" for n in range(9)])
     mark("00002", 1, 201, None)
     mark("00003", 1, 50, ["of an earlier run"])
-    assert told(failures(ROOT, since=100)) == (
+    assert format_failures(failures(ROOT, since=100)) == (
         "2 jobs failed:\n"
         "  draw_views 00001, 3 attempts (results/tiny/logs/draw_views/00001.log)\n"
         "    line 4\n    line 5\n    line 6\n    line 7\n    line 8\n"
@@ -44,11 +44,11 @@ def test_each_job_of_this_run_with_the_last_lines_of_its_log(here):
 
 def test_a_log_that_is_empty_is_said_to_be(here):
     mark("00001", 1, 200, [])
-    assert "killed before its first line" in told(failures(ROOT, since=100))
+    assert "killed before its first line" in format_failures(failures(ROOT, since=100))
 
 
 def test_nothing_is_told_where_nothing_failed(here):
-    assert told(failures(ROOT, since=0)) == ""
+    assert format_failures(failures(ROOT, since=0)) == ""
 
 
 def test_a_mark_of_an_older_version_is_passed_over(here):

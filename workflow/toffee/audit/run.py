@@ -1,4 +1,4 @@
-"""The audit as a whole: the tiers in their order, down to the one that was asked for."""
+"""The audit as a whole: the tiers in their order, up to the chosen one."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights: a yardstick that this project did not train."""
+"""EfficientNet-Lite0 with ImageNet weights: a metric that this project did not train."""
 
 from collections.abc import Sequence
 from typing import Any

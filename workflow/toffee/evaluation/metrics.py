@@ -3,7 +3,7 @@
 Every metric is a similarity of two feature vectors, so that images are encoded once and compared at
 will. `dino` and `clip_i` follow DreamBench (DreamBooth, arXiv 2208.12242): final CLS token of a
 DINO, and image embedding of a CLIP, cosine; `clip_t` is the cosine of CLIP's image and text
-embeddings. Two yardsticks were not trained by this project: `efficientnet` (EfficientNet-Lite0 with
+embeddings. Two metrics were not trained by this project: `efficientnet` (EfficientNet-Lite0 with
 ImageNet weights, pooled last features, cosine) and `histogram` (intersection of colour histograms,
 training-free). Their `_masked` variants see the subject only.
 """

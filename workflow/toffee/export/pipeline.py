@@ -171,7 +171,7 @@ def _write_unet(net: Path, settings: Mapping, folder: Path) -> None:
 
 
 def _link_files(source: Path, target: Path) -> None:
-    """Give the files of a model their second names; what no model needs stays behind."""
+    """Give the files of a model their second names; what no model needs is left out."""
     files = list(_files(source))
     if not files:
         raise ToffeeError(f"{source}: no files, expected a part of the base model")

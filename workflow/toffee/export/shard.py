@@ -87,8 +87,8 @@ def export_shard(
 ) -> Summary:
     """Write the accepted samples of a shard that may be shared.
 
-    They are judged here as the filter judges them, and not read from its index, which every further
-    shard changes.
+    They are checked here as the filter checks them, and not read from its index, which every
+    further shard changes.
 
     Args:
         shard: the finished shard.

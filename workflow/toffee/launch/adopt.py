@@ -1,4 +1,4 @@
-"""Results that were copied here: Snakemake is told what they were made with.
+"""Results that were copied here: gives Snakemake what they were made with.
 
 Snakemake keeps what it compares (params, inputs, their checksums) in the working directory, not
 beside the results: copied alone, these look as if no change could concern them, and new times of

@@ -1,4 +1,4 @@
-"""What went wrong in a run, told at its end: jobs without a good end, and their last lines."""
+"""The failures of a run, printed at its end: jobs that failed, and their last lines."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ def failures(root: str | Path, since: float) -> list[Failure]:
     return found
 
 
-def told(found: list[Failure]) -> str:
+def format_failures(found: list[Failure]) -> str:
     """The failures as text for a terminal; empty where there are none."""
     if not found:
         return ""

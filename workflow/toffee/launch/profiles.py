@@ -21,7 +21,7 @@ NESTED = (
     *("default-resources", "set-resources", "set-threads"),
     *("resources", "set-resource-scopes", "groups"),
 )
-ELSEWHERE = ("config", "configfile", "configfiles")  # what decides which set of models is asked for
+ELSEWHERE = ("config", "configfile", "configfiles")  # these decide which set of models is used
 
 
 def settings(profile: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One line for a target or a scale that does not exist: what was asked for, and what there is."""
+"""One line for a target or a scale that does not exist: what the user wrote, and what exists."""
 
 import argparse
 import difflib
@@ -40,8 +40,8 @@ def scale_file(
 
     Args:
         folder: folder of config.yaml.
-        given: what stands behind `--config`.
-        configfiles: what stands behind `--configfile`.
+        given: the values after `--config`.
+        configfiles: the paths after `--configfile`.
     """
     name = given.get("scale")
     known = scales(folder)
@@ -112,7 +112,7 @@ def unknown_target(target: str, names: Sequence[str], scale: str) -> str:
     """The line for a target that is none.
 
     Args:
-        target: as it was asked for.
+        target: as the user wrote it.
         names: targets that have a name.
         scale: scale of this run.
     """

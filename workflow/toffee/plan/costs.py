@@ -20,7 +20,7 @@ EFFICIENTNET_SIDE = 224
 
 
 class Costs:
-    """FLOPs of one sample by network; each is counted when it is first asked for.
+    """FLOPs of one sample by network; each is counted when it is first needed.
 
     `…_step` is a training's: the pass back with it. Attributes:
         side: side of the latents.
@@ -251,8 +251,8 @@ class Costs:
         return counted(lambda: network.vision_model(_empty(1, 3, side, side)))
 
     def _detector(self) -> int:
-        """The detector: its backbone as counted; of the transformer behind it, whose steps depend
-        on the picture, two operations a parameter and place of the backbone's pyramid."""
+        """The detector: its backbone as counted; of the transformer that follows it, whose steps
+        depend on the picture, two operations per parameter and place of the backbone's pyramid."""
         side, network = self.models.input_side("detector"), self.models.build("detector")
         backbone = network.model.backbone
         picture = _empty(1, 3, side, side)

@@ -46,24 +46,24 @@ class Sizes:
 
         self.frames, self.sequences = count("multiview")
         self.heldout = count("multiview_heldout")[1] or data.heldout_sequences or 0
-        self.subjects = count("subjects")[0] or self._asked_subjects(config, project)
+        self.subjects = count("subjects")[0] or self._configured_subjects(config, project)
         if "subjects" in read and not self.subjects:
             self.notes.append(
                 f"no pictures in {read['subjects']}: their import and the look for leakage are "
                 "not counted; config data.subjects says how many there will be at most"
             )
         if "multiview" in read and not self.frames:
-            # What is not imported yet is as much as was asked for.
-            asked = data.sequences * data.views if data.sequences else config.plan.frames
-            self.frames, self.sequences = asked or 0, (asked or 0) // data.views
-            if asked is None:
+            # Before the import, the configured number counts.
+            frames = data.sequences * data.views if data.sequences else config.plan.frames
+            self.frames, self.sequences = frames or 0, (frames or 0) // data.views
+            if frames is None:
                 self.notes.append(
                     f"no pictures in {read['multiview']}: their import and encoding are not "
                     "counted; config plan.frames says how many there will be"
                 )
 
     @staticmethod
-    def _asked_subjects(config: Config, project: Path) -> int:
+    def _configured_subjects(config: Config, project: Path) -> int:
         """Subjects that a source will give: those of the class list, or as many as are wanted."""
         source, most = config.data.real.subjects, config.data.subjects
         if not isinstance(source, DrawnSubjects):

@@ -23,7 +23,7 @@ BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def code_digest(function: str, project: Path = PROJECT) -> str:
-    """Digest of the module of a function and of the first-party modules behind it.
+    """Digest of the module of a function and of the first-party modules that it imports.
 
     Args:
         function: dotted name, `package.module.function`.

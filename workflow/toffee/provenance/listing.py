@@ -117,7 +117,7 @@ class Listing:
 
 
 class InOrder:
-    """Finds entries of a listing by name, asked for in the listing's order."""
+    """Finds entries of a listing by name; the names must come in the listing's order."""
 
     def __init__(self, items: Iterable[tuple[str, Any]]) -> None:
         self._items = iter(items)
@@ -148,7 +148,7 @@ def with_listing(made: Mapping[str, Any], record: Path) -> dict[str, Any]:
 
 
 def lookup(files: Mapping[str, Entry] | Listing | None) -> Mapping[str, Entry] | InOrder:
-    """Something with `get` by path, which has to be asked in the order of paths (see `walk`)."""
+    """Something with `get` by path, called in the order of paths (see `walk`)."""
     return InOrder(files.items()) if isinstance(files, Listing) else files or {}
 
 

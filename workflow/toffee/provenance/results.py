@@ -130,7 +130,7 @@ class Results:
         return found
 
     def producer(self, path: str) -> Record | None:
-        """The record behind a file: of the output that it is, or of the folder that it lies in."""
+        """The record of the job that made a file, or the folder that the file is in."""
         pure = PurePosixPath(path)
         for candidate in (pure, *pure.parents):
             if str(candidate) in self.producers:
@@ -201,7 +201,7 @@ class Results:
         return list(found.values())
 
     def ancestors(self, record: Record) -> list[Record]:
-        """A job and all jobs behind it, each once, nearest first. A cycle is walked once."""
+        """A job and all that it depends on, each once, nearest first. A cycle is walked once."""
         seen: dict[int, Record] = {}
         waiting = [record]
         while waiting:

@@ -21,7 +21,7 @@ NOT_SHOWN = ("code", "digests", "lock", "source", "zoo")
 
 
 def trace(results: Results, file: str) -> dict[str, Any]:
-    """The chain behind a file, as nested dictionaries.
+    """The jobs that a file was made by, as nested dictionaries.
 
     Each file has path, sha256, size; where a job wrote it, job, params, seed, commit, code,
     start, end, seconds, cpu_seconds, gpu_seconds and inputs, which are files again. A file that
@@ -96,7 +96,7 @@ def cell(results: Results, table: str, method: str, metric: str) -> list[dict[st
 
 
 def tree_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:
-    """The chain as a tree for people, a line a file and one a job."""
+    """The chain as a tree for people, one line per file and per job."""
     yield f"{tree['path']}  sha256 {tree['sha256'][:DIGITS]}…  {size_text(tree['size'])}"
     below = f"{indent}   "
     if tree.get("above"):

@@ -54,7 +54,7 @@ class Config(Section):
     )
     dreambooth: DreamBooth = Field(description="the baseline: fine-tuning for each subject")
     evaluation: Evaluation = Field(description="how much is generated and scored")
-    report: Report = Field(description="what is told of a run")
+    report: Report = Field(description="what the report says of a run")
     plan: Plan = Field(description="what `toffee plan` reckons with")
     budget: Budget = Field(description="what `toffee plan` refuses to go beyond")
 

@@ -59,7 +59,7 @@ class Data(Section):
     dreambench: DreamBenchDownload = Field(description="download of the real benchmark")
 
     @model_validator(mode="after")
-    def _source_is_told(self) -> "Data":
+    def _source_is_given(self) -> "Data":
         if self.source == "world":
             for name in ("subjects", "sequences", "heldout_sequences"):
                 if getattr(self, name) is None:

@@ -68,7 +68,7 @@ class Evaluation(Section):
         "variants, all of refiner_subjects where those are fewer (subjects)"
     )
     dataset_pairs: Count = Field(
-        description="accepted and as many rejected pairs that the yardsticks score (pairs)"
+        description="accepted and as many rejected pairs that the metrics score (pairs)"
     )
     oracle: Oracle = Field(description="what the benchmark's real photos have to score")
 

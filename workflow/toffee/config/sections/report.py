@@ -8,7 +8,7 @@ from toffee.config.base import Section
 
 
 class Report(Section):
-    """What is told of a run."""
+    """What the report says of a run."""
 
     scope: Literal["core", "whole"] = Field(
         description="tables and figures that ledger, crate, verdict and page wait for: those of "

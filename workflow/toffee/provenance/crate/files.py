@@ -65,7 +65,7 @@ class Files:
                 self._copies[PurePosixPath(name).name, file["sha256"]] = copy
 
     def add_outputs(self) -> None:
-        """Add what all jobs wrote; before `of` is asked for what they read."""
+        """Add what all jobs wrote; call it before `of`, which finds what they read."""
         for record in self.results.records.values():
             for path, made in record.outputs.items():
                 below = _below(path, record)

@@ -59,7 +59,7 @@ class Graph:
     def text(self) -> str:
         """The metadata document: one entity a line, sorted, under a context of the terms in use.
 
-        The context stands in the document, so that it is read the same without a network.
+        The context is part of the document, so that it is read the same without a network.
         """
         first = [METADATA, ROOT]
         names = first + sorted(self.entities.keys() - set(first))

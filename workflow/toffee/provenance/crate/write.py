@@ -53,8 +53,8 @@ def write_crate(
         out: the metadata file, `ro-crate-metadata.json` in the results folder.
         source: a folder of the results folder, for a copy of the workflow (see `source`).
         project: the checkout that is copied.
-        targets: files whose jobs, and those behind them, are described alone: an older page or
-            verdict of the same folder goes away after this.
+        targets: files whose jobs, and those that they depend on, are the only ones
+            described; an older page or verdict in the folder is replaced after this.
 
     Raises:
         ToffeeError: there are no records, one of them is not valid, or `out` and `source` lie
