@@ -10,7 +10,9 @@ const DATE = new Intl.DateTimeFormat("en-GB", {
 const NAMES = {
   __proto__: null,
   dino: "DINO", clip_i: "CLIP-I", clip_t: "CLIP-T", seg_dino: "Seg-DINO", dino_masked: "DINO, masked",
-  clip_i_masked: "CLIP-I, masked", dreambench: "DreamBench", dreambooth: "DreamBooth", toffeenet: "ToffeeNet",
+  clip_i_masked: "CLIP-I, masked", histogram_masked: "histogram, masked", efficientnet: "EfficientNet",
+  efficientnet_masked: "EfficientNet, masked", mask_iou: "mask IoU",
+  dreambench: "DreamBench", dreambooth: "DreamBooth", toffeenet: "ToffeeNet",
 };
 
 /** Numbers, sizes and times for people. */
