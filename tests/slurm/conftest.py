@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from fork_server import JOBS, SNAKEMAKE, ForkServer
 
 from .cluster import Cluster, missing, slurm, wait_for
 
@@ -103,26 +105,32 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory) -> Run:
-    """The small run, finished without a cluster."""
+    """The small run, finished without a cluster; its jobs are forks, which start faster."""
     run = checkout(tmp_path_factory.mktemp("local") / "project")
-    run.run("local", "--", *TARGETS)
+    arguments = ["--profile", "local", "--cores", "2", "--configfile", CONFIG, "--", *TARGETS]
+    folder, environment = tmp_path_factory.mktemp("server"), os.environ | ENVIRONMENT
+    with ForkServer(folder, (*SNAKEMAKE, *JOBS), environment) as server:
+        command = ["-m", "snakemake", *arguments]
+        done = server.run(command, run.folder, environment, server.python)
+    assert done.returncode == 0, done.stderr[-6000:]
     return run
 
 
 def script_of(rule: str, shard: str = "") -> tuple[str, psutil.Process] | None:
-    """The process of a rule's script in the cluster, and the SLURM job that it runs in.
+    """The process of a rule's function in the cluster, and the SLURM job that it runs in.
 
-    shard: what its log's name begins with, since a group's job does not say its wildcards.
+    All rules have the same script: its log tells which of them it runs, and for which shard.
     """
+    log = re.compile(rf"/logs/{rule}/{shard}\.log$" if shard else rf"/logs/{rule}(/.+)?\.log$")
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
-        if any(part.endswith(f".{rule}.py") for part in command) and "python" in command[0]:
+        if any(part.endswith(".run.py") for part in command) and "python" in command[0]:
             try:
                 job = process.environ().get("SLURM_JOB_ID")
-                logs = [Path(one.path) for one in process.open_files() if "/logs/" in one.path]
+                opened = [one.path for one in process.open_files()]
             except psutil.Error:
                 continue
-            if job and any(log.name.startswith(shard) for log in logs):
+            if job and any(log.search(path) for path in opened):
                 return job, process
     return None
 
