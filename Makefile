@@ -53,8 +53,9 @@ audit: $(ENV)
 bench: $(ENV)
 	@$(BIN)/python -m toffee_bench
 
+test: export OMP_NUM_THREADS := 1
 test: $(ENV)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
 
 lint: $(ENV)
 	@$(BIN)/ruff check .

@@ -35,6 +35,7 @@ def prepare_rules():
     """Compare every rule with its function, add the digest of the code that it runs to its params,
     split groups of settings into single values, and give every param its name, which Snakemake
     leaves out when it compares them."""
+    shows_code = asks_for_report(sys.argv)
     for one in workflow.rules:
         params, fields = dict(one.params.items()), {}
         if FUNCTION in params:
@@ -42,7 +43,7 @@ def prepare_rules():
             checked(check_rule, one.name, params[FUNCTION], params, *names)
             fields = {name: a.fields for name, a in signature(params[FUNCTION]).items()}
             params["code"] = checked(code_digest, params[FUNCTION])
-            if asks_for_report(sys.argv):  # it shows the code of each rule
+            if shows_code:
                 one.script = str(checked(module_file, params[FUNCTION].rsplit(".", 1)[0]))
         one.params.__init__()  # its `clear` keeps the names
         for name, value in params.items():

@@ -1,13 +1,41 @@
-"""What unit and workflow tests share: a zoo of random weights, and a small procedural world."""
+"""What all tests share: how workers divide the tests, a zoo of random weights, a small world."""
 
 from pathlib import Path
 
 import pytest
+from workers import made_once
+
+LONGEST = (
+    *("tests/slurm/", "tests/hub/test_paper_scale.py", "tests/workflow/test_chain.py"),
+    *("tests/workflow/", "tests/tools/bench/", "tests/site/", "tests/hub/"),
+    *("tests/unit/training/", "tests/unit/evaluation/", "tests/unit/download/"),
+)
+"""Where the tests lie that take longest, in this order."""
+
+
+def pytest_itemcollected(item) -> None:
+    """With several workers (`-n 2 --dist loadgroup`), the tests of a file run on the same worker,
+    which makes the file's fixtures once."""
+    if not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Files that take long begin first."""
+
+    def place(item) -> int:
+        return next((n for n, p in enumerate(LONGEST) if item.nodeid.startswith(p)), len(LONGEST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
 def random_zoo(tmp_path_factory) -> Path:
     """A zoo (manifest included) of every role, of the real classes and sizes, untrained."""
+    return made_once(tmp_path_factory, "zoo", write_random_zoo)
+
+
+def write_random_zoo(zoo: Path) -> None:
     import torch
     from diffusers import ControlNetModel
 
@@ -20,7 +48,7 @@ def random_zoo(tmp_path_factory) -> Path:
     from toffee_zoo.perception import build_depth, build_segmenter
     from toffee_zoo.text_to_image import assemble_base, build_unet
 
-    zoo, parts = tmp_path_factory.mktemp("zoo"), tmp_path_factory.mktemp("parts")
+    parts = zoo.parent / "parts"
     torch.manual_seed(0)
     for role in ("clip", "metric_clip"):
         clip = build_clip(build_tokenizer(vocabulary_texts(), zoo / role), 64)
@@ -44,7 +72,6 @@ def random_zoo(tmp_path_factory) -> Path:
     control.half().save_pretrained(zoo / "controlnet_depth")
     unet.half().save_pretrained(zoo / "text_to_image" / "unet")
     write_manifest(zoo, {role: {"seed": 0} for role in ROLES})
-    return zoo
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@
 loopback that serve small copies.
 
 What it draws means nothing: every weight is random. What it proves is that the real classes, file
-formats and rules go together. About ten minutes of CPU time, most of it for starting jobs.
+formats and rules go together. Snakemake and its jobs are forks of a server that has imported the
+libraries.
 """
 
 import json
@@ -19,6 +20,7 @@ import pytest
 import yaml
 from catalogue import read_set, serve
 from checkout import copy_checkout
+from fork_server import JOBS, SNAKEMAKE, ForkServer
 from paper_sources import class_words, write_dreambench, write_mvimgnet
 from server import Hub
 
@@ -33,6 +35,9 @@ from git_server import commit, git, serving  # noqa: E402
 TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site")
 TABLES = ("refiner", "views", "dreambench", "dataset", "variants", "reconstruction", "dreambooth")
 TABLES += ("segmentation", "strength", "editing", "cost")
+COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
+FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength")
+FIGURES += ("edits", "cost")
 TRAINING = {"steps": 2, "batch": 4}
 SIZES = {
     "data": {"resolution": 64, "views": 3, "subjects": 8, "heldout_sequences": None},
@@ -74,10 +79,8 @@ class Run:
         (folder / "open.yaml").write_text(yaml.safe_dump(OPEN))
 
     def __call__(self, *arguments: str, status: int = 0) -> str:
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True
-        )
+        command = ["-m", "snakemake", "--cores", "2", *arguments]
+        done = self.server.run(command, self.folder, self.environment, self.server.python)
         said = done.stdout + done.stderr
         assert done.returncode == status, said[-5000:]
         return said
@@ -109,16 +112,18 @@ def run(tmp_path_factory):
             }
         }
         running = Run(root / "project", hub, addresses)
-        running.refused = running("--configfile", *LAYERS, "--", "dreambench", status=1)
-        shards = [f"results/paper/dataset/shards/{shard:05d}.h5" for shard in range(2)]
-        running("--configfile", *LAYERS, "open.yaml", "--quiet", "rules", "--", *shards)
-        with Shard(running.folder / shards[0]) as shard:
-            generation = shard.column("kind") == "generation"
-            middle = float(np.median(shard.column("text_alignment")[generation]))
-        values = OPEN | {"filter": OPEN["filter"] | {"min_text_alignment": middle}}
-        (running.folder / "open.yaml").write_text(yaml.safe_dump(values))
-        running("--configfile", *LAYERS, "open.yaml", "--quiet", "rules", "--", *TARGETS)
-        yield running
+        folder, modules = tmp_path_factory.mktemp("server"), (*SNAKEMAKE, *JOBS)
+        with ForkServer(folder, modules, running.environment) as running.server:
+            running.refused = running("--configfile", *LAYERS, "--", "dreambench", status=1)
+            shards = [f"results/paper/dataset/shards/{shard:05d}.h5" for shard in range(2)]
+            running("--configfile", *LAYERS, "open.yaml", "--quiet", "rules", "--", *shards)
+            with Shard(running.folder / shards[0]) as shard:
+                generation = shard.column("kind") == "generation"
+                middle = float(np.median(shard.column("text_alignment")[generation]))
+            values = OPEN | {"filter": OPEN["filter"] | {"min_text_alignment": middle}}
+            (running.folder / "open.yaml").write_text(yaml.safe_dump(values))
+            running("--configfile", *LAYERS, "open.yaml", "--quiet", "rules", "--", *TARGETS)
+            yield running
 
 
 def test_another_oracle_than_the_published_one_stops_before_the_tables(run):
@@ -127,13 +132,23 @@ def test_another_oracle_than_the_published_one_stops_before_the_tables(run):
 
 
 def test_everything_is_there_and_a_second_run_has_nothing_to_do(run):
-    for name in TABLES:
-        table = pd.read_csv(run.results / "tables" / f"{name}.csv", keep_default_na=False)
-        assert set(table["source"]) <= {"measured", "published"} and len(table) > 3
+    for name in FIGURES:
+        assert (run.results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     again = run("--configfile", *LAYERS, "open.yaml", "--", *TARGETS)
     assert "Nothing to be done" in again
     left = [p for p in run.results.rglob("*") if ".tmp" in p.name or p.name.endswith(".partial")]
     assert not left
+
+
+def test_tables_have_the_contracts_columns(run):
+    for name in TABLES:
+        table = pd.read_csv(run.results / "tables" / f"{name}.csv", keep_default_na=False)
+        assert list(table.columns) == COLUMNS
+        assert set(table["source"]) <= {"measured", "published"} and len(table) > 3
+        assert not table.duplicated(["method", "setting", "metric", "source"]).any(), name
+        assert (run.results / "tables" / f"{name}.md").stat().st_size > 100
+    published = pd.read_csv(run.results / "tables" / "dataset.csv").query("source == 'published'")
+    assert set(published["setting"]) == {"all", "editing", "generation"}
 
 
 def test_every_model_came_from_the_hub_and_is_locked(run):

@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from checkout import copy_checkout
+from fork_server import SNAKEMAKE, ForkServer
+from workers import made_once
 
 from toffee.config import ROLES
 from toffee.download.model import write_manifest
@@ -30,18 +31,23 @@ for path in map(Path, snakemake.output):
 """
 
 
-class Project:
-    """A folder with a Snakefile, and Snakemake run in it."""
+def environment() -> dict[str, str]:
+    """The variables of Snakemake, with one thread for each process."""
+    return os.environ | {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+
+class Project:
+    """A folder with a Snakefile, and Snakemake run in it.
+
+    Snakemake and its jobs are forks of fork servers: `snakemake` and `jobs`.
+    """
+
+    def __init__(self, folder: Path, snakemake: ForkServer, jobs: ForkServer | None = None) -> None:
+        self.folder, self.snakemake, self.jobs = folder, snakemake, jobs or snakemake
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-        environment = os.environ | {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True
-        )
+        command = ["-m", "snakemake", "--cores", "2", *arguments]
+        done = self.snakemake.run(command, self.folder, environment(), self.jobs.python)
         if check and done.returncode:
             pytest.fail(f"snakemake {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
         return done
@@ -53,6 +59,11 @@ class Project:
         rules = {line.split()[0] for line in table[1].splitlines()} if table else set()
         return rules & set(rule_functions(self.folder))
 
+    def copy(self, folder: Path) -> "Project":
+        """A copy of the project, free to be changed."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Project(folder, self.snakemake, self.jobs)
+
 
 def small_zoo(folder: Path) -> None:
     """A zoo of the right roles with a file each."""
@@ -62,30 +73,40 @@ def small_zoo(folder: Path) -> None:
     write_manifest(folder, {role: {"seed": 0} for role in ROLES})
 
 
-def copy_project(folder: Path) -> Project:
+def copy_project(folder: Path) -> None:
     """The project's own files, with a zoo that takes no space."""
     copy_checkout(folder)
     small_zoo(folder / "workflow" / "zoo")
-    return Project(folder)
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def snakemake(tmp_path_factory):
+    """A server whose forks are Snakemake and the jobs that only touch their outputs."""
+    with ForkServer(tmp_path_factory.mktemp("snakemake"), SNAKEMAKE, environment()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def finished(snakemake, tmp_path_factory):
     """A project that has run to its end, with a stub for the runner. Copy it before changing it."""
-    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    (project.folder / "workflow" / "run.py").write_text(STUB)
-    project.run(*TARGETS, "--quiet", "all")
-    return project
+
+    def make(folder: Path) -> None:
+        copy_project(folder)
+        (folder / "workflow" / "run.py").write_text(STUB)
+        Project(folder, snakemake).run(*TARGETS, "--quiet", "all")
+
+    return Project(made_once(tmp_path_factory, "finished", make), snakemake)
 
 
 @pytest.fixture
 def project(finished, tmp_path):
     """The finished project, free to be changed."""
-    shutil.copytree(finished.folder, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    return finished.copy(tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory):
+def fresh(snakemake, tmp_path_factory):
     """A project in which nothing has run."""
-    return copy_project(tmp_path_factory.mktemp("fresh") / "project")
+    folder = tmp_path_factory.mktemp("fresh") / "project"
+    copy_project(folder)
+    return Project(folder, snakemake)

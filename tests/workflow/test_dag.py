@@ -1,7 +1,6 @@
 """The shape of the DAG: which jobs stand between which files."""
 
 import re
-import shutil
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -9,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from toffee.provenance.code import rule_functions
-
-from .conftest import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -185,8 +182,7 @@ def test_every_script_is_the_runner():
     ids=["name", "type", "missing"],
 )
 def test_a_rule_that_does_not_fit_its_function_is_one_line(fresh, tmp_path, before, after, line):
-    project = Project(tmp_path / "project")
-    shutil.copytree(fresh.folder, project.folder, symlinks=True)
+    project = fresh.copy(tmp_path / "project")
     path = project.folder / "rules" / "synthesize.smk"
     text = path.read_text()
     assert before in text

@@ -10,8 +10,6 @@ import pytest
 import yaml
 from PIL import Image
 
-from .conftest import copy_project
-
 
 def encoded(pixels: np.ndarray, format: str) -> bytes:
     out = io.BytesIO()
@@ -20,9 +18,9 @@ def encoded(pixels: np.ndarray, format: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(fresh, tmp_path_factory):
     """A project with a folder of pictures and a release of MVImgNet, some of them broken."""
-    project = copy_project(tmp_path_factory.mktemp("import") / "project")
+    project = fresh.copy(tmp_path_factory.mktemp("import") / "project")
     data, draw = project.folder / "data", np.random.default_rng(0)
     for word in ("mug", "toy_car"):
         (data / "photos" / word).mkdir(parents=True)

@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from .conftest import ROOT, Project, copy_project
+from .conftest import ROOT, Project
 from .finished_run import finish
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Project:
+def project(fresh, tmp_path_factory) -> Project:
     """A checkout in which nothing has run, with the shipped models."""
-    project = copy_project(tmp_path_factory.mktemp("plan") / "project")
+    project = fresh.copy(tmp_path_factory.mktemp("plan") / "project")
     shutil.rmtree(project.folder / "workflow" / "zoo")
     (project.folder / "workflow" / "zoo").symlink_to(ROOT / "workflow" / "zoo")
     return project
@@ -75,8 +75,7 @@ def test_what_cannot_be_planned_is_one_line(project, arguments, line):
 
 
 def test_what_is_there_takes_nothing(project, tmp_path):
-    shutil.copytree(project.folder, tmp_path / "project", symlinks=True)
-    there = Project(tmp_path / "project")
+    there = project.copy(tmp_path / "project")
     jobs = finish(there.folder, ["--", "dataset"])
     assert jobs > 15
     done = toffee_plan(there, "--json", "--", "dataset")

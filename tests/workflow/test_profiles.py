@@ -9,7 +9,7 @@ import yaml
 from toffee.launch import profiles
 from toffee.launch.profiles import laid_over, model_set, resources_of
 
-from .conftest import ROOT, Project
+from .conftest import ROOT
 
 RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.M | re.S)
 SETS = ("tiny", "small", "paper")
@@ -117,14 +117,10 @@ def test_what_a_sites_file_cannot_say_is_one_line(text, line, monkeypatch, tmp_p
 
 
 @pytest.fixture(scope="module")
-def paper_plan(fresh, tmp_path_factory) -> dict[str, str]:
+def paper_plan(fresh) -> dict[str, str]:
     """Rule → the resources that the paper scale's dry run says it asks for."""
-    import shutil
-
-    folder = tmp_path_factory.mktemp("paper") / "project"
-    shutil.copytree(fresh.folder, folder)
     targets = ("all", "tables", "figures", "dreambooth", "site", "crate", "audit", "zoo")
-    done = Project(folder).run(
+    done = fresh.run(
         "--profile", "profiles/slurm", "--dry-run", "--configfile", "config/paper.yaml",
         "--config", "synthesis={shards: 1}", "--", *targets,
     )  # fmt: skip

@@ -1,18 +1,18 @@
 """Every leaf of the configuration: another value reruns the rules that it reaches, and no other."""
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from typing import get_args, get_origin
 
 import pytest
 import yaml
+from fork_server import SNAKEMAKE, ForkServer
 from pydantic import BaseModel
 
 from toffee.config.sections import Config
 from toffee.provenance.code import rule_functions
 
-from .conftest import TARGETS, Project
-from .rerun_matrix import EVERYTHING, IMPORTS, MATRIX, PLACES, VARIANT, Row
+from .conftest import TARGETS, Project, environment
+from .rerun_matrix import EVERYTHING, IMPORTS, MATRIX, PLACES, VARIANT
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -40,11 +40,24 @@ def nested(changes: dict) -> dict:
     return sections
 
 
-@pytest.fixture(scope="module")
-def other(finished, tmp_path_factory) -> Project:
-    """The finished project, and other files for the leaves that are paths."""
-    project = Project(tmp_path_factory.mktemp("matrix") / "project")
-    shutil.copytree(finished.folder, project.folder, symlinks=True)
+FIRST = """
+import contextlib, os, sys
+from snakemake.cli import main
+os.chdir({folder!r})
+sys.argv = ["snakemake", "--cores", "2", "--quiet", "all", "--dry-run", {target!r}]
+with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
+    main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="session")
+def other(finished, tmp_path_factory):
+    """The finished project, and other files for the leaves that are paths.
+
+    Only the configuration changes: the server of its Snakemake has made one dry run, and with it
+    imported the project's modules and computed the digests of their code.
+    """
+    project = finished.copy(tmp_path_factory.mktemp("matrix") / "project")
     place, config = project.folder / "other", project.folder / "config"
     place.mkdir()
     shutil.copytree(project.folder / "workflow" / "zoo", place / "zoo")
@@ -55,7 +68,9 @@ def other(finished, tmp_path_factory) -> Project:
     (place / "models.yaml").write_text(yaml.safe_dump(catalogue))
     for name in PLACES:
         shutil.copytree(project.folder / "results" / "tiny" / "world" / name, place / name)
-    return project
+    first = FIRST.format(folder=str(project.folder), target=TARGETS[0])
+    with ForkServer(tmp_path_factory.mktemp("server"), SNAKEMAKE, environment(), first) as server:
+        yield Project(project.folder, server)
 
 
 def test_every_leaf_has_a_row():
@@ -68,16 +83,18 @@ def test_the_matrix_knows_every_rule(finished):
     assert rules - apart == EVERYTHING and apart < rules
 
 
-def test_a_changed_value_reruns_what_it_reaches_and_nothing_else(other):
-    def differs(key: str, row: Row) -> str | None:
-        file = other.folder / "other" / f"{key}.yaml"
-        file.write_text(yaml.safe_dump(nested({key: row.value} | row.also)))
-        planned = other.planned(*TARGETS, "--configfile", f"other/{file.name}")
-        if planned == row.reruns:
-            return None
-        missing, spare = sorted(row.reruns - planned), sorted(planned - row.reruns)
-        return f"{key} = {row.value}: does not rerun {missing}, reruns {spare} for nothing"
-
-    with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(differs, MATRIX, MATRIX.values()))
-    assert not [line for line in found if line], "\n".join(line for line in found if line)
+# In groups, which the workers of a parallel run divide.
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(key, marks=pytest.mark.xdist_group(f"matrix {number // 20}"))
+        for number, key in enumerate(MATRIX)
+    ],
+)
+def test_a_changed_value_reruns_what_it_reaches_and_nothing_else(other, key):
+    row = MATRIX[key]
+    file = other.folder / "other" / f"{key}.yaml"
+    file.write_text(yaml.safe_dump(nested({key: row.value} | row.also)))
+    planned = other.planned(*TARGETS, "--configfile", f"other/{file.name}")
+    missing, spare = sorted(row.reruns - planned), sorted(planned - row.reruns)
+    assert not (missing or spare), f"does not rerun {missing}, reruns {spare} for nothing"

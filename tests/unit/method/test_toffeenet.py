@@ -10,7 +10,8 @@ from closeness import close, differ
 
 from toffee.config.settings import Conditioning, Sampling, Training
 from toffee.method import toffeenet
-from toffee.method.toffeenet import KINDS, ToffeeNet, encode_pairs, train_toffeenet
+from toffee.method.pairs import KINDS, encode_pairs
+from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.models.unet import load_unet, widen_unet

@@ -1,21 +1,19 @@
 """ToffeeNet: one diffusion model for subject-driven generation and editing (method step 7)."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from toffee.config.settings import Conditioning, Sampling, Training
+from toffee.method.pairs import GREY, KINDS, encode_pairs
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import (
     Autoencoder,
-    batches,
     diffusion_loss,
     draw_noising,
     guided,
@@ -35,47 +33,14 @@ from toffee.models.unet import (
 from toffee.runtime.compute import prepare
 from toffee.runtime.device import device
 from toffee.runtime.distributed import team
-from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.runtime.seeds import seed_of
-from toffee.storage.reader import Shard
 from toffee.storage.work_folder import work_folder
 from toffee.training.checkpoint import Checkpoint
-from toffee.training.encoded import Column, encode
 from toffee.training.launch import in_processes
 from toffee.training.loop import Schedule, fit
 
 WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "toffeenet.json"
-GREY = 0.5  # what the masked image shows inside of the mask
-EDITING = ("background", "colour", "texture", "style")
-KINDS = {"both": ("generation", *EDITING), "generation": ("generation",), "editing": EDITING}
-
-
-@dataclass
-class Pairs:
-    """Accepted pairs, encoded once for the whole training. One row a pair.
-
-    Attributes:
-        target: latents of the picture to draw [P,C,h,w].
-        masked: latents of the picture to edit with its mask grey; all grey for generation.
-        mask: bool [P,H,W], what is to be drawn; all of it for generation.
-        tokens: patch tokens of the subject's picture [P,N,d].
-        own: latents of the subject's picture itself, for reconstruction.
-        depth: normalised depth of the target [P,H,W], or None.
-        prompts, words: the prompt and the class word of each pair.
-    """
-
-    target: Column
-    masked: Column
-    mask: Column
-    tokens: Column
-    own: Column
-    prompts: list[str]
-    words: list[str]
-    depth: Column | None = None
-
-    def __len__(self) -> int:
-        return len(self.prompts)
 
 
 @in_processes
@@ -208,74 +173,6 @@ def save_toffeenet(out: str | Path, unet: UNet2DConditionModel, model: dict[str,
         unet.save_config(target)
         save_file(unet.state_dict(), target / WEIGHTS, metadata={"format": "pt"})
         (target / CONFIG).write_text(json.dumps(model, indent=2) + "\n")
-
-
-def encode_pairs(
-    folder: Path,
-    index: str | Path,
-    shards: list[str],
-    kinds: tuple[str, ...],
-    cut_out: bool,
-    encoder: SubjectEncoder,
-    autoencoder: Autoencoder,
-    estimate: DepthEstimator | None,
-    batch: int = 64,
-) -> Pairs:
-    """Read the accepted pairs of these kinds and encode what the training needs of them.
-
-    Args:
-        folder: the work folder (see `toffee.training.encoded`).
-        index, shards, kinds: where the pairs are and which are wanted.
-        cut_out: show the subject cut out on grey.
-        encoder, autoencoder, estimate: what encodes them.
-        batch: pairs encoded at once.
-
-    Raises:
-        ToffeeError: there is no such pair.
-    """
-    table = pd.read_parquet(index)
-    table = table[table["accepted"] & table["kind"].isin(kinds)]
-    if table.empty:
-        raise ToffeeError(f"{index}: no accepted pair of the kinds {', '.join(kinds)}")
-    files = {Path(path).stem: path for path in shards}
-    prompts: list[str] = []
-    words: list[str] = []
-    work: list[tuple[str, np.ndarray]] = []
-    for name, chosen in table.groupby("shard", sort=True):
-        rows = chosen["row"].to_numpy()
-        with Shard(files[str(name)]) as shard:
-            prompts += list(shard.column("prompt")[rows])
-            words += list(shard.column("class_word")[rows])
-        work += [(str(name), rows[span]) for span in batches(len(rows), batch)]
-
-    def encode_batch(some: tuple[str, np.ndarray]) -> dict[str, torch.Tensor]:
-        name, rows = some
-        with Shard(files[name]) as shard:
-            kind = shard.column("kind")[rows]
-            target, subject = shard.images("target", rows), shard.images("subject", rows)
-            mask = torch.ones(len(rows), *target.shape[2:], dtype=torch.bool)
-            masked = torch.full_like(target, GREY)
-            edits = [place for place, value in enumerate(kind) if value != "generation"]
-            if edits:
-                mask[edits] = shard.masks("mask", rows[edits])
-                pictures = shard.images("input", rows[edits])
-                masked[edits] = torch.where(mask[edits][:, None], masked[edits], pictures)
-            shown = subject
-            if cut_out:
-                shown = segmented(subject, shard.masks("subject_mask", rows))
-        encoded = {
-            "target": autoencoder.encode(target).half(),
-            "masked": autoencoder.encode(masked).half(),
-            "own": autoencoder.encode(subject).half(),
-            "tokens": encoder.tokens(shown).half(),
-            "mask": mask,
-        }
-        if estimate is not None:
-            encoded["depth"] = estimate(target).half()
-        return encoded
-
-    columns = encode(folder / "pairs", work, encode_batch, "encode pairs")
-    return Pairs(**columns, prompts=prompts, words=words)
 
 
 class ToffeeNet:

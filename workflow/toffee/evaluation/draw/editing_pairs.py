@@ -15,7 +15,7 @@ from toffee.data.loaders.prompt_parts import PromptParts, noun_phrase, read_prom
 from toffee.evaluation.image_set import write_image_set
 from toffee.evaluation.names import DEPTH
 from toffee.evaluation.sequences import spread, view_mask
-from toffee.method.toffeenet import EDITING
+from toffee.method.pairs import EDITING
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import batches
 from toffee.models.folders import BaseModels, SegmenterModels
