@@ -1,7 +1,7 @@
 """The whole chain with models of the real classes: untrained, two steps each, but nothing stubbed.
 
-Target `all` of the procedural world, and a table that the page does not show; every table and figure
-is made in tests/hub/test_paper_scale.py.
+Target `all` of the procedural world, and a table that the page does not show. Every table and
+figure is made in tests/hub/test_paper_scale.py.
 """
 
 import json
