@@ -12,6 +12,7 @@ from toffee.download.hub import is_wanted
 from toffee.download.lock import SourceLock
 from toffee.download.model import manifest_files
 from toffee.provenance.code import code_digest, module_digests, rule_functions
+from toffee.provenance.content import content_digest
 from toffee.provenance.digests import describe
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
@@ -59,7 +60,7 @@ def _edges(results: Results) -> Iterator[Finding]:
                 if path.startswith(f"{results.root}/"):
                     found = "no record of a job that wrote it"
                     yield Finding(TIER, path, f"a producer, since {record.job} read it", found)
-                elif finding := _source(results, path, read.sha256):
+                elif finding := _source(results, path, record):
                     changed.setdefault(path, finding)
                 continue
             sha256 = results.written_sha256(producer, path)
@@ -79,15 +80,18 @@ def _remade(producer: Record, reader: Record) -> bool:
     return producer.start > reader.end
 
 
-def _source(results: Results, path: str, sha256: str) -> Finding | None:
-    """A file or folder from outside of the results: as it was read, or gone or changed since."""
-    place = results.place(path)
+def _source(results: Results, path: str, record: Record) -> Finding | None:
+    """A file or folder from outside of the results: as it was read, or gone or changed since.
+
+    In a data file of the repository, comments may change: its values were a param of the job."""
+    place, sha256 = results.place(path), record.inputs[path].sha256
     if not place.exists():
         return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", "no such file")
     if place.is_dir():
         return None  # photographs from elsewhere: their digest is in the records
     digest = describe(place)["sha256"]
-    if digest != sha256:
+    values = [one.get(path) for one in record.params.values() if isinstance(one, dict)]
+    if digest != sha256 and content_digest(place) not in values:
         return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", f"{digest[:16]}…")
     return None
 
