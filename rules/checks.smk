@@ -10,9 +10,17 @@ from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
 from toffee.launch.failures import failures, format_failures
 from toffee.launch.call import FUNCTION, check_rule, signature
+from toffee.launch.looking import write_nothing
 from toffee.launch.params import leaves, named
 from toffee.launch.takeover import take_over
-from toffee.launch.targets import asks_for_report, only_looks, requested, stop, unknown_target
+from toffee.launch.targets import (
+    asks_for_report,
+    only_looks,
+    requested,
+    stop,
+    unknown_target,
+    writes_nothing,
+)
 
 BEGIN = time.time()
 ZOO_RESULTS = "results/zoo"
@@ -52,9 +60,14 @@ def prepare_rules():
 
 def adopt_results():
     """Give Snakemake what copied results were made with; only the process that plans does it."""
-    jobs = checked(adopt, RESULTS) if workflow.is_main_process else 0
-    if jobs:
-        print(f"{RESULTS}: {jobs} jobs are known from their records", file=sys.stderr)
+    if not workflow.is_main_process:
+        return
+    looks = writes_nothing(sys.argv)
+    adopted = checked(adopt, RESULTS, ".snakemake", not looks)
+    if looks:
+        write_nothing(adopted)
+    if adopted.jobs:
+        print(f"{RESULTS}: {adopted.jobs} jobs are known from their records", file=sys.stderr)
 
 
 def take_over_results():

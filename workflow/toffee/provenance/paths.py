@@ -38,10 +38,12 @@ def benchmark_path(log: str) -> str:
     return f"{root}/{BENCHMARKS}/{rest.removesuffix('.log')}.tsv"
 
 
-def canonical(path: str | Path) -> str:
-    """How records and params name a file: one of the checkout from there, wherever the run is; any
-    other as it is given."""
+def canonical(path: str | Path, root: str = "") -> str:
+    """How records and params name a file: one of the checkout from there, wherever the run is; one
+    below the results folder `root`, and any other, as it is given."""
     place = os.path.abspath(path)
+    if root and str(path).startswith(f"{root}/"):
+        return str(path)
     if Path(place).is_relative_to(PROJECT):
         return os.path.relpath(place, PROJECT)
     return str(path)
