@@ -6,6 +6,8 @@ Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are 
 import time
 
 from toffee.provenance.code import code_digest, module_file
+from toffee.provenance.paths import canonical
+from toffee.provenance.sources import fingerprint
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
 from toffee.launch.failures import failures, format_failures
@@ -49,6 +51,8 @@ def prepare_rules():
             names = one.input.keys(), one.output.keys(), one.wildcard_names
             checked(check_rule, one.name, params[FUNCTION], params, *names)
             fields = {name: a.fields for name, a in signature(params[FUNCTION]).items()}
+            if read := sources_of(params, one.input):
+                params["sources_digest"] = fingerprints(read)
             params["code"] = checked(code_digest, params[FUNCTION])
             if asks_for_report(sys.argv):  # it shows the code of each rule
                 one.script = str(checked(module_file, params[FUNCTION].rsplit(".", 1)[0]))
@@ -56,6 +60,27 @@ def prepare_rules():
         for name, value in params.items():
             for leaf, part in leaves(name, value, fields.get(name)).items():
                 one.set_params(**{leaf: checked(named, leaf, part)})
+
+
+def sources_of(params, inputs):
+    """Folders and files from elsewhere that a rule reads: those that are used where they are, and
+    what an importer reads, which is no input."""
+    folders = ("subjects", "multiview", "multiview_heldout", "benchmark")
+    given = (
+        {CONFIG.data.real.given(name) for name in folders} if CONFIG.data.source == "real" else {}
+    )
+    source = params.get("source")
+    imported = [source["path"]] if isinstance(source, dict) and source.get("path") else []
+    return sorted({str(path) for path in inputs} & {str(path) for path in given}) + imported
+
+
+def fingerprints(paths):
+    """A param that changes when one of these folders or files does; jobs alone compute it."""
+
+    def value(wildcards):
+        return {canonical(path): checked(fingerprint, str(path), RESULTS) for path in paths}
+
+    return value
 
 
 def adopt_results():

@@ -119,10 +119,11 @@ def test_everything_is_there_and_a_second_run_has_nothing_to_do(chain):
 
 def test_all_files_follow_the_umask(chain):
     """A colleague can read them, as every other new file of this user."""
-    probe = chain.folder / "probe"
+    project, results = chain
+    probe = project.folder / "probe"
     probe.touch()
     mode = probe.stat().st_mode & 0o777
-    files = [path for path in (chain.folder / "results").rglob("*") if path.is_file()]
+    files = [path for path in results.rglob("*") if path.is_file()]
     assert {path for path in files if path.stat().st_mode & mode != mode} == set()
 
 

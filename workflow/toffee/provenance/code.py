@@ -28,7 +28,7 @@ PLUMBING = (
     *("toffee.runtime.background", "toffee.runtime.errors", "toffee.runtime.files"),
     *("toffee.runtime.processes", "toffee.runtime.progress", "toffee.runtime.signals"),
     *("toffee.provenance.digests", "toffee.provenance.listing", "toffee.provenance.paths"),
-    "toffee.provenance.record",
+    *("toffee.provenance.record", "toffee.provenance.sources"),
 )
 PLUMBING_VERSION = 1
 """Counts in every digest. Raise it with an edit of `PLUMBING` that changes what is in a result."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.provenance.code import code_digest, module_digests
-from toffee.provenance.digests import describe, describe_input, identities, read_json
+from toffee.provenance.digests import describe, identities, read_json
 from toffee.provenance.listing import listing_path
 from toffee.provenance.paths import (
     CONFIGS,
@@ -35,6 +35,7 @@ from toffee.provenance.paths import (
     record_path,
     root_of,
 )
+from toffee.provenance.sources import describe_input
 from toffee.runtime import processes
 from toffee.runtime.files import remove, remove_leftovers, write_text
 from toffee.runtime.project import PROJECT
