@@ -10,6 +10,7 @@ from toffee.provenance.paths import canonical
 from toffee.provenance.sources import fingerprint
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
+from toffee.launch.graceful import guard_sigterm
 from toffee.launch.failures import failures, format_failures
 from toffee.launch.call import FUNCTION, check_rule, signature
 from toffee.launch.looking import write_nothing
@@ -26,6 +27,8 @@ from toffee.launch.targets import (
 
 BEGIN = time.time()
 ZOO_RESULTS = "results/zoo"
+
+guard_sigterm()
 
 
 onerror:
