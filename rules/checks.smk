@@ -6,16 +6,29 @@ Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are 
 import time
 
 from toffee.provenance.code import code_digest, module_file
+from toffee.provenance.paths import canonical
+from toffee.provenance.sources import fingerprint
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
+from toffee.launch.graceful import guard_sigterm
 from toffee.launch.failures import failures, format_failures
 from toffee.launch.call import FUNCTION, check_rule, signature
+from toffee.launch.looking import write_nothing
 from toffee.launch.params import leaves, named
 from toffee.launch.takeover import take_over
-from toffee.launch.targets import asks_for_report, only_looks, requested, stop, unknown_target
+from toffee.launch.targets import (
+    asks_for_report,
+    only_looks,
+    requested,
+    stop,
+    unknown_target,
+    writes_nothing,
+)
 
 BEGIN = time.time()
 ZOO_RESULTS = "results/zoo"
+
+guard_sigterm()
 
 
 onerror:
@@ -42,6 +55,8 @@ def prepare_rules():
             names = one.input.keys(), one.output.keys(), one.wildcard_names
             checked(check_rule, one.name, params[FUNCTION], params, *names)
             fields = {name: a.fields for name, a in signature(params[FUNCTION]).items()}
+            if read := sources_of(params, one.input):
+                params["sources_digest"] = fingerprints(read)
             params["code"] = checked(code_digest, params[FUNCTION])
             if shows_code:
                 one.script = str(checked(module_file, params[FUNCTION].rsplit(".", 1)[0]))
@@ -51,11 +66,37 @@ def prepare_rules():
                 one.set_params(**{leaf: checked(named, leaf, part)})
 
 
+def sources_of(params, inputs):
+    """Folders and files from elsewhere that a rule reads: those that are used where they are, and
+    what an importer reads, which is no input."""
+    folders = ("subjects", "multiview", "multiview_heldout", "benchmark")
+    given = (
+        {CONFIG.data.real.given(name) for name in folders} if CONFIG.data.source == "real" else {}
+    )
+    source = params.get("source")
+    imported = [source["path"]] if isinstance(source, dict) and source.get("path") else []
+    return sorted({str(path) for path in inputs} & {str(path) for path in given}) + imported
+
+
+def fingerprints(paths):
+    """A param that changes when one of these folders or files does; jobs alone compute it."""
+
+    def value(wildcards):
+        return {canonical(path): checked(fingerprint, str(path), RESULTS) for path in paths}
+
+    return value
+
+
 def adopt_results():
     """Give Snakemake what copied results were made with; only the process that plans does it."""
-    jobs = checked(adopt, RESULTS) if workflow.is_main_process else 0
-    if jobs:
-        print(f"{RESULTS}: {jobs} jobs are known from their records", file=sys.stderr)
+    if not workflow.is_main_process:
+        return
+    looks = writes_nothing(sys.argv)
+    adopted = checked(adopt, RESULTS, ".snakemake", not looks)
+    if looks:
+        write_nothing(adopted)
+    if adopted.jobs:
+        print(f"{RESULTS}: {adopted.jobs} jobs are known from their records", file=sys.stderr)
 
 
 def take_over_results():

@@ -29,7 +29,7 @@ rule download_model:
         digests=lambda wildcards: {
             name: entry["sha256"] for name, entry in zoo_files(wildcards.role).items()
         },
-        zoo=ZOO,
+        zoo=canonical(ZOO),
     script:
         "../workflow/run.py"
 

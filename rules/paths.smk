@@ -7,7 +7,9 @@ from toffee.config import ZooSource
 from toffee.launch.targets import tables_of
 from toffee.runtime.files import file_digest
 from toffee.download.model import manifest_files
+from toffee.provenance.content import content_digest
 from toffee.provenance.digests import tree_digest
+from toffee.provenance.paths import canonical
 
 
 def project(path):
@@ -34,8 +36,9 @@ def digest_of_all(paths):
 
 
 def digest_of(path):
-    """Path and digest of a file of the repository, for the params of the rules that read it."""
-    return {str(path): checked(file_digest, path)}
+    """Name and digest of a file of the repository, for the params of the rules that read it: its
+    name does not tell where the repository lies, and comments in it do not count."""
+    return {canonical(path): checked(content_digest, path)}
 
 
 def data_root(name):

@@ -18,14 +18,14 @@ def test_values_inputs_checksums_and_times(run, monkeypatch):
     monkeypatch.chdir(run.project)
     record = json.loads(run.record(SHARD).read_text())
     os.utime(SHARD)  # as a copy has it
-    assert adopt(ROOT) == len(JOBS)
+    assert adopt(ROOT).jobs == len(JOBS)
     told = metadata(SHARD)
     assert told["params"] == sorted(shown(*pair) for pair in record["params"].items())
     assert told["input"] == sorted(record["inputs"])
     checksums = {path: f"sha256:{read['sha256']}" for path, read in record["inputs"].items()}
     assert told["input_checksums"] == checksums
     assert os.stat(SHARD).st_mtime_ns == record["outputs"][SHARD]["mtime_ns"]
-    assert adopt(ROOT) == 0
+    assert adopt(ROOT).jobs == 0
 
 
 def test_other_results_in_the_same_place_are_told_anew(run, monkeypatch):
@@ -35,9 +35,9 @@ def test_other_results_in_the_same_place_are_told_anew(run, monkeypatch):
     known = metadata(TABLE)
     place = metadata_path(".snakemake", TABLE)
     place.write_text(json.dumps(known | {"params": ["max_copy_rate = 0.9"]}))
-    assert adopt(ROOT) == 0
+    assert adopt(ROOT).jobs == 0
     os.utime(run.record(TABLE), ns=(time.time_ns(), time.time_ns()))
-    assert adopt(ROOT) == 1 and metadata(TABLE) == known
+    assert adopt(ROOT).jobs == 1 and metadata(TABLE) == known
 
 
 def test_new_jobs_of_the_same_folder_are_told(run, monkeypatch):
@@ -45,13 +45,13 @@ def test_new_jobs_of_the_same_folder_are_told(run, monkeypatch):
     adopt(ROOT)
     metadata_path(".snakemake", SHARD).unlink()
     play(*JOBS[2])
-    assert adopt(ROOT) == 1
+    assert adopt(ROOT).jobs == 1
 
 
 def test_an_audits_dry_run_tells_nothing(run, monkeypatch):
     monkeypatch.chdir(run.project)
     monkeypatch.setenv(ONLY_PLANNING, "1")
-    assert adopt(ROOT) == 0 and not metadata_path(".snakemake", SHARD).exists()
+    assert adopt(ROOT).jobs == 0 and not metadata_path(".snakemake", SHARD).exists()
 
 
 def test_a_job_that_ended_well_after_its_snakemake_is_not_incomplete(run, monkeypatch):
@@ -62,3 +62,16 @@ def test_a_job_that_ended_well_after_its_snakemake_is_not_incomplete(run, monkey
         mark.write_text('{"external_jobid": "7"}')
     adopt(ROOT)
     assert not done.exists() and not_done.exists()
+
+
+def test_a_run_that_only_looks_is_told_without_a_word_on_disk(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    os.utime(SHARD)
+    time = os.stat(SHARD).st_mtime_ns
+    told = adopt(ROOT, write=False)
+    assert told.jobs == len(JOBS) and not metadata_path(".snakemake", SHARD).exists()
+    assert os.stat(SHARD).st_mtime_ns == time
+    made = json.loads(run.record(SHARD).read_text())["outputs"][SHARD]
+    assert told.times[SHARD] == made["mtime_ns"] / 1e9
+    adopt(ROOT)
+    assert told.metadata[SHARD] == metadata(SHARD)

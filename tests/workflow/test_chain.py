@@ -114,6 +114,16 @@ def test_everything_is_there_and_a_second_run_has_nothing_to_do(chain):
     assert not left
 
 
+def test_all_files_follow_the_umask(chain):
+    """A colleague can read them, as every other new file of this user."""
+    project, results = chain
+    probe = project.folder / "probe"
+    probe.touch()
+    mode = probe.stat().st_mode & 0o777
+    files = [path for path in results.rglob("*") if path.is_file()]
+    assert {path for path in files if path.stat().st_mode & mode != mode} == set()
+
+
 def test_every_stored_picture_has_its_digest(chain):
     _, results = chain
     files = sorted(results.rglob("*.h5"))

@@ -53,10 +53,10 @@ def test_a_profile_of_ones_own_does_not_bring_the_times_back(project):
 @pytest.mark.parametrize(
     ("file", "edit", "rules"),
     [
-        ("prompts/tiny.yaml", "# more\n", PLANNED | REFINER | TUNING),
-        ("published/ablations.csv", "\n", {"tabulate_reconstruction"} | PAGE),
-        ("published/cost.csv", "\n", {"tabulate_cost", "plot_cost", "tabulate_dataset", *PAGE}),
-        ("published/dreambench.csv", "\n", {"tabulate_dreambench", *PAGE}),
+        ("prompts/tiny.yaml", "  - more\n", PLANNED | REFINER | TUNING),
+        ("published/ablations.csv", "a\n", {"tabulate_reconstruction"} | PAGE),
+        ("published/cost.csv", "a\n", {"tabulate_cost", "plot_cost", "tabulate_dataset", *PAGE}),
+        ("published/dreambench.csv", "a\n", {"tabulate_dreambench", *PAGE}),
     ],
 )
 def test_an_edited_file_of_the_repository_counts_whatever_its_time(project, file, edit, rules):
@@ -66,29 +66,39 @@ def test_an_edited_file_of_the_repository_counts_whatever_its_time(project, file
     assert project.planned(*TARGETS) == rules
 
 
-def test_comments_and_docstrings_rerun_nothing(project):
-    package = project.folder / "workflow" / "toffee"
-    edit(package / "synthesis" / "filter.py", '"""The filter: ', '"""The sieve: ')
-    path = package / "runtime" / "seeds.py"  # which every rule that draws imports
-    path.write_text(path.read_text() + "\n# a comment\n")
+def test_a_comment_in_a_data_file_reruns_nothing(project):
+    for name in ("prompts/tiny.yaml", "references/world.yaml"):
+        path = project.folder / "config" / name
+        path.write_text("# a comment\n" + path.read_text())
     assert project.planned(*TARGETS) == set()
 
 
-def test_an_edit_of_a_module_reruns_the_rules_that_import_it(project):
+def test_what_changes_no_result_reruns_nothing(project):
+    """Comments, docstrings, log lines, what no rule reaches, and plumbing."""
+    package = project.folder / "workflow" / "toffee"
+    edit(package / "synthesis" / "filter.py", '"""The filter: ', '"""The sieve: ')
+    edit(package / "training" / "loop.py", "goes on from step", "continues at step")
+    edit(package / "runtime" / "progress.py", "{rest}", "{rest}.")
+    path = package / "runtime" / "seeds.py"  # which every rule that draws imports
+    path.write_text(path.read_text() + "\n# a comment\n\n\ndef unused():\n    return 1\n")
+    assert project.planned(*TARGETS) == set()
+
+
+def test_an_edit_of_a_module_reruns_the_rules_that_reach_it(project):
     """And what follows; also where the file's time is older than the results."""
     path = project.folder / "workflow" / "toffee" / "figures" / "strength.py"
-    path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    path.write_text(path.read_text() + "\nprint()\n")
     old(path)
     assert project.planned(*TARGETS) == {"plot_strength"} | PAGE
     path = project.folder / "workflow" / "toffee" / "evaluation" / "score" / "leakage.py"
-    path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    path.write_text(path.read_text() + "\nprint()\n")
     old(path)
     assert project.planned(*TARGETS) == {"plot_strength"} | LEAKAGE
 
 
-def test_an_edit_of_a_functions_module_reruns_its_rule(project):
+def test_an_edit_of_a_function_reruns_its_rule(project):
     path = project.folder / "workflow" / "toffee" / "evaluation" / "score" / "views.py"
-    path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    edit(path, "def score_views(", "@staticmethod\ndef score_views(")
     old(path)
     assert project.planned(*TARGETS) == VIEWS - {"generate_views", "plot_views"}
 
@@ -118,7 +128,7 @@ def test_a_reason_names_the_value_that_changed(project):
 
 def test_a_reason_names_code(project):
     path = project.folder / "workflow" / "toffee" / "figures" / "views.py"
-    path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    path.write_text(path.read_text() + "\nprint()\n")
     found = reasons(project, "views")
     assert list(found) == ["plot_views", "views"]
     expected = r"before: code = [0-9a-f]{12}… now: code = [0-9a-f]{12}…"

@@ -9,8 +9,9 @@ import pytest
 
 from toffee.launch.adopt import adopt
 from toffee.provenance import digests, listing
-from toffee.provenance.digests import describe, describe_input, sha256_of, summary
+from toffee.provenance.digests import describe, sha256_of, summary
 from toffee.provenance.listing import InOrder, Listing, keep, walk
+from toffee.provenance.sources import describe_input
 from toffee.runtime.errors import ToffeeError
 
 from .test_record import INDEX, ROOT, do, here, record_of  # noqa: F401
@@ -168,7 +169,7 @@ def test_copied_results_get_their_times_back(here, many):  # noqa: F811
         os.utime(f"{FOLDER}/{name}", ns=(5, 5))
     Path(FOLDER, "b/a.txt").write_text("other size")
     Path(FOLDER, "b/new.txt").write_text("new")
-    assert adopt(ROOT) == 1
+    assert adopt(ROOT).jobs == 1
     now = {name: os.stat(f"{FOLDER}/{name}").st_mtime_ns for name in NAMES}
     same = [name for name in NAMES if now[name] == times[name]]
     assert sorted(same) == sorted({*NAMES} - {"b/a.txt"}) and made["sha256"] != sha256_of(FOLDER)
@@ -180,4 +181,4 @@ def test_planning_opens_no_table_of_what_is_known(here, many):  # noqa: F811
     record = TABLE.with_suffix("")
     os.utime(record, ns=(7, 7))  # looked at again
     TABLE.write_text("nobody may look in here")
-    assert adopt(ROOT) == 0
+    assert adopt(ROOT).jobs == 0

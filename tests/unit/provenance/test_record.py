@@ -11,10 +11,11 @@ from toffee.launch.job import job
 from toffee.launch.rerun import recorded_job
 from toffee.provenance import digests
 from toffee.provenance.code import rule_functions
-from toffee.provenance.digests import describe, describe_input, sha256_of
+from toffee.provenance.digests import describe, sha256_of
 from toffee.provenance.record import seal, when_recorded
 from toffee.provenance.results import Results
 from toffee.provenance.schema import SCHEMA, Record, schema_text
+from toffee.provenance.sources import describe_input
 from toffee.runtime import processes
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import link_or_copy

@@ -97,3 +97,25 @@ def test_digest(tmp_path):
     assert file_digest(tmp_path / "abc") == expected
     with pytest.raises(ToffeeError, match="cannot read .*absent"):
         file_digest(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_what_is_written_follows_the_umask(tmp_path, mask):
+    """Also where a library writes for its owner alone, as safetensors does."""
+    own = tmp_path / "own"
+    own.touch(0o600)
+    before = os.umask(mask)
+    try:
+        for path in (tmp_path / "file", tmp_path / "folder" / "out"):
+            with atomic_path(path) as temporary:
+                if path.name == "out":
+                    temporary.mkdir()
+                    os.link(own, temporary / "linked")
+                    temporary = temporary / "deep.bin"
+                with open(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+                    file.write("x")
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "file", tmp_path / "folder" / "out" / "deep.bin"):
+        assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+    assert own.stat().st_mode & 0o777 == 0o600

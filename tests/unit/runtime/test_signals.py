@@ -12,22 +12,25 @@ from toffee.runtime.signals import (
     Interrupted,
     defer_sigterm,
     interrupted,
+    last_signal,
     raise_on_sigterm,
     stop_if_interrupted,
 )
 from toffee.storage.writer import ShardWriter
 
 
-def terminate():
-    os.kill(os.getpid(), signal.SIGTERM)
+def terminate(number=signal.SIGTERM):
+    os.kill(os.getpid(), number)
 
 
-def test_a_job_that_holds_nothing_stops_at_once_and_the_old_handler_comes_back():
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_that_holds_nothing_stops_at_once_and_the_old_handler_comes_back(number):
+    before = signal.getsignal(number)
     with pytest.raises(Interrupted), raise_on_sigterm():
-        terminate()
+        terminate(number)
         pytest.fail("it went on")
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
+    assert last_signal() == number.name
 
 
 def test_a_second_signal_does_not_disturb_the_tidying_up():

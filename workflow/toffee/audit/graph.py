@@ -1,8 +1,10 @@
 """Tier graph: the records fit together, and what they tell is what the checkout's rules do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 from toffee.audit.findings import Finding
@@ -12,7 +14,8 @@ from toffee.download.hub import is_wanted
 from toffee.download.lock import SourceLock
 from toffee.download.model import manifest_files
 from toffee.provenance.code import code_digest, module_digests, rule_functions
-from toffee.provenance.digests import describe
+from toffee.provenance.content import content_digest
+from toffee.provenance.digests import summary
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
@@ -50,6 +53,8 @@ def _edges(results: Results) -> Iterator[Finding]:
     """What a job read is what the job before it wrote; files of the repository are unchanged."""
     benchmarks = {record.benchmark for record in results.records.values()}
     changed: dict[str, Finding] = {}
+    # A folder of photographs from elsewhere, which many jobs read, is read once.
+    digest = cache(lambda place: str(summary(place)["sha256"]))
     for record in results.records.values():
         for path, read in record.inputs.items():
             producer = results.producer(path)
@@ -59,7 +64,7 @@ def _edges(results: Results) -> Iterator[Finding]:
                 if path.startswith(f"{results.root}/"):
                     found = "no record of a job that wrote it"
                     yield Finding(TIER, path, f"a producer, since {record.job} read it", found)
-                elif finding := _source(results, path, read.sha256):
+                elif finding := _source(results, path, record, digest):
                     changed.setdefault(path, finding)
                 continue
             sha256 = results.written_sha256(producer, path)
@@ -79,15 +84,18 @@ def _remade(producer: Record, reader: Record) -> bool:
     return producer.start > reader.end
 
 
-def _source(results: Results, path: str, sha256: str) -> Finding | None:
-    """A file or folder from outside of the results: as it was read, or gone or changed since."""
-    place = results.place(path)
+def _source(
+    results: Results, path: str, record: Record, digest_of: Callable[[Path], str]
+) -> Finding | None:
+    """A file or folder from outside of the results: as it was read, or gone or changed since.
+
+    In a data file of the repository, comments may change: its values were a param of the job."""
+    place, sha256 = results.place(path), record.inputs[path].sha256
     if not place.exists():
         return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", "no such file")
-    if place.is_dir():
-        return None  # photographs from elsewhere: their digest is in the records
-    digest = describe(place)["sha256"]
-    if digest != sha256:
+    digest = digest_of(place)
+    values = [one.get(path) for one in record.params.values() if isinstance(one, dict)]
+    if digest != sha256 and (place.is_dir() or content_digest(place) not in values):
         return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", f"{digest[:16]}…")
     return None
 

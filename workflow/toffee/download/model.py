@@ -16,6 +16,7 @@ from toffee.config.load import load_catalogue
 from toffee.config.models import ALLOWED_SUFFIXES, HubFiles, ZooSource
 from toffee.download.fetch import fetch_from_hub, remove_work
 from toffee.download.space import require_space
+from toffee.provenance.paths import spelled
 from toffee.provenance.record import when_recorded
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, file_digest, write_text
@@ -47,7 +48,7 @@ def download_model(
     if "zoo" not in source:
         known = load_catalogue(catalogue, models["set"]).get(role)
         source = {**source, "mirrors": getattr(known, "mirrors", [])}
-    fetch_model(role, source, zoo, lock, out)
+    fetch_model(role, source, spelled(str(zoo)), lock, out)
     when_recorded(partial(remove_work, out))
 
 

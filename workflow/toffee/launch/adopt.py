@@ -10,6 +10,7 @@ import os
 import stat
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,17 @@ from pydantic import ValidationError
 from toffee.launch.params import shown
 from toffee.provenance.digests import read_json
 from toffee.provenance.listing import lookup, walk, with_listing
-from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES, record_path
+from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES, record_path, spelled
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
+from toffee.runtime.project import PROJECT
 
 ONLY_PLANNING = "TOFFEE_ONLY_PLANNING"
 """Environment variable of an audit's dry runs, which have to change nothing."""
+
+CHECKOUT = "."
+"""Beside the names of records: where the checkout lay, seen from the working directory."""
 
 METADATA_FORMAT = 6
 """Of Snakemake's metadata records (`snakemake.persistence.RECORD_FORMAT_VERSION`)."""
@@ -33,24 +38,39 @@ NAME_MAX = 254
 """Snakemake cuts the names of its metadata files into folders of so many characters."""
 
 
-def adopt(root: str, state: str | Path = ".snakemake") -> int:
+@dataclass
+class Adopted:
+    """What Snakemake has to know of jobs that it has not seen.
+
+    Attributes:
+        metadata: what it would have kept, by output.
+        times: when outputs were made (seconds since 1970), of those that are as they were made.
+        finished: outputs of jobs that ended well, though Snakemake may have been killed before.
+        jobs: how many jobs it did not know, or knew with other values or inputs.
+    """
+
+    metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
+    times: dict[str, float] = field(default_factory=dict)
+    finished: set[str] = field(default_factory=set)
+    jobs: int = 0
+
+
+def adopt(root: str, state: str | Path = ".snakemake", write: bool = True) -> Adopted:
     """Give Snakemake the metadata, and files their times, of results that it has not seen.
 
-    Only records that are new since the last call are looked at.
+    Only records that are new since the last call are looked at; all, where the checkout has moved.
 
     Args:
         root: results folder, relative to the working directory.
         state: Snakemake's folder there.
-
-    Returns:
-        How many jobs Snakemake did not know, or knew with other values or inputs.
+        write: whether it is written; else it is only returned, for a run that changes nothing.
 
     Raises:
         ToffeeError: a record or a file's time cannot be read or written.
     """
-    records = Path(root, RECORDS)
+    records, found = Path(root, RECORDS), Adopted()
     if os.environ.get(ONLY_PLANNING) or not records.is_dir():
-        return 0
+        return found
     memory = Path(state, "toffee", f"{root.replace('/', '-')}.json")
     known = read_json(memory) if memory.is_file() else {}
     seen = {
@@ -58,17 +78,19 @@ def adopt(root: str, state: str | Path = ".snakemake") -> int:
         for path in records.rglob("*.json")
         if path.relative_to(records).parts[0] not in (CONFIGS, SOURCES)
     }
-    new = [name for name, time in seen.items() if known.get(name) != time]
-    count = sum(_adopt_job(records / name, state) for name in new)
-    if seen != known:
-        write_text(memory, json.dumps(seen))
-    return count
+    checkout = {CHECKOUT: os.path.relpath(PROJECT)}
+    moved = known.get(CHECKOUT, ".") != checkout[CHECKOUT]
+    for name in (name for name, time in seen.items() if moved or known.get(name) != time):
+        _adopt_job(records / name, state, write, found)
+    if write and checkout | seen != known:
+        write_text(memory, json.dumps(checkout | seen))
+    return found
 
 
-def _adopt_job(path: Path, state: str | Path) -> bool:
+def _adopt_job(path: Path, state: str | Path, write: bool, adopted: Adopted) -> None:
     content = read_json(path)
     if "see" in content:
-        return False
+        return
     try:
         record = Record.model_validate(content)
     except ValidationError as error:
@@ -78,14 +100,32 @@ def _adopt_job(path: Path, state: str | Path) -> bool:
     for output, made in content["outputs"].items():
         place = metadata_path(state, output)
         found = read_json(place) if place.is_file() else {}
+        adopted.finished.add(output)
         if any(found.get(key) != wanted[key] for key in ("params", "input")):
+            adopted.metadata[output], unknown = wanted, True
+            if not write:
+                adopted.times |= _time(output, made, record.end.timestamp())
+                continue
             write_text(place, json.dumps(wanted))
             made = with_listing(made, record_path(record.root, output))
             _restore_times(Path(output), made, record.end.timestamp())
-            unknown = True
-        # A job that ended well after its Snakemake had been killed is not incomplete.
-        kept_path(state, output, "incomplete").unlink(missing_ok=True)
-    return unknown
+        if write:
+            kept_path(state, output, "incomplete").unlink(missing_ok=True)
+    benchmark, end = Path(record.benchmark), record.end.timestamp()
+    if unknown and benchmark.exists():  # Snakemake takes it for an output
+        adopted.times[record.benchmark] = end
+        if write:
+            _set_time(benchmark, end)
+    adopted.jobs += unknown
+
+
+def _time(output: str, made: Mapping[str, Any], end: float) -> dict[str, float]:
+    """The time that an output had, if it is still as large."""
+    path, time = Path(output), made.get("mtime_ns")
+    if path.is_dir():
+        return {output: end}
+    same = bool(time) and path.is_file() and path.stat().st_size == made["size"]
+    return {output: time / 1e9} if same and time else {}
 
 
 def metadata_path(state: str | Path, output: str) -> Path:
@@ -102,17 +142,22 @@ def kept_path(state: str | Path, output: str, folder: str) -> Path:
 
 def metadata_of(record: Record) -> dict[str, Any]:
     """What Snakemake would have kept of the job."""
+    inputs = {_place(path, record.root): read.sha256 for path, read in record.inputs.items()}
     return {
         "record_format_version": METADATA_FORMAT,
         "rule": record.rule,
-        "input": sorted(record.inputs),
+        "input": sorted(inputs),
         "log": [record.log],
         "params": sorted(shown(name, value) for name, value in record.params.items()),
         "incomplete": False,
         "starttime": record.start.timestamp(),
         "endtime": record.end.timestamp(),
-        "input_checksums": {path: f"sha256:{read.sha256}" for path, read in record.inputs.items()},
+        "input_checksums": {path: f"sha256:{digest}" for path, digest in inputs.items()},
     }
+
+
+def _place(path: str, root: str) -> str:
+    return path if path.startswith(f"{root}/") else spelled(path)
 
 
 def _restore_times(path: Path, made: Mapping[str, Any], end: float) -> None:
@@ -124,9 +169,16 @@ def _restore_times(path: Path, made: Mapping[str, Any], end: float) -> None:
         known = lookup(made["files"])
         for name in walk(path) if path.is_dir() else ():
             _restore_time(f"{path}/{name}", known.get(name) or {})
-        for place in (path / ".snakemake_timestamp", path):
-            if place.exists():
-                os.utime(place, (end, end))
+    except OSError as error:
+        raise ToffeeError(f"cannot set the time of {path}: {error.strerror}") from error
+    for place in (path / ".snakemake_timestamp", path):
+        if place.exists():
+            _set_time(place, end)
+
+
+def _set_time(path: Path, time: float) -> None:
+    try:
+        os.utime(path, (time, time))
     except OSError as error:
         raise ToffeeError(f"cannot set the time of {path}: {error.strerror}") from error
 

@@ -86,6 +86,7 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
     from snakemake.settings import types
     from snakemake.settings.enums import Quietness
 
+    from toffee.provenance.paths import root_of
     from toffee.provenance.record import named
 
     # The Snakefile reads the command line, to name unknown targets in one line.
@@ -130,7 +131,7 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
                     "rule": job.rule.name,
                     "wildcards": dict(job.wildcards_dict),
                     "params": {name: _plain(value) for name, value in job.params.items()},
-                    "input": named(job.input),
+                    "input": named(job.input, root_of(str(job.log[0]))),
                     "output": named(job.output),
                     "log": str(job.log[0]),
                     "runs": job in runs,

@@ -15,7 +15,7 @@ from toffee.runtime.environment import keep_journals, quieten_libraries, use_thr
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import is_disk_full
 from toffee.runtime.processes import use_resources
-from toffee.runtime.signals import EXIT_STATUS, Interrupted, raise_on_sigterm
+from toffee.runtime.signals import EXIT_STATUS, Interrupted, last_signal, raise_on_sigterm
 
 
 class Tee:
@@ -64,8 +64,8 @@ def job(snakemake: Any) -> Iterator[None]:
     and spent stands beside the outputs at the end.
 
     A `ToffeeError`, or a full disk anywhere, becomes one line in the log and on standard error and
-    exit status 1; SIGTERM (see `runtime.signals`) one line and status 143. Any other error is
-    a bug and keeps its traceback.
+    exit status 1; SIGTERM and Ctrl-C (see `runtime.signals`) one line and status 143. Any other
+    error is a bug and keeps its traceback.
 
     Args:
         snakemake: the object that Snakemake hands to scripts (`rule`, `wildcards`, `threads`,
@@ -90,7 +90,7 @@ def job(snakemake: Any) -> Iterator[None]:
         except ToffeeError as error:
             fail(f"{name}: {error}")
         except Interrupted as error:
-            fail(f"{name}: stopped by SIGTERM; {error}", EXIT_STATUS)
+            fail(f"{name}: stopped by {last_signal()}; {error}", EXIT_STATUS)
         except Exception as error:
             if not is_disk_full(error):
                 import traceback

@@ -23,6 +23,14 @@ LOOKING = (
 """Options of Snakemake with which it runs no job, or runs without its lock."""
 
 
+READING = (
+    *("dryrun", "lint", "dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary"),
+    *("list_rules", "list_target_rules", "list_changes", "list_input_changes"),
+    *("list_params_changes", "list_untracked", "list_conda_envs"),
+)
+"""Those of them that write nothing."""
+
+
 def scales(folder: str | Path) -> dict[str, Path]:
     """The scales that ship with the project, and the file of each."""
     folder = Path(folder)
@@ -67,6 +75,16 @@ def requested(arguments: Sequence[str]) -> list[str]:
     """
     given = command_line(arguments)
     return given.targets or [] if given else []
+
+
+def writes_nothing(arguments: Sequence[str]) -> bool:
+    """Whether a command line of Snakemake asks for a plan, a list or a graph.
+
+    Args:
+        arguments: as `sys.argv`.
+    """
+    given, default = command_line(arguments), command_line(arguments[:1])
+    return given is not None and any(getattr(given, n) != getattr(default, n) for n in READING)
 
 
 def only_looks(arguments: Sequence[str]) -> bool:

@@ -1,29 +1,47 @@
-"""Digest of the code that a rule runs: its function's module and every first-party module that
-this imports.
+"""Digest of the code that a rule runs: what can be reached by name from its function.
 
 Snakemake sees neither an edit to a module nor what an edit means. A digest in `params` makes a rule
-rerun exactly when its code means something else: it is computed from syntax trees, so that
-comments, docstrings and layout do not count, and nothing is imported to compute it.
+rerun exactly when its code means something else. It is computed from syntax trees, and nothing is
+imported to compute it: from the function it goes to the functions, classes and constants that it
+names, to those that these name, and so on. What a module does while it is imported counts with
+every module that is. Where names cannot tell (a module handed on as a value, a name that is not
+found), the whole module counts: rather a rerun too many than a stale result.
+
+How log lines, progress, interruption, records and whole files are written changes no result. Those
+modules (`PLUMBING`) count as one number.
 """
 
-import ast
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from toffee.provenance.statements import Chain, Source, Statement, parse, source_of
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
 
 ROOTS = ("workflow", "tools")
 """Folders of the checkout in which first-party packages lie."""
 
-BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
-"""Where the syntax tree of a statement holds other statements."""
+PLUMBING = (
+    *("toffee.runtime.background", "toffee.runtime.errors", "toffee.runtime.files"),
+    *("toffee.runtime.processes", "toffee.runtime.progress", "toffee.runtime.signals"),
+    *("toffee.provenance.digests", "toffee.provenance.listing", "toffee.provenance.paths"),
+    *("toffee.provenance.record", "toffee.provenance.sources"),
+)
+PLUMBING_VERSION = 1
+"""Counts in every digest. Raise it with an edit of `PLUMBING` that changes what is in a result."""
+
+Node = tuple[Path, str]
+"""A name at the top of a file, or one of the two below."""
+
+LOADED, WHOLE = "", "*"
+"""What a file does while it is imported; all of it."""
 
 
 def code_digest(function: str, project: Path = PROJECT) -> str:
-    """Digest of the module of a function and of the first-party modules that it imports.
+    """Digest of all code that a function reaches, and of the place where each part is.
 
     Args:
         function: dotted name, `package.module.function`.
@@ -35,25 +53,19 @@ def code_digest(function: str, project: Path = PROJECT) -> str:
     Raises:
         ToffeeError: the module is missing, or a file is not valid Python.
     """
-    digest = hashlib.sha256()
-    for file in _files(function, project):
-        # The place counts, so that moving code between modules does too.
-        digest.update(f"{file.relative_to(project)}\0{_meaning(file)[0]}\0".encode())
+    digest = hashlib.sha256(f"plumbing {PLUMBING_VERSION}\0".encode())
+    for file, meaning in _meanings(function, project).items():
+        digest.update(f"{file}\0{meaning}\0".encode())
     return digest.hexdigest()
 
 
 def module_digests(function: str, project: Path = PROJECT) -> dict[str, str]:
-    """What `code_digest` is made of, to say which module changed: file → digest of its meaning.
+    """What `code_digest` is made of, to say which module changed: file → digest of what is reached.
 
     Files are named by their place in the checkout; a digest is the first 16 digits of the SHA-256.
     Arguments as in `code_digest`.
     """
-    return {
-        file.relative_to(project).as_posix(): hashlib.sha256(
-            _meaning(file)[0].encode()
-        ).hexdigest()[:16]
-        for file in _files(function, project)
-    }
+    return {file: meaning[:16] for file, meaning in _meanings(function, project).items()}
 
 
 def rule_functions(project: Path = PROJECT) -> dict[str, str]:
@@ -78,102 +90,111 @@ def module_file(module: str, project: Path = PROJECT) -> Path:
     raise ToffeeError(f"no module {module} in {' or '.join(ROOTS)} of {project}")
 
 
-@cache
-def syntax_tree(path: Path) -> ast.Module:
-    """The syntax tree of a file, which nobody may change.
-
-    Raises as `_parse`.
-    """
-    return _parse(path)
-
-
-def _parse(path: Path) -> ast.Module:
-    """Read a file's syntax tree.
-
-    Raises:
-        ToffeeError: it cannot be read, or is not valid Python.
-    """
-    try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except OSError as error:
-        raise ToffeeError(f"cannot read {path}: {error.strerror}") from error
-    except SyntaxError as error:
-        raise ToffeeError(f"{path}, line {error.lineno}: {error.msg}") from error
-
-
-def _files(function: str, project: Path) -> list[Path]:
-    return sorted(source_files(module_file(function.rpartition(".")[0], project), project))
-
-
-def source_files(path: Path, project: Path = PROJECT) -> set[Path]:
-    """A Python file and all first-party files that it imports, directly or through others."""
-    found: set[Path] = set()
-    waiting = [path]
-    while waiting:
-        file = waiting.pop()
-        if file not in found:
-            found.add(file)
-            waiting += _imported_files(file, project)
-    return found
+syntax_tree = cache(parse)
+"""The syntax tree of a file (see `parse`), which nobody may change."""
 
 
 @cache
-def _meaning(path: Path) -> tuple[str, frozenset[tuple[int, str, tuple[str, ...]]]]:
-    """What a file means, as a dump of its syntax tree, and what it imports.
-
-    Imports are (level of a relative import, module, imported names). Those inside functions count
-    too: heavy modules are imported there.
-    """
-    tree = _parse(path)  # a copy of `syntax_tree` would take five times as long
-    imports: set[tuple[int, str, tuple[str, ...]]] = set()
-    waiting: list[ast.AST] = [tree]
+def _meanings(function: str, project: Path) -> dict[str, str]:
+    """SHA-256 of what a function reaches in each file, by the file's place in the checkout."""
+    module, _, name = function.rpartition(".")
+    reached: set[Node] = set()
+    waiting: list[Node] = [(module_file(module, project), name)]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.Import):
-            imports |= {(0, alias.name, ()) for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names = tuple(alias.name for alias in node.names)
-            imports.add((node.level, node.module or "", names))
-        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            _drop_strings(node)
-        for name in BLOCKS:  # no expression holds a statement
-            waiting += getattr(node, name, ())
-    return ast.dump(tree), frozenset(imports)
+        if node not in reached:
+            reached.add(node)
+            waiting += _next(node, project)
+    found: dict[Path, set[str]] = {}
+    for file, name in reached:
+        source = _source(file, project)
+        for statement in _statements(source, name):
+            text = f"{statement.place:06d} {statement.meaning} {_bound(statement, source)}"
+            found.setdefault(file, set()).add(text)
+    return {
+        file.relative_to(project).as_posix(): hashlib.sha256(
+            "\n".join(sorted(found[file])).encode()
+        ).hexdigest()
+        for file in sorted(found)
+    }
 
 
-def _drop_strings(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-    """Drop docstrings: strings that stand alone as statements, also those below attributes."""
-    node.body = [
-        statement
-        for statement in node.body
-        if not (
-            isinstance(statement, ast.Expr)
-            and isinstance(statement.value, ast.Constant)
-            and isinstance(statement.value.value, str)
-        )
-    ]
-
-
-@cache
-def _imported_files(path: Path, project: Path) -> tuple[Path, ...]:
-    """First-party files that a file imports, and the `__init__.py` of every package on the way."""
-    modules: set[str] = set()
-    for level, module, names in _meaning(path)[1]:
-        if level:
-            parent = path.relative_to(project).parts[1:-level]  # below a folder of ROOTS
-            module = ".".join([*parent, *([module] if module else [])])
-        modules |= {module, *(f"{module}.{name}" for name in names)}
-    return tuple(sorted({file for module in modules for file in _module_files(module, project)}))
+def _statements(source: Source, name: str) -> list[Statement]:
+    """The statements that a name of a file stands for."""
+    if name == LOADED:
+        return source.effects
+    known = source.definitions.get(name)
+    return known or ([] if name in source.imports else list(source.everything()))
 
 
 @cache
-def _module_files(module: str, project: Path) -> tuple[Path, ...]:
-    """The files of a first-party module and of the packages around it; none of another module."""
-    parts = module.split(".")
-    files: list[Path] = []
-    for root in (one for one in ROOTS if (project / one / parts[0]).is_dir()):
-        for depth in range(1, len(parts) + 1):
-            place = project.joinpath(root, *parts[:depth])
-            candidates = (place / "__init__.py", place.with_suffix(".py"))
-            files += (file for file in candidates if file.is_file())
-    return tuple(files)
+def _next(node: Node, project: Path) -> tuple[Node, ...]:
+    """What the statements of a name refer to, and what is imported for them."""
+    file, name = node
+    source = _source(file, project)
+    statements = _statements(source, name)
+    found: set[Node] = set()
+    if name == LOADED:
+        package = _package(file, project)
+        for dotted in source.imports.get(WHOLE, ()):  # from module import *
+            found |= set(_named(tuple(dotted.split(".")), project))
+        loads = source.loads | {".".join(package[:depth]) for depth in range(1, len(package) + 1)}
+    else:
+        found.add((file, LOADED))
+        loads = {module for statement in statements for module in statement.loads}
+        for dotted in source.imports.get(name, ()):
+            found |= set(_named(tuple(dotted.split(".")), project))
+    for module in loads:
+        found |= {(one, LOADED) for one in _files(tuple(module.split(".")), project)}
+    for statement in statements:
+        for first, *rest in statement.uses:
+            if first in source.definitions:
+                found.add((file, first))
+            for dotted in source.imports.get(first, ()) if first else [".".join(rest)]:
+                more = rest if first else ()
+                found |= set(_named((*dotted.split("."), *more), project))
+    return tuple(found)
+
+
+def _bound(statement: Statement, source: Source) -> str:
+    """What the imported names in a statement stand for."""
+    names = {use[0] for use in statement.uses} & source.imports.keys()
+    return " ".join(f"{name}={','.join(sorted(source.imports[name]))}" for name in sorted(names))
+
+
+def _named(dotted: Chain, project: Path) -> Iterator[Node]:
+    """What a dotted name refers to in first-party code; nothing where it is of another package."""
+    for depth in range(len(dotted), 0, -1):
+        files = _files(dotted[:depth], project)
+        for file in files:
+            yield file, dotted[depth] if depth < len(dotted) else WHOLE
+        if files:
+            # A package may define a name that is also one of its modules.
+            for package in _files(dotted[: depth - 1], project):
+                source = _source(package, project)
+                if dotted[depth - 1] in source.definitions.keys() | source.imports.keys():
+                    yield package, dotted[depth - 1]
+            return
+
+
+@cache
+def _source(file: Path, project: Path) -> Source:
+    return source_of(file, _package(file, project))
+
+
+def _package(file: Path, project: Path) -> Chain:
+    return file.relative_to(project).parts[1:-1]  # below a folder of ROOTS
+
+
+@cache
+def _files(module: Chain, project: Path) -> tuple[Path, ...]:
+    """The file of a first-party module; none of another one, and none of `PLUMBING`."""
+    if not module or ".".join(module) in PLUMBING:
+        return ()
+    places = [project.joinpath(root, *module) for root in ROOTS]
+    candidates = (file for place in places for file in (place / "__init__.py", _py(place)))
+    return tuple(file for file in candidates if file.is_file())
+
+
+def _py(place: Path) -> Path:
+    return place.with_name(f"{place.name}.py")

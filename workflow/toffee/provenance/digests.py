@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from toffee.provenance.listing import Entry, Listing, keep, listing_path, lookup, walk, with_listing
-from toffee.provenance.paths import RECORDS, SOURCES, record_path
+from toffee.provenance.listing import Entry, keep, lookup, walk, with_listing
+from toffee.provenance.paths import RECORDS, record_path
 from toffee.runtime.errors import ToffeeError
-from toffee.runtime.files import file_digest, write_text
+from toffee.runtime.files import file_digest
 
 Identity = tuple[int, int, int, int]
 """What tells a file from all others, whatever its name: device, inode, size, time of change."""
@@ -75,7 +75,7 @@ def sha256_of(path: str | Path) -> str:
     for root in Path(path).parents:
         if (root / RECORDS).is_dir():
             record = producer(str(path), root)
-            return summary(path, _known(record, str(path), root))["sha256"]
+            return summary(path, known_of(record, str(path), root))["sha256"]
     return summary(path)["sha256"]
 
 
@@ -83,21 +83,6 @@ def tree_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
     """SHA-256 of a folder: of the lines that `sha256sum` prints of its files, sorted by path."""
     lines = (f"{files[name]['sha256']}  {name}\n" for name in sorted(files))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def describe_input(path: str, root: str) -> dict[str, Any]:
-    """What a job has read: sha256, size, and `record`, the digest of the record of the job that
-    wrote it, where there is one.
-
-    Below `root` that record also says what did not change since; folders from elsewhere are read
-    once and remembered.
-    """
-    record = producer(path, root)
-    if record is not None:
-        found = summary(path, _known(record, path, root)) | {"record": record["sha256"]}
-    else:
-        found = summary(path) if _is_own(path, root) else _describe_source(path, root)
-    return {key: found[key] for key in ("sha256", "size", "record") if key in found}
 
 
 def producer(path: str, root: str | Path) -> dict[str, Any] | None:
@@ -114,7 +99,9 @@ def producer(path: str, root: str | Path) -> dict[str, Any] | None:
     return content
 
 
-def _known(record: Mapping[str, Any] | None, path: str, root: str | Path) -> dict[str, Any] | None:
+def known_of(
+    record: Mapping[str, Any] | None, path: str, root: str | Path
+) -> dict[str, Any] | None:
     """What the record of its job says of a file or folder."""
     made = record["outputs"].get(path) if record else None
     return None if made is None else with_listing(made, record_path(root, path))
@@ -128,24 +115,6 @@ def read_json(path: str | Path) -> Any:
         raise ToffeeError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise ToffeeError(f"{path}: not valid JSON ({error})") from error
-
-
-def _is_own(path: str, root: str) -> bool:
-    return Path(path).is_relative_to(root) or not Path(path).is_dir()
-
-
-def _describe_source(path: str, root: str) -> dict[str, Any]:
-    """A folder from elsewhere, photographs for instance: remembered below `root`."""
-    place = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:12]
-    memory = Path(root, RECORDS, SOURCES, f"{Path(path).name}-{place}.json")
-    known = read_json(memory) if memory.is_file() else None
-    before = with_listing(known or {}, memory)
-    if isinstance(before.get("files"), Listing) and not before["files"].is_whole():
-        before = {}  # another job is just writing it
-    found = describe(path, before, listing=listing_path(memory))
-    if found != known:
-        write_text(memory, json.dumps(found, indent=1) + "\n")
-    return found
 
 
 def _identity(status: os.stat_result) -> Identity:

@@ -6,7 +6,10 @@ of the same form, so that whoever reads a file finds the record of the job that 
 that, `<root>/records/<output>.json.files` lists the files of a folder of many.
 """
 
+import os
 from pathlib import Path
+
+from toffee.runtime.project import PROJECT
 
 LOGS, BENCHMARKS, RECORDS = "logs", "benchmarks", "records"
 CONFIGS, SOURCES = "config", "sources"
@@ -33,3 +36,20 @@ def benchmark_path(log: str) -> str:
     """The benchmark of the job that writes a log."""
     root, _, rest = log.partition(f"/{LOGS}/")
     return f"{root}/{BENCHMARKS}/{rest.removesuffix('.log')}.tsv"
+
+
+def canonical(path: str | Path, root: str = "") -> str:
+    """How records and params name a file: one of the checkout from there, wherever the run is; one
+    below the results folder `root`, and any other, as it is given."""
+    place = os.path.abspath(path)
+    if root and str(path).startswith(f"{root}/"):
+        return str(path)
+    if Path(place).is_relative_to(PROJECT):
+        return os.path.relpath(place, PROJECT)
+    return str(path)
+
+
+def spelled(name: str) -> str:
+    """The path of a file that `canonical` names, seen from the working directory."""
+    place = PROJECT / name
+    return os.path.relpath(place) if not os.path.isabs(name) and place.exists() else name

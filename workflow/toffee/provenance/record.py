@@ -24,16 +24,18 @@ from pathlib import Path
 from typing import Any
 
 from toffee.provenance.code import code_digest, module_digests
-from toffee.provenance.digests import describe, describe_input, identities, read_json
+from toffee.provenance.digests import describe, identities, read_json
 from toffee.provenance.listing import listing_path
 from toffee.provenance.paths import (
     CONFIGS,
     RECORDS,
     STARTED,
     benchmark_path,
+    canonical,
     record_path,
     root_of,
 )
+from toffee.provenance.sources import describe_input
 from toffee.runtime import processes
 from toffee.runtime.files import remove, remove_leftovers, write_text
 from toffee.runtime.project import PROJECT
@@ -83,9 +85,10 @@ class Recorder:
         self.snakemake = snakemake
         self.root = root_of(str(snakemake.log[0]))
         # What the job reads and runs is what is there now: a checkout may move on while it works.
-        self.input = named(snakemake.input)
-        self.read = {path: describe_input(path, self.root) for path in files_of(self.input)}
-        self.linked = identities(self.read)
+        read = {path: describe_input(path, self.root) for path in files_of(named(snakemake.input))}
+        self.input = named(snakemake.input, self.root)
+        self.read = {canonical(path, self.root): found for path, found in read.items()}
+        self.linked = identities(read)
         function = snakemake.params["function"]
         self.code = {"sha256": code_digest(function), "modules": module_digests(function)}
         self.git = git_state()
@@ -183,10 +186,17 @@ def config_name(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def named(files: Any) -> dict[str, Any]:
-    """Inputs or outputs of a job by name: a path, or a list of paths."""
+def named(files: Any, root: str | None = None) -> dict[str, Any]:
+    """Inputs or outputs of a job by name: a path, or a list of paths.
+
+    root: results folder, to name files of the checkout as records do (see `canonical`).
+    """
+
+    def name_of(path: Any) -> str:
+        return str(path) if root is None else canonical(str(path), root)
+
     return {
-        name: str(value) if isinstance(value, str) else [str(path) for path in value]
+        name: name_of(value) if isinstance(value, str) else [name_of(path) for path in value]
         for name, value in files.items()
     }
 

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,9 +93,34 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield temporary
             if not temporary.exists():
                 raise ToffeeError(f"nothing was written for {path}")
+            share(temporary)
             replace(temporary, path)
         finally:
             remove(temporary)
+
+
+def share(path: Path) -> None:
+    """Give files that a library wrote for their owner alone the permissions of any new file.
+
+    A file with a second name is left as it is: that may be one of the user's own.
+    """
+    below = path.rglob("*") if path.is_dir() else iter([path])
+    for file in below:
+        status = file.lstat()
+        private = stat.S_ISREG(status.st_mode) and status.st_mode & 0o077 == 0
+        if private and status.st_nlink == 1:
+            file.chmod(stat.S_IMODE(status.st_mode) | 0o666 & ~_umask())
+
+
+def _umask() -> int:
+    try:  # another thread may be making a file: the system call would change the mask
+        return int(
+            re.findall(r"^Umask:\s*(\d+)", Path("/proc/self/status").read_text(), re.M)[0], 8
+        )
+    except (OSError, IndexError):
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return mask
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:

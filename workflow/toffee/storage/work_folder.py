@@ -16,8 +16,9 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from toffee.provenance.digests import describe_input, sha256_of
+from toffee.provenance.digests import sha256_of
 from toffee.provenance.paths import RECORDS
+from toffee.provenance.sources import describe_input
 from toffee.runtime.compute import compute
 from toffee.runtime.distributed import team
 from toffee.runtime.files import TEMPORARY, remove, write_text

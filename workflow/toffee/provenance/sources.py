@@ -1,0 +1,98 @@
+"""Folders from elsewhere, photographs for instance: what a job read of them, and whether they
+changed since.
+
+To hash a large folder whenever a run is planned would take too long. So names, sizes and times of
+its files are compared first, and only files that differ in these are read.
+"""
+
+import hashlib
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from toffee.provenance.digests import describe, known_of, producer, read_json, summary
+from toffee.provenance.listing import Listing, listing_path, walk, with_listing
+from toffee.provenance.paths import RECORDS, SOURCES
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import write_text
+
+
+def describe_input(path: str, root: str) -> dict[str, Any]:
+    """What a job has read: sha256, size, and `record`, the digest of the record of the job that
+    wrote it, where there is one.
+
+    Below `root` that record also says what did not change since; folders from elsewhere are read
+    once and remembered.
+    """
+    record = producer(path, root)
+    if record is not None:
+        found = summary(path, known_of(record, path, root)) | {"record": record["sha256"]}
+    else:
+        own = Path(path).is_relative_to(root) or not Path(path).is_dir()
+        found = summary(path) if own else describe_source(path, root)
+    return {key: found[key] for key in ("sha256", "size", "record") if key in found}
+
+
+def describe_source(path: str, root: str | Path) -> dict[str, Any]:
+    """What a folder from elsewhere is (see `describe`), remembered below a results folder."""
+    memory = _memory(path, root)
+    known = read_json(memory) if memory.is_file() else None
+    found = describe(path, _whole(known, memory), listing=listing_path(memory))
+    same = known is not None and known["sha256"] == found["sha256"]
+    found["fingerprint"] = (known or {}).get("fingerprint") if same else None
+    found["fingerprint"] = found["fingerprint"] or stat_digest(path)
+    if found != known:
+        write_text(memory, json.dumps(found, indent=1) + "\n")
+    return found
+
+
+@cache
+def fingerprint(path: str, root: str) -> str | None:
+    """Digest that changes when a file or folder from elsewhere does, for a rule's params.
+
+    It is made of names, sizes and times; where jobs below `root` have read the folder and its
+    content is still the same, it stays what it was then. None where there is no such path.
+
+    Raises:
+        ToffeeError: it cannot be read.
+    """
+    if not os.path.exists(path):
+        return None
+    now, memory = stat_digest(path), _memory(path, root)
+    known = read_json(memory) if memory.is_file() else {}
+    if known.get("fingerprint") in (None, now):
+        return now
+    same = summary(path, _whole(known, memory))["sha256"] == known["sha256"]
+    return str(known["fingerprint"]) if same else now
+
+
+def stat_digest(path: str | Path) -> str:
+    """SHA-256 of the names, sizes and times of a folder's files, or of one file's.
+
+    Raises:
+        ToffeeError: a file cannot be looked at.
+    """
+    digest = hashlib.sha256()
+    for name in walk(path) if os.path.isdir(path) else [""]:
+        place = os.path.join(path, name) if name else path
+        try:
+            status = os.stat(place)
+        except OSError as error:
+            raise ToffeeError(f"cannot read {place}: {error.strerror}") from error
+        digest.update(f"{status.st_size} {status.st_mtime_ns} ".encode())
+        digest.update(os.fsencode(name) + b"\0")
+    return digest.hexdigest()
+
+
+def _memory(path: str, root: str | Path) -> Path:
+    place = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:12]
+    return Path(root, RECORDS, SOURCES, f"{Path(path).name}-{place}.json")
+
+
+def _whole(known: dict[str, Any] | None, memory: Path) -> dict[str, Any]:
+    """What is remembered; nothing while another job is just writing it."""
+    before = dict(with_listing(known or {}, memory))
+    is_listing = isinstance(before.get("files"), Listing)
+    return {} if is_listing and not before["files"].is_whole() else before

@@ -1,0 +1,271 @@
+"""The statements of a Python file, as the digest of code sees them: what each means, which names it
+defines, and which it uses.
+
+Comments, docstrings, layout and the text of log lines are no part of a meaning.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toffee.runtime.errors import ToffeeError
+
+Chain = tuple[str, ...]
+"""A name with the attributes that are asked of it: `np.random.rand`."""
+
+SIGNALS = "toffee.runtime.signals"
+SPOKEN: dict[str, tuple[str, ...] | None] = {
+    "print": None,
+    f"{SIGNALS}.stop_if_interrupted": None,
+    f"{SIGNALS}.Interrupted": None,
+    "toffee.runtime.progress.progress": ("desc", "unit"),
+    "toffee.runtime.distributed.shared_progress": ("desc", "unit"),
+}
+"""Calls whose text only people read: the keywords that hold it, None where all arguments do."""
+
+PASSIVE = (ast.Import, ast.ImportFrom, ast.Pass)
+STREAMS = ("sys.stderr", "sys.stdout")
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where the syntax tree of a statement holds other statements."""
+
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement at the top of a file.
+
+    Attributes:
+        place: its number in the file.
+        meaning: SHA-256 of its syntax tree.
+        uses: names in it; a text that may be the name of a module begins with an empty part.
+        loads: modules that it imports when it runs.
+    """
+
+    place: int
+    meaning: str
+    uses: frozenset[Chain]
+    loads: frozenset[str]
+
+
+@dataclass
+class Source:
+    """A file in statements.
+
+    Attributes:
+        definitions: the statements that define a name: functions, classes, constants.
+        effects: other statements; all of them run when the file is imported.
+        main: those that only run when the file is a program.
+        imports: what an imported name stands for, `package.module.name`, wherever it is imported.
+        loads: modules that are imported with the file.
+    """
+
+    definitions: dict[str, list[Statement]] = field(default_factory=dict)
+    effects: list[Statement] = field(default_factory=list)
+    main: list[Statement] = field(default_factory=list)
+    imports: dict[str, set[str]] = field(default_factory=dict)
+    loads: set[str] = field(default_factory=set)
+
+    def everything(self) -> Iterator[Statement]:
+        """All statements but imports."""
+        for some in self.definitions.values():
+            yield from some
+        yield from self.effects
+        yield from self.main
+
+
+def parse(path: Path) -> ast.Module:
+    """Read a file's syntax tree.
+
+    Raises:
+        ToffeeError: it cannot be read, or is not valid Python.
+    """
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except OSError as error:
+        raise ToffeeError(f"cannot read {path}: {error.strerror}") from error
+    except SyntaxError as error:
+        raise ToffeeError(f"{path}, line {error.lineno}: {error.msg}") from error
+    except ValueError as error:
+        raise ToffeeError(f"{path}: not valid Python ({error})") from error
+
+
+def source_of(path: Path, package: Chain) -> Source:
+    """Take a file apart.
+
+    Args:
+        path: the file.
+        package: the package that it is in, for relative imports.
+
+    Raises:
+        ToffeeError: as `parse`.
+    """
+    tree = parse(path)
+    source = Source()
+    for one in _nested(tree):
+        for name, target in _bindings(one, package):
+            source.imports.setdefault(name, set()).add(target)
+    for place, node in enumerate(tree.body):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            source.loads |= set(_modules(node, package))
+            continue
+        if _is_docstring(node):
+            continue
+        statement = _statement(place, node, package, source)
+        names = _defined(node)
+        for name in names:
+            source.definitions.setdefault(name, []).append(statement)
+        if _guard(node) == "__main__":
+            source.main.append(statement)
+        elif not names and _guard(node) != "TYPE_CHECKING":
+            source.effects.append(statement)
+        if not isinstance(node, DOCUMENTED) and not _guard(node):
+            source.loads |= statement.loads
+    return source
+
+
+def _statement(place: int, node: ast.stmt, package: Chain, source: Source) -> Statement:
+    uses: set[Chain] = set()
+    loads: set[str] = set()
+    inner: set[int] = set()  # names and attributes that are part of a longer chain
+    for one in ast.walk(node):
+        if isinstance(one, DOCUMENTED):
+            one.body = [line for line in one.body if not _is_docstring(line)]
+        elif isinstance(one, ast.Import | ast.ImportFrom):
+            loads |= set(_modules(one, package))
+        elif isinstance(one, ast.Call):
+            _drop_spoken(one, source)
+        elif isinstance(one, ast.Attribute | ast.Name):
+            if id(one) not in inner and (chain := _chain(one)):
+                uses.add(chain)
+            if isinstance(one, ast.Attribute):
+                inner.add(id(one.value))
+        elif isinstance(one, ast.Constant) and isinstance(one.value, str):
+            parts = one.value.replace(":", ".").split(".")
+            if len(parts) > 1 and all(part.isidentifier() for part in parts):
+                uses.add(("", *parts))  # it may name a module to run, or a function to call
+    meaning = hashlib.sha256(ast.dump(node).encode()).hexdigest()
+    return Statement(place, meaning, frozenset(uses), frozenset(loads))
+
+
+def _nested(tree: ast.Module) -> Iterator[ast.AST]:
+    """All statements of a file, also those inside of others; no expression holds one."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in BLOCKS:
+            waiting += getattr(node, name, ())
+
+
+def _chain(node: ast.expr) -> Chain | None:
+    """The chain of an attribute or name; None where it begins with something else than a name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else None
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """The names that a statement defines and does nothing else; none for any other statement."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.AnnAssign):
+        return [node.target.id] if isinstance(node.target, ast.Name) else []
+    if isinstance(node, ast.Assign):
+        flat = [
+            one
+            for target in node.targets
+            for one in (target.elts if isinstance(target, ast.Tuple) else [target])
+        ]
+        names = [one.id for one in flat if isinstance(one, ast.Name)]
+        return names if len(names) == len(flat) else []
+    if isinstance(node, ast.If | ast.Try):
+        parts = [_defined(one) for one in _inside(node) if not isinstance(one, PASSIVE)]
+        return [name for part in parts for name in part] if all(parts) else []
+    return []
+
+
+def _inside(node: ast.AST) -> Iterator[ast.stmt]:
+    """The statements of a block's branches."""
+    for name in BLOCKS:
+        for one in getattr(node, name, ()):
+            if isinstance(one, ast.stmt):
+                yield one
+            else:
+                yield from _inside(one)
+
+
+def _guard(node: ast.stmt) -> str | None:
+    """`__main__` of a block for programs, `TYPE_CHECKING` of one for type checkers."""
+    if not isinstance(node, ast.If) or node.orelse:
+        return None
+    if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+        return "TYPE_CHECKING"
+    return "__main__" if ast.unparse(node.test) == "__name__ == '__main__'" else None
+
+
+def _bindings(node: ast.AST, package: Chain) -> Iterator[tuple[str, str]]:
+    """The names that an import binds, and what they stand for."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            first = alias.name.partition(".")[0]
+            yield alias.asname or first, alias.name if alias.asname else first
+    elif isinstance(node, ast.ImportFrom):
+        module = _module(node, package)
+        for alias in node.names:
+            yield alias.asname or alias.name, f"{module}.{alias.name}"
+
+
+def _modules(node: ast.Import | ast.ImportFrom, package: Chain) -> Iterator[str]:
+    """What an import may load: modules, and names in them that may be modules."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    else:
+        module = _module(node, package)
+        yield module
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _module(node: ast.ImportFrom, package: Chain) -> str:
+    parents = package[: len(package) - node.level + 1] if node.level else ()
+    return ".".join([*parents, *([node.module] if node.module else [])])
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    """Whether a statement is a string that stands alone: of a function, or below an attribute."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _drop_spoken(call: ast.Call, source: Source) -> None:
+    """Empty the texts in a call that only people read; what the call computes stays."""
+    chain = _chain(call.func) or ("",)
+    known = source.imports.get(chain[0], {chain[0]})
+    named = {".".join([one, *chain[1:]]) for one in known}
+    for name in named & SPOKEN.keys():
+        keywords = {one.arg: one.value for one in call.keywords if one.arg}
+        if name == "print":
+            if "file" in keywords and ast.unparse(keywords["file"]) not in STREAMS:
+                return  # a file that is read again
+            _empty(call.args)
+        elif SPOKEN[name] is None:
+            _empty([*call.args, *keywords.values()])
+        _empty(keywords[one] for one in SPOKEN[name] or () if one in keywords)
+
+
+def _empty(nodes: Iterable[ast.expr]) -> None:
+    """Empty the constants in expressions, not those that calls in them are given."""
+    waiting: list[ast.AST] = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Constant):
+            node.value, node.kind = "", None
+        elif not isinstance(node, ast.Call | ast.NamedExpr):
+            waiting += ast.iter_child_nodes(node)
