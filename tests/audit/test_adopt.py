@@ -4,8 +4,11 @@ import json
 import os
 import time
 
+import pytest
+
 from toffee.launch.adopt import ONLY_PLANNING, adopt, kept_path, metadata_path
 from toffee.launch.params import shown
+from toffee.runtime.errors import ToffeeError
 
 from .conftest import JOBS, ROOT, SHARD, TABLE, play
 
@@ -62,3 +65,21 @@ def test_a_job_that_ended_well_after_its_snakemake_is_not_incomplete(run, monkey
         mark.write_text('{"external_jobid": "7"}')
     adopt(ROOT)
     assert not done.exists() and not_done.exists()
+
+
+def test_a_renamed_folder_is_told_under_its_new_name(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    os.rename(ROOT, "results/mine")
+    assert adopt("results/mine") == len(JOBS)
+    assert not metadata_path(".snakemake", SHARD).exists()
+    told = metadata(SHARD.replace(ROOT, "results/mine"))
+    assert all(path.startswith("results/mine/") for path in told["input"])
+    assert told["input"] == sorted(told["input_checksums"])
+
+
+def test_what_cannot_be_renamed_is_refused(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    run.edit(TABLE, lambda content: content["params"].update(note=f"see {ROOT}/x"))
+    os.rename(ROOT, "results/mine")
+    with pytest.raises(ToffeeError, match=r"tables/dataset.csv.json: made as results/tiny, and"):
+        adopt("results/mine")

@@ -68,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="replay this job instead, e.g. 'score_shard 00000' or a rule's name; may be repeated",
     )
+    audit.add_argument(
+        "--allow-network",
+        action="store_true",
+        help="replay downloads too; without it no replayed job reaches a network",
+    )
     audit.set_defaults(run=_audit)
 
     trace = commands.add_parser(
@@ -120,7 +125,13 @@ def _audit(options: argparse.Namespace) -> int:
     if options.job:
         options.tier = "replay"
     findings = audit(
-        options.results, options.tier, options.sample, options.job, options.seed, say=_say
+        options.results,
+        options.tier,
+        options.sample,
+        options.job,
+        options.seed,
+        say=_say,
+        network=options.allow_network,
     )
     print(f"{options.results}: {verdict(findings)}, {len(findings)} findings", file=sys.stderr)
     return exit_code(findings)

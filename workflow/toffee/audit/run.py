@@ -1,12 +1,13 @@
 """The audit as a whole: the tiers in their order, up to the chosen one."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toffee.audit.content import check_bytes
 from toffee.audit.findings import TIERS, Finding, verdict, write_findings
 from toffee.audit.graph import check_graph
-from toffee.audit.replay import check_replay, known_jobs
+from toffee.audit.replay import check_replay, replayed_jobs
 from toffee.audit.schema import check_schema
 from toffee.provenance.results import Results
 from toffee.runtime.errors import ToffeeError
@@ -22,8 +23,10 @@ def audit(
     seed: int | None = None,
     targets: Sequence[str] = (),
     say: Callable[[Finding], None] = lambda finding: None,
+    network: bool = False,
 ) -> list[Finding]:
-    """Check a results folder.
+    """Check a results folder. Jobs are replayed only where the tiers before find nothing: what
+    a record says is run then, and nobody vouches for a folder with findings.
 
     Args:
         folder: `results/<scale>`, here or copied elsewhere.
@@ -33,6 +36,7 @@ def audit(
         seed: of the sample.
         targets: files whose chains alone are checked, while other jobs are at work in the folder.
         say: called with each finding, tier by tier.
+        network: whether jobs that are replayed may reach a network.
 
     Returns:
         Findings by tier, then by file; none where all is well.
@@ -43,15 +47,18 @@ def audit(
     results = Results(folder)
     if targets:
         results = results.only(targets)
-    known_jobs(results, jobs)
+    replayed_jobs(results, jobs, network)
     checks: dict[str, Callable[[], list[Finding]]] = {
         "schema": lambda: check_schema(results),
         "bytes": lambda: check_bytes(results),
         "graph": lambda: check_graph(results),
-        "replay": lambda: check_replay(results, sample, jobs, seed),
+        "replay": lambda: check_replay(results, sample, jobs, seed, network),
     }
     findings: list[Finding] = []
     for name in TIERS[: TIERS.index(tier) + 1]:
+        if name == "replay" and findings:
+            print(f"audit: {len(findings)} findings, so no job runs again", file=sys.stderr)
+            break
         for finding in sorted(checks[name]()):
             findings.append(finding)
             say(finding)

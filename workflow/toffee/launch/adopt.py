@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from toffee.launch.params import shown
 from toffee.provenance.digests import read_json
 from toffee.provenance.listing import lookup, walk, with_listing
-from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES, record_path
+from toffee.provenance.paths import CONFIGS, EARLIER, RECORDS, SOURCES, record_path
+from toffee.provenance.reroot import rerooted_record
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
@@ -56,23 +57,26 @@ def adopt(root: str, state: str | Path = ".snakemake") -> int:
     seen = {
         path.relative_to(records).as_posix(): path.stat().st_mtime_ns
         for path in records.rglob("*.json")
-        if path.relative_to(records).parts[0] not in (CONFIGS, SOURCES)
+        if path.relative_to(records).parts[0] not in (CONFIGS, EARLIER, SOURCES)
     }
     new = [name for name, time in seen.items() if known.get(name) != time]
-    count = sum(_adopt_job(records / name, state) for name in new)
+    count = sum(_adopt_job(records / name, root, state) for name in new)
     if seen != known:
         write_text(memory, json.dumps(seen))
     return count
 
 
-def _adopt_job(path: Path, state: str | Path) -> bool:
+def _adopt_job(path: Path, root: str, state: str | Path) -> bool:
     content = read_json(path)
     if "see" in content:
         return False
     try:
+        content = rerooted_record(content, root)
         record = Record.model_validate(content)
     except ValidationError as error:
         raise ToffeeError(f"{path}: not a valid record, see toffee audit ({error})") from None
+    except ToffeeError as error:
+        raise ToffeeError(f"{path}: {error}; give the folder its old name back") from None
     wanted = metadata_of(record)
     unknown = False
     for output, made in content["outputs"].items():

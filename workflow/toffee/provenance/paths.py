@@ -9,8 +9,15 @@ that, `<root>/records/<output>.json.files` lists the files of a folder of many.
 from pathlib import Path
 
 LOGS, BENCHMARKS, RECORDS = "logs", "benchmarks", "records"
+RESULTS = "results"
+"""Folder that the results folders of all scales lie in."""
+
 CONFIGS, SOURCES = "config", "sources"
-"""Folders of `records` that hold no records of jobs: configurations, digests of foreign folders."""
+"""Folders of `records` that hold no records of jobs: what jobs share (configurations, command
+lines, installed packages, changes of the checkout), and digests of foreign folders."""
+
+EARLIER = "earlier"
+"""Folder of `records` with records of jobs that ran again and wrote the same bytes, by digest."""
 
 STARTED = ".started"
 """Suffix of the mark of a job that has begun and not ended."""
