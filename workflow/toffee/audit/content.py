@@ -10,7 +10,16 @@ from pathlib import Path
 from toffee.audit.findings import Finding
 from toffee.provenance.digests import describe
 from toffee.provenance.listing import InOrder, walk
-from toffee.provenance.paths import BENCHMARKS, CONFIGS, LISTING, LOGS, RECORDS, SOURCES, STARTED
+from toffee.provenance.paths import (
+    BENCHMARKS,
+    CONFIGS,
+    LISTING,
+    LOGS,
+    RECORDS,
+    SHARED,
+    SOURCES,
+    STARTED,
+)
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.runtime.files import TEMPORARY, file_digest
@@ -128,8 +137,10 @@ def _is_record(results: Results, below: Path, listings: set[Path]) -> bool:
     """Whether a file below `records` is a record, a pointer, a job's mark, or kept for records."""
     name = below.relative_to(RECORDS).as_posix()
     unreadable = {path for path, *_ in results.problems}
-    if below.parts[1] == CONFIGS:
-        return below.stem in {record.config for record in results.records.values()}
+    if below.parts[1] in (CONFIGS, SHARED):
+        return (below.parts[1], below.stem) in results.shared
+    if name in results.earlier:
+        return True
     return (
         name in results.records
         or name in results.pointers

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from toffee.launch.params import shown
 from toffee.provenance.digests import read_json
 from toffee.provenance.listing import lookup, walk, with_listing
-from toffee.provenance.paths import CONFIGS, EARLIER, RECORDS, SOURCES, record_path
+from toffee.provenance.paths import EARLIER, NO_RECORDS, RECORDS, record_path
 from toffee.provenance.reroot import rerooted_record
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
@@ -57,7 +57,7 @@ def adopt(root: str, state: str | Path = ".snakemake") -> int:
     seen = {
         path.relative_to(records).as_posix(): path.stat().st_mtime_ns
         for path in records.rglob("*.json")
-        if path.relative_to(records).parts[0] not in (CONFIGS, EARLIER, SOURCES)
+        if path.relative_to(records).parts[0] not in (EARLIER, *NO_RECORDS)
     }
     new = [name for name, time in seen.items() if known.get(name) != time]
     count = sum(_adopt_job(records / name, root, state) for name in new)

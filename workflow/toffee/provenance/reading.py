@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from toffee.provenance.digests import read_json, tree_digest
 from toffee.provenance.listing import walk
-from toffee.provenance.paths import CONFIGS, EARLIER, SOURCES
+from toffee.provenance.paths import EARLIER, NO_RECORDS
 from toffee.provenance.record import seal
 from toffee.provenance.reroot import rerooted_record
 from toffee.provenance.schema import Record
@@ -34,7 +34,7 @@ def record_files(base: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str],
     problems: list[Problem] = []
     for name in walk(base):
         path = base / name
-        aside = name.split("/")[0] in (CONFIGS, SOURCES) or TEMPORARY.match(path.name)
+        aside = name.split("/")[0] in NO_RECORDS or TEMPORARY.match(path.name)
         if aside or not name.endswith(".json"):
             continue
         try:
@@ -85,7 +85,7 @@ def _contradictions(
     first = next(iter(record.outputs))
     place = f"{first.removeprefix(record.root + '/')}.json"
     if name.startswith(f"{EARLIER}/"):
-        place = f"{EARLIER}/{record.sha256}.json"
+        place = f"{EARLIER}/{first.removeprefix(record.root + '/')}/{record.sha256}.json"
     if name != place:
         yield "the record of the file that it is named after", f"that of {first}"
     for path, made in record.outputs.items():

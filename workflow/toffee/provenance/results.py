@@ -14,11 +14,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from toffee.provenance.digests import parse_json, read_text
+from toffee.provenance.digests import parse_json
+from toffee.provenance.kept import kept_path, kept_text
 from toffee.provenance.listing import Listing, listing_path
-from toffee.provenance.paths import CONFIGS, EARLIER, RECORDS, RESULTS, record_path
+from toffee.provenance.paths import CONFIGS, EARLIER, RECORDS, RESULTS, SHARED, record_path
 from toffee.provenance.reading import Problem, read_record, record_files
-from toffee.provenance.record import config_name
 from toffee.provenance.schema import File, Read, Record
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
@@ -243,16 +243,31 @@ class Results:
         Raises:
             ToffeeError: it is not there.
         """
-        path = self.folder / RECORDS / CONFIGS / f"{record.config}.json"
+        return self.kept(record.config, f"the configuration of {record.job}", CONFIGS)
+
+    @cached_property
+    def shared(self) -> set[tuple[str, str]]:
+        """Texts that records share (see `kept`): folder and name."""
+        found: set[tuple[str, str | None]] = set()
+        for one in (*self.records.values(), *self.earlier.values()):
+            names = (one.run, one.environment.installed, one.git.changes)
+            found |= {(CONFIGS, one.config), *((SHARED, name) for name in names)}
+        return {(folder, name) for folder, name in found if name}
+
+    def kept(self, name: str, what: str, folder: str = SHARED) -> dict[str, Any]:
+        """A text that records share, as JSON (see `toffee.provenance.kept`).
+
+        Raises:
+            ToffeeError: it is not there, it was edited, or is no JSON object.
+        """
+        path = kept_path(self.folder, name, folder)
         try:
-            text = read_text(path)
-            config = parse_json(text, path)
+            content = parse_json(kept_text(self.folder, name, folder), path)
         except ToffeeError as error:
-            expected = f"expected the configuration of {record.job}"
-            raise ToffeeError(f"{path}: {expected} ({error})") from error
-        if config_name(text) != record.config or not isinstance(config, dict):
-            raise ToffeeError(f"{path}: not the configuration of {record.job}: it was edited")
-        return config
+            raise ToffeeError(f"{path}: expected {what} ({error})") from error
+        if not isinstance(content, dict):
+            raise ToffeeError(f"{path}: expected {what}, a JSON object")
+        return content
 
     def files(self) -> Iterator[tuple[str, str, int, Record]]:
         """Every file that a job wrote: path, SHA-256, size (bytes), record of its job."""
