@@ -5,7 +5,10 @@ Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are 
 
 import time
 
+from snakemake.common.configfile import load_configfile
+
 from toffee.provenance.code import code_digest, module_file
+from toffee.provenance.machine import name_of, note_run
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
 from toffee.launch.failures import failures, format_failures
@@ -48,6 +51,14 @@ def prepare_rules():
         for name, value in params.items():
             for leaf, part in leaves(name, value, fields.get(name)).items():
                 one.set_params(**{leaf: checked(named, leaf, part)})
+
+
+def note_command_line():
+    """Tell the jobs how Snakemake was called: their records say it."""
+    given = workflow.config_settings
+    files = [(name_of(path), load_configfile(path)) for path in given.configfiles]
+    words = ["snakemake", *sys.argv[1:]]
+    note_run(words, given.config, files, workflow.is_main_process)
 
 
 def adopt_results():

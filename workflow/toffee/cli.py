@@ -120,10 +120,12 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     from toffee.audit.findings import exit_code, verdict
+    from toffee.audit.notes import Notes
     from toffee.audit.run import audit
 
     if options.job:
         options.tier = "replay"
+    notes = Notes()
     findings = audit(
         options.results,
         options.tier,
@@ -132,7 +134,10 @@ def _audit(options: argparse.Namespace) -> int:
         options.seed,
         say=_say,
         network=options.allow_network,
+        notes=notes,
     )
+    for line in notes.lines:
+        print(f"audit: {line}", file=sys.stderr)
     print(f"{options.results}: {verdict(findings)}, {len(findings)} findings", file=sys.stderr)
     return exit_code(findings)
 

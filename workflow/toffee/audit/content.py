@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from toffee.audit.findings import Finding
+from toffee.audit.notes import Notes
 from toffee.provenance.digests import describe
 from toffee.provenance.listing import InOrder, walk
 from toffee.provenance.paths import (
@@ -34,8 +35,11 @@ BATCH = 10_000
 """Files that wait for their turn at a time: there may be millions."""
 
 
-def check_bytes(results: Results) -> list[Finding]:
-    """Hash every file of the records, of any size, and name files that no record knows."""
+def check_bytes(results: Results, notes: Notes | None = None) -> list[Finding]:
+    """Hash every file of the records, of any size, and name files that no record knows.
+
+    notes: takes how many there are.
+    """
     outputs = [(r, path) for r in results.records.values() for path in r.outputs]
     total = sum(r.outputs[p].files is None or results.count(r, p) for r, p in outputs)
     # hashlib lets go of the interpreter's lock: threads read side by side.
@@ -46,6 +50,9 @@ def check_bytes(results: Results) -> list[Finding]:
         shown = progress(checks, total=total, desc="audit: hash", unit="file")
         findings = [finding for finding in shown if finding]
     findings += _by_products(results)
+    if notes:
+        size = sum(made.size for record, path in outputs for made in [record.outputs[path]])
+        notes.add(f"bytes: {total} files of {size / 1e6:,.1f} MB, hashed")
     return findings + list(_unknown(results) if results.whole else [])
 
 

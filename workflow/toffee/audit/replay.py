@@ -15,6 +15,7 @@ from pathlib import Path
 
 from toffee.audit.drift import drift_of
 from toffee.audit.findings import Finding
+from toffee.audit.notes import Notes
 from toffee.download.model import MANIFEST
 from toffee.launch.rerun import ALLOW_NETWORK
 from toffee.provenance.code import ROOTS
@@ -45,6 +46,7 @@ def check_replay(
     jobs: Sequence[str] = (),
     seed: int | None = None,
     network: bool = False,
+    notes: Notes | None = None,
 ) -> list[Finding]:
     """Run jobs again and compare.
 
@@ -54,6 +56,7 @@ def check_replay(
         jobs: names of the jobs instead (a rule, or a rule and its wildcards).
         seed: of the sample; by default nobody knows it before.
         network: whether downloads may run again, and jobs reach a network.
+        notes: takes what ran again, and what cannot.
 
     Raises:
         ToffeeError: there is no such job, or it does not run again.
@@ -63,6 +66,10 @@ def check_replay(
     for record in progress(chosen, desc="audit: replay", unit="job"):
         print(f"audit: replay {printable(record.job)}", file=sys.stderr)
         findings += _replay(results, record, network)
+    if notes:
+        notes.listed(f"replay: ran again, of {len(results.records)} jobs", [r.job for r in chosen])
+        never = [r.job for r in results.records.values() if not_replayed(r, network)]
+        notes.listed("replay: not what is recomputed or needs the network", never)
     return findings
 
 

@@ -1,12 +1,12 @@
 """The audit as a whole: the tiers in their order, up to the chosen one."""
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toffee.audit.content import check_bytes
 from toffee.audit.findings import TIERS, Finding, verdict, write_findings
 from toffee.audit.graph import check_graph
+from toffee.audit.notes import Notes
 from toffee.audit.replay import check_replay, replayed_jobs
 from toffee.audit.schema import check_schema
 from toffee.provenance.results import Results
@@ -24,6 +24,7 @@ def audit(
     targets: Sequence[str] = (),
     say: Callable[[Finding], None] = lambda finding: None,
     network: bool = False,
+    notes: Notes | None = None,
 ) -> list[Finding]:
     """Check a results folder. Jobs are replayed only where the tiers before find nothing: what
     a record says is run then, and nobody vouches for a folder with findings.
@@ -37,6 +38,7 @@ def audit(
         targets: files whose chains alone are checked, while other jobs are at work in the folder.
         say: called with each finding, tier by tier.
         network: whether jobs that are replayed may reach a network.
+        notes: takes lines about what was checked and what not.
 
     Returns:
         Findings by tier, then by file; none where all is well.
@@ -48,20 +50,23 @@ def audit(
     if targets:
         results = results.only(targets)
     replayed_jobs(results, jobs, network)
+    notes = notes or Notes()
     checks: dict[str, Callable[[], list[Finding]]] = {
-        "schema": lambda: check_schema(results),
-        "bytes": lambda: check_bytes(results),
-        "graph": lambda: check_graph(results),
-        "replay": lambda: check_replay(results, sample, jobs, seed, network),
+        "schema": lambda: check_schema(results, notes),
+        "bytes": lambda: check_bytes(results, notes),
+        "graph": lambda: check_graph(results, notes),
+        "replay": lambda: check_replay(results, sample, jobs, seed, network, notes),
     }
     findings: list[Finding] = []
-    for name in TIERS[: TIERS.index(tier) + 1]:
-        if name == "replay" and findings:
-            print(f"audit: {len(findings)} findings, so no job runs again", file=sys.stderr)
-            break
-        for finding in sorted(checks[name]()):
-            findings.append(finding)
-            say(finding)
+    for number, name in enumerate(TIERS):
+        if number > TIERS.index(tier):
+            notes.add(f"{name}: not checked (--tier {name})")
+        elif name == "replay" and findings:
+            notes.add(f"{name}: not checked, no job runs again where there are findings")
+        else:
+            for finding in sorted(checks[name]()):
+                findings.append(finding)
+                say(finding)
     return findings
 
 

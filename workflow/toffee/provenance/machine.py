@@ -38,7 +38,7 @@ LONGEST_DIFF = 2**20
 def note_run(
     arguments: Sequence[str],
     config: Mapping[str, Any],
-    files: Mapping[str, Any],
+    files: Sequence[tuple[str, Any]],
     first: bool = True,
 ) -> None:
     """Tell the jobs of this process how it was called, for their records.
@@ -46,13 +46,13 @@ def note_run(
     Args:
         arguments: the command line.
         config: the values after `--config`.
-        files: content of the files after `--configfile`, by name, in their order.
+        files: name and content of the files after `--configfile`.
         first: whether this is the process that the user called: what another one is told by it
             stays.
     """
     if first or RUN not in os.environ:
         words = [_without_names(word) for word in arguments] if first else []
-        run = {"command": words, "config": dict(config), "configfiles": dict(files)}
+        run = {"command": words, "config": dict(config), "configfiles": list(files)}
         os.environ[RUN] = json.dumps(run, default=str, sort_keys=False)
 
 
