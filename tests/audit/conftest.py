@@ -153,4 +153,6 @@ def run(finished_run, tmp_path, monkeypatch):
     monkeypatch.setattr("toffee.audit.plan.plan_of", lambda *_: (CONFIG, jobs))
     monkeypatch.setattr("toffee.provenance.record._process_start", time.time)
     as_if_released(monkeypatch)
+    # Its page is made up. The real one is made again in tests/workflow.
+    monkeypatch.setattr("toffee.audit.recompute._page", lambda *_: ())
     return Run(tmp_path / "project")

@@ -21,7 +21,7 @@ from toffee.launch.rerun import ALLOW_NETWORK
 from toffee.provenance.code import ROOTS
 from toffee.provenance.digests import summary
 from toffee.provenance.paths import CONFIGS, RECORDS
-from toffee.provenance.results import Results
+from toffee.provenance.results import TELLING, Results
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.progress import progress
@@ -31,10 +31,6 @@ from toffee.runtime.text import printable
 TIER = "replay"
 MEASURED = {"generate_dreambooth": ("seconds",)}
 """Rule → names of outputs that hold measured times, which no second run has again."""
-
-RECOMPUTED = ("write_ledger", "write_crate", "write_verdict", "write_site")
-"""Rules that tell of the records at their time: `toffee.audit.recompute` compares what they wrote
-with the records, and they do not run again. The rule decides, nothing that a record says."""
 
 DOWNLOADS = ("download_model", "download_dreambench")
 """Rules that may need a network."""
@@ -94,7 +90,7 @@ def replayed_jobs(results: Results, jobs: Sequence[str], network: bool = False) 
 
 def not_replayed(record: Record, network: bool = False) -> str:
     """Why a job is not run again; "" where it may be."""
-    if record.rule in RECOMPUTED:
+    if record.rule in TELLING:  # the rule decides, nothing that a record says
         return "what it wrote is recomputed from the records"
     local = record.rule == "download_model" and record.inputs
     if record.rule in DOWNLOADS and not local and not network:

@@ -7,6 +7,7 @@ from toffee.audit.content import check_bytes
 from toffee.audit.findings import TIERS, Finding, verdict, write_findings
 from toffee.audit.graph import check_graph
 from toffee.audit.notes import Notes
+from toffee.audit.recompute import check_verdict
 from toffee.audit.replay import check_replay, replayed_jobs
 from toffee.audit.schema import check_schema
 from toffee.provenance.results import Results
@@ -48,7 +49,7 @@ def audit(
     """
     results = Results(folder)
     if targets:
-        results = results.only(targets)
+        results = results.only([results.written(path) for path in targets])
     replayed_jobs(results, jobs, network)
     notes = notes or Notes()
     checks: dict[str, Callable[[], list[Finding]]] = {
@@ -64,7 +65,10 @@ def audit(
         elif name == "replay" and findings:
             notes.add(f"{name}: not checked, no job runs again where there are findings")
         else:
-            for finding in sorted(checks[name]()):
+            found = checks[name]()
+            if name == "graph":
+                found += check_verdict(results, [*findings, *found])
+            for finding in sorted(found):
                 findings.append(finding)
                 say(finding)
     return findings

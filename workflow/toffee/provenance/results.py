@@ -8,6 +8,7 @@ where a file is now.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
@@ -22,6 +23,9 @@ from toffee.provenance.reading import Problem, read_record, record_files
 from toffee.provenance.schema import File, Read, Record
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
+
+TELLING = ("write_ledger", "write_crate", "write_verdict", "write_site")
+"""Rules whose jobs tell of the records that are there at their time."""
 
 
 class Results:
@@ -93,6 +97,16 @@ class Results:
             return f"{RESULTS}/{place.name}"
         roots = {str(one.get("start")): one.get("root") for one in contents.values()}
         return str(roots[max(roots)]) if roots else str(self.folder)
+
+    def left_over(self, part: Results) -> dict[str, int]:
+        """Jobs of this folder that a part of it (see `only`) does not have: how many of each rule.
+        Those that tell of the whole folder come after any part and do not count."""
+        others = Counter(
+            record.rule
+            for name, record in self.records.items()
+            if name not in part.records and record.rule not in TELLING
+        )
+        return dict(others)
 
     def _record(self, path: Path, name: str, content: dict[str, Any]) -> Record | None:
         record, problems = read_record(name, content, self.root)
