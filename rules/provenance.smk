@@ -19,7 +19,8 @@ CAPTIONS = project_files("workflow/report", "*.rst")
 rule write_ledger:
     """What each rule's jobs took and wrote, in all and for each accepted pair."""
     input:
-        targets=[*REPORTED, *EXPORTS],
+        targets=REPORTED,
+        exports=EXPORTS,
         index=f"{RESULTS}/dataset/index.parquet",
     output:
         csv=f"{RESULTS}/tables/ledger.csv",

@@ -57,12 +57,13 @@ class Plan:
 
 def check_plan(results: Results, notes: Notes) -> Iterator[Finding]:
     """The jobs, their inputs and their values are those of the plan that each was made by."""
-    groups: dict[tuple[str, str | None, bool], list[Record]] = defaultdict(list)
+    groups: dict[tuple[str, str, bool], list[Record]] = defaultdict(list)
     for name, record in reversed(results.records.items()):
-        groups[record.config, record.run, results.roots[name] == ZOO_ROOT].append(record)
+        zoo = results.roots[name] == ZOO_ROOT
+        groups[record.config, _given(results, record), zoo].append(record)
     found: dict[Finding, None] = {}
     plans: list[Plan] = []
-    for (_, run, zoo), records in groups.items():
+    for (_, _, zoo), records in groups.items():
         try:
             plan = _plan(results, records[0], zoo)
         except ToffeeError as error:
@@ -74,7 +75,7 @@ def check_plan(results: Results, notes: Notes) -> Iterator[Finding]:
         current = _Lineage(results, plan)
         found.update(dict.fromkeys(current.check(records)))
         if not plans:
-            notes.of_plan(results, plan.jobs, current.seen, run)
+            notes.of_plan(results, plan.jobs, current.seen, records[0].run)
         plans.append(plan)
     yield from found
     # Only the plan of the newest run says what else should be there.
@@ -84,17 +85,34 @@ def check_plan(results: Results, notes: Notes) -> Iterator[Finding]:
             yield Finding(TIER, path, f"a record, since rule {job.rule} makes it", found_none)
 
 
+def _run(results: Results, record: Record) -> dict[str, Any]:
+    """What the command line of a job laid over the configuration (see `plan_of`).
+
+    Raises:
+        ToffeeError: it is not there, or not what is expected.
+    """
+    run = results.kept(str(record.run), f"the command line of {record.job}", SHARED)
+    pairs = run.get("configfiles")
+    whole = isinstance(pairs, list) and all(isinstance(one, list) and one[1:2] for one in pairs)
+    if not whole or not isinstance(run.get("config"), dict):
+        raise ToffeeError(f"{record.run}: expected configfiles and config of a command line")
+    return run
+
+
+def _given(results: Results, record: Record) -> str:
+    """The same as a text by which jobs are told apart: other words of a command line plan alike."""
+    try:
+        run = _run(results, record) if record.run else {}
+    except ToffeeError:
+        return str(record.run)  # a finding, when it is planned
+    return json.dumps([run.get("configfiles"), run.get("config")])
+
+
 def _plan(results: Results, record: Record, zoo: bool) -> Plan:
     """The plan that a job was made by. Raises ToffeeError where there is none."""
     config = results.config(record)
     _refuse_devices(config, results.project)
-    run: dict[str, Any] = {"configfiles": [["", config]]}
-    if record.run:
-        run = results.kept(record.run, f"the command line of {record.job}", SHARED)
-        pairs = run.get("configfiles")
-        whole = isinstance(pairs, list) and all(isinstance(p, list) and len(p) == 2 for p in pairs)
-        if not whole or not isinstance(run.get("config"), dict):
-            raise ToffeeError(f"{record.run}: expected the configfiles and config of a command")
+    run = _run(results, record) if record.run else {"configfiles": [["", config]]}
     planned, jobs = plan_of(results.project, run, zoo)
     root = ZOO_ROOT if zoo else f"{RESULTS}/{planned.get('scale')}"
     if root != results.root:
@@ -125,7 +143,7 @@ def plan_of(
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE_")}
     with tempfile.TemporaryDirectory() as folder:
         files = []
-        for number, (_, content) in enumerate(run.get("configfiles") or ()):
+        for number, (_, content, *_) in enumerate(run.get("configfiles") or ()):
             files.append(Path(folder, f"{number}.json"))
             files[-1].write_text(json.dumps(content), encoding="utf-8")
         # All jobs are forced: the plan must not depend on which files are there.

@@ -25,7 +25,12 @@ COLUMNS = {
 
 
 def write_ledger(
-    results: Path, index: Path, csv: Path, page: Path, targets: Sequence[Path] = ()
+    results: Path,
+    index: Path,
+    csv: Path,
+    page: Path,
+    targets: Sequence[Path] = (),
+    exports: Sequence[Path] = (),
 ) -> None:
     """Add up the records of the jobs that some files were made by.
 
@@ -34,10 +39,12 @@ def write_ledger(
         index: the dataset's index, for the number of accepted pairs.
         csv, page: one row per rule, the most costly first, and one for all of them; columns as in
             `COLUMNS`. The page also names jobs of the folder that do not count.
-        targets: files; their jobs, and all that these were made from, count. None: all jobs.
+        targets, exports: files and folders; their jobs, and all that these were made from, count.
+            None: all jobs.
     """
     found = Results(results)
-    part = found.only([found.written(path) for path in [*targets, index]]) if targets else found
+    wanted = [found.written(path) for path in [*targets, *exports, index]]
+    part = found.only(wanted) if targets else found
     pairs = accepted_pairs(index)
     table = ledger_of(part.records.values(), pairs)
     with atomic_path(csv) as temporary:
