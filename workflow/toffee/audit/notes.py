@@ -3,8 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from toffee.launch.dag import Job
+from toffee.provenance.digests import read_text
 from toffee.provenance.paths import SHARED
 from toffee.provenance.results import Results
 from toffee.runtime.errors import ToffeeError
@@ -68,10 +73,33 @@ class Notes:
             content = results.kept(run, "the command line of a run", SHARED)
         except ToffeeError:
             return  # a finding by itself
-        files = [str(one[0]) for one in content.get("configfiles") or ()]
-        values = [f"{name}={value}" for name, value in (content.get("config") or {}).items()]
-        if files or values:
-            self.add(
-                "values that the command line laid over the checkout's configuration: "
-                + "; ".join([*(f"file {name}" for name in files), *values])
-            )
+        given = []
+        for name, values, *_ in content.get("configfiles") or ():
+            own = _is_own(results.project / str(name), values)
+            given += [f"those of {name}"] if own else _words(values)
+        given += _words(content.get("config") or {})
+        if given:
+            what = "values that the command line laid over the checkout's configuration"
+            self.add(f"{what}: {'; '.join(given)}")
+
+
+def _is_own(path: Path, values: Any) -> bool:
+    """Whether a file of the checkout has these values."""
+    try:
+        return path.is_file() and yaml.safe_load(read_text(path)) == values
+    except (ToffeeError, OSError, ValueError, yaml.YAMLError):
+        return False
+
+
+def _words(values: Any) -> list[str]:
+    return [f"{name}={one}" for name, one in leaves(values).items()]
+
+
+def leaves(value: Any, prefix: str = "") -> dict[str, Any]:
+    """The single values of a configuration by their dotted keys."""
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    found: dict[str, Any] = {}
+    for key, one in value.items():
+        found |= leaves(one, f"{prefix}.{key}" if prefix else str(key))
+    return found

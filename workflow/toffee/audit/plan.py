@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.audit.findings import Finding
-from toffee.audit.notes import Notes
+from toffee.audit.notes import Notes, leaves
 from toffee.launch.adopt import ONLY_PLANNING
 from toffee.launch.dag import Job, planned_jobs
 from toffee.provenance.paths import CONFIGS, RECORDS, RESULTS, SHARED
@@ -181,21 +181,11 @@ def _compare_values(results: Results, record: Record, plan: Plan) -> Iterator[Fi
     if record.run is None:
         name = f"{RECORDS}/{results.name_of(record)}"
         yield Finding(TIER, name, "the command line that its values come from", "none")
-    had, planned = _leaves(results.config(record)), _leaves(plan.config)
+    had, planned = leaves(results.config(record)), leaves(plan.config)
     for key in sorted({*had, *planned}):
         if had.get(key) != planned.get(key):
             expected = f"{key} = {_short(planned, key)}, as the checkout and the command line say"
             yield Finding(TIER, path, expected, _short(had, key))
-
-
-def _leaves(value: Any, prefix: str = "") -> dict[str, Any]:
-    """The single values of a configuration by their dotted keys."""
-    if not isinstance(value, dict) or not value:
-        return {prefix: value}
-    found: dict[str, Any] = {}
-    for key, one in value.items():
-        found |= _leaves(one, f"{prefix}.{key}" if prefix else str(key))
-    return found
 
 
 class _Lineage:
