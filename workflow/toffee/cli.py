@@ -1,4 +1,4 @@
-"""The command `toffee`: plan a run, audit a results folder, trace a file or a number."""
+"""The command `toffee`: plan a run, audit or attest a results folder, trace a file or a number."""
 
 import argparse
 import json
@@ -73,7 +73,31 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="replay downloads too; without it no replayed job reaches a network",
     )
+    audit.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="public Ed25519 key (PEM) that has to have signed the folder's statement",
+    )
     audit.set_defaults(run=_audit)
+
+    attest = commands.add_parser(
+        "attest",
+        help="write one statement about all records of a results folder, to be signed",
+        description="An in-toto statement with SLSA provenance about the root digest of all "
+        "records; with a key, in a signed DSSE envelope. toffee audit --key checks it.",
+    )
+    attest.add_argument("results", metavar="RESULTS", type=Path, help="e.g. results/tiny")
+    attest.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="private Ed25519 key (PEM): openssl genpkey -algorithm ed25519 -out FILE",
+    )
+    attest.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: attestation.json in the results folder"
+    )
+    attest.set_defaults(run=_attest)
 
     trace = commands.add_parser(
         "trace",
@@ -135,11 +159,22 @@ def _audit(options: argparse.Namespace) -> int:
         say=_say,
         network=options.allow_network,
         notes=notes,
+        key=options.key,
     )
     for line in notes.lines:
         print(f"audit: {line}", file=sys.stderr)
     print(f"{options.results}: {verdict(findings)}, {len(findings)} findings", file=sys.stderr)
     return exit_code(findings)
+
+
+def _attest(options: argparse.Namespace) -> int:
+    from toffee.provenance.attestation import FILE, attest
+    from toffee.provenance.results import Results
+
+    out = options.out or options.results / FILE
+    digest = attest(Results(options.results), out, options.key)
+    _say(f"{out}: {'signed' if options.key else 'not signed'}, root digest sha256:{digest}")
+    return 0
 
 
 def _trace(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes
+from toffee.provenance.attestation import FILE as ATTESTATION
 from toffee.provenance.digests import describe
 from toffee.provenance.listing import InOrder, walk
 from toffee.provenance.paths import (
@@ -106,7 +107,8 @@ def _unknown(results: Results) -> Iterator[Finding]:
     listings = {listing.place for listing in found if listing}
     for below in _walk(results.folder, {results.place(path) for path in listed}):
         place = results.folder / below
-        if below.parts[0] in BY_PRODUCTS or TEMPORARY.match(place.name):
+        aside = below.parts[0] in BY_PRODUCTS or below.as_posix() == ATTESTATION
+        if aside or TEMPORARY.match(place.name):
             continue
         path = f"{results.root}/{below.as_posix()}"
         if below.parts[0] == RECORDS:

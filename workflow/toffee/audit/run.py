@@ -10,6 +10,7 @@ from toffee.audit.notes import Notes
 from toffee.audit.recompute import check_verdict
 from toffee.audit.replay import check_replay, replayed_jobs
 from toffee.audit.schema import check_schema
+from toffee.provenance.attestation import root_digest
 from toffee.provenance.results import Results
 from toffee.runtime.errors import ToffeeError
 
@@ -26,6 +27,7 @@ def audit(
     say: Callable[[Finding], None] = lambda finding: None,
     network: bool = False,
     notes: Notes | None = None,
+    key: Path | None = None,
 ) -> list[Finding]:
     """Check a results folder. Jobs are replayed only where the tiers before find nothing: what
     a record says is run then, and nobody vouches for a folder with findings.
@@ -40,6 +42,7 @@ def audit(
         say: called with each finding, tier by tier.
         network: whether jobs that are replayed may reach a network.
         notes: takes lines about what was checked and what not.
+        key: public key that has to have signed the folder's statement about its records.
 
     Returns:
         Findings by tier, then by file; none where all is well.
@@ -53,7 +56,7 @@ def audit(
     replayed_jobs(results, jobs, network)
     notes = notes or Notes()
     checks: dict[str, Callable[[], list[Finding]]] = {
-        "schema": lambda: check_schema(results, notes),
+        "schema": lambda: check_schema(results, notes, key),
         "bytes": lambda: check_bytes(results, notes),
         "graph": lambda: check_graph(results, notes),
         "replay": lambda: check_replay(results, sample, jobs, seed, network, notes),
@@ -71,6 +74,9 @@ def audit(
             for finding in sorted(found):
                 findings.append(finding)
                 say(finding)
+    if results.whole:
+        count = len(results.records) + len(results.earlier)
+        notes.add(f"root digest of {count} records: sha256:{root_digest(results)}")
     return findings
 
 
