@@ -66,6 +66,7 @@ rule all:
 
 
 prepare_rules()
+note_command_line()
 take_over_results()
 adopt_results()
 check_targets()

@@ -5,9 +5,12 @@ Needs nothing. Gives `checked`, and what the Snakefile calls when all rules are 
 
 import time
 
+from snakemake.common.configfile import load_configfile
+
 from toffee.provenance.code import code_digest, module_file
 from toffee.provenance.paths import canonical
 from toffee.provenance.sources import fingerprint
+from toffee.provenance.machine import name_of, note_run
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
 from toffee.launch.graceful import guard_sigterm
@@ -85,6 +88,14 @@ def fingerprints(paths):
         return {canonical(path): checked(fingerprint, str(path), RESULTS) for path in paths}
 
     return value
+
+
+def note_command_line():
+    """Tell the jobs how Snakemake was called: their records say it."""
+    given = workflow.config_settings
+    files = [(name_of(path), load_configfile(path)) for path in given.configfiles]
+    words = ["snakemake", *sys.argv[1:]]
+    note_run(words, given.config, files, workflow.is_main_process)
 
 
 def adopt_results():

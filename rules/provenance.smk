@@ -1,14 +1,15 @@
 """What an auditor reads: the ledger, the crate, the audit's verdict and the page that shows all of it.
 
 Needs: tables and figures (config `report.scope` says which); the records that all jobs left in records/.
-Gives: tables/ledger.csv and .md, ro-crate-metadata.json, verdict.tsv, site/. They cover all jobs whose
-records exist when they are made.
+Gives: tables/ledger.csv and .md, ro-crate-metadata.json, verdict.tsv, site/. They cover the jobs that led
+to those tables, figures and exports; what else the folder holds is named, not counted.
 """
 
 WHOLE = CONFIG.report.scope == "whole"
 SHOWN_TABLES = [*TABLES, *(MORE_TABLES if WHOLE else [])]
 SHOWN_FIGURES = [*FIGURES, *(MORE_FIGURES if WHOLE else [])]
 REPORTED = [*table_files(SHOWN_TABLES), *figure_files(SHOWN_FIGURES)]
+EXPORTS = [rules.export_dataset.output.out, rules.export_pipeline.output.out]
 
 # Files of the page besides code, and the captions of tables and figures.
 PAGE_FILES = project_files("workflow/toffee/site/static", "**/*")
@@ -18,7 +19,8 @@ CAPTIONS = project_files("workflow/report", "*.rst")
 rule write_ledger:
     """What each rule's jobs took and wrote, in all and for each accepted pair."""
     input:
-        after=REPORTED,
+        targets=REPORTED,
+        exports=EXPORTS,
         index=f"{RESULTS}/dataset/index.parquet",
     output:
         csv=f"{RESULTS}/tables/ledger.csv",
@@ -43,8 +45,7 @@ rule write_crate:
     input:
         targets=[
             *REPORTED,
-            rules.export_dataset.output.out,
-            rules.export_pipeline.output.out,
+            *EXPORTS,
             rules.write_ledger.output.csv,
         ],
     output:

@@ -7,6 +7,7 @@ small and made up, and what they read is their own. `plan` stands for what Snake
 import json
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from toffee.launch.dag import Job
 from toffee.launch.job import job
 from toffee.launch.rerun import recorded_job
 from toffee.provenance.code import code_digest, rule_functions
+from toffee.provenance.machine import LOCK, RUN, pins
 from toffee.provenance.record import files_of, seal
+from toffee.runtime.project import PROJECT
 
 ROOT = "results/tiny"
 SHARD = f"{ROOT}/dataset/shards/00000.h5"
@@ -49,6 +52,8 @@ JOBS = [
     ),
     ("write_site", {"tables": [TABLE]}, {"out": PAGE}, {}),
 ]
+HANDED_OVER = ("rule", "input", "output", "params", "wildcards", "threads", "log")
+CONFIG = {"scale": "tiny"}
 FOLDERS = {MODEL: "config.json", f"{ROOT}/world/subjects": "ball.jpg", PAGE: "index.html"}
 
 
@@ -73,29 +78,46 @@ class Run:
         change(content)
         path.write_text(json.dumps(seal(content) if sealed else content))
 
+    def forge(self, change) -> None:
+        """Change the content of every record that `change` wants to, and make all digests right
+        again, of the records that follow too."""
+        paths = (path for path in (self.folder / "records").rglob("*.json"))
+        found = [(path, json.loads(path.read_text())) for path in paths]
+        records = [(path, content) for path, content in found if "rule" in content]
+        new = {}
+        for path, content in sorted(records, key=lambda one: one[1]["start"]):
+            change(content)
+            for read in content["inputs"].values():
+                read["record"] = new.get(read.get("record"), read.get("record"))
+            before = content["sha256"]
+            sealed = seal(content)
+            new[before] = sealed["sha256"]
+            path.write_text(json.dumps(sealed))
+
 
 def play(name: str, inputs: dict, outputs: dict, wildcards: dict, text: str = "") -> None:
     """Do a job in the working directory: its outputs say what it is, `text` and what it read."""
-    function = rule_functions()[name]
-    params = {"function": function, "code": code_digest(function), "seed": 0}
-    if name == "download_model":
-        digests = {f: e["sha256"] for f, e in manifest_files(Path("zoo"), "clip").items()}
-        params |= {"source": {"zoo": "clip"}, "zoo": "zoo", "digests": digests}
-    place = "/".join([name, *wildcards.values()])
-    record = {
-        "rule": name,
-        "input": inputs,
-        "output": outputs,
-        "params": params,
-        "wildcards": wildcards,
-        "threads": 1,
-        "log": f"{ROOT}/logs/{place}.log",
-    }
-    with job(recorded_job(record, {"scale": "tiny"})):
+    planned = planned_job(name, inputs, outputs, wildcards)
+    record = {key: value for key, value in asdict(planned).items() if key in HANDED_OVER}
+    with job(recorded_job(record, CONFIG)):
         for path in outputs.values():
             file = Path(path, FOLDERS[path]) if path in FOLDERS else Path(path)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content(name, path, f"{name} {text} of {'+'.join(files_of(inputs))}"))
+
+
+def planned_job(
+    name: str, inputs: dict, outputs: dict, wildcards: dict, zoo: Path = Path("zoo")
+) -> Job:
+    """A job as Snakemake plans it."""
+    function = rule_functions()[name]
+    params = {"function": function, "code": code_digest(function), "seed": 0}
+    if name == "download_model":
+        digests = {f: e["sha256"] for f, e in manifest_files(zoo, "clip").items()}
+        params |= {"source": {"zoo": "clip"}, "zoo": "zoo", "digests": digests}
+    place = "/".join([name, *wildcards.values()])
+    log, benchmark = f"{ROOT}/logs/{place}.log", f"{ROOT}/benchmarks/{place}.tsv"
+    return Job(name, wildcards, params, inputs, outputs, log, True, benchmark)
 
 
 def content(name: str, path: str, text: str) -> str:
@@ -108,6 +130,17 @@ def content(name: str, path: str, text: str) -> str:
     return f"{text}\n"
 
 
+def as_if_released(patch: pytest.MonkeyPatch) -> None:
+    """The run is one of a committed checkout with the pinned packages, whatever is here."""
+    state = {"commit": "c" * 40, "changed": False}
+    patch.setattr("toffee.provenance.record.git_state", lambda: state)
+    packages = {
+        name: [version, None] for name, version in pins((PROJECT / LOCK).read_text()).items()
+    }
+    patch.setattr("toffee.provenance.record.installed", lambda: json.dumps(packages))
+    patch.setenv(RUN, json.dumps({"command": ["snakemake"], "config": {}, "configfiles": []}))
+
+
 @pytest.fixture(scope="session", params=["files in records", BESIDE])
 def finished_run(request, tmp_path_factory):
     """The run, with its folders' files listed in their records, or beside them as those of large
@@ -118,6 +151,7 @@ def finished_run(request, tmp_path_factory):
     write_manifest(project / "zoo", {"clip": {"seed": 0}})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
+        as_if_released(patch)
         # All jobs of this run are one process: its start is not the start of a job.
         patch.setattr("toffee.provenance.record._process_start", time.time)
         if request.param == BESIDE:
@@ -131,11 +165,10 @@ def finished_run(request, tmp_path_factory):
 def run(finished_run, tmp_path, monkeypatch):
     """The run, free to be spoiled, with Snakemake's plan of it."""
     shutil.copytree(finished_run, tmp_path / "project")
-    plan = {
-        path: Job(name, wildcards, {}, inputs, outputs, "", True)
-        for name, inputs, outputs, wildcards in JOBS
-        for path in files_of(outputs)
-    }
-    monkeypatch.setattr("toffee.audit.plan.jobs_by_output", lambda *_: plan)
+    jobs = [planned_job(*one, zoo=finished_run / "zoo") for one in JOBS]
+    monkeypatch.setattr("toffee.audit.plan.plan_of", lambda *_: (CONFIG, jobs))
     monkeypatch.setattr("toffee.provenance.record._process_start", time.time)
+    as_if_released(monkeypatch)
+    # Its page is made up. The real one is made again in tests/workflow.
+    monkeypatch.setattr("toffee.audit.recompute._page", lambda *_: ())
     return Run(tmp_path / "project")

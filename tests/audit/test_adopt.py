@@ -4,8 +4,11 @@ import json
 import os
 import time
 
+import pytest
+
 from toffee.launch.adopt import ONLY_PLANNING, adopt, kept_path, metadata_path
 from toffee.launch.params import shown
+from toffee.runtime.errors import ToffeeError
 
 from .conftest import JOBS, ROOT, SHARD, TABLE, play
 
@@ -75,3 +78,21 @@ def test_a_run_that_only_looks_is_told_without_a_word_on_disk(run, monkeypatch):
     assert told.times[SHARD] == made["mtime_ns"] / 1e9
     adopt(ROOT)
     assert told.metadata[SHARD] == metadata(SHARD)
+
+
+def test_a_renamed_folder_is_told_under_its_new_name(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    os.rename(ROOT, "results/mine")
+    assert adopt("results/mine").jobs == len(JOBS)
+    assert not metadata_path(".snakemake", SHARD).exists()
+    told = metadata(SHARD.replace(ROOT, "results/mine"))
+    assert all(path.startswith("results/mine/") for path in told["input"])
+    assert told["input"] == sorted(told["input_checksums"])
+
+
+def test_what_cannot_be_renamed_is_refused(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    run.edit(TABLE, lambda content: content["params"].update(note=f"see {ROOT}/x"))
+    os.rename(ROOT, "results/mine")
+    with pytest.raises(ToffeeError, match=r"tables/dataset.csv.json: made as results/tiny, and"):
+        adopt("results/mine")

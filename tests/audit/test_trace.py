@@ -1,6 +1,7 @@
 """From a file or a number to its downloads, and what it all took."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from toffee.provenance.results import Results
 from toffee.provenance.trace import trace
 from toffee.tables.ledger import write_ledger
 
-from .conftest import INDEX, MODEL, ROOT, SHARD, TABLE
+from .conftest import INDEX, JOBS, MODEL, ROOT, SHARD, TABLE, play
 
 
 def chain_of(tree, path):
@@ -98,3 +99,17 @@ def test_the_ledger_adds_up_what_the_records_say(run, tmp_path):
     assert whole["jobs"] == 6 and whole["peak_memory_mb"] == 9000
     assert whole["bytes_written"] == table["bytes_written"].iloc[:-1].sum() > 0
     assert "2 accepted pairs" in (tmp_path / "ledger.md").read_text()
+
+
+def test_the_ledger_counts_what_led_to_its_files_and_names_the_rest(run, tmp_path, monkeypatch):
+    """After a run with fewer shards the records of the others are still there."""
+    monkeypatch.chdir(run.project)
+    left = SHARD.replace("00000", "00001")
+    play("score_shard", JOBS[2][1], {"shard": left}, {"shard": "00001"})
+    index = tmp_path / "index.parquet"
+    pd.DataFrame({"accepted": [True]}).to_parquet(index)
+    out = tmp_path / "ledger.csv", tmp_path / "ledger.md"
+    write_ledger(Path(ROOT), index, *out, targets=[Path(TABLE)])
+    table = pd.read_csv(out[0]).set_index("rule")
+    assert table.loc["score_shard", "jobs"] == 1 and "write_site" not in table.index
+    assert "not counted: 1 × score_shard." in out[1].read_text()

@@ -1,4 +1,4 @@
-"""The command `toffee`: plan a run, audit a results folder, trace a file or a number."""
+"""The command `toffee`: plan a run, audit or attest a results folder, trace a file or a number."""
 
 import argparse
 import json
@@ -68,7 +68,36 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="replay this job instead, e.g. 'score_shard 00000' or a rule's name; may be repeated",
     )
+    audit.add_argument(
+        "--allow-network",
+        action="store_true",
+        help="replay downloads too; without it no replayed job reaches a network",
+    )
+    audit.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="public Ed25519 key (PEM) that has to have signed the folder's statement",
+    )
     audit.set_defaults(run=_audit)
+
+    attest = commands.add_parser(
+        "attest",
+        help="write one statement about all records of a results folder, to be signed",
+        description="An in-toto statement with SLSA provenance about the root digest of all "
+        "records; with a key, in a signed DSSE envelope. toffee audit --key checks it.",
+    )
+    attest.add_argument("results", metavar="RESULTS", type=Path, help="e.g. results/tiny")
+    attest.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="private Ed25519 key (PEM): openssl genpkey -algorithm ed25519 -out FILE",
+    )
+    attest.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: attestation.json in the results folder"
+    )
+    attest.set_defaults(run=_attest)
 
     trace = commands.add_parser(
         "trace",
@@ -115,15 +144,37 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     from toffee.audit.findings import exit_code, verdict
+    from toffee.audit.notes import Notes
     from toffee.audit.run import audit
 
     if options.job:
         options.tier = "replay"
+    notes = Notes()
     findings = audit(
-        options.results, options.tier, options.sample, options.job, options.seed, say=_say
+        options.results,
+        options.tier,
+        options.sample,
+        options.job,
+        options.seed,
+        say=_say,
+        network=options.allow_network,
+        notes=notes,
+        key=options.key,
     )
+    for line in notes.lines:
+        print(f"audit: {line}", file=sys.stderr)
     print(f"{options.results}: {verdict(findings)}, {len(findings)} findings", file=sys.stderr)
     return exit_code(findings)
+
+
+def _attest(options: argparse.Namespace) -> int:
+    from toffee.provenance.attestation import FILE, attest
+    from toffee.provenance.results import Results
+
+    out = options.out or options.results / FILE
+    digest = attest(Results(options.results), out, options.key)
+    _say(f"{out}: {'signed' if options.key else 'not signed'}, root digest sha256:{digest}")
+    return 0
 
 
 def _trace(options: argparse.Namespace) -> int:

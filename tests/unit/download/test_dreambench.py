@@ -270,3 +270,10 @@ def test_the_users_own_git_settings_change_no_bytes(repository, server, tmp_path
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
     fetch(server, repository.commits["good"], tmp_path / "benchmark")
     assert (tmp_path / "benchmark" / "LICENSE").read_bytes() == LICENCE.encode()
+
+
+@pytest.mark.parametrize("revision", ["--upload-pack=touch pwned;", "main", "A" * 40])
+def test_a_revision_that_is_no_commit_reaches_no_git(tmp_path, monkeypatch, revision):
+    monkeypatch.setattr(toffee_git.subprocess, "run", lambda *_, **__: pytest.fail("git ran"))
+    with pytest.raises(ToffeeError, match="expected a commit"):
+        toffee_git.fetch_commit("file:///nowhere", revision, tmp_path, ("*",), "test")

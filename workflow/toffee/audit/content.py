@@ -8,9 +8,20 @@ from itertools import islice
 from pathlib import Path
 
 from toffee.audit.findings import Finding
+from toffee.audit.notes import Notes
+from toffee.provenance.attestation import FILE as ATTESTATION
 from toffee.provenance.digests import describe
 from toffee.provenance.listing import InOrder, walk
-from toffee.provenance.paths import BENCHMARKS, CONFIGS, LISTING, LOGS, RECORDS, SOURCES, STARTED
+from toffee.provenance.paths import (
+    BENCHMARKS,
+    CONFIGS,
+    LISTING,
+    LOGS,
+    RECORDS,
+    SHARED,
+    SOURCES,
+    STARTED,
+)
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.runtime.files import TEMPORARY, file_digest
@@ -25,8 +36,11 @@ BATCH = 10_000
 """Files that wait for their turn at a time: there may be millions."""
 
 
-def check_bytes(results: Results) -> list[Finding]:
-    """Hash every file of the records, of any size, and name files that no record knows."""
+def check_bytes(results: Results, notes: Notes | None = None) -> list[Finding]:
+    """Hash every file of the records, of any size, and name files that no record knows.
+
+    notes: takes how many there are.
+    """
     outputs = [(r, path) for r in results.records.values() for path in r.outputs]
     total = sum(r.outputs[p].files is None or results.count(r, p) for r, p in outputs)
     # hashlib lets go of the interpreter's lock: threads read side by side.
@@ -37,6 +51,9 @@ def check_bytes(results: Results) -> list[Finding]:
         shown = progress(checks, total=total, desc="audit: hash", unit="file")
         findings = [finding for finding in shown if finding]
     findings += _by_products(results)
+    if notes:
+        size = sum(made.size for record, path in outputs for made in [record.outputs[path]])
+        notes.add(f"bytes: {total} files of {size / 1e6:,.1f} MB, hashed")
     return findings + list(_unknown(results) if results.whole else [])
 
 
@@ -90,7 +107,8 @@ def _unknown(results: Results) -> Iterator[Finding]:
     listings = {listing.place for listing in found if listing}
     for below in _walk(results.folder, {results.place(path) for path in listed}):
         place = results.folder / below
-        if below.parts[0] in BY_PRODUCTS or TEMPORARY.match(place.name):
+        aside = below.parts[0] in BY_PRODUCTS or below.as_posix() == ATTESTATION
+        if aside or TEMPORARY.match(place.name):
             continue
         path = f"{results.root}/{below.as_posix()}"
         if below.parts[0] == RECORDS:
@@ -128,8 +146,10 @@ def _is_record(results: Results, below: Path, listings: set[Path]) -> bool:
     """Whether a file below `records` is a record, a pointer, a job's mark, or kept for records."""
     name = below.relative_to(RECORDS).as_posix()
     unreadable = {path for path, *_ in results.problems}
-    if below.parts[1] == CONFIGS:
-        return below.stem in {record.config for record in results.records.values()}
+    if below.parts[1] in (CONFIGS, SHARED):
+        return (below.parts[1], below.stem) in results.shared
+    if name in results.earlier:
+        return True
     return (
         name in results.records
         or name in results.pointers

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from toffee.runtime.files import write_text
+from toffee.runtime.text import printable
 
 TIERS = ("schema", "bytes", "graph", "replay")
 EXIT_CODES = {"schema": 10, "bytes": 20, "graph": 30, "replay": 40}
@@ -28,8 +29,8 @@ class Finding:
     found: str
 
     def __str__(self) -> str:
-        text = f"{self.tier}: {self.file}: expected {self.expected}, found {self.found}"
-        return " ".join(text.split())  # a file's name may hold a line break
+        expected, found = _line(self.expected), _line(self.found)
+        return f"{self.tier}: {printable(self.file)}: expected {expected}, found {found}"
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
@@ -48,5 +49,10 @@ def write_findings(findings: list[Finding], out: str | Path) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     rows = [("verdict", verdict(findings), f"{len(findings)} findings", now)]
     rows += [(f.tier, f.file, f.expected, f.found) for f in findings]
-    lines = ("\t".join(" ".join(cell.split()) for cell in row) for row in rows)
+    lines = ("\t".join(map(_line, row)) for row in rows)
     write_text(out, "".join(f"{line}\n" for line in lines))
+
+
+def _line(text: str) -> str:
+    """A text on one line; a message of a library may have several."""
+    return printable(" ".join(text.split()))

@@ -7,8 +7,12 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from toffee.audit.evidence import check_evidence
 from toffee.audit.findings import Finding
+from toffee.audit.notes import Notes
 from toffee.audit.plan import check_plan
+from toffee.audit.recompute import check_recomputed
+from toffee.audit.surroundings import check_surroundings
 from toffee.config.models import HubFiles
 from toffee.download.hub import is_wanted
 from toffee.download.lock import SourceLock
@@ -28,10 +32,14 @@ DOWNLOAD = "download_model"
 TABLES = "tables"
 
 
-def check_graph(results: Results) -> list[Finding]:
-    """All checks of the tier."""
-    checks = (_producers, _edges, _cycles, _times, check_plan, _downloads, _cells, _code)
-    return [finding for check in checks for finding in check(results)]
+def check_graph(results: Results, notes: Notes | None = None) -> list[Finding]:
+    """All checks of the tier. notes: takes what they cover."""
+    notes = notes or Notes()
+    checks = (_producers, _edges, _cycles, _times, _downloads, _cells, _code)
+    found = [finding for check in checks for finding in check(results)]
+    for more in (check_plan, check_evidence, check_surroundings, check_recomputed):
+        found += more(results, notes)
+    return found
 
 
 def _producers(results: Results) -> Iterator[Finding]:
@@ -67,21 +75,21 @@ def _edges(results: Results) -> Iterator[Finding]:
                 elif finding := _source(results, path, record, digest):
                     changed.setdefault(path, finding)
                 continue
+            writer = results.writer(path, read) or producer
             sha256 = results.written_sha256(producer, path)
             if sha256 != read.sha256:
                 expected = f"{read.sha256[:16]}…, which {record.job} read"
                 yield Finding(TIER, path, expected, f"{sha256[:16]}… by {producer.job}")
-            elif read.record != producer.sha256 and not _remade(producer, record):
+            elif read.record != writer.sha256 or not _wrote(writer, path):
                 name = f"records/{results.name_of(producer)}"
                 found = "another one, edited or made later"
                 yield Finding(TIER, name, f"the record that {record.job} was made after", found)
     yield from changed.values()
 
 
-def _remade(producer: Record, reader: Record) -> bool:
-    """Whether a file was lost and made again after its reader had ended. The bytes are the same, so
-    Snakemake leaves the reader as it is; its record knows the job that made the file first."""
-    return producer.start > reader.end
+def _wrote(record: Record, path: str) -> bool:
+    """Whether a job has an output that a path is, or is in."""
+    return any(path == one or path.startswith(f"{one}/") for one in record.outputs)
 
 
 def _source(
@@ -121,7 +129,7 @@ def _times(results: Results) -> Iterator[Finding]:
             found = f"an end {record.start - record.end} before it"
             yield Finding(TIER, f"records/{name}", f"an end after the start {record.start}", found)
         for other in results.before(record):
-            if record.start + TOLERANCE < other.end and not _remade(other, record):
+            if record.start + TOLERANCE < other.end:
                 expected = f"a start after {other.job} ended ({other.end})"
                 yield Finding(TIER, f"records/{name}", expected, f"a start at {record.start}")
 

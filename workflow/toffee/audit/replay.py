@@ -15,23 +15,34 @@ from pathlib import Path
 
 from toffee.audit.drift import drift_of
 from toffee.audit.findings import Finding
+from toffee.audit.notes import Notes
 from toffee.download.model import MANIFEST
+from toffee.launch.rerun import ALLOW_NETWORK
 from toffee.provenance.code import ROOTS
 from toffee.provenance.digests import summary
 from toffee.provenance.paths import CONFIGS, RECORDS
-from toffee.provenance.results import Results
+from toffee.provenance.results import TELLING, Results
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.progress import progress
 from toffee.runtime.project import PROJECT
+from toffee.runtime.text import printable
 
 TIER = "replay"
 MEASURED = {"generate_dreambooth": ("seconds",)}
 """Rule → names of outputs that hold measured times, which no second run has again."""
 
+DOWNLOADS = ("download_model", "download_dreambench")
+"""Rules that may need a network."""
+
 
 def check_replay(
-    results: Results, sample: int, jobs: Sequence[str] = (), seed: int | None = None
+    results: Results,
+    sample: int,
+    jobs: Sequence[str] = (),
+    seed: int | None = None,
+    network: bool = False,
+    notes: Notes | None = None,
 ) -> list[Finding]:
     """Run jobs again and compare.
 
@@ -40,35 +51,58 @@ def check_replay(
         sample: how many jobs, one of each rule in turn.
         jobs: names of the jobs instead (a rule, or a rule and its wildcards).
         seed: of the sample; by default nobody knows it before.
+        network: whether downloads may run again, and jobs reach a network.
+        notes: takes what ran again, and what cannot.
 
     Raises:
-        ToffeeError: there is no such job.
+        ToffeeError: there is no such job, or it does not run again.
     """
-    chosen = known_jobs(results, jobs) or _sampled(results, sample, seed)
+    chosen = replayed_jobs(results, jobs, network) or _sampled(results, sample, seed, network)
     findings = []
     for record in progress(chosen, desc="audit: replay", unit="job"):
-        print(f"audit: replay {record.job}", file=sys.stderr)
-        findings += _replay(results, record)
+        print(f"audit: replay {printable(record.job)}", file=sys.stderr)
+        findings += _replay(results, record, network)
+    if notes:
+        notes.listed(f"replay: ran again, of {len(results.records)} jobs", [r.job for r in chosen])
+        never = [r.job for r in results.records.values() if not_replayed(r, network)]
+        notes.listed("replay: not what is recomputed or needs the network", never)
     return findings
 
 
-def known_jobs(results: Results, jobs: Sequence[str]) -> list[Record]:
-    """The records of jobs by name. Raises ToffeeError where there is none."""
+def replayed_jobs(results: Results, jobs: Sequence[str], network: bool = False) -> list[Record]:
+    """The records of jobs by name.
+
+    Raises:
+        ToffeeError: there is none, or one does not run again; the line says why.
+    """
     chosen = []
     for name in jobs:
         found = [r for r in results.records.values() if name in (r.job, r.rule)]
         if not found:
             known = ", ".join(sorted({record.rule for record in results.records.values()}))
             raise ToffeeError(f"no record of job {name!r}, expected one of the rules {known}")
+        reasons = [reason for record in found if (reason := not_replayed(record, network))]
+        if reasons:
+            raise ToffeeError(f"--job {name}: does not run again: {reasons[0]}")
         chosen += found
     return chosen
 
 
-def _sampled(results: Results, count: int, seed: int | None) -> list[Record]:
+def not_replayed(record: Record, network: bool = False) -> str:
+    """Why a job is not run again; "" where it may be."""
+    if record.rule in TELLING:  # the rule decides, nothing that a record says
+        return "what it wrote is recomputed from the records"
+    local = record.rule == "download_model" and record.inputs
+    if record.rule in DOWNLOADS and not local and not network:
+        return "it needs the network (--allow-network)"
+    return ""
+
+
+def _sampled(results: Results, count: int, seed: int | None, network: bool) -> list[Record]:
     if count < 1:
         raise ToffeeError(f"--sample {count}: expected at least one job")
     draw = random.Random(seed) if seed is not None else random.SystemRandom()
-    records = [record for record in results.records.values() if not _tells_of_records(record)]
+    records = [one for one in results.records.values() if not not_replayed(one, network)]
     turn: Counter[str] = Counter()
     order = []
     for record in draw.sample(records, len(records)):
@@ -77,16 +111,8 @@ def _sampled(results: Results, count: int, seed: int | None) -> list[Record]:
     return [record for _, record in sorted(order, key=lambda one: one[0])[:count]]
 
 
-def _tells_of_records(record: Record) -> bool:
-    """Whether a job tells of the whole folder at its time: ledger, crate, verdict, page."""
-    return "results" in record.params
-
-
-def _replay(results: Results, record: Record) -> list[Finding]:
+def _replay(results: Results, record: Record, network: bool) -> list[Finding]:
     name = results.name_of(record)
-    if _tells_of_records(record):
-        print(f"audit: {record.job} tells of the folder's records, not replayed", file=sys.stderr)
-        return []
     with tempfile.TemporaryDirectory(prefix="toffee-replay-") as folder:
         scratch = Path(folder)
         for path in (*record.inputs, *_read_beside(record)):
@@ -96,10 +122,12 @@ def _replay(results: Results, record: Record) -> list[Finding]:
         kept = results.folder / RECORDS
         config = kept / CONFIGS / f"{record.config}.json"
         files = [str(path.resolve()) for path in (kept / name, config)]
-        command = [sys.executable, "-m", "toffee.launch.rerun", *files]
+        allowed = [ALLOW_NETWORK] if network else []
+        command = [sys.executable, "-m", "toffee.launch.rerun", *allowed, "--", *files]
         packages = [str(PROJECT / root) for root in ROOTS]
         search = os.pathsep.join([*packages, os.environ.get("PYTHONPATH", "")])
         environment = os.environ | {"PYTHONPATH": search}
+        environment |= {} if network else {"HF_HUB_OFFLINE": "1"}
         done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True)
         if done.returncode:
             lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]

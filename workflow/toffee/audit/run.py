@@ -6,8 +6,11 @@ from pathlib import Path
 from toffee.audit.content import check_bytes
 from toffee.audit.findings import TIERS, Finding, verdict, write_findings
 from toffee.audit.graph import check_graph
-from toffee.audit.replay import check_replay, known_jobs
+from toffee.audit.notes import Notes
+from toffee.audit.recompute import check_verdict
+from toffee.audit.replay import check_replay, replayed_jobs
 from toffee.audit.schema import check_schema
+from toffee.provenance.attestation import root_digest
 from toffee.provenance.results import Results
 from toffee.runtime.errors import ToffeeError
 
@@ -22,8 +25,12 @@ def audit(
     seed: int | None = None,
     targets: Sequence[str] = (),
     say: Callable[[Finding], None] = lambda finding: None,
+    network: bool = False,
+    notes: Notes | None = None,
+    key: Path | None = None,
 ) -> list[Finding]:
-    """Check a results folder.
+    """Check a results folder. Jobs are replayed only where the tiers before find nothing: what
+    a record says is run then, and nobody vouches for a folder with findings.
 
     Args:
         folder: `results/<scale>`, here or copied elsewhere.
@@ -33,6 +40,9 @@ def audit(
         seed: of the sample.
         targets: files whose chains alone are checked, while other jobs are at work in the folder.
         say: called with each finding, tier by tier.
+        network: whether jobs that are replayed may reach a network.
+        notes: takes lines about what was checked and what not.
+        key: public key that has to have signed the folder's statement about its records.
 
     Returns:
         Findings by tier, then by file; none where all is well.
@@ -42,19 +52,31 @@ def audit(
     """
     results = Results(folder)
     if targets:
-        results = results.only(targets)
-    known_jobs(results, jobs)
+        results = results.only([results.written(path) for path in targets])
+    replayed_jobs(results, jobs, network)
+    notes = notes or Notes()
     checks: dict[str, Callable[[], list[Finding]]] = {
-        "schema": lambda: check_schema(results),
-        "bytes": lambda: check_bytes(results),
-        "graph": lambda: check_graph(results),
-        "replay": lambda: check_replay(results, sample, jobs, seed),
+        "schema": lambda: check_schema(results, notes, key),
+        "bytes": lambda: check_bytes(results, notes),
+        "graph": lambda: check_graph(results, notes),
+        "replay": lambda: check_replay(results, sample, jobs, seed, network, notes),
     }
     findings: list[Finding] = []
-    for name in TIERS[: TIERS.index(tier) + 1]:
-        for finding in sorted(checks[name]()):
-            findings.append(finding)
-            say(finding)
+    for number, name in enumerate(TIERS):
+        if number > TIERS.index(tier):
+            notes.add(f"{name}: not checked (--tier {name})")
+        elif name == "replay" and findings:
+            notes.add(f"{name}: not checked, no job runs again where there are findings")
+        else:
+            found = checks[name]()
+            if name == "graph":
+                found += check_verdict(results, [*findings, *found])
+            for finding in sorted(found):
+                findings.append(finding)
+                say(finding)
+    if results.whole:
+        count = len(results.records) + len(results.earlier)
+        notes.add(f"root digest of {count} records: sha256:{root_digest(results)}")
     return findings
 
 

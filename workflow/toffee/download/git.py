@@ -9,6 +9,7 @@ of the user changes the bytes.
 import hashlib
 import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,10 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import remove
 from toffee.runtime.progress import progress
 from toffee.runtime.signals import die_with_parent
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+END = "--end-of-options"
+"""What follows is no option of git's, whatever it begins with."""
 
 BATCH = 8
 """Files fetched at once: a lost connection loses at most these."""
@@ -76,11 +81,14 @@ def fetch_commit(
 
     Raises:
         ToffeeError: git is missing, the repository or the commit is, the connection broke again and
-            again, or a path is no plain file. What arrived stays in `work`.
+            again, a path is no plain file, or the revision is no commit's id. What arrived stays in
+            `work`.
     """
+    if not COMMIT.fullmatch(revision):
+        raise ToffeeError(f"revision {revision!r}: expected a commit (40 hexadecimal digits)")
     _prepare(work)
     if not _has_commit(work, revision):
-        _fetch(url, revision, work, ("--depth", "1", "--filter=blob:none", "origin", revision))
+        _fetch(url, revision, work, ("--depth", "1", "--filter=blob:none", END, "origin", revision))
     if not _has_commit(work, revision):
         raise ToffeeError(f"{url} has no commit {revision}")
     files = _files(work, revision, wanted)
@@ -88,7 +96,7 @@ def fetch_commit(
     missing = [one for one in dict.fromkeys(files.values()) if one in absent]
     parts = [missing[i : i + BATCH] for i in range(0, len(missing), BATCH)]
     for part in progress(parts, desc=desc, unit="part"):
-        arguments = ("--no-write-fetch-head", "--filter=blob:none", "--stdin", "origin")
+        arguments = ("--no-write-fetch-head", "--filter=blob:none", "--stdin", END, "origin")
         _fetch(url, revision, work, arguments, "".join(f"{one}\n" for one in part))
     return files
 
@@ -125,7 +133,7 @@ def _prepare(work: Path) -> None:
 
 def _has_commit(work: Path, revision: str) -> bool:
     try:
-        return _git(work, "cat-file", "-t", revision).strip() == b"commit"
+        return _git(work, "cat-file", "-t", END, revision).strip() == b"commit"
     except GitError:
         return False
 
@@ -133,7 +141,7 @@ def _has_commit(work: Path, revision: str) -> bool:
 def _files(work: Path, revision: str, wanted: Sequence[str]) -> dict[str, str]:
     """Path → id of the commit's files that are wanted."""
     files = {}
-    for line in _git(work, "ls-tree", "-r", "-z", "--full-tree", revision).split(b"\0")[:-1]:
+    for line in _git(work, "ls-tree", "-r", "-z", "--full-tree", END, revision).split(b"\0")[:-1]:
         described, _, name = line.partition(b"\t")
         mode, kind, one = described.decode().split()
         path = os.fsdecode(name)
@@ -147,7 +155,8 @@ def _files(work: Path, revision: str, wanted: Sequence[str]) -> dict[str, str]:
 
 def _missing(work: Path, revision: str) -> set[str]:
     """Ids of the commit's files that have not arrived yet."""
-    listed = _git(work, "rev-list", "--objects", "--missing=print", "--max-count=1", revision)
+    options = ("--objects", "--missing=print", "--max-count=1", END)
+    listed = _git(work, "rev-list", *options, revision)
     return {line[1:].decode() for line in listed.splitlines() if line.startswith(b"?")}
 
 

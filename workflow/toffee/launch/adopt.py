@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from toffee.launch.params import shown
 from toffee.provenance.digests import read_json
 from toffee.provenance.listing import lookup, walk, with_listing
-from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES, record_path, spelled
+from toffee.provenance.paths import EARLIER, NO_RECORDS, RECORDS, record_path, spelled
+from toffee.provenance.reroot import rerooted_record
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
@@ -76,25 +77,28 @@ def adopt(root: str, state: str | Path = ".snakemake", write: bool = True) -> Ad
     seen = {
         path.relative_to(records).as_posix(): path.stat().st_mtime_ns
         for path in records.rglob("*.json")
-        if path.relative_to(records).parts[0] not in (CONFIGS, SOURCES)
+        if path.relative_to(records).parts[0] not in (EARLIER, *NO_RECORDS)
     }
     checkout = {CHECKOUT: os.path.relpath(PROJECT)}
     moved = known.get(CHECKOUT, ".") != checkout[CHECKOUT]
     for name in (name for name, time in seen.items() if moved or known.get(name) != time):
-        _adopt_job(records / name, state, write, found)
+        _adopt_job(records / name, root, state, write, found)
     if write and checkout | seen != known:
         write_text(memory, json.dumps(checkout | seen))
     return found
 
 
-def _adopt_job(path: Path, state: str | Path, write: bool, adopted: Adopted) -> None:
+def _adopt_job(path: Path, root: str, state: str | Path, write: bool, adopted: Adopted) -> None:
     content = read_json(path)
     if "see" in content:
         return
     try:
+        content = rerooted_record(content, root)
         record = Record.model_validate(content)
     except ValidationError as error:
         raise ToffeeError(f"{path}: not a valid record, see toffee audit ({error})") from None
+    except ToffeeError as error:
+        raise ToffeeError(f"{path}: {error}; give the folder its old name back") from None
     wanted = metadata_of(record)
     unknown = False
     for output, made in content["outputs"].items():

@@ -28,6 +28,8 @@ class Job:
         params: their values, by name.
         input, output: paths by name, as in a record (see `toffee.provenance.record.named`).
         log: path of its log.
+        benchmark: path of its benchmark, "" of none.
+        threads: how many its rule gives it at most.
         runs: whether it would run now.
     """
 
@@ -38,6 +40,8 @@ class Job:
     output: Mapping[str, Any]
     log: str
     runs: bool
+    benchmark: str = ""
+    threads: int = 1
 
 
 def planned_jobs(
@@ -135,6 +139,8 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
                     "output": named(job.output),
                     "log": str(job.log[0]),
                     "runs": job in runs,
+                    "benchmark": str(job.benchmark or ""),
+                    "threads": job.threads,
                 }
 
 

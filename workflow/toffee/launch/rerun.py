@@ -1,10 +1,12 @@
 """Runs the job of a record again, in the working directory.
 
-    python -m toffee.launch.rerun RECORD CONFIG
+    python -m toffee.launch.rerun [--allow-network] -- RECORD CONFIG
 
-A record has all that Snakemake hands to a script, so the job runs as it did.
+A record has all that Snakemake hands to a script, so the job runs as it did. It reaches no network
+unless that is allowed.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -17,6 +19,31 @@ from snakemake.iocontainers import Namedlist
 from toffee.launch.job import run_job
 from toffee.provenance.code import rule_functions
 from toffee.runtime.errors import ToffeeError
+
+ALLOW_NETWORK = "--allow-network"
+HERE = ("localhost", "127.0.0.1", "::1", "", None)
+"""Names and addresses of this machine, by which processes of one job talk to each other."""
+
+
+def forbid_network() -> None:
+    """From here on, a connection of this process to another machine is an error.
+
+    It stops Python's own sockets, which is what accidents take; jobs that download are not started
+    at all (see `toffee.audit.replay`).
+    """
+
+    def check(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.getaddrinfo":
+            host = arguments[0]
+        elif event == "socket.connect" and isinstance(arguments[1], tuple):
+            host = arguments[1][0]
+        else:
+            return
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in HERE:
+            raise ToffeeError(f"replay reaches no network ({ALLOW_NETWORK}): {name}")
+
+    sys.addaudithook(check)
 
 
 def rerun(record: str | Path, config: str | Path) -> None:
@@ -65,4 +92,10 @@ def _files(names: Mapping[str, str | list[str]]) -> Namedlist:
 
 
 if __name__ == "__main__":
-    rerun(*sys.argv[1:3])
+    parser = argparse.ArgumentParser()
+    parser.add_argument(ALLOW_NETWORK, action="store_true")
+    parser.add_argument("files", nargs=2)
+    given = parser.parse_args()
+    if not given.allow_network:
+        forbid_network()
+    rerun(*given.files)

@@ -13,8 +13,12 @@ from typing import Any
 
 from toffee.provenance.listing import Entry, keep, lookup, walk, with_listing
 from toffee.provenance.paths import RECORDS, record_path
+from toffee.provenance.reroot import rerooted_record
 from toffee.runtime.errors import ToffeeError
-from toffee.runtime.files import file_digest
+from toffee.runtime.files import file_digest, open_file
+
+LARGEST_JSON = 32 * 2**20
+"""Bytes. A record that lists 10,000 files has 2 MB."""
 
 Identity = tuple[int, int, int, int]
 """What tells a file from all others, whatever its name: device, inode, size, time of change."""
@@ -95,8 +99,10 @@ def producer(path: str, root: str | Path) -> dict[str, Any] | None:
     content = read_json(record)
     if "see" in content:
         record = Path(root, RECORDS, content["see"])
-        return read_json(record) if record.is_file() else None
-    return content
+        if not record.is_file():
+            return None
+        content = read_json(record)
+    return rerooted_record(content, str(root))
 
 
 def known_of(
@@ -109,12 +115,33 @@ def known_of(
 
 def read_json(path: str | Path) -> Any:
     """A JSON file. Raises ToffeeError that names the file."""
+    return parse_json(read_text(path), path)
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a small file. Raises ToffeeError that names the file."""
+    with open_file(path) as file:
+        data = file.read(LARGEST_JSON + 1)
+    if len(data) > LARGEST_JSON:
+        raise ToffeeError(f"{path}: more than {LARGEST_JSON // 2**20} MB, expected a small file")
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ToffeeError(f"cannot read {path}: {error.strerror}") from error
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ToffeeError(f"{path}: not UTF-8 ({error})") from error
+
+
+def parse_json(text: str, path: str | Path) -> Any:
+    """What a JSON text says. Raises ToffeeError that names its file."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ToffeeError(f"{path}: not valid JSON (nested too deeply)") from error
     except ValueError as error:
         raise ToffeeError(f"{path}: not valid JSON ({error})") from error
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _identity(status: os.stat_result) -> Identity:

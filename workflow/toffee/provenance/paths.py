@@ -12,8 +12,18 @@ from pathlib import Path
 from toffee.runtime.project import PROJECT
 
 LOGS, BENCHMARKS, RECORDS = "logs", "benchmarks", "records"
-CONFIGS, SOURCES = "config", "sources"
-"""Folders of `records` that hold no records of jobs: configurations, digests of foreign folders."""
+RESULTS = "results"
+"""Folder that the results folders of all scales lie in."""
+
+CONFIGS, SHARED, SOURCES = "config", "shared", "sources"
+"""Folders of `records` that hold no records of jobs: configurations; what else jobs share (command
+lines, installed packages, changes of the checkout); digests of foreign folders."""
+
+NO_RECORDS = (CONFIGS, SHARED, SOURCES)
+
+EARLIER = "earlier"
+"""Folder of `records`: records of jobs that ran again and wrote the same bytes, in a folder for
+each job that is named after its first output."""
 
 STARTED = ".started"
 """Suffix of the mark of a job that has begun and not ended."""
@@ -30,6 +40,11 @@ def root_of(log: str) -> str:
 def record_path(root: str | Path, output: str | Path) -> Path:
     """Where the record of the job that writes `output` is; `output` lies below `root`."""
     return Path(root, RECORDS, f"{Path(output).relative_to(root).as_posix()}.json")
+
+
+def earlier_path(root: str | Path, output: str | Path, digest: str) -> Path:
+    """Where an earlier record of the job with this first output is, by the record's digest."""
+    return Path(root, RECORDS, EARLIER, Path(output).relative_to(root), f"{digest}.json")
 
 
 def benchmark_path(log: str) -> str:

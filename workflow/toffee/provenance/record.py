@@ -12,36 +12,38 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from toffee.provenance.code import code_digest, module_digests
 from toffee.provenance.digests import describe, identities, read_json
+from toffee.provenance.kept import config_name as config_name
+from toffee.provenance.kept import keep
 from toffee.provenance.listing import listing_path
+from toffee.provenance.machine import LOCK as LOCK
+from toffee.provenance.machine import LONGEST_DIFF, RUN, environment, git_state, installed
 from toffee.provenance.paths import (
     CONFIGS,
     RECORDS,
     STARTED,
     benchmark_path,
     canonical,
+    earlier_path,
     record_path,
     root_of,
 )
+from toffee.provenance.reroot import rerooted_record
 from toffee.provenance.sources import describe_input
 from toffee.runtime import processes
 from toffee.runtime.files import remove, remove_leftovers, write_text
-from toffee.runtime.project import PROJECT
+from toffee.runtime.project import PROJECT as PROJECT
 
-VERSION = 1
-LOCK = Path("envs", "requirements.txt")
+VERSION = 2
 COSTS = ("seconds", "cpu_seconds", "gpu_seconds", "peak_memory_mb")
 
 
@@ -97,7 +99,7 @@ class Recorder:
         self.path = record_path(self.root, self.outputs[0])
         self.started = self.path.with_name(self.path.name + STARTED)
         self.earlier = self._earlier()
-        self.path.unlink(missing_ok=True)
+        self._set_aside()
         self.listings = {path: listing_path(record_path(self.root, path)) for path in self.outputs}
         for listing in self.listings.values():
             remove(listing)
@@ -117,6 +119,28 @@ class Recorder:
         record = read_json(self.path)
         return [*record["earlier"], {key: record[key] for key in ("start", *COSTS)}]
 
+    def _set_aside(self) -> None:
+        """Move the record of an earlier run away: what was made from its outputs has its digest,
+        and stays as it is where this run writes the same bytes."""
+        if self.path.is_file():
+            content = read_json(self.path)
+            place = earlier_path(self.root, self.outputs[0], seal(content)["sha256"])
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(self.path, place)
+
+    def _forget(self, made: Mapping[str, Any]) -> None:
+        """Remove earlier records of this job that wrote none of the bytes that are there now:
+        whatever was made from them is made again."""
+        folder = earlier_path(self.root, self.outputs[0], "").parent
+        for place in folder.glob("*.json"):
+            outputs = rerooted_record(read_json(place), self.root)["outputs"]
+            if not any(
+                outputs.get(path, {}).get("sha256") == made[path]["sha256"] for path in made
+            ):
+                remove(place)
+        with suppress(OSError):  # not empty, or not there
+            folder.rmdir()
+
     def finish(self) -> None:
         """Write the record, and what it refers to."""
         made = {
@@ -129,6 +153,7 @@ class Recorder:
             see = self.path.relative_to(Path(self.root, RECORDS)).as_posix()
             write_text(record_path(self.root, path), json.dumps({"see": see}) + "\n")
         write_text(self.path, text + "\n")
+        self._forget(made)
         remove(self.started)
         while _CALLS:
             _CALLS.pop()()
@@ -154,9 +179,10 @@ class Recorder:
             "benchmark": benchmark_path(str(snakemake.log[0])),
             "params": params,
             "code": self.code,
-            "config": _write_config(snakemake.config, root),
-            "environment": environment(),
-            "git": self.git,
+            "config": keep(_config_text(snakemake.config), root, CONFIGS),
+            "run": keep(run, root) if (run := os.environ.get(RUN)) else None,
+            "environment": environment() | {"installed": keep(installed(), root)},
+            "git": _git(root, self.git),
             "seed": params.get("seed"),
             "device": device(),
             "threads": snakemake.threads,
@@ -179,11 +205,6 @@ def seal(record: Mapping[str, Any]) -> dict[str, Any]:
     content = {key: value for key, value in record.items() if key != "sha256"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return content | {"sha256": hashlib.sha256(text.encode()).hexdigest()}
-
-
-def config_name(text: str) -> str:
-    """The name under which a configuration is kept: the start of its digest."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def named(files: Any, root: str | None = None) -> dict[str, Any]:
@@ -238,46 +259,26 @@ def device() -> str:
     return torch.cuda.get_device_name()
 
 
-@cache
-def environment() -> dict[str, str | None]:
-    """The lock of the environment (SHA-256), the interpreter and the machine."""
-    lock = PROJECT / LOCK
-    return {
-        "lock": describe(lock)["sha256"] if lock.is_file() else None,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
-
-
-@cache
-def git_state() -> dict[str, Any]:
-    """Commit of the checkout, and whether its files differ from it; None where there is no git."""
-    # Without locks, so that no commit of the user's has to wait.
-    command = ["git", "--no-optional-locks", "-C", str(PROJECT)]
-    try:
-        # A checkout inside of another repository is none.
-        top = _output([*command, "rev-parse", "--show-toplevel"])
-        if Path(top) != PROJECT:
-            return {"commit": None, "changed": None}
-        changed = _output([*command, "status", "--porcelain", "--untracked-files=no"])
-        return {"commit": _output([*command, "rev-parse", "HEAD"]), "changed": bool(changed)}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "changed": None}
-
-
 def stamp(seconds: float) -> str:
     """A time in UTC to the millisecond, ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _write_config(config: Mapping[str, Any], root: str) -> str:
-    """Keep the configuration beside the records, once; its name is the start of its digest."""
-    text = json.dumps(config, indent=1, sort_keys=True, default=str) + "\n"
-    name = config_name(text)
-    path = Path(root, RECORDS, CONFIGS, f"{name}.json")
-    if not path.is_file():
-        write_text(path, text)
-    return name
+def _config_text(config: Mapping[str, Any]) -> str:
+    return json.dumps(config, indent=1, sort_keys=True, default=str) + "\n"
+
+
+def _git(root: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of the checkout with the digest of its changes, which are kept beside the records.
+
+    A diff of many megabytes is kept as its start; the digest is of the whole.
+    """
+    content = {key: value for key, value in state.items() if key != "diff"}
+    if "diff" not in state:
+        return content
+    digest = hashlib.sha256(state["diff"].encode()).hexdigest()
+    text = json.dumps({"sha256": digest, "diff": state["diff"][:LONGEST_DIFF]}, indent=1) + "\n"
+    return content | {"diff": digest, "changes": keep(text, root)}
 
 
 def _process_start() -> float:
@@ -291,8 +292,3 @@ def _gpus_in_use() -> int:
         return len(processes.JOB.gpus)
     torch = sys.modules.get("torch")
     return torch.cuda.device_count() if torch and torch.cuda.is_initialized() else 0
-
-
-def _output(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()

@@ -7,26 +7,25 @@ where a file is now.
 
 from __future__ import annotations
 
-import json
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError
-
-from toffee.provenance.digests import tree_digest
+from toffee.provenance.digests import parse_json
+from toffee.provenance.kept import kept_path, kept_text
 from toffee.provenance.listing import Listing, listing_path
-from toffee.provenance.paths import CONFIGS, RECORDS, SOURCES, record_path
-from toffee.provenance.record import config_name, seal
-from toffee.provenance.schema import File, Record
+from toffee.provenance.paths import CONFIGS, EARLIER, RECORDS, RESULTS, SHARED, record_path
+from toffee.provenance.reading import Problem, read_record, record_files
+from toffee.provenance.schema import File, Read, Record
 from toffee.runtime.errors import ToffeeError
-from toffee.runtime.files import TEMPORARY
 from toffee.runtime.project import PROJECT
 
-Problem = tuple[Path, str, str]
-"""A record that is none: its file, what was expected, what was found."""
+TELLING = ("write_ledger", "write_crate", "write_verdict", "write_site")
+"""Rules whose jobs tell of the records that are there at their time."""
 
 
 class Results:
@@ -36,66 +35,85 @@ class Results:
         folder: where it is.
         whole: whether all records count, see `only`.
         project: the checkout, for files of the repository.
+        root: the folder as the paths of `records` have it.
         records: by path of the record file within `records`, oldest first.
+        earlier: records of jobs that ran again and wrote the same bytes; what was made before that
+            has their digests.
+        roots: the results folder as each record file has it.
         problems: record files, and lists of files beside them, that cannot be used.
     """
 
-    def __init__(self, folder: str | Path, project: Path = PROJECT) -> None:
+    def __init__(
+        self, folder: str | Path, project: Path = PROJECT, root: str | None = None
+    ) -> None:
         """Read all records.
+
+        Args:
+            folder: where it is.
+            project: the checkout.
+            root: the folder as paths are to have it, whatever the records have; by default
+                `results/<name>` where it lies in a folder of that name, else what its newest record
+                has (see `toffee.provenance.reroot`).
 
         Raises:
             ToffeeError: the folder has none.
         """
         self.folder, self.project = Path(folder), Path(project)
         self.whole = True
-        self.problems: list[Problem] = []
-        self.pointers: dict[str, str] = {}
         self.broken: set[Path] = set()
         self._listings: dict[tuple[Path, str], Listing] = {}
-        found: dict[str, Record] = {}
         base = self.folder / RECORDS
         if not base.is_dir():
             raise ToffeeError(f"{base}: no such folder, expected the results of a run")
-        for path in sorted(base.rglob("*.json")):
-            name = path.relative_to(base).as_posix()
-            if name.split("/")[0] in (CONFIGS, SOURCES) or TEMPORARY.match(path.name):
-                continue
-            record = self._read(path, name)
-            if record is not None:
-                found[name] = record
+        contents, self.pointers, self.problems = record_files(base)
+        self.root = root or self._own_root(contents)
+        self.roots = {name: str(one.get("root")) for name, one in contents.items()}
+        found = {
+            name: record
+            for name, content in contents.items()
+            if (record := self._record(base / name, name, content))
+        }
         order = sorted(found, key=lambda name: (found[name].start, name))
-        self.records = {name: found[name] for name in order}
+        kept = {name: found[name] for name in order}
+        self.records = {n: one for n, one in kept.items() if not n.startswith(f"{EARLIER}/")}
+        self.earlier = {n: one for n, one in kept.items() if n.startswith(f"{EARLIER}/")}
 
     def only(self, targets: Iterable[str]) -> Results:
         """The same folder with the records of some files and of all that they were made from."""
         part = copy(self)
-        for name in ("root", "producers", "names"):
+        for name in ("producers", "names"):
             part.__dict__.pop(name, None)
         found = [record for path in targets if (record := self.producer(path))]
         kept = {id(one) for record in found for one in self.ancestors(record)}
-        part.records = {name: one for name, one in self.records.items() if id(one) in kept}
+        known = sorted({**self.earlier, **self.records}.items(), key=lambda one: one[1].start)
+        part.records = {name: one for name, one in known if id(one) in kept}
         part.pointers = {n: see for n, see in self.pointers.items() if see in part.records}
         part.whole = False
         return part
 
-    def _read(self, path: Path, name: str) -> Record | None:
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(content, dict) and set(content) == {"see"}:
-                self.pointers[name] = str(content["see"])
-                return None
-            record = Record.model_validate(content)
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"])) or "the whole"
-            self.problems.append((path, "a valid record", f"{key}: {first['msg']}"))
-        except (OSError, ValueError) as error:
-            self.problems.append((path, "a record in JSON", str(error)))
-        else:
-            self.problems += [(path, *one) for one in _contradictions(record, content, name)]
+    def _own_root(self, contents: Mapping[str, Mapping[str, Any]]) -> str:
+        place = PurePosixPath(os.path.abspath(self.folder))
+        if place.parent.name == RESULTS:
+            return f"{RESULTS}/{place.name}"
+        roots = {str(one.get("start")): one.get("root") for one in contents.values()}
+        return str(roots[max(roots)]) if roots else str(self.folder)
+
+    def left_over(self, part: Results) -> dict[str, int]:
+        """Jobs of this folder that a part of it (see `only`) does not have: how many of each rule.
+        Those that tell of the whole folder come after any part and do not count."""
+        others = Counter(
+            record.rule
+            for name, record in self.records.items()
+            if name not in part.records and record.rule not in TELLING
+        )
+        return dict(others)
+
+    def _record(self, path: Path, name: str, content: dict[str, Any]) -> Record | None:
+        record, problems = read_record(name, content, self.root)
+        self.problems += [(path, *one) for one in problems]
+        if record is not None and not name.startswith(f"{EARLIER}/"):
             self.problems += self._broken_listings(record)
-            return record
-        return None
+        return record
 
     def _broken_listings(self, record: Record) -> Iterator[Problem]:
         for path, made in record.outputs.items():
@@ -113,12 +131,6 @@ class Results:
                 was = f"{found[1]} bytes and {found[0][:16]}…"
             self.broken.add(listing.place)
             yield listing.place, expected, was
-
-    @cached_property
-    def root(self) -> str:
-        """The results folder as records write it."""
-        roots = sorted({record.root for record in self.records.values()})
-        return roots[0] if roots else str(self.folder)
 
     @cached_property
     def producers(self) -> dict[str, Record]:
@@ -140,7 +152,8 @@ class Results:
     @cached_property
     def names(self) -> dict[int, str]:
         """Identity of a record → its file within `records`."""
-        return {id(record): name for name, record in self.records.items()}
+        known = {**self.records, **self.earlier}
+        return {id(record): name for name, record in known.items()}
 
     def written_sha256(self, record: Record, path: str) -> str:
         """What a job's record says of a file: of an output, or of a file within one; "" of none."""
@@ -192,12 +205,24 @@ class Results:
         return 0 if listing.place in self.broken else listing.count()
 
     def name_of(self, record: Record) -> str:
-        """The record's file within `records`."""
+        """The record's file within the folder of records."""
         return self.names[id(record)]
+
+    @cached_property
+    def by_digest(self) -> dict[str, Record]:
+        """Digest of a record → the record, earlier ones too."""
+        known = (*self.earlier.values(), *self.records.values())
+        return {record.sha256: record for record in known}
+
+    def writer(self, path: str, read: Read) -> Record | None:
+        """The record of the job that wrote what was read: the very one, or where that is not there
+        the present producer's."""
+        return self.by_digest.get(read.record or "") or self.producer(path)
 
     def before(self, record: Record) -> list[Record]:
         """The records of the jobs whose outputs a job read, each once, in its inputs' order."""
-        found = {id(one): one for path in record.inputs if (one := self.producer(path))}
+        read = record.inputs.items()
+        found = {id(one): one for path, had in read if (one := self.writer(path, had))}
         return list(found.values())
 
     def ancestors(self, record: Record) -> list[Record]:
@@ -232,15 +257,31 @@ class Results:
         Raises:
             ToffeeError: it is not there.
         """
-        path = self.folder / RECORDS / CONFIGS / f"{record.config}.json"
+        return self.kept(record.config, f"the configuration of {record.job}", CONFIGS)
+
+    @cached_property
+    def shared(self) -> set[tuple[str, str]]:
+        """Texts that records share (see `kept`): folder and name."""
+        found: set[tuple[str, str | None]] = set()
+        for one in (*self.records.values(), *self.earlier.values()):
+            names = (one.run, one.environment.installed, one.git.changes)
+            found |= {(CONFIGS, one.config), *((SHARED, name) for name in names)}
+        return {(folder, name) for folder, name in found if name}
+
+    def kept(self, name: str, what: str, folder: str = SHARED) -> dict[str, Any]:
+        """A text that records share, as JSON (see `toffee.provenance.kept`).
+
+        Raises:
+            ToffeeError: it is not there, it was edited, or is no JSON object.
+        """
+        path = kept_path(self.folder, name, folder)
         try:
-            text = path.read_text(encoding="utf-8")
-            config = json.loads(text)
-        except (OSError, ValueError) as error:
-            raise ToffeeError(f"{path}: expected the configuration of {record.job}") from error
-        if config_name(text) != record.config:
-            raise ToffeeError(f"{path}: not the configuration of {record.job}: it was edited")
-        return config
+            content = parse_json(kept_text(self.folder, name, folder), path)
+        except ToffeeError as error:
+            raise ToffeeError(f"{path}: expected {what} ({error})") from error
+        if not isinstance(content, dict):
+            raise ToffeeError(f"{path}: expected {what}, a JSON object")
+        return content
 
     def files(self) -> Iterator[tuple[str, str, int, Record]]:
         """Every file that a job wrote: path, SHA-256, size (bytes), record of its job."""
@@ -250,20 +291,3 @@ class Results:
                     yield path, made.sha256, made.size, record
                 for name, file in self.files_of(record, path):
                     yield f"{path}/{name}", file.sha256, file.size, record
-
-
-def _contradictions(
-    record: Record, content: Mapping[str, Any], name: str
-) -> Iterator[tuple[str, str]]:
-    """Where a record does not agree with itself: what was expected, what was found."""
-    if seal(content)["sha256"] != record.sha256:
-        expected = f"content with SHA-256 {record.sha256[:16]}…, as it says of itself"
-        yield expected, "other content: it was edited"
-    first = next(iter(record.outputs))
-    if name != f"{first.removeprefix(record.root + '/')}.json":
-        yield "the record of the file that it is named after", f"that of {first}"
-    for path, made in record.outputs.items():
-        if isinstance(made.files, dict):
-            digest = tree_digest(content["outputs"][path]["files"])
-            if digest != made.sha256:
-                yield f"{path} with the digest of its files", f"{made.sha256[:16]}…"

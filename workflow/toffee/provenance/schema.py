@@ -15,13 +15,16 @@ from toffee.runtime.project import PROJECT
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Seconds = Annotated[float, Field(ge=0)]
+Kept = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+"""Name of a text that is kept beside the records (see `toffee.provenance.kept`)."""
+
 Paths = dict[str, str | list[str]]
 
 
 class Strict(BaseModel):
     """A part of a record; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Read(Strict):
@@ -68,6 +71,13 @@ class Environment(Strict):
     lock: Sha256 | None = Field(description="digest of envs/requirements.txt")
     python: str
     machine: str
+    installed: Kept | None = Field(
+        None, description="file of records/shared, the installed packages with their digests"
+    )
+    cpu: str | None = Field(None, description="model of the processor")
+    container: str | None = Field(None, description="none: not in one, as far as it can tell")
+    host: str | None = Field(None, description="salt and SHA-256 of salt and name")
+    user: str | None = Field(None, description="salt and SHA-256 of salt and name")
 
 
 class Git(Strict):
@@ -75,6 +85,8 @@ class Git(Strict):
 
     commit: str | None
     changed: bool | None = Field(description="whether tracked files differed from the commit")
+    diff: Sha256 | None = Field(None, description="digest of what differed")
+    changes: Kept | None = Field(None, description="file of records/shared, what differed")
 
 
 class Attempt(Strict):
@@ -91,7 +103,7 @@ class Attempt(Strict):
 class Record(Strict):
     """The record of a job."""
 
-    version: Literal[1]  # VERSION
+    version: Literal[1, 2]  # VERSION; 1 has no run, and less of environment and git
     rule: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     wildcards: dict[str, str]
     root: str = Field(description="results folder, as paths are written")
@@ -105,7 +117,10 @@ class Record(Strict):
     benchmark: str
     params: dict[str, Any] = Field(description="the values that the job used")
     code: Code
-    config: str = Field(description="file of records/config, the whole configuration of the run")
+    config: Kept = Field(description="file of records/config, the whole configuration of the run")
+    run: Kept | None = Field(
+        None, description="file of records/shared, the command line and the values that it gave"
+    )
     environment: Environment
     git: Git
     seed: int | None

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 import re
 import secrets
@@ -175,10 +176,40 @@ def file_digest(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits.
 
     Raises:
-        ToffeeError: the file is missing or cannot be read.
+        ToffeeError: the file is missing, cannot be read, or is none.
+    """
+    with open_file(path) as file:
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ToffeeError(f"cannot read {path}: {error.strerror}") from error
+
+
+def open_file(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open a file to read its bytes. A pipe would wait for ever, a device may have no end.
+
+    Raises:
+        ToffeeError: there is none, it cannot be read, or it is no regular file.
     """
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ToffeeError(f"cannot read {path}: {error.strerror}") from error
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise ToffeeError(f"cannot read {path}: {reason}") from error
+    kind = os.fstat(number).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(number)
+        raise ToffeeError(f"cannot read {path}: expected a file, found {kind_of(kind)}")
+    return os.fdopen(number, "rb")
+
+
+def kind_of(mode: int) -> str:
+    """What the mode of something on a disk says that it is, in words."""
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFLNK: "a link",
+        stat.S_IFREG: "a file",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a device")

@@ -37,12 +37,12 @@ def write_site(
     captions: Sequence[Path] = (),
     source: str = "",
     resolution: int = 0,
+    root: str | None = None,
 ) -> None:
     """Write a folder whose `index.html` shows a run; it opens from a disk and needs no server.
 
     Args:
-        results: a results folder with its records; all of them are shown but that of the job that
-            writes the page.
+        results: a results folder with its records; shown are the jobs that led to the files below.
         tables: tidy CSV files.
         figures: PNG files.
         shards: the dataset's files.
@@ -53,12 +53,15 @@ def write_site(
         captions: text files `table_<name>` and `figure_<name>`.
         source, resolution: of the measured photographs (config `data`); they decide about the note
             that measured and published rows do not compare.
+        root: the results folder as paths are shown; by default its own name.
 
     Raises:
         ToffeeError: an input cannot be read; nothing is written then.
     """
-    found = Results(results)
-    jobs = Jobs(found, own=found.written(out))
+    whole = Results(results, root=root)
+    shown = [*tables, *figures, *shards, index, ledger, *([verdict] if verdict else [])]
+    found = whole.only([whole.written(path) for path in shown])
+    jobs = Jobs(found, own=whole.written(out))
     texts = {path.stem: path.read_text(encoding="utf-8").strip() for path in map(Path, captions)}
     with atomic_path(out) as folder:
         shutil.copytree(PAGE, folder)
@@ -70,7 +73,7 @@ def write_site(
         site = {
             "scale": Path(found.root).name,
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
-            "run": describe_run(jobs),
+            "run": describe_run(jobs) | {"left": whole.left_over(found)},
             "rules": jobs.rules(),
             "edges": jobs.edges(),
             "tables": [

@@ -1,5 +1,6 @@
 """Table `ledger`: what each rule's jobs took and wrote, in all and for each accepted pair."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,17 +24,43 @@ COLUMNS = {
 }
 
 
-def write_ledger(results: Path, index: Path, csv: Path, page: Path) -> None:
-    """Add up the records of a results folder.
+def write_ledger(
+    results: Path,
+    index: Path,
+    csv: Path,
+    page: Path,
+    targets: Sequence[Path] = (),
+    exports: Sequence[Path] = (),
+) -> None:
+    """Add up the records of the jobs that some files were made by.
 
     Args:
-        results: the folder, with its records.
+        results: the results folder, with its records.
         index: the dataset's index, for the number of accepted pairs.
         csv, page: one row per rule, the most costly first, and one for all of them; columns as in
-            `COLUMNS`.
+            `COLUMNS`. The page also names jobs of the folder that do not count.
+        targets, exports: files and folders; their jobs, and all that these were made from, count.
+            None: all jobs.
     """
+    found = Results(results)
+    wanted = [found.written(path) for path in [*targets, *exports, index]]
+    part = found.only(wanted) if targets else found
+    pairs = accepted_pairs(index)
+    table = ledger_of(part.records.values(), pairs)
+    with atomic_path(csv) as temporary:
+        temporary.write_text(ledger_text(table), encoding="utf-8")
+    write_text(page, _page(table, pairs, found.left_over(part)))
+
+
+def accepted_pairs(index: Path) -> int:
+    """How many pairs the dataset's index accepts."""
+    return int(pd.read_parquet(index, columns=["accepted"])["accepted"].sum())
+
+
+def ledger_of(records: Iterable[Record], pairs: int) -> pd.DataFrame:
+    """The ledger of some jobs, which accepted pairs share."""
     rows = []
-    for record in Results(results).records.values():
+    for record in records:
         attempts: list[Record | Attempt] = [record, *record.earlier]
         rows.append(
             {
@@ -51,23 +78,26 @@ def write_ledger(results: Path, index: Path, csv: Path, page: Path) -> None:
     how = dict.fromkeys(map(str, jobs.columns[1:]), "sum") | {"peak_memory_mb": "max"}
     table = jobs.groupby("rule").agg(how).sort_values(["gpu_seconds", "cpu_seconds"])[::-1]
     table.loc[ALL] = jobs.agg(how)
-    pairs = int(pd.read_parquet(index, columns=["accepted"])["accepted"].sum())
     for name in ("cpu_seconds", "gpu_seconds"):
         table[f"{name}_per_pair"] = table[name] / pairs if pairs else float("nan")
     counts = ["jobs", "retries", "bytes_written"]
-    table = table.reset_index(names="rule").astype(dict.fromkeys(counts, "int64"))[[*COLUMNS]]
-    with atomic_path(csv) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
-    write_text(page, _page(table, pairs))
+    return table.reset_index(names="rule").astype(dict.fromkeys(counts, "int64"))[[*COLUMNS]]
 
 
-def _page(table: pd.DataFrame, pairs: int) -> str:
+def ledger_text(table: pd.DataFrame) -> str:
+    """A ledger as CSV."""
+    return table.to_csv(index=False, float_format="%.6g")
+
+
+def _page(table: pd.DataFrame, pairs: int, left: Mapping[str, int]) -> str:
     shown = table.assign(bytes_written=[f"{size / 1e6:,.1f}" for size in table["bytes_written"]])
     shown = shown.rename(columns={"bytes_written": "MB_written"})
     names = {name: name.replace("_", " ") for name in shown.columns}
     body = shown.rename(columns=names).to_markdown(index=False, floatfmt=",.4g")
     meanings = (f"{name.replace('_', ' ')}: {text}" for name, text in COLUMNS.items() if text)
+    more = ", ".join(f"{count} × {rule}" for rule, count in left.items())
     return (
-        f"# Ledger\n\n{body}\n\n{'; '.join(meanings)}. {pairs} accepted pairs. Jobs that ran when "
-        "this table was made; an attempt that was killed could not say what it took.\n"
+        f"# Ledger\n\n{body}\n\n{'; '.join(meanings)}. {pairs} accepted pairs. Jobs that led to "
+        "the tables, figures and exports of this run; an attempt that was killed could not say "
+        "what it took.\n" + (f"\nIn this folder too, and not counted: {more}.\n" if more else "")
     )

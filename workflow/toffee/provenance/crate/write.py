@@ -63,7 +63,7 @@ def write_crate(
     results, out, source = Path(results), Path(out), Path(source)
     found = Results(results, project)
     if targets:
-        found = found.only(targets)
+        found = found.only([found.written(path) for path in targets])
     if found.problems:
         path, expected, was = found.problems[0]
         raise ToffeeError(f"{path}: expected {expected}, found {was}")
@@ -72,10 +72,11 @@ def write_crate(
     if out != results / METADATA or source.parent != results:
         raise ToffeeError(f"{out}, {source}: expected {METADATA} and a folder in {results}")
     copy_source(Path(project), source)
-    write_text(out, _describe(found, source).text())
+    write_text(out, describe_run(found, source).text())
 
 
-def _describe(results: Results, source: Path) -> Graph:
+def describe_run(results: Results, source: Path) -> Graph:
+    """The crate of some records, and of a copy of the workflow below the results folder."""
     graph = Graph()
     files = Files(graph, results)
     cite = yaml.safe_load((source / "CITATION.cff").read_text(encoding="utf-8"))

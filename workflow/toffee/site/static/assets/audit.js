@@ -28,6 +28,11 @@ function showAudit({ audit, run, scale }, section) {
     section.append(el("p", {}, "No audit was made when this page was written. ", el("code", {}, "snakemake audit"), " or ",
       el("code", {}, `toffee audit ${run.root || `results/${scale}`}`), " reads every file again and compares it with the records."));
   }
+  const left = Object.entries(run.left).map(([rule, count]) => `${count} × ${rule}`);
+  if (left.length) {
+    section.append(el("p", { class: "note" },
+      `In this folder too, but nothing that this page shows was made from it, so it is not counted: ${left.join(", ")}.`));
+  }
   if (run.problems.rows.length) {
     section.append(el("h3", {}, "Records that do not hold"),
       el("p", {}, "Found while this page was written. What such a record says is shown where it could be read."),

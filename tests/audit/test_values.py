@@ -1,0 +1,228 @@
+"""What a forger changes everywhere at once, with all digests right, is not what the checkout plans,
+or not what other evidence says."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import pytest
+
+from toffee.audit.notes import Notes
+from toffee.audit.plan import check_plan
+from toffee.provenance.kept import keep
+from toffee.provenance.record import config_name
+from toffee.provenance.results import Results
+
+from .conftest import INDEX, JOBS, ROOT, SHARD, play
+from .test_faults import audited, caught
+
+RECORD = "records/dataset/shards/00000.h5.json"
+
+
+def of(rule):
+    """A change of the records of one rule."""
+
+    def wrap(change):
+        return lambda content: change(content) if content["rule"] == rule else None
+
+    return wrap
+
+
+def test_a_forgery_that_changes_nothing_is_clean(run):
+    run.forge(lambda content: None)
+    assert audited(run) == []
+
+
+def test_a_value_that_is_not_planned(run):
+    run.forge(of("score_shard")(lambda content: content["params"].update(seed=7)))
+    (finding,) = [f for f in audited(run) if "as planned" in f.expected]
+    assert (finding.file, finding.found) == (RECORD, "7") and "seed = 0" in finding.expected
+
+
+def test_the_same_value_of_many_jobs_is_one_finding(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    run.forge(lambda content: content["params"].update(threshold=0.5))
+    found = [f for f in audited(run) if f.found.startswith("0.5")]
+    assert len(found) == len({rule for rule, *_ in JOBS})
+
+
+def test_a_value_of_the_configuration_that_the_checkout_does_not_have(run):
+    text = json.dumps({"scale": "tiny", "filter": {"max_copy_rate": 0.999}})
+    (run.folder / "records/config" / f"{config_name(text)}.json").write_text(text)
+    run.forge(lambda content: content.update(config=config_name(text)))
+    for path in (run.folder / "records/config").glob("*.json"):
+        if path.stem != config_name(text):
+            path.unlink()
+    (finding,) = audited(run)
+    assert finding.tier == "graph" and "filter.max_copy_rate = none" in finding.expected
+    assert finding.found == "0.999"
+
+
+def test_values_without_the_command_line_that_gave_them(run):
+    run.forge(lambda content: content.update(run=None))
+    for path in (run.folder / "records/shared").glob("*.json"):
+        if "command" in path.read_text():
+            path.unlink()
+    assert caught(audited(run), "graph", "records/")
+
+
+def test_values_of_the_command_line_are_planned_and_named(run, monkeypatch):
+    given = {
+        "command": ["snakemake"],
+        "config": {"seed": 3},
+        "configfiles": [["mine.yaml", {"a": 1}]],
+    }
+    name = keep(json.dumps(given), run.folder)
+    run.forge(lambda content: content.update(run=name))
+    seen = []
+    from toffee.audit import plan
+
+    planned = plan.plan_of
+    monkeypatch.setattr(plan, "plan_of", lambda *a: seen.append(a[1]) or planned(*a))
+    notes = Notes()
+    assert list(check_plan(Results(run.folder, run.project), notes)) == []
+    assert seen == [given]
+    assert any(line.endswith("configuration: a=1; seed=3") for line in notes.lines)
+
+
+def test_a_gate_of_another_run_is_not_the_one_that_a_table_was_planned_behind(run, monkeypatch):
+    """A job that was run with other values after those that rest on it: each plan has its own."""
+    from toffee.audit import plan
+
+    planned = plan.plan_of
+    config = {"scale": "tiny", "tolerance": 0.5}
+    name = keep(json.dumps({"command": [], "config": config, "configfiles": []}), run.folder)
+    text = json.dumps(config)
+    keep(text, run.folder, "config")
+
+    def other(project, given, zoo):
+        values, jobs = planned(project, given, zoo)
+        if not given["config"]:
+            return values, jobs
+        for job in jobs:
+            job.params.update({"tolerance": 0.5} if job.rule == "filter_dataset" else {})
+        return config, jobs
+
+    def opened(content):
+        content["params"].update(tolerance=0.5)
+        content.update(run=name, config=config_name(text))
+
+    from .conftest import planned_job
+
+    jobs = lambda: [planned_job(*one, zoo=run.project / "zoo") for one in JOBS]  # noqa: E731
+    planned = lambda *_: ({"scale": "tiny"}, jobs())  # noqa: E731
+    monkeypatch.setattr(plan, "plan_of", other)
+    run.forge(of("filter_dataset")(opened))
+    (finding,) = [f for f in audited(run) if "as planned" in f.expected]
+    assert "tolerance = none" in finding.expected and finding.found == "0.5"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"wildcards": {"shard": "00007"}}, "wildcards"),
+        ({"threads": 64}, "at most 1 threads"),
+        ({"attempt": 3}, "attempt 1"),
+        ({"device": "H100"}, "GPU seconds on H100"),
+        ({"gpu_seconds": 3.0}, "no GPU seconds"),
+        ({"seconds": 7000.0}, "from its start to its end"),
+        ({"log": f"{ROOT}/logs/other.log"}, "log "),
+        ({"benchmark": f"{ROOT}/benchmarks/other.tsv"}, "benchmark "),
+        ({"seed": 5}, "seed 0"),
+    ],
+)
+def test_evidence_that_contradicts_itself(run, change, says):
+    run.forge(of("score_shard")(lambda content: content.update(change)))
+    found = [f for f in audited(run) if f.tier == "graph" and f.file == RECORD]
+    assert any(says in f.expected for f in found), found
+
+
+def test_times_that_lie_in_the_future(run):
+    def later(content):
+        for name in ("start", "end"):
+            time = datetime.fromisoformat(content[name]).replace(year=2099)
+            content[name] = time.isoformat()
+
+    run.forge(later)
+    assert all("times before now" in f.expected for f in audited(run)) and audited(run)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cpu", "log", "good"),
+    [
+        (1.0, 0.5, 0.5, True),
+        (702.0, 0.5, 0.5, False),
+        (1.0, 400, 0.5, False),
+        (1.0, 0.5, 700, False),
+    ],
+)
+def test_benchmark_and_log_say_the_same(run, seconds, cpu, log, good):
+    for place, text in (
+        ("benchmarks/score_shard/00000.tsv", f"s\tcpu_time\n{seconds}\t{cpu}\n"),
+        ("logs/score_shard/00000.log", f"score_shard 00000: done in {log} s\n"),
+    ):
+        path = run.folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert (audited(run) == []) is good
+
+
+def test_moved_times_break_the_chain(run):
+    """A later start is no leave to have another digest."""
+
+    def moved(content):
+        for name in ("start", "end"):
+            content[name] = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
+
+    run.edit(INDEX, moved)
+    assert caught(audited(run), "graph", "dataset/index.parquet.json")
+
+
+def test_a_job_that_ran_again_keeps_the_record_that_others_were_made_after(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    run.path(SHARD).unlink()
+    play(*JOBS[2])
+    (earlier,) = (run.folder / "records/earlier").rglob("*.json")
+    assert audited(run) == []
+    earlier.unlink()
+    assert caught(audited(run), "graph", RECORD)
+
+
+def test_other_bytes_leave_no_earlier_record(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    play(*JOBS[2], text="other")
+    assert not list((run.folder / "records/earlier").rglob("*.json"))
+
+
+def test_a_changed_checkout_and_a_changed_package(run):
+    diff = "--- a\n+++ b\n"
+    digest = sha256(diff.encode()).hexdigest()
+    kept = keep(json.dumps({"sha256": digest, "diff": diff}), run.folder)
+    packages = json.loads(next(_packages(run)).read_text()) | {"numpy": ["0.1", None]}
+    other = keep(json.dumps(packages), run.folder)
+
+    def changed(content):
+        content["git"].update(changed=True, diff=digest, changes=kept)
+        content["environment"]["installed"] = other
+
+    run.forge(of("score_shard")(changed))
+    said = [str(one) for one in audited(run)]
+    assert any(
+        f"changes with SHA-256 {digest[:16]}…, records/shared/{kept}.json" in one for one in said
+    )
+    assert any("expected numpy" in one and one.endswith("found 0.1") for one in said)
+    assert len(said) == 2
+
+
+def _packages(run):
+    return (p for p in (run.folder / "records/shared").glob("*.json") if "numpy" in p.read_text())
+
+
+def test_what_was_checked_is_said_last(run):
+    from toffee.audit.run import audit
+
+    notes = Notes()
+    audit(run.folder, notes=notes)
+    text = "\n".join(notes.lines)
+    assert "schema: 6 records, no crate" in text and "files of" in text
+    assert "graph: 6 of the 6 jobs" in text and "replay: not checked" in text

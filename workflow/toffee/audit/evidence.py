@@ -1,0 +1,121 @@
+"""A check of tier graph: what a record says of its job is what else there is to know of it.
+
+Times, costs and attempts are written more than once: in the record, by Snakemake in the benchmark,
+and in the job's log. Who changes one of them has to change all.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from toffee.audit.findings import Finding
+from toffee.audit.notes import Notes
+from toffee.audit.plan import scale_threads
+from toffee.provenance.digests import read_text
+from toffee.provenance.paths import RECORDS
+from toffee.provenance.results import Results
+from toffee.provenance.schema import Record
+from toffee.runtime.errors import ToffeeError
+
+TIER = "graph"
+CLOCKS = timedelta(minutes=5)
+"""By how much the clock of the machine that ran a job may be before the auditor's."""
+
+ROUNDING = 2.0
+"""Seconds between two measures of the same time."""
+
+AROUND = 30.0
+"""Seconds that a process may take before its job begins and after it has its record; on a busy
+machine more, in proportion (`SHARE`)."""
+SHARE = 0.1
+
+
+def check_evidence(results: Results, notes: Notes) -> Iterator[Finding]:
+    """Compare each record with itself, its benchmark, its log, and the checkout it ran from."""
+    now = datetime.now(UTC)
+    without = 0
+    for name, record in {**results.records, **results.earlier}.items():
+        found = [*_of_times(record, now), *_of_machine(record)]
+        if name in results.records:
+            benchmark = _benchmark(results, record)
+            without += benchmark is None
+            found += [*_of_benchmark(record, benchmark or {}), *_of_log(results, record)]
+            found += _of_threads(results, record)
+        for expected, was in found:
+            yield Finding(TIER, f"{RECORDS}/{name}", expected, was)
+    if without:
+        notes.add(f"jobs without a benchmark to compare their times with: {without}")
+
+
+def _of_times(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
+    if max(record.start, record.end) > now + CLOCKS:
+        yield f"times before now ({now:%Y-%m-%d %H:%M})", f"{max(record.start, record.end)}"
+    wall = (record.end - record.start).total_seconds()
+    if abs(wall - record.seconds) > ROUNDING:
+        yield f"{wall:.1f} seconds, from its start to its end", f"{record.seconds:.1f}"
+    for attempt in record.earlier:
+        if attempt.start > record.start:
+            yield f"earlier attempts before its start {record.start}", f"one at {attempt.start}"
+    if record.attempt != len(record.earlier) + 1:
+        yield f"attempt {len(record.earlier) + 1}, after those listed", f"attempt {record.attempt}"
+
+
+def _of_machine(record: Record) -> Iterator[tuple[str, str]]:
+    """Whether its device and its seconds on GPUs fit."""
+    if record.device == "cpu" and record.gpu_seconds:
+        yield "no GPU seconds on a CPU", f"{record.gpu_seconds}"
+    if record.device != "cpu" and record.seconds and not record.gpu_seconds:
+        yield f"GPU seconds on {record.device}", "none"
+
+
+def _benchmark(results: Results, record: Record) -> Mapping[str, float] | None:
+    """The numbers of a job's benchmark; None where there is none that can be read."""
+    try:
+        lines = read_text(results.place(record.benchmark)).splitlines()
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+        return {name: float(rows[-1][name]) for name in ("s", "cpu_time")}
+    except (ToffeeError, LookupError, ValueError, TypeError, csv.Error):
+        return None
+
+
+def _of_benchmark(record: Record, measured: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    wall, cpu = measured.get("s"), measured.get("cpu_time")
+    if wall is not None and not _near(record.seconds, wall):
+        yield f"about {wall} seconds, as its benchmark has", f"{record.seconds}"
+    # Snakemake looks now and then: it may see less than all, but never more.
+    if cpu is not None and cpu > record.cpu_seconds * (1 + SHARE) + ROUNDING:
+        yield f"{cpu} CPU seconds at least, as its benchmark has", f"{record.cpu_seconds}"
+
+
+def _of_log(results: Results, record: Record) -> Iterator[tuple[str, str]]:
+    """The last line of a log says how long its job took."""
+    try:
+        lines = read_text(results.place(record.log)).strip().splitlines()
+    except ToffeeError:
+        return
+    said = re.fullmatch(r"(.*): done in ([\d.]+) s", lines[-1]) if lines else None
+    if said and said[1] != record.job:
+        yield f"the job of its log, {said[1]}", record.job
+    elif said and not _near(float(said[2]), record.seconds):
+        yield f"about {said[2]} seconds, as its log says", f"{record.seconds}"
+
+
+def _near(inner: float, outer: float) -> bool:
+    """Whether a time can be the part of another that a process spends on its job."""
+    return inner - ROUNDING <= outer <= inner * (1 + SHARE) + AROUND
+
+
+def _of_threads(results: Results, record: Record) -> Iterator[tuple[str, str]]:
+    """No more threads than its rule or a profile gives it."""
+    try:
+        config = results.config(record)
+        models = str((config.get("models") or {}).get("set"))
+        most = max(1, int(scale_threads(models).get(record.rule, 1)))
+        command = results.kept(record.run, "a command line")["command"] if record.run else []
+    except (ToffeeError, LookupError, AttributeError, ValueError):
+        return  # a finding by itself
+    options = ("--set-threads", "--profile", "--workflow-profile")
+    own = any(str(word).startswith(options) for word in command)
+    if record.threads > most and not own:
+        yield f"at most {most} threads, as its rule and the profiles say", f"{record.threads}"
