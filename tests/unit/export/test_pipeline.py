@@ -24,6 +24,7 @@ PROMPTS = ["a red mug", "a car on the grass"]
 MODELS = {"text_to_image": "zoo/text_to_image", "subject_encoder": "b/c at 0", "depth": "zoo/depth"}
 LICENCES = {"text_to_image": "openrail++", "subject_encoder": "apache-2.0", "depth": "mit"}
 STEPS, GUIDANCE = 2, 3.0
+SHADES = Image.fromarray(np.linspace(0, 100, 64 * 64).reshape(64, 64).astype(np.uint8))
 
 
 def build(zoo: Path, out: Path, depth: bool) -> Path:
@@ -197,13 +198,108 @@ def test_half_precision_draws_nearly_the_same(folder, pipe, given, dtype) -> Non
     assert torch.equal(drawn[~inside], pictures[~inside])
 
 
+def test_a_mask_is_the_same_however_it_is_written(pipe, given, tmp_path) -> None:
+    subject = pil(given[0][0])
+    mask = given[1][0].numpy()
+    full = Image.fromarray(mask.astype(np.uint8) * 255)
+    white = Image.new("RGBA", (64, 64), "white")
+    white.putalpha(full)
+    full.save(tmp_path / "mask.png")
+    subject.save(tmp_path / "subject.png")
+
+    def draw(subject, mask):
+        options = {"seed": 0, "num_inference_steps": 1, "output_type": "np"}
+        return pipe("a mug", subject, mask, **options).images
+
+    expected = draw(subject, full)
+    assert np.abs(expected - draw(subject, None)).max() > 1e-3
+    for other in (
+        Image.fromarray(mask.astype(np.uint8)),
+        white,
+        torch.from_numpy(mask)[None],
+        torch.from_numpy(mask)[None].float(),
+        torch.from_numpy(mask)[None].to(torch.uint8),
+        str(tmp_path / "mask.png"),
+    ):
+        assert np.array_equal(draw(subject, other), expected)
+    bytes_ = torch.from_numpy(np.array(subject)).permute(2, 0, 1)[None]
+    for other in (bytes_, bytes_.float() / 255, tmp_path / "subject.png"):
+        assert np.array_equal(draw(other, full), expected)
+
+
+def test_several_pictures_for_one_prompt_are_drawn_each(pipe, given) -> None:
+    several = [pil(one) for one in given[0]]
+    options = {"num_inference_steps": 1, "output_type": "np"}
+    both = pipe("a mug", several, seed=3, **options).images
+    one = pipe("a mug", several[1], seed=4, **options).images
+    assert len(both) == 2 and np.abs(both[1] - one[0]).max() < 1e-4
+
+
+def test_a_saved_pipeline_loads_again_and_draws_the_same(pipe, given, tmp_path) -> None:
+    pipe.save_pretrained(tmp_path / "saved")
+    again = load(tmp_path / "saved")
+    again.save_pretrained(tmp_path / "twice")
+    twice = load(tmp_path / "twice")
+    subjects, subject_masks, *_, noise = given
+    options = {"latents": noise, "output_type": "pt", "num_inference_steps": 1}
+    expected, *drawn = (
+        one(PROMPTS, subjects, subject_masks, **options).images for one in (pipe, again, twice)
+    )
+    assert all(torch.equal(one, expected) for one in drawn)
+    with pytest.raises(ValueError, match="push_to_hub is not supported"):
+        pipe.save_pretrained(tmp_path / "saved", push_to_hub=True)
+
+
+def test_a_prompt_that_the_model_does_not_see_whole_warns(pipe, monkeypatch) -> None:
+    said: list[str] = []
+    logger = sys.modules[type(pipe).__module__].logger
+    monkeypatch.setattr(logger, "warning", said.append)
+    options = {"seed": 0, "num_inference_steps": 1}
+    pipe("a mug", **options)
+    assert not said
+    pipe("a mug " * 60, **options)
+    (line,) = said
+    assert f"tokens to the first {pipe.tokenizer.model_max_length}" in line
+    said.clear()
+    pipe("a mug 猫", **options)
+    assert said and "does not know 猫" in said[0]
+
+
 @pytest.mark.parametrize(
     ("wrong", "line"),
     [
         ({"image": torch.zeros(1, 3, 64, 64)}, "image and mask belong together"),
         ({"depth": torch.zeros(1, 64, 64)}, "this model takes no depth"),
-        ({"subject": "photo.jpg"}, "expected PIL images or a tensor, got str"),
-        ({"subject": torch.zeros(2, 3, 64, 64)}, "2 pictures for 1 pictures to draw"),
+        ({"subject": "photo.jpg"}, "photo.jpg: cannot be read"),
+        ({"subject": "/dev/zero"}, "/dev/zero: cannot be read .no regular file"),
+        ({"subject": [7]}, "expected a path, a PIL image, a list of them or a tensor, got int"),
+        (
+            {"prompt": PROMPTS, "subject": torch.zeros(3, 3, 64, 64)},
+            "3 pictures for 2 pictures to draw",
+        ),
+        ({"subject": -torch.ones(1, 3, 64, 64)}, "pictures are torch.float32 from -1 to -1"),
+        ({"subject": torch.full((1, 3, 64, 64), torch.nan)}, "from nan to nan, expected floats"),
+        ({"subject": torch.zeros(1, 3, 64, 64, dtype=torch.int64)}, "pictures are torch.int64"),
+        ({"subject": torch.zeros(3, 64, 64)}, r"pictures are \[3, 64, 64\], expected \[B, 3, H, W"),
+        ({"subject_mask": Image.new("L", (64, 64))}, "subject_mask without subject"),
+        ({"output_type": "latent"}, "output_type is 'latent', expected pil, np, pt"),
+        ({"prompt": 7}, "prompt is 7, expected a text"),
+        ({"prompt": []}, "no prompt"),
+        ({"num_inference_steps": 0}, "num_inference_steps is 0, expected a whole number from 1"),
+        ({"guidance_scale": "x"}, "guidance_scale is 'x', expected a number"),
+        ({"subject_scale": float("nan")}, "subject_scale is nan, expected a number"),
+        (
+            {"seed": 0, "latents": torch.zeros(1, 16, 8, 8)},
+            "expected one of seed, generator and latents",
+        ),
+        (
+            {"image": torch.zeros(1, 3, 64, 64), "mask": torch.full((1, 64, 64), 200.0)},
+            "masks are torch.float32 from 200 to 200, expected floats from 0 to 1",
+        ),
+        (
+            {"subject": Image.new("RGB", (64, 64)), "subject_mask": SHADES},
+            "the brightest value is 100 of 255, expected 255",
+        ),
         (
             {"subject": torch.zeros(1, 3, 64, 64), "subject_mask": Image.new("L", (32, 32))}
             | {"subject": Image.new("RGB", (64, 64)), "subject_mask": torch.zeros(1, 32, 32)},
@@ -218,7 +314,7 @@ def test_half_precision_draws_nearly_the_same(folder, pipe, given, dtype) -> Non
 )
 def test_what_does_not_go_together_is_refused(pipe, wrong, line) -> None:
     with pytest.raises(ValueError, match=line):
-        pipe("a mug", **wrong)
+        pipe(**({"prompt": "a mug"} | wrong))
 
 
 def test_the_cards_lines_draw_where_the_folder_stands_alone(folder, pipe, tmp_path) -> None:
@@ -250,6 +346,8 @@ def test_base_parts_are_linked_and_only_safetensors_hold_weights(folder, zoo) ->
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {Path(name).suffix for name in names} == {".json", ".md", ".py", ".safetensors"}
     assert {name for name in names if name.endswith(".py")} == {
+        "inputs.py",
+        "pictures.py",
         "pipeline.py",
         "unet/toffeenet_unet.py",
     }

@@ -346,7 +346,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ToffeeError, match="not a readable HDF5 file"):
         Shard(tmp_path / "text.h5")
     h5py.File(tmp_path / "other.h5", "w").close()
-    with pytest.raises(ToffeeError, match="schema is None, expected 'toffee-shard/1'"):
+    with pytest.raises(ToffeeError, match="attribute schema is missing, expected toffee-shard/1"):
         Shard(tmp_path / "other.h5")
 
 

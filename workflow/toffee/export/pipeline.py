@@ -1,6 +1,7 @@
 """ToffeeNet as a diffusers pipeline: a folder that stands alone.
 
     <out>/model_index.json, pipeline.py       what `DiffusionPipeline.from_pretrained` reads first
+    <out>/inputs.py, pictures.py              how a call's pictures and masks are understood
     <out>/unet/                               ToffeeNet, with the code of its class
     <out>/vae, text_encoder, tokenizer/       the base model's, linked and not copied
     <out>/scheduler/                          its noise schedule, for deterministic sampling
@@ -22,7 +23,9 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from toffee.config.licences import combined, parts_of
 from toffee.config.models import ALLOWED_SUFFIXES
+from toffee.data import pictures
 from toffee.export.card import licence_header, table
+from toffee.export.diffusers_code import inputs as inputs_code
 from toffee.export.diffusers_code import pipeline as pipeline_code
 from toffee.export.diffusers_code import toffeenet_unet as unet_code
 from toffee.export.release import PAPER
@@ -41,9 +44,10 @@ training for the subject: a reproduction of [arXiv 2406.09305]({paper}), not the
 {lines}
 ```
 
-Needs `diffusers` (made with {version}), `transformers` and `torch`. `trust_remote_code` runs two
-files of this folder, `pipeline.py` and `unet/toffeenet_unet.py`: read them first. Weights are
-safetensors. Half precision: `from_pretrained(..., dtype=torch.bfloat16).to("cuda")`.
+Needs `diffusers` (made with {version}), `transformers` and `torch`. `trust_remote_code` runs four
+files of this folder, `pipeline.py`, `inputs.py`, `pictures.py` and `unet/toffeenet_unet.py`: read
+them first. Weights are safetensors. Half precision:
+`from_pretrained(..., dtype=torch.bfloat16).to("cuda")`.
 
 - Pictures of {side} by {side} pixels. Defaults: {steps} steps, guidance {guidance:g},
   `subject_scale` {scale:g} (the paper's λ).
@@ -130,6 +134,8 @@ def export_pipeline(
         load_scheduler(base / "scheduler").save_pretrained(folder / "scheduler")
         _write_unet(net, settings, folder / "unet")
         shutil.copyfile(pipeline_code.__file__, folder / "pipeline.py")
+        shutil.copyfile(inputs_code.__file__, folder / "inputs.py")
+        shutil.copyfile(pictures.__file__, folder / "pictures.py")
         (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
         (folder / "README.md").write_text(card, encoding="utf-8")
 

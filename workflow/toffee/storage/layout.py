@@ -97,22 +97,3 @@ class Layout:
 
     def _create_dataset(self, group: h5py.Group, name: str, dtype: Any) -> None:
         group.create_dataset(name, shape=(self.total,), dtype=dtype, track_times=False)
-
-    @classmethod
-    def read(cls, file: h5py.File) -> "Layout":
-        """The layout of an open file.
-
-        Raises:
-            ToffeeError: the file has another schema.
-        """
-        schema = file.attrs.get("schema")
-        if schema != SCHEMA:
-            raise ToffeeError(f"{file.filename}: schema is {schema!r}, expected {SCHEMA!r}")
-        layout = json.loads(file.attrs["layout"])
-        return cls(
-            identity=str(file.attrs["identity"]),
-            total=int(file.attrs["total"]),
-            quality=int(file.attrs["quality"]),
-            images=layout["images"],
-            columns=layout["columns"],
-        )

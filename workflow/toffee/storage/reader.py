@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 
 from toffee.runtime.errors import ToffeeError
+from toffee.storage.check import read_layout
 from toffee.storage.encoding import decode
-from toffee.storage.layout import ENCODED, SCHEMA, Layout
+from toffee.storage.layout import ENCODED, SCHEMA
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +38,8 @@ class Shard:
         image_names, column_names: those names.
 
     Raises:
-        ToffeeError: the file is missing, is no such file, or has another schema version.
+        ToffeeError: the file is missing, is no such file, has another schema version, or has data
+            that `toffee.storage.writer` does not write (see `toffee.storage.check`).
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -45,13 +47,15 @@ class Shard:
         if not self.path.is_file():
             raise ToffeeError(f"{self.path}: no such file, expected a shard ({SCHEMA})")
         try:
-            self._file = h5py.File(self.path, "r")
+            # A finished file is never written again: no lock is needed, and NFS, Lustre and FUSE
+            # may refuse one.
+            self._file = h5py.File(self.path, "r", locking=False)
         except OSError as error:
             raise ToffeeError(
-                f"{self.path}: not a readable HDF5 file, expected {SCHEMA}"
+                f"{self.path}: not a readable HDF5 file, expected {SCHEMA} ({error})"
             ) from error
         try:
-            layout = Layout.read(self._file)
+            layout = read_layout(self._file, self.path)
         except ToffeeError:
             self._file.close()
             raise
@@ -75,7 +79,10 @@ class Shard:
                 f"{self.path}: no column {name!r}, expected one of {', '.join(self.column_names)}"
             )
         dataset = self._file["columns"][name]
-        values: np.ndarray = (dataset.asstr() if self.types[name] == "str" else dataset)[...]
+        try:
+            values: np.ndarray = (dataset.asstr() if self.types[name] == "str" else dataset)[...]
+        except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
+            raise ToffeeError(f"{self.path}: column {name!r} cannot be read ({error})") from error
         return values
 
     def digest(self, name: str, row: int) -> str:
@@ -91,8 +98,11 @@ class Shard:
         if not 0 <= row < len(self):
             raise ToffeeError(f"{self.path}: no row {row}, expected 0 to {len(self) - 1}")
         if name not in self._digests:
-            self._digests[name] = self._file["sha256"][name][...]
-        return bytes(self._digests[name][int(row)]).decode()
+            try:
+                self._digests[name] = self._file["sha256"][name][...]
+            except OSError as error:
+                raise ToffeeError(f"{self.path}: sha256/{name} cannot be read ({error})") from error
+        return bytes(self._digests[name][int(row)]).decode("ascii", "replace")
 
     def has(self, name: str, row: int) -> bool:
         """Whether the row has such an image."""
@@ -116,7 +126,9 @@ class Shard:
             files = [element.data for element in self._elements(name, rows)]
         except OSError as error:
             where = f"row {rows[0]}" if len(rows) == 1 else f"rows {rows[0]}, …"
-            raise ToffeeError(f"{self.path}, {where}: image {name!r} cannot be read") from error
+            raise ToffeeError(
+                f"{self.path}, {where}: image {name!r} cannot be read ({error})"
+            ) from error
         for row, digest, data in zip(rows, digests, files, strict=True):
             found = hashlib.sha256(data).hexdigest()
             if found != digest:
@@ -142,11 +154,20 @@ class Shard:
     def arrays(self, name: str, rows: Rows | None = None) -> list[np.ndarray]:
         """Decoded images, uint8 [H, W, 3], or masks, bool [H, W], read-only; by default of all."""
         wanted = self._rows(rows)
-        return [
-            decode(data)
-            for first in range(0, len(wanted), _READ_AT_ONCE)
-            for data in self._encoded(name, wanted[first : first + _READ_AT_ONCE])
-        ]
+        decoded: list[np.ndarray] = []
+        for first in range(0, len(wanted), _READ_AT_ONCE):
+            some = wanted[first : first + _READ_AT_ONCE]
+            for row, data in zip(some, self._encoded(name, some), strict=True):
+                decoded.append(self._decoded(name, row, data))
+        return decoded
+
+    def _decoded(self, name: str, row: int, data: memoryview) -> np.ndarray:
+        try:
+            return decode(data)
+        except Exception as error:  # the digest fits, but whoever wrote it stored no picture
+            raise ToffeeError(
+                f"{self.path}, row {row}: image {name!r} is no picture ({type(error).__name__})"
+            ) from error
 
     def images(self, name: str, rows: Rows | None = None) -> "torch.Tensor":
         """Images as float32 [B, 3, H, W] in [0, 1]; all rows by default.

@@ -4,37 +4,34 @@ import io
 from typing import Literal, overload
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from toffee.data.importers.faults import SetAside
-from toffee.data.loaders.images import over_white
-
-MOST_PIXELS = 80_000_000
-"""Most pixels of a picture that is decoded: a small file can hold one that fills the memory."""
+from toffee.data.pictures import decoded, mask_of, rgb
 
 
 def decode_image(data: bytes, file: str) -> Image.Image:
-    """A picture in RGB, as `read_image` reads it: turned by its EXIF orientation, over white.
+    """A picture in RGB by the rules of `toffee.data.pictures`, as `read_image` reads it.
 
     Raises:
-        SetAside: it is truncated or no picture.
+        SetAside: it is truncated, no picture, or not understood.
     """
-    return over_white(_decoded(data, file, "broken image"))
+    try:
+        return rgb(decoded(data))
+    except ValueError as error:
+        raise SetAside(file, "broken image", error) from error
 
 
 def decode_mask(data: bytes, file: str) -> np.ndarray:
-    """A mask, bool [H, W]: the alpha channel, or the luminance if there is none or it is
-    constant, thresholded at one half.
+    """A subject's mask, bool [H, W], by the rules of `toffee.data.pictures`.
 
     Raises:
-        SetAside: it is truncated or no picture.
+        SetAside: it is truncated, no picture, or not understood.
     """
-    picture = _decoded(data, file, "broken mask")
-    if "A" in picture.getbands():
-        alpha = np.asarray(picture.getchannel("A"))
-        if alpha.min() != alpha.max():
-            return alpha >= 128
-    return np.asarray(picture.convert("L")) >= 128
+    try:
+        return mask_of(decoded(data))
+    except ValueError as error:
+        raise SetAside(file, "broken mask", error) from error
 
 
 @overload
@@ -114,21 +111,6 @@ def evenly(count: int, wanted: int) -> list[int]:
     """At most `wanted` places among `count`, spread evenly: the middles of as many equal parts."""
     wanted = min(count, wanted)
     return [(2 * place + 1) * count // (2 * wanted) for place in range(wanted)]
-
-
-def _decoded(data: bytes, file: str, reason: str) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise SetAside(file, reason, f"more than {MOST_PIXELS} pixels")
-            picture.load()
-            return ImageOps.exif_transpose(picture)
-    except SetAside:
-        raise
-    except UnidentifiedImageError as error:  # its text has a memory address, which changes
-        raise SetAside(file, reason, "of no known format") from error
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
-        raise SetAside(file, reason, f"{type(error).__name__}: {error}") from error
 
 
 def _cut(

@@ -7,13 +7,19 @@ The prompt file is the one that the DreamBooth authors published, a text with a 
 each prompt. It is read line by line; nothing of it is ever evaluated.
 """
 
+from __future__ import annotations
+
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from toffee.data.loaders.images import list_images
+from toffee.data.loaders.images import list_images, read_image
 from toffee.runtime.errors import ToffeeError
+
+if TYPE_CHECKING:
+    import torch
 
 PROMPT_FILE = "prompts_and_classes.txt"
 UNIQUE_TOKEN = "sks"
@@ -111,6 +117,12 @@ def load_benchmark(root: str | os.PathLike, unique_token: str = UNIQUE_TOKEN) ->
         for name, class_word in listed.classes.items()
     ]
     return Benchmark(root, subjects)
+
+
+def read_photo(path: str | os.PathLike, resolution: int | None = None) -> torch.Tensor:
+    """A photo of the benchmark as `read_image` reads it, but without its colour profile: the
+    published scores were measured on the stored numbers."""
+    return read_image(path, resolution, profile=False)
 
 
 def parse_prompts(path: str | os.PathLike) -> PromptFile:

@@ -6,13 +6,14 @@ Only functions that make tensors import torch; who lists files or draws figures 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from toffee.data.pictures import FORMATS, decoded, mask_of, read_file, rgb
 from toffee.runtime.errors import ToffeeError
 
 if TYPE_CHECKING:
@@ -21,16 +22,18 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def read_image(path: str | os.PathLike, resolution: int | None = None) -> torch.Tensor:
-    """Read a picture.
+def read_image(
+    path: str | os.PathLike, resolution: int | None = None, profile: bool = True
+) -> torch.Tensor:
+    """Read a picture by the rules of `toffee.data.pictures`.
 
-    Its EXIF orientation is applied and transparency is laid over white. With a resolution, the
-    centre square is cut out and resized with an antialiased filter (Lanczos); a picture that has
-    that size already is not changed.
+    With a resolution, the centre square is cut out and resized with an antialiased filter
+    (Lanczos); a picture that has that size already is not changed.
 
     Args:
-        path: a JPEG, PNG or WebP file.
+        path: a file of one of its formats.
         resolution: side of the square to return, in pixels; None keeps the picture's own size.
+        profile: whether the picture's colour profile is applied.
 
     Returns:
         float32 [3, H, W] in [0, 1], RGB.
@@ -40,12 +43,16 @@ def read_image(path: str | os.PathLike, resolution: int | None = None) -> torch.
     """
     import torch
 
-    return torch.from_numpy(read_array(path, resolution)).permute(2, 0, 1).float().div_(255)
+    pixels = read_array(path, resolution, profile)
+    return torch.from_numpy(pixels).permute(2, 0, 1).float().div_(255)
 
 
-def read_array(path: str | os.PathLike, resolution: int | None = None) -> np.ndarray:
+def read_array(
+    path: str | os.PathLike, resolution: int | None = None, profile: bool = True
+) -> np.ndarray:
     """Read a picture as `read_image` does, as an array: uint8 [H, W, 3]."""
-    return np.array(_centre_square(_open_rgb(path), resolution, Image.Resampling.LANCZOS))
+    picture = _load(path, "image", lambda picture: rgb(picture, profile))
+    return np.array(_centre_square(picture, resolution, Image.Resampling.LANCZOS))
 
 
 def read_mask(
@@ -53,12 +60,12 @@ def read_mask(
     resolution: int | None = None,
     size: tuple[int, int] | None = None,
 ) -> torch.Tensor:
-    """Read a mask: what is brighter than half is the subject.
+    """Read a subject's mask by the rules of `toffee.data.pictures`.
 
     It is cut and resized as `read_image` does with its picture, so that the two stay aligned.
 
     Args:
-        path: a picture of one channel; of more channels the luminance counts.
+        path: a picture that is white, or not transparent, where the subject is.
         resolution: as in `read_image`; a resized pixel is set where half of its area was.
         size: (width, height) of the picture that the mask belongs to, in pixels (see `image_size`).
 
@@ -66,17 +73,17 @@ def read_mask(
         bool [H, W].
 
     Raises:
-        ToffeeError: the file is missing, incomplete or no picture, or has another size.
+        ToffeeError: the file is missing, incomplete or no picture, is not understood as a mask, or
+            has another size.
     """
     import torch
 
-    picture = _load(path, "mask").convert("L")
+    picture = Image.fromarray(_load(path, "mask", mask_of).astype(np.uint8) * 255)
     if size is not None and picture.size != tuple(size):
         raise ToffeeError(
             f"{path}: mask is {picture.width} x {picture.height} pixels, "
             f"expected {size[0]} x {size[1]} as its image"
         )
-    picture = picture.point(lambda value: 255 if value >= 128 else 0)
     picture = _centre_square(picture, resolution, Image.Resampling.BOX)
     return torch.from_numpy(np.array(picture) >= 128)
 
@@ -88,7 +95,9 @@ def image_size(path: str | os.PathLike) -> tuple[int, int]:
         ToffeeError: the file is missing or no picture.
     """
     try:
-        with Image.open(path) as picture:
+        if not Path(path).is_file() and Path(path).exists():
+            raise ValueError("no regular file")  # a pipe would never end
+        with Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
             turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     except Exception as error:
@@ -152,35 +161,19 @@ def to_tensor(arrays: Sequence[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float().div_(255)
 
 
-def _load(path: str | os.PathLike, what: str) -> Image.Image:
-    """A picture with all of its pixels decoded, so that a truncated file fails here."""
+def _load(path: str | os.PathLike, what: str, read: Callable[[Image.Image], Any]) -> Any:
+    """What `read` makes of a picture; of what cannot be read or is not understood, one line."""
     try:
-        with Image.open(path) as picture:
-            picture.load()
-            return ImageOps.exif_transpose(picture)
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
+        return read(decoded(read_file(path)))
+    except (OSError, ValueError) as error:
         raise _unreadable(path, what, error) from error
-
-
-def _open_rgb(path: str | os.PathLike) -> Image.Image:
-    return over_white(_load(path, "image"))
-
-
-def over_white(picture: Image.Image) -> Image.Image:
-    """A picture in RGB; what is transparent is laid over white."""
-    if "A" in picture.mode or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
 
 
 def _unreadable(path: str | os.PathLike, what: str, error: Exception) -> ToffeeError:
     if isinstance(error, FileNotFoundError):
         return ToffeeError(f"{path}: no such file, expected an image")
     return ToffeeError(
-        f"{path}: broken {what} ({type(error).__name__}), "
-        "expected a complete JPEG, PNG or WebP file"
+        f"{path}: broken {what} ({error}), expected a complete file, e.g. JPEG, PNG or WebP"
     )
 
 

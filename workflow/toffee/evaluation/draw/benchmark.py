@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from toffee.config.settings import Drawing, Sampling
-from toffee.data.loaders.dreambench import BenchmarkSubject
-from toffee.data.loaders.images import image_size, read_image, read_mask, to_arrays
+from toffee.data.loaders.dreambench import BenchmarkSubject, read_photo
+from toffee.data.loaders.images import image_size, read_mask, to_arrays
 from toffee.evaluation.benchmark import BenchmarkFiles, BenchmarkImage
 from toffee.evaluation.image_set import write_image_set
 from toffee.evaluation.names import scale_name
@@ -190,4 +190,4 @@ def _kept_pictures(
     subjects: list[BenchmarkSubject], kept: Mapping[str, int], resolution: int
 ) -> torch.Tensor:
     """Each subject's kept photo [S,3,H,W]."""
-    return torch.stack([read_image(s.photos[kept[s.subject]], resolution) for s in subjects])
+    return torch.stack([read_photo(s.photos[kept[s.subject]], resolution) for s in subjects])

@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 
 from toffee.config.settings import Drawing, Sampling, Tuning
-from toffee.data.loaders.dreambench import load_benchmark
-from toffee.data.loaders.images import read_image, to_arrays
+from toffee.data.loaders.dreambench import load_benchmark, read_photo
+from toffee.data.loaders.images import to_arrays
 from toffee.evaluation.benchmark import BenchmarkImage
 from toffee.evaluation.draw.benchmark import write_benchmark_images
 from toffee.method.dreambooth import DreamBooth
@@ -60,7 +60,7 @@ def generate_dreambooth(
         start = perf_counter()
         model.prepare_class(subject.class_word)
         prepared = perf_counter()
-        photos = torch.stack([read_image(path, drawing.resolution) for path in subject.photos])
+        photos = torch.stack([read_photo(path, drawing.resolution) for path in subject.photos])
         model.tune(subject.subject, subject.class_word, photos)
         tuned = perf_counter()
         own = [

@@ -16,8 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from toffee.data.loaders.dreambench import Benchmark
-from toffee.data.loaders.images import read_image
+from toffee.data.loaders.dreambench import Benchmark, read_photo
 from toffee.evaluation.benchmark import BenchmarkFiles
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.names import ALL, ONE
@@ -107,7 +106,7 @@ def score_dreambench(
     with Shard(images) as shard:
         side = shard.images("image", [0]).shape[-1]
         pictures = {
-            one.subject: read_image(one.photos[kept[one.subject]], side)
+            one.subject: read_photo(one.photos[kept[one.subject]], side)
             for one in benchmark.subjects
         }
         scores = benchmark_scores(shard, method, features, metrics, segment, kept, pictures)
@@ -127,7 +126,7 @@ def photo_features(benchmark: Benchmark, metrics: Metrics, segment: Segment) -> 
     """Features of all photos of each subject."""
     features = {}
     for subject in progress(benchmark.subjects, desc="benchmark photos", unit="subject"):
-        photos = [read_image(path) for path in subject.photos]
+        photos = [read_photo(path) for path in subject.photos]
         masks = [segment(photo[None], [subject.class_word])[0].cpu() for photo in photos]
         features[subject.subject] = metrics.features(photos, masks)
     return features

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toffee.data.loaders.images import read_image
+from toffee.data.loaders.dreambench import read_photo
 from toffee.evaluation.benchmark import BenchmarkFiles
 from toffee.evaluation.score.scoring import batches
 from toffee.models.clip import Clip
@@ -55,7 +55,7 @@ def filter_dreambooth(
             for some in batches(rows, batch, f"filter {Path(path).stem}"):
                 targets = shard.images("image", some)
                 side, names = targets.shape[-1], list(words[some])
-                own = torch.stack([read_image(photos[who], side) for who in subjects[some]])
+                own = torch.stack([read_photo(photos[who], side) for who in subjects[some]])
                 scores = candidate_scores(
                     encoder,
                     clip,

@@ -3,13 +3,25 @@
 Part of the Toffee reproduction (arXiv 2406.09305), Apache-2.0.
 """
 
+import inspect
+import json
+import re
+import shutil
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import DiffusionPipeline, ImagePipelineOutput
+from diffusers.utils import logging
 from diffusers.utils.torch_utils import randn_tensor
-from PIL import Image, ImageOps
+from PIL import Image
 
+from .inputs import check_sizes, number, prompts_for, read_masks, read_pictures, unit_range
+from .pictures import FORMATS  # noqa: F401  diffusers copies only files that this one names
+
+logger = logging.get_logger(__name__)
+OUTPUT_TYPES = ("pil", "np", "pt")
 GREY = 0.5  # outside of a segmented subject, and inside of the mask of a picture to edit
 
 
@@ -91,8 +103,9 @@ class ToffeeNetPipeline(DiffusionPipeline):
     ):
         """Draw, or edit where `image` and `mask` are given.
 
-        Pictures are PIL images, or tensors [B,3,H,W] in [0,1]; masks are PIL images (white counts),
-        or tensors [B,H,W]. One of them, or a list with one for each prompt.
+        Pictures are paths, PIL images, or tensors [B,3,H,W]: floats from 0 to 1, or uint8. Masks
+        are paths, PIL images or tensors [B,H,W]; white counts, `pictures.py` has the rules. One of
+        them, or a list with one for each prompt; with a single prompt, each of a list is drawn.
 
         Args:
             prompt: what to draw: one text or several.
@@ -112,21 +125,33 @@ class ToffeeNetPipeline(DiffusionPipeline):
             return_dict: whether to return an `ImagePipelineOutput` or a tuple.
 
         Raises:
-            ValueError: what is given does not go together.
+            ValueError: what is given does not go together, or is of another type or range.
         """
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        prompts = [one for one in prompts for _ in range(num_images_per_prompt)]
+        if output_type not in OUTPUT_TYPES:
+            raise ValueError(f"output_type is {output_type!r}, expected {', '.join(OUTPUT_TYPES)}")
+        if sum(one is not None for one in (seed, generator, latents)) > 1:
+            raise ValueError("expected one of seed, generator and latents")
+        each = number(num_images_per_prompt, "num_images_per_prompt", 1, whole=True)
+        prompts = prompts_for(prompt, (subject, image), each)
+        if subject is None and subject_mask is not None:
+            raise ValueError("subject_mask without subject: expected both of them, or neither")
         if (image is None) != (mask is None):
             raise ValueError("image and mask belong together: expected both of them, or neither")
         if depth is not None and not self.config.depth:
             raise ValueError("this model takes no depth")
         count, device = len(prompts), self._execution_device
-        scale = self.config.subject_scale if subject_scale is None else subject_scale
-        steps = num_inference_steps or self.config.num_inference_steps
-        guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
+        given = {
+            "subject_scale": subject_scale,
+            "num_inference_steps": num_inference_steps,
+            "guidance_scale": guidance_scale,
+        }
+        given = {key: self.config[key] if one is None else one for key, one in given.items()}
+        scale = number(given["subject_scale"], "subject_scale", 0)
+        steps = number(given["num_inference_steps"], "num_inference_steps", 1, whole=True)
+        guidance = number(given["guidance_scale"], "guidance_scale", 0)
 
-        pictures, masks = _pictures(image, count), _masks(mask, count)
-        _check_sizes(pictures, masks, "image")
+        pictures, masks = read_pictures(image, count), read_masks(mask, count, subject=False)
+        check_sizes(pictures, masks, "image")
         height, width = self._drawn_size(pictures, latents)
         entry = self._entry(pictures, masks, depth, count, (height, width), device)
         tokens = self._subject_tokens(subject, subject_mask, count, device)
@@ -156,6 +181,26 @@ class ToffeeNetPipeline(DiffusionPipeline):
         images = _as(output_type, drawn)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
 
+    def save_pretrained(self, save_directory, *arguments, push_to_hub=False, **options) -> None:
+        """Save the parts as in every pipeline, with the code that `from_pretrained` needs.
+
+        Raises:
+            ValueError: `push_to_hub` is set: diffusers would upload before the code is written.
+        """
+        if push_to_hub:
+            raise ValueError("push_to_hub is not supported: save, then upload the folder")
+        super().save_pretrained(save_directory, *arguments, **options)
+        folder = Path(save_directory)
+        for name in ("pipeline", "inputs", "pictures"):
+            shutil.copyfile(Path(__file__).with_name(f"{name}.py"), folder / f"{name}.py")
+        unet = Path(inspect.getfile(type(self.unet)))
+        shutil.copyfile(unet, folder / "unet" / unet.name)
+        path = folder / "model_index.json"
+        index = json.loads(path.read_text(encoding="utf-8"))
+        index["_class_name"] = ["pipeline", type(self).__name__]
+        index["unet"] = [unet.stem, type(self.unet).__name__]
+        path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
     def _drawn_size(self, pictures, latents) -> tuple[int, int]:
         """Height and width to draw at: of the model's scale, in the picture's proportions."""
         if latents is not None:
@@ -178,7 +223,11 @@ class ToffeeNetPipeline(DiffusionPipeline):
         parts = [F.pixel_unshuffle(masks[:, None].float(), self.factor).to(device)]
         parts.append(self._encode(shown, device))
         if self.config.depth:
-            maps = torch.zeros(count, *size) if depth is None else depth.float().cpu()
+            maps = (
+                torch.zeros(count, *size)
+                if depth is None
+                else unit_range(depth, (count, *size), "depth")
+            )
             parts.append(F.pixel_unshuffle(maps[:, None], self.factor).to(device))
         return torch.cat(parts, 1)
 
@@ -188,8 +237,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
         if subject is None:
             return torch.zeros(count, config.subject_tokens, config.subject_width, device=device)
         side = self.config.resolution
-        pictures, masks = _pictures(subject, count, side), _masks(mask, count, side)
-        _check_sizes(pictures, masks, "subject")
+        pictures, masks = read_pictures(subject, count, side), read_masks(mask, count, side)
+        check_sizes(pictures, masks, "subject")
         if self.config.segmented and masks is not None:
             masks = masks | ~masks.flatten(1).any(1)[:, None, None]
             pictures = torch.where(masks[:, None], pictures, torch.tensor(GREY))
@@ -200,8 +249,25 @@ class ToffeeNetPipeline(DiffusionPipeline):
 
     def _text(self, prompts, device):
         """Embeddings [B,L,d] of the prompts."""
+        for one in dict.fromkeys(prompts):
+            self._warn_of(one)
         ids = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt")
         return self.text_encoder(input_ids=ids.input_ids.to(device)).last_hidden_state
+
+    def _warn_of(self, prompt):
+        """Say which words the model does not know, and how many tokens it does not see."""
+        unknown = []
+        for word in re.findall(r"[^\W\d_]+", prompt):
+            pieces = len(self.tokenizer(word, add_special_tokens=False).input_ids)
+            # The tokenizer spells what is not in its vocabulary, by letters or bytes.
+            if pieces > 1 and 2 * pieces > len(word.encode()):
+                unknown.append(word)
+        if unknown:
+            logger.warning(f"{prompt!r}: the model does not know {', '.join(unknown)}")
+        limit = self.tokenizer.model_max_length
+        length = len(self.tokenizer(prompt, verbose=False).input_ids)
+        if length > limit:
+            logger.warning(f"{prompt!r}: cut from {length} tokens to the first {limit}")
 
     def _sample(self, noise, entry, text, tokens, steps, guidance, scale, device):
         """Latents, denoised; between the steps they are kept in single precision."""
@@ -259,79 +325,6 @@ def _resized(images, size, mode="bicubic"):
         if tuple(images.shape[-2:]) != tuple(target):
             images = F.interpolate(images, size=target, mode=mode, antialias=True).clamp(0, 1)
     return images
-
-
-def _pictures(images, count, side=None):
-    """Pictures as float32 [count,3,H,W] in [0,1] on the CPU; with a side, PIL images are cut."""
-    if images is None:
-        return None
-    if not isinstance(images, torch.Tensor):
-        images = [
-            np.array(_square(_rgb(one), side, Image.Resampling.LANCZOS)) for one in _listed(images)
-        ]
-        images = torch.from_numpy(_stacked(images)).permute(0, 3, 1, 2).float() / 255
-    return _expanded(images.detach().float().cpu(), count, "pictures")
-
-
-def _masks(masks, count, side=None):
-    """Masks as bool [count,H,W] on the CPU; with a side, PIL images are cut."""
-    if masks is None:
-        return None
-    if not isinstance(masks, torch.Tensor):
-        grey = [ImageOps.exif_transpose(one).convert("L") for one in _listed(masks)]
-        hard = [one.point(lambda value: 255 if value >= 128 else 0) for one in grey]
-        cut = [np.array(_square(one, side, Image.Resampling.BOX)) >= 128 for one in hard]
-        if any(one.getbbox() and not kept.any() for one, kept in zip(hard, cut, strict=True)):
-            raise ValueError("the mask is outside of the centre square: crop around the subject")
-        masks = torch.from_numpy(_stacked(cut))
-    masks = masks.detach().cpu()
-    return _expanded(masks if masks.dtype == torch.bool else masks >= 0.5, count, "masks")
-
-
-def _listed(images):
-    images = images if isinstance(images, list | tuple) else [images]
-    wrong = next((one for one in images if not isinstance(one, Image.Image)), None)
-    if wrong is not None:
-        raise ValueError(f"expected PIL images or a tensor, got {type(wrong).__name__}")
-    return images
-
-
-def _stacked(arrays):
-    if len({array.shape for array in arrays}) > 1:
-        raise ValueError("expected pictures of one size")
-    return np.stack(arrays)
-
-
-def _expanded(given, count, what):
-    """One for all prompts, one for each prompt, or one for each picture."""
-    if count % len(given):
-        raise ValueError(f"{len(given)} {what} for {count} pictures to draw, expected one each")
-    return given.repeat_interleave(count // len(given), 0)
-
-
-def _rgb(picture):
-    """Upright, and with transparency laid over white."""
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")
-
-
-def _square(picture, side, resample):
-    if side is None or picture.size == (side, side):
-        return picture
-    least = min(picture.size)
-    left, top = (picture.width - least) // 2, (picture.height - least) // 2
-    return picture.crop((left, top, left + least, top + least)).resize((side, side), resample)
-
-
-def _check_sizes(pictures, masks, what):
-    if pictures is None or masks is None:
-        return
-    sizes = [f"{one.shape[-1]} x {one.shape[-2]}" for one in (masks, pictures)]
-    if sizes[0] != sizes[1]:
-        raise ValueError(f"mask is {sizes[0]} pixels, expected {sizes[1]} as its {what}")
 
 
 def _as(kind, images):
