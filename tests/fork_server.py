@@ -9,12 +9,16 @@ its own search path leads. Not for tests of start-up, signals or memory: they st
     python -IS fork_server.py SOCKET ARGUMENT…    as `python ARGUMENT…`, in a fork of the server
 """
 
+import atexit
 import contextlib
+import gc
 import json
 import os
 import signal
 import socket
 import sys
+import threading
+import traceback
 
 SNAKEMAKE = ("snakemake.cli", "snakemake.script", "snakemake.executors.local", "pandas", "pydantic")
 """What a run of Snakemake imports besides this project."""
@@ -106,6 +110,8 @@ def serve(path, code, *modules) -> dict:
     listener.bind(path)
     listener.listen(64)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    gc.collect()
+    gc.freeze()  # or a collection in a fork would copy all that the server has imported
     print("ready", flush=True)
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [])
@@ -163,6 +169,26 @@ def become(task: dict) -> None:
         runpy.run_path(kind, run_name="__main__")
 
 
+def end(function, task) -> None:
+    """Call a function and leave as an interpreter does, but for what it does last: to take all
+    modules apart, which lasts longer than most of the jobs."""
+    status = 0
+    try:
+        function(task)
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        if status and not isinstance(error.code, int):
+            print(error.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    threading._shutdown()  # waits for threads
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     place, *given = sys.argv[1:]
     if sys.flags.isolated:
@@ -173,4 +199,4 @@ if __name__ == "__main__":
                 signal.signal(-status, signal.SIG_DFL)
             os.kill(os.getpid(), -status)
         sys.exit(status)
-    become(serve(place, *given))
+    end(become, serve(place, *given))

@@ -64,6 +64,7 @@ CONFIG = {
         "strength_prompts": 1,
         "editing_subjects": 4,
     },
+    "report": {"scope": "core"},
 }
 
 
