@@ -71,14 +71,14 @@ def prepare_rules():
 
 def sources_of(params, inputs):
     """Folders and files from elsewhere that a rule reads: those that are used where they are, and
-    what an importer reads, which is no input."""
+    what an importer reads, which is no input. Of what jobs of this run wrote there are records."""
+    real, source = CONFIG.data.real, params.get("source")
     folders = ("subjects", "multiview", "multiview_heldout", "benchmark")
-    given = (
-        {CONFIG.data.real.given(name) for name in folders} if CONFIG.data.source == "real" else {}
-    )
-    source = params.get("source")
-    imported = [source["path"]] if isinstance(source, dict) and source.get("path") else []
-    return sorted({str(path) for path in inputs} & {str(path) for path in given}) + imported
+    given = {str(real.given(name)) for name in folders} if CONFIG.data.source == "real" else set()
+    read = sorted({str(path) for path in inputs} & given)
+    if isinstance(source, dict) and source.get("path"):
+        read.append(source["path"])
+    return [path for path in read if not str(path).startswith(f"{RESULTS}/")]
 
 
 def fingerprints(paths):
