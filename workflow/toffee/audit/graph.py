@@ -1,6 +1,6 @@
 """Tier graph: the records fit together, and what they tell is what the checkout's rules do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -16,10 +16,11 @@ from toffee.download.hub import is_wanted
 from toffee.download.lock import SourceLock
 from toffee.download.model import manifest_files
 from toffee.provenance.code import code_digest, module_digests, rule_functions
-from toffee.provenance.digests import describe
+from toffee.provenance.paths import RECORDS
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import file_digest
 
 TIER = "graph"
 TOLERANCE = timedelta(seconds=2)
@@ -33,10 +34,20 @@ def check_graph(results: Results, notes: Notes | None = None) -> list[Finding]:
     """All checks of the tier. notes: takes what they cover."""
     notes = notes or Notes()
     checks = (_producers, _edges, _cycles, _times, _downloads, _cells, _code)
-    found = [finding for check in checks for finding in check(results)]
+    found = [finding for check in checks for finding in _guarded(check, results)]
     for more in (check_plan, check_evidence, check_surroundings, check_recomputed):
-        found += more(results, notes)
+        found += _guarded(more, results, notes)
     return found
+
+
+def _guarded(check: Callable[..., Iterator[Finding]], *arguments: Any) -> Iterator[Finding]:
+    """The findings of a check; that records hold something which it cannot read is one too."""
+    try:
+        yield from check(*arguments)
+    except (ToffeeError, ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+        name = check.__name__.strip("_")
+        found = f"{type(error).__name__}: {error}"
+        yield Finding(TIER, RECORDS, f"records that the check {name} can read", found)
 
 
 def _producers(results: Results) -> Iterator[Finding]:
@@ -94,7 +105,10 @@ def _source(results: Results, path: str, sha256: str) -> Finding | None:
         return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", "no such file")
     if place.is_dir():
         return None  # photographs from elsewhere: their digest is in the records
-    digest = describe(place)["sha256"]
+    try:
+        digest = file_digest(place)
+    except ToffeeError as error:
+        return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", str(error))
     if digest != sha256:
         return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", f"{digest[:16]}…")
     return None
