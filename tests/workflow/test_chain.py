@@ -209,10 +209,25 @@ def test_jobs_run_again_write_the_same_bytes(chain):
     jobs = ("plan_shard 00000", "draw_initial 00000", "refine_shard 00000", "filter_dataset")
     jobs += ("train_toffeenet variants/p_0", "tabulate_views", "plot_views")
     jobs += ("export_shard 00000", "export_dataset", "export_pipeline")
-    arguments = [part for job in jobs for part in ("--job", job)]
-    done = toffee(project, "audit", "results/chain", *arguments)
-    assert done.returncode == 30, done.stdout + done.stderr
-    assert "replay:" not in done.stdout
+    done = replay(project, "results/chain", *jobs)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def replay(project: Project, folder: str, *jobs: str) -> subprocess.CompletedProcess:
+    """Tier replay by itself: the fixture's own tampering is found by the tiers before it, and then
+    the audit runs no job again."""
+    code = (
+        "import sys\n"
+        "from toffee.audit.replay import check_replay\n"
+        "from toffee.provenance.results import Results\n"
+        "for finding in check_replay(Results(sys.argv[1]), 1, sys.argv[2:]):\n"
+        "    print(finding)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(project.folder / "workflow")}
+    command = [sys.executable, "-c", code, folder, *jobs]
+    return subprocess.run(
+        command, cwd=project.folder, env=environment, capture_output=True, text=True
+    )
 
 
 def test_a_forged_table_is_not_what_its_job_writes(chain, tmp_path):
@@ -230,9 +245,8 @@ def test_a_forged_table_is_not_what_its_job_writes(chain, tmp_path):
     content["outputs"][name] |= size
     record.write_text(json.dumps(seal(content)))
     assert name not in toffee(project, "audit", str(tmp_path / "chain")).stdout
-    done = toffee(project, "audit", str(tmp_path / "chain"), "--job", "tabulate_dreambooth")
-    assert done.returncode == 40
-    assert f"replay: {name}: " in done.stdout
+    done = replay(project, str(tmp_path / "chain"), "tabulate_dreambooth")
+    assert f"replay: {name}: " in done.stdout, done.stderr
 
 
 def test_results_copied_without_their_times_are_known(chain, tmp_path):
