@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.text import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,14 +17,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except ToffeeError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 1
 
 
 def _say(line: object) -> None:
     """Print a line; a reader that has gone (`toffee audit … | head`) changes no exit code."""
     try:
-        print(line, flush=True)
+        print(printable(line), flush=True)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
@@ -132,7 +133,7 @@ def _plan(options: argparse.Namespace) -> int:
         arguments += [f"--{name}", *given] if given else []
     plan, config = plan_run([*arguments, "--", *options.targets], project, options.bench)
     if options.json:
-        _say(json.dumps(plan.content(), indent=1, ensure_ascii=False))
+        print(json.dumps(plan.content(), indent=1))
     else:
         for line in table(plan):
             _say(line)
@@ -163,7 +164,10 @@ def _audit(options: argparse.Namespace) -> int:
     )
     for line in notes.lines:
         print(f"audit: {line}", file=sys.stderr)
-    print(f"{options.results}: {verdict(findings)}, {len(findings)} findings", file=sys.stderr)
+    print(
+        f"{printable(options.results)}: {verdict(findings)}, {len(findings)} findings",
+        file=sys.stderr,
+    )
     return exit_code(findings)
 
 
@@ -179,7 +183,7 @@ def _attest(options: argparse.Namespace) -> int:
 
 def _trace(options: argparse.Namespace) -> int:
     from toffee.provenance.results import Results
-    from toffee.provenance.trace import cell, table_path, trace, tree_lines
+    from toffee.provenance.trace import cell, short_chain, table_path, trace, tree_lines
 
     if len(options.what) not in (1, 3):
         raise ToffeeError("expected a file, or a table, a method and a metric")
@@ -192,13 +196,15 @@ def _trace(options: argparse.Namespace) -> int:
     else:
         tree = trace(results, options.what[0])
     if options.json:
-        _say(json.dumps(found | {"chain": tree}, indent=1, ensure_ascii=False))
+        print(json.dumps(found | {"chain": tree}, indent=1))
         return 0
     for row in found.get("cell", []):
         _say(
             f"{row['method']}, {row['metric']} = {row['value']} ± {row['stderr'] or '–'} "
             f"(n {row['n'] or '–'}, {row['source']}; {row['setting'] or 'no setting'})"
         )
+    if len(options.what) == 3:
+        _say(f"made by: {short_chain(results, table_path(results, options.what[0]))}")
     for line in tree_lines(tree):
         _say(line)
     return 0

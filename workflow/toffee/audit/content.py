@@ -59,8 +59,17 @@ def check_bytes(results: Results, notes: Notes | None = None) -> list[Finding]:
 
 def _check(results: Results, file: tuple[str, str, int, Record]) -> Finding | None:
     path, sha256, size, _ = file
-    difference = _check_file(results.place(path), sha256, size)
+    place = results.place(path)
+    if outside := _outside(results, place):
+        return Finding(TIER, path, "a file of this folder", outside)
+    difference = _check_file(place, sha256, size)
     return Finding(TIER, path, *difference) if difference else None
+
+
+def _outside(results: Results, place: Path) -> str:
+    """Where a link leads out of the results folder to; "" where it does not."""
+    base, real = os.path.realpath(results.folder), os.path.realpath(place)
+    return "" if real == base or real.startswith(f"{base}/") else f"a link to {real}"
 
 
 def _check_file(place: Path, sha256: str, size: int) -> tuple[str, str] | None:
@@ -111,7 +120,9 @@ def _unknown(results: Results) -> Iterator[Finding]:
         if aside or TEMPORARY.match(place.name):
             continue
         path = f"{results.root}/{below.as_posix()}"
-        if below.parts[0] == RECORDS:
+        if path not in known and (outside := _outside(results, place)):
+            yield Finding(TIER, path, "files that a job wrote", outside)
+        elif below.parts[0] == RECORDS:
             if not _is_record(results, below, listings):
                 yield Finding(TIER, path, "records of jobs alone", "an unknown file")
         elif path not in known and not (
@@ -126,19 +137,21 @@ def _unlisted(results: Results, record: Record, folder: str, known: set[str]) ->
     if not place.is_dir() or listing is None or listing.place in results.broken:
         return
     listed = InOrder(results.files_of(record, folder))
-    for name in walk(place):
+    for name in walk(place, links=False):
         path = f"{folder}/{name}"
         unknown = listed.get(name) is None and path not in known
         if unknown and not TEMPORARY.match(Path(name).name):
-            yield Finding(TIER, path, "files that a job wrote", "an unknown file")
+            found = _outside(results, place / name) or "an unknown file"
+            yield Finding(TIER, path, "files that a job wrote", found)
 
 
 def _walk(folder: Path, but: set[Path]) -> list[Path]:
-    """All files below a folder but for those in some folders; relative, also of linked folders."""
+    """All files below a folder but for those in some folders, and links to folders; relative."""
     places = []
-    for where, folders, names in os.walk(folder, followlinks=True):
+    for where, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(where, name).is_symlink()]
         folders[:] = [name for name in folders if Path(where, name) not in but]
-        places += [Path(where, name).relative_to(folder) for name in names]
+        places += [Path(where, name).relative_to(folder) for name in (*names, *links)]
     return sorted(places)
 
 

@@ -20,6 +20,7 @@ from toffee.download.model import manifest_files
 from toffee.provenance.code import code_digest, module_digests, rule_functions
 from toffee.provenance.content import content_digest
 from toffee.provenance.digests import summary
+from toffee.provenance.paths import RECORDS
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
@@ -36,10 +37,20 @@ def check_graph(results: Results, notes: Notes | None = None) -> list[Finding]:
     """All checks of the tier. notes: takes what they cover."""
     notes = notes or Notes()
     checks = (_producers, _edges, _cycles, _times, _downloads, _cells, _code)
-    found = [finding for check in checks for finding in check(results)]
+    found = [finding for check in checks for finding in _guarded(check, results)]
     for more in (check_plan, check_evidence, check_surroundings, check_recomputed):
-        found += more(results, notes)
+        found += _guarded(more, results, notes)
     return found
+
+
+def _guarded(check: Callable[..., Iterator[Finding]], *arguments: Any) -> Iterator[Finding]:
+    """The findings of a check; that records hold something which it cannot read is one too."""
+    try:
+        yield from check(*arguments)
+    except (ToffeeError, ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+        name = check.__name__.strip("_")
+        found = f"{type(error).__name__}: {error}"
+        yield Finding(TIER, RECORDS, f"records that the check {name} can read", found)
 
 
 def _producers(results: Results) -> Iterator[Finding]:
@@ -101,7 +112,10 @@ def _source(
     place, sha256 = results.place(path), record.inputs[path].sha256
     if not place.exists():
         return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", "no such file")
-    digest = digest_of(place)
+    try:
+        digest = digest_of(place)
+    except ToffeeError as error:
+        return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", str(error))
     values = [one.get(path) for one in record.params.values() if isinstance(one, dict)]
     if digest != sha256 and (place.is_dir() or content_digest(place) not in values):
         return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", f"{digest[:16]}…")

@@ -92,7 +92,7 @@ def _is_own(path: Path, values: Any) -> bool:
 
 
 def _words(values: Any) -> list[str]:
-    return [f"{name}={one}" for name, one in leaves(values).items()]
+    return [f"{name}={one}" for name, one in leaves(values).items() if name]
 
 
 def leaves(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -25,6 +25,9 @@ Entry = Mapping[str, Any]
 MANY = 10_000
 """Files of a folder up to which a record lists them itself (about 2 MB)."""
 
+DEEPEST = 200
+"""Folders in each other that are walked."""
+
 BATCH = 2**16
 """Rows that are in memory at a time."""
 
@@ -192,33 +195,48 @@ def _schema() -> Any:
     return pa.schema([pa.field(name, of, nullable=False) for name, of in types.items()])
 
 
-def walk(folder: str | Path) -> Iterator[str]:
+def walk(
+    folder: str | Path, links: bool = True, above: tuple[tuple[int, int], ...] = ()
+) -> Iterator[str]:
     """All files below a folder, relative, sorted, but for Snakemake's own marks.
 
-    Links are followed. One folder's names are in memory at a time.
+    One folder's names are in memory at a time.
+
+    Args:
+        folder: where.
+        links: whether links to folders are followed; else they count as files.
+        above: device and inode of the folders that lead to it.
 
     Raises:
-        ToffeeError: a folder cannot be read.
+        ToffeeError: a folder cannot be read, a link leads back to a folder above it, or folders are
+            nested too deeply.
     """
-    for name in _names(folder):
+    names = _names(folder, links)
+    status = os.stat(folder)
+    here = status.st_dev, status.st_ino
+    if here in above:
+        raise ToffeeError(f"{folder}: a link that leads back to a folder above it")
+    if len(above) > DEEPEST:
+        raise ToffeeError(f"{folder}: more than {DEEPEST} folders in each other")
+    for name in names:
         if not name.endswith("/"):
             yield name
             continue
-        yield from (name + below for below in walk(f"{folder}/{name[:-1]}"))
+        yield from (name + below for below in walk(f"{folder}/{name[:-1]}", links, (*above, here)))
 
 
-def _names(folder: str | Path) -> list[str]:
+def _names(folder: str | Path, links: bool) -> list[str]:
     """Names in a folder, those of folders with a slash: so they sort as the paths below them."""
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name + "/" * _is_folder(entry) for entry in entries]
+            names = [entry.name + "/" * _is_folder(entry, links) for entry in entries]
     except OSError as error:
         raise ToffeeError(f"cannot read {folder}: {error.strerror}") from error
     return sorted(name for name in names if name != ".snakemake_timestamp")
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_folder(entry: os.DirEntry[str], links: bool) -> bool:
     try:
-        return entry.is_dir()
+        return entry.is_dir(follow_symlinks=links)
     except OSError:  # a link to itself, for instance: who opens it says so
         return False

@@ -3,6 +3,7 @@
 What is no record becomes a problem of one line; nothing that a file holds ends the reading.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from toffee.provenance.digests import read_json, tree_digest
-from toffee.provenance.listing import walk
 from toffee.provenance.paths import EARLIER, NO_RECORDS
 from toffee.provenance.record import seal
 from toffee.provenance.reroot import rerooted_record
@@ -32,8 +32,10 @@ def record_files(base: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str],
     found: dict[str, dict[str, Any]] = {}
     pointers: dict[str, str] = {}
     problems: list[Problem] = []
-    for name in walk(base):
-        path = base / name
+    # No linked folder: records lie where they are.
+    places = (Path(where, name) for where, _, names in os.walk(base) for name in names)
+    for path in sorted(places):
+        name = path.relative_to(base).as_posix()
         aside = name.split("/")[0] in NO_RECORDS or TEMPORARY.match(path.name)
         if aside or not name.endswith(".json"):
             continue

@@ -4,6 +4,7 @@ python -m toffee.provenance.schema        writes workflow/schemas/record.schema.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -147,6 +148,11 @@ class Record(Strict):
             inside = pure.is_relative_to(self.root) and ".." not in pure.parts
             if not inside or PurePosixPath(self.root).is_absolute():
                 raise ValueError(f"expected paths below {self.root}, got {path}")
+        for path in (self.log, self.benchmark, *self.inputs, *self.outputs, *_listed(self)):
+            if not _is_path(path):
+                raise ValueError(
+                    f"expected paths of at most 4096 bytes in UTF-8, got {path[:80]!r}"
+                )
         if set(files_of(self.output)) != set(self.outputs):
             raise ValueError("expected output and outputs to be the same paths")
         return self
@@ -155,6 +161,21 @@ class Record(Strict):
     def job(self) -> str:
         """Its name for people: the rule and the wildcards."""
         return " ".join([self.rule, *self.wildcards.values()])
+
+
+def _listed(record: Record) -> Iterator[str]:
+    """Names of files in folders that a job wrote."""
+    for made in record.outputs.values():
+        yield from made.files if isinstance(made.files, dict) else ()
+
+
+def _is_path(text: str) -> bool:
+    """Whether a file system can have a path: no NUL, UTF-8, not too long."""
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        return False
+    return b"\0" not in data and len(data) < 4096 and max(map(len, data.split(b"/"))) < 256
 
 
 SCHEMA = PROJECT / "workflow" / "schemas" / "record.schema.json"

@@ -9,12 +9,16 @@ from typing import Any
 import pandas as pd
 
 from toffee.provenance.digests import summary
+from toffee.provenance.paths import RECORDS
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.runtime.errors import ToffeeError
 
 DIGITS = 16
 """Of a digest in the tree; JSON has all of them."""
+
+NEAREST = 8
+"""Jobs that the short chain of a number names."""
 
 NOT_SHOWN = ("code", "digests", "lock", "source", "zoo")
 """Params that are no values of the configuration; JSON has them."""
@@ -37,7 +41,26 @@ def trace(results: Results, file: str) -> dict[str, Any]:
     place = results.place(path)
     if not place.exists() or summary(place)["sha256"] != results.written_sha256(record, path):
         raise ToffeeError(f"{path}: not the file that {record.job} wrote, see toffee audit")
+    _require_seals(results, record)
     return _file(results, path, record, set())
+
+
+def _require_seals(results: Results, record: Record) -> None:
+    """Raise ToffeeError where a record of the chain does not hold: it proves nothing then."""
+    problems = {str(place): (expected, found) for place, expected, found in results.problems}
+    for one in results.ancestors(record):
+        place = results.folder / RECORDS / results.name_of(one)
+        if str(place) in problems:
+            expected, found = problems[str(place)]
+            raise ToffeeError(f"{place}: expected {expected}, found {found}; see toffee audit")
+
+
+def short_chain(results: Results, file: str) -> str:
+    """The jobs that a file comes from on one line, nearest first."""
+    record = results.producer(results.written(file))
+    jobs = [one.job for one in results.ancestors(record)] if record else []
+    more = f" ← {len(jobs) - NEAREST} more" if len(jobs) > NEAREST else ""
+    return " ← ".join(jobs[:NEAREST]) + more
 
 
 def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[str, Any]:
