@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from .cluster import NODES, asked, wait_for
 from .conftest import RESULTS, Run
 
+pytestmark = pytest.mark.xdist_group("cluster")  # of which there can be one
 MODEL = f"{RESULTS}/models/view_generator"
 WEIGHTS = "models/view_generator/diffusion_pytorch_model.safetensors"
 

@@ -11,6 +11,7 @@ import pytest
 from .cluster import URGENT, Cluster, asked, slurm, wait_for
 from .conftest import TARGETS, Run, checkout, log_of, running_script
 
+pytestmark = pytest.mark.xdist_group("cluster")  # of which there can be one
 QUIET = ("--output=/dev/null", "--wrap=sleep 1")
 
 
