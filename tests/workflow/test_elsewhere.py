@@ -18,12 +18,13 @@ MODEL = "results/tiny/models/depth"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Project:
+def made(snakemake, tmp_path_factory) -> Project:
     """A project with records of the jobs of one table and figure, which no Snakemake has seen."""
-    project = copy_project(tmp_path_factory.mktemp("made") / "project")
-    finish(project.folder, ["--cores", "1", TARGET])
-    shutil.rmtree(project.folder / ".snakemake", ignore_errors=True)
-    return project
+    folder = tmp_path_factory.mktemp("made") / "project"
+    copy_project(folder)
+    finish(folder, ["--cores", "1", TARGET])
+    shutil.rmtree(folder / ".snakemake", ignore_errors=True)
+    return Project(folder, snakemake)
 
 
 def copy_without_times(folder: Path, target: Path) -> None:
@@ -85,8 +86,7 @@ def test_results_may_lie_far_from_the_checkout(made, tmp_path):
     assert "Nothing to be done" in plan(snakefile, made.folder, "--directory", str(far))
     done = made.run(TARGET, "--directory", str(far))
     assert "Nothing to be done" in done.stdout + done.stderr
-    shutil.copytree(made.folder, tmp_path / "other" / "place" / "code", symlinks=True)
-    moved = Project(tmp_path / "other" / "place" / "code")
+    moved = made.copy(tmp_path / "other" / "place" / "code")
     assert moved.planned(TARGET, "--directory", str(far)) == set()
 
 

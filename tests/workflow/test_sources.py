@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import copy_project
+from .conftest import Project, copy_project
 
 TARGET = "results/photos/dataset/subjects.parquet"
 CONFIG = """scale: photos
@@ -27,7 +27,7 @@ def draw(path, value):
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(snakemake, tmp_path):
     photos = tmp_path / "photos"
     draw(photos / "subjects" / "images" / "0.png", 1)
     (photos / "subjects" / "metadata.csv").write_text(
@@ -39,9 +39,9 @@ def project(tmp_path):
             mask = photos / part / "mug" / "s" / "masks" / f"{number:03d}.png"
             mask.parent.mkdir(exist_ok=True)
             Image.fromarray(np.eye(64, dtype=np.uint8) * 255).save(mask)
-    project = copy_project(tmp_path / "project")
-    (project.folder / "photos.yaml").write_text(CONFIG.format(photos))
-    return project
+    copy_project(tmp_path / "project")
+    (tmp_path / "project" / "photos.yaml").write_text(CONFIG.format(photos))
+    return Project(tmp_path / "project", snakemake)
 
 
 def test_a_photo_that_is_overwritten_in_place_is_seen(project):
