@@ -70,7 +70,7 @@ def prepare_rules():
 
 
 def sources_of(params, inputs):
-    """Folders and files from elsewhere that a rule reads: those that are used where they are, and
+    """What a rule reads from elsewhere. These are folders and files that are used where they are, and
     what an importer reads, which is no input. Of what jobs of this run wrote there are records."""
     real, source = CONFIG.data.real, params.get("source")
     folders = ("subjects", "multiview", "multiview_heldout", "benchmark")
