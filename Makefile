@@ -55,7 +55,7 @@ bench: $(ENV)
 
 test: export OMP_NUM_THREADS := 1
 test: $(ENV)
-	@$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 lint: $(ENV)
 	@$(BIN)/ruff check .

@@ -13,15 +13,9 @@ LONGEST = (
 """Where the tests lie that take longest, in this order."""
 
 
-def pytest_itemcollected(item) -> None:
-    """With several workers (`-n 2 --dist loadgroup`), the tests of a file run on the same worker,
-    which makes the file's fixtures once."""
-    if not item.get_closest_marker("xdist_group"):
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 def pytest_collection_modifyitems(items) -> None:
-    """Files that take long begin first."""
+    """Files that take long begin first. With several workers (`-n 2 --dist loadfile`) the tests of
+    a file run on the same one, which makes the file's fixtures once."""
 
     def place(item) -> int:
         return next((n for n, p in enumerate(LONGEST) if item.nodeid.startswith(p)), len(LONGEST))

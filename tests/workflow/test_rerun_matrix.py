@@ -83,14 +83,7 @@ def test_the_matrix_knows_every_rule(finished):
     assert rules - apart == EVERYTHING and apart < rules
 
 
-# In groups, which the workers of a parallel run divide.
-@pytest.mark.parametrize(
-    "key",
-    [
-        pytest.param(key, marks=pytest.mark.xdist_group(f"matrix {number // 20}"))
-        for number, key in enumerate(MATRIX)
-    ],
-)
+@pytest.mark.parametrize("key", MATRIX)
 def test_a_changed_value_reruns_what_it_reaches_and_nothing_else(other, key):
     row = MATRIX[key]
     file = other.folder / "other" / f"{key}.yaml"
