@@ -99,13 +99,16 @@ def test_a_crate_of_an_older_snakemake_is_fine(told):
     ],
 )
 def test_a_verdict_that_this_audit_does_not_have(told, text, good):
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     path = told.path(VERDICT)
+
+    def write() -> None:
+        path.write_text(text.format(now=datetime.now(UTC).isoformat(timespec="seconds")))
+
     do(
         "write_verdict",
         {"targets": [TABLE]},
         {"out": VERDICT},
-        lambda: path.write_text(text.format(now=now)),
+        write,
     )
     results = Results(told.folder, told.project)
     assert (not list(check_verdict(results, []))) is good

@@ -77,6 +77,7 @@ class Run:
         (folder / "sizes.yaml").write_text(yaml.safe_dump(SIZES))
         (folder / "addresses.yaml").write_text(yaml.safe_dump(addresses))
         (folder / "open.yaml").write_text(yaml.safe_dump(OPEN))
+        (folder / "filter.yaml").write_text(yaml.safe_dump({"filter": OPEN["filter"]}))
 
     def __call__(self, *arguments: str, status: int = 0) -> str:
         command = ["-m", "snakemake", "--cores", "2", *arguments]
@@ -114,7 +115,8 @@ def run(tmp_path_factory):
         running = Run(root / "project", hub, addresses)
         folder, modules = tmp_path_factory.mktemp("server"), (*SNAKEMAKE, *JOBS)
         with ForkServer(folder, modules, running.environment) as running.server:
-            running.refused = running("--configfile", *LAYERS, "--", "dreambench", status=1)
+            layers = ("--configfile", *LAYERS, "filter.yaml")
+            running.refused = running(*layers, "--", "dreambench", status=1)
             shards = [f"results/paper/dataset/shards/{shard:05d}.h5" for shard in range(2)]
             running("--configfile", *LAYERS, "open.yaml", "--quiet", "rules", "--", *shards)
             with Shard(running.folder / shards[0]) as shard:
