@@ -25,9 +25,10 @@ CLOCKS = timedelta(minutes=5)
 ROUNDING = 2.0
 """Seconds between two measures of the same time."""
 
-AROUND = 30.0
-"""Seconds that a process may take before its job begins and after it has its record; on a busy
-machine more, in proportion (`SHARE`)."""
+AROUND = 300.0
+"""Seconds that a process may take before its job begins and after it has its record: libraries on a
+cluster's shared file system may take minutes to import. On a busy machine more, in proportion
+(`SHARE`)."""
 SHARE = 0.1
 
 
