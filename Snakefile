@@ -17,7 +17,7 @@ sys.path[:0] = PACKAGES
 os.environ.update(PYTHONPATH=os.pathsep.join(PACKAGES))
 # Large tensors on a CPU lie in huge pages, whose faults are few: drawing takes a little less time.
 os.environ.update(THP_MEM_ALLOC_ENABLE="1")
-# Compute nodes may have no way out. Downloads run where Snakemake runs, and nothing else needs one.
+# Compute nodes may lack internet access. Downloads run where Snakemake runs; no other job needs it.
 if workflow.remote_exec:
     os.environ.update(HF_HUB_OFFLINE="1")
 

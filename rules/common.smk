@@ -30,14 +30,14 @@ TABLES = [name for name in tables_in("tabulate.smk") if name not in LACKING]
 FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
 MORE_TABLES = [*tables_in("ablate.smk"), *tables_in("cost.smk")]
 MORE_FIGURES = ["strength", "edits", "cost"]
-# What no number of the paper stands in, and only its own name builds.
+# Diagnostic tables, built only by name.
 OWN_TABLES = ["dreambooth"]
 
 # The gate. Tables and figures that compare on the benchmark wait for it. What is drawn and scored does
 # not: `ancient` would hide other reasons to draw again (Snakemake 9.27), and without it another
 # tolerance would draw everything again. It is checked first, so that a closed gate costs little.
 ORACLE = f"{RESULTS}/evaluation/dreambench/oracle.json"
-# Params of what waits for the gate: else a table from before a failed check would pass for one that stood it.
+# Params of what waits for the gate: else a table made before a failed check would look like one that passed it.
 GATE = CONFIG.evaluation.oracle
 # Benchmark: methods of the table, and generation seeds, each a file of images and one of scores; a
 # subject's fine-tuning is drawn with all seeds at once, so there a group of subjects is a file.

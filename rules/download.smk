@@ -3,7 +3,7 @@
 Needs: the catalogue of models (config/models.yaml) and the zoo, or the hub.
 Gives: models/<role>/ for every role; what came from a hub is also noted in the lock
 (config/models.lock.yaml), which no rule has as an input: a first download must not rerun itself. On a
-cluster this runs where Snakemake runs: compute nodes may have no way out.
+cluster this runs where Snakemake runs: compute nodes may lack internet access.
 """
 
 

@@ -16,7 +16,7 @@ rule import_subjects:
     benchmark:
         benchmark_of("import_subjects")
     priority: FIRST
-    # Compute nodes may have no way out.
+    # Compute nodes may lack internet access.
     localrule: CONFIG.data.real.kind("subjects") == "hub"
     conda:
         "../envs/toffee.yaml"

@@ -77,13 +77,13 @@ class Costs:
 
     @cached_property
     def encode(self) -> int:
-        """The autoencoder's way in."""
+        """The autoencoder's encoder, for one picture."""
         picture = _empty(1, 3, self.resolution, self.resolution)
         return counted(lambda: self._vae.encode(picture))
 
     @cached_property
     def decode(self) -> int:
-        """The autoencoder's way out."""
+        """The autoencoder's decoder, for one picture."""
         return counted(lambda: self._vae.decode(_empty(1, self.channels, self.side, self.side)))
 
     @cached_property
