@@ -58,6 +58,8 @@ def slurm_conf(folder: Path, ports: list[int]) -> str:
         "SlurmUser=root",
         "SlurmdUser=root",
         "AuthType=auth/munge",
+        # How long a job that is started again waits, among others; 120 by default.
+        "AuthInfo=cred_expire=10",
         "ProctrackType=proctrack/linuxproc",
         "TaskPlugin=task/none",
         "SwitchType=switch/none",

@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 import pytest
@@ -18,18 +20,24 @@ import yaml
 from safetensors.torch import load_file
 
 from .cluster import NODES, URGENT, Cluster, asked, slurm, wait_for
-from .conftest import RESULTS, TARGETS, Run, checkout, log_of, running_script
+from .conftest import RESULTS, ROOT, Run, log_of, running_script
 
 MODEL = f"{RESULTS}/models/view_generator"
 WEIGHTS = "models/view_generator/diffusion_pytorch_model.safetensors"
+DISTURBED = (f"{RESULTS}/tables/dreambench.csv", f"{RESULTS}/dataset/hub")
+"""What the disturbed run makes: whatever it takes from pairs to a trained and judged ToffeeNet."""
 QUIET = ("--output=/dev/null", "--wrap=sleep 1")
 
 
 @pytest.fixture
 def again(local, tmp_path) -> Run:
     """The finished run of `local`, free to be changed."""
-    shutil.copytree(local.folder, tmp_path / "project", symlinks=True)
-    return Run(tmp_path / "project")
+    return copied(local, tmp_path / "project")
+
+
+def copied(run: Run, folder: Path) -> Run:
+    shutil.copytree(run.folder, folder, symlinks=True)
+    return Run(folder)
 
 
 def train(run: Run, **resources: int | str) -> tuple[dict[str, str], set[str], str]:
@@ -142,11 +150,36 @@ def has_begun(run: Run, log: str) -> bool:
     return False
 
 
+def forget(run: Run) -> None:
+    """Leave of a finished run the world and the base models alone."""
+    kept = {path.name for path in (ROOT / "workflow" / "zoo").iterdir()}
+    for folder in (run.results, run.results / "records"):
+        for made in ("dataset", "evaluation", "tables"):
+            shutil.rmtree(folder / made)
+        for path in (folder / "models").iterdir():
+            if path.name.removesuffix(".json") not in kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def run_out_of_memory(survivor: Survivor) -> None:
+    """A shard runs out of memory twice: the kernel kills it."""
+    for attempt in (1, 2):
+        job, script = running_script("refine_shard", "00001")
+        survivor.asked[attempt] = asked(job)
+        script.kill()
+        script.wait(30)
+    job, _ = running_script("refine_shard", "00001")
+    survivor.asked[3] = asked(job)
+
+
 @pytest.fixture(scope="module")
-def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
-    run = checkout(tmp_path_factory.mktemp("survivor") / "project")
+def survivor(cluster: Cluster, local: Run, tmp_path_factory) -> Survivor:
+    run = copied(local, tmp_path_factory.mktemp("survivor") / "project")
+    forget(run)
     survivor = Survivor(run)
-    snakemake = run.start("slurm", "--", *TARGETS)
+    # Beside the other faults: the two shards run side by side, and neither waits for the other.
+    memory = ThreadPoolExecutor(1).submit(run_out_of_memory, survivor)
+    snakemake = run.start("slurm", "--", *DISTURBED)
     try:
         # A training loses its process when it has made some steps.
         survivor.hit["training"], training = running_script("pretrain_refiner")
@@ -158,20 +191,12 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
         journal = run.results / "dataset" / "stages" / "initial" / "00000.h5.partial"
         wait_for(lambda: journal.is_file() and journal.stat().st_size > 2000, 60, 0.02)
         slurm("scancel", survivor.hit["scancel"])
-        # The other shard runs out of memory twice: the kernel kills it.
-        for attempt in (1, 2):
-            job, script = running_script("refine_shard", "00001")
-            survivor.asked[attempt] = asked(job)
-            script.kill()
-            script.wait(30)
-        job, _ = running_script("refine_shard", "00001")
-        survivor.asked[3] = asked(job)
+        memory.result()
         # Snakemake itself is killed, its jobs run on.
         snakemake.kill()
         snakemake.wait()
-        snakemake = run.start("slurm", "--", *TARGETS)
-        # Somebody else's urgent job preempts ToffeeNet's training, and all else that runs. SLURM
-        # lets a job that it starts again wait for two minutes.
+        snakemake = run.start("slurm", "--", *DISTURBED)
+        # Somebody else's urgent job preempts ToffeeNet's training, and all else that runs.
         running_script("train_toffeenet")
         work = run.results / "models" / "toffeenet.partial"
         wait_for(lambda: any(work.glob("checkpoint*")), 120, 0.02)
@@ -197,12 +222,12 @@ def survivor(cluster: Cluster, tmp_path_factory) -> Survivor:
 
 def test_the_digests_are_those_of_the_undisturbed_run(survivor, local):
     found, expected = survivor.run.digests(), local.digests()
-    assert len(expected) > 60
-    assert found == expected
+    assert len(found) >= 60
+    assert found == {name: digest for name, digest in expected.items() if name in found}
 
 
 def test_nothing_is_left_to_do_and_nothing_lies_about(survivor):
-    said = survivor.run.run("slurm", "--", *TARGETS)
+    said = survivor.run.run("slurm", "--", *DISTURBED)
     assert said.rstrip().splitlines()[-1].startswith("Nothing to be done")
     left = [p for p in survivor.run.results.rglob("*") if ".partial" in p.name or ".tmp" in p.name]
     assert not left
