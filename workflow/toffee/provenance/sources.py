@@ -75,12 +75,16 @@ def stat_digest(path: str | Path) -> str:
         ToffeeError: a file cannot be looked at.
     """
     digest = hashlib.sha256()
-    for name in walk(path) if os.path.isdir(path) else [""]:
+    # Links to folders are not followed: who reads sources does not follow them either.
+    for name in walk(path, links=False) if os.path.isdir(path) else [""]:
         place = os.path.join(path, name) if name else path
         try:
             status = os.stat(place)
-        except OSError as error:
-            raise ToffeeError(f"cannot read {place}: {error.strerror}") from error
+        except OSError:
+            try:
+                status = os.lstat(place)  # a link that leads nowhere
+            except OSError as error:
+                raise ToffeeError(f"cannot read {place}: {error.strerror}") from error
         digest.update(f"{status.st_size} {status.st_mtime_ns} ".encode())
         digest.update(os.fsencode(name) + b"\0")
     return digest.hexdigest()
