@@ -1,15 +1,18 @@
 """What a source lists: pictures of subjects, or sequences of views. Nothing of it is read yet."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from PIL import Image
+from typing import TYPE_CHECKING, Any, Protocol
 
 from toffee.data.faults import Fault
 from toffee.provenance.sources import stat_digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
 
 
 class Digest(Protocol):

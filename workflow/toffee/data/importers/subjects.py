@@ -10,9 +10,10 @@ from toffee.data.importers.collect import Made, collect, each
 from toffee.data.importers.hub import stream_pictures
 from toffee.data.importers.images import LONGEST_CAPTION, is_list, list_images
 from toffee.data.importers.pictures import decode_image, decode_mask, square
-from toffee.data.importers.sources import Picture, source_digest
+from toffee.data.importers.sources import Picture, source_digest, source_folder
 from toffee.data.importers.words import LONGEST_WORD, class_word, file_name, file_names, one_line
 from toffee.data.loaders.prompt_parts import noun_phrase
+from toffee.provenance.sources import remember_source
 from toffee.runtime.seeds import seed_of
 
 METADATA = "metadata.csv"
@@ -93,6 +94,8 @@ def import_subjects(
         settings=settings,
         what="subjects",
     )
+    if folder := source_folder(source):
+        remember_source(folder, out)
 
 
 def check_sources(source: Mapping[str, Any], read: Mapping[str, str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from toffee.data.importers.pictures import square
 from toffee.data.importers.sources import Listing, ViewSequence, source_digest
 from toffee.data.importers.uco3d import list_uco3d
 from toffee.data.importers.words import file_names, folder_name
+from toffee.provenance.sources import remember_source
 from toffee.runtime.seeds import SEED_BITS, seed_of
 
 LICENCES = "licences.csv"
@@ -95,6 +96,7 @@ def import_multiview(
         settings=settings,
         what="sequences",
     )
+    remember_source(source["path"], out)
 
 
 def is_held_out(seed: int, name: str, share: float) -> bool:
