@@ -10,6 +10,7 @@ from snakemake.common.configfile import load_configfile
 from toffee.provenance.code import code_digest, module_file
 from toffee.provenance.paths import canonical
 from toffee.provenance.sources import fingerprint
+from toffee.data.importers.sources import source_folder
 from toffee.provenance.machine import name_of, note_run
 from toffee.runtime.errors import ToffeeError
 from toffee.launch.adopt import adopt
@@ -76,8 +77,8 @@ def sources_of(params, inputs):
     folders = ("subjects", "multiview", "multiview_heldout", "benchmark")
     given = {str(real.given(name)) for name in folders} if CONFIG.data.source == "real" else set()
     read = sorted({str(path) for path in inputs} & given)
-    if isinstance(source, dict) and source.get("path"):
-        read.append(source["path"])
+    if isinstance(source, dict) and (source.get("path") or source.get("repo")):
+        read += filter(None, [source_folder(source)])
     return [path for path in read if not str(path).startswith(f"{RESULTS}/")]
 
 

@@ -75,6 +75,11 @@ def test_sources_are_imported_and_listed(project):
     assert "5 subjects, 1 set aside" in done.stderr
     again = project.run(*targets, "--configfile", "real.yaml", "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
+    photos = sorted((project.folder / "data" / "photos").rglob("*.jpg"))
+    for path in photos:
+        path.touch()
+    again = project.run(*targets, "--configfile", "real.yaml", "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr, "new times alone are no change"
     # Its own leaves rerun an import, and no leaf of another section does.
     for change, expected in (
         (

@@ -162,6 +162,19 @@ def test_a_kind_is_laid_over_another_one():
     }
 
 
+@pytest.mark.parametrize("path", ["run{one}/photos", "a}b", "a\nb", "a\0b", ""])
+@pytest.mark.parametrize(
+    "key", ["data.references", "synthesis.prompts", "models.lock", "data.real.subjects.path"]
+)
+def test_a_path_that_a_rule_would_take_for_a_pattern_is_refused(key, path):
+    above, _, name = key.rpartition(".")
+    change = {name: path} | ({"kind": "images"} if name == "path" else {})
+    for part in reversed(above.split(".")):
+        change = {part: change}
+    with pytest.raises(ToffeeError, match=rf"config key {key}: expected .*, got"):
+        load_config(merged(read("config.yaml"), change))
+
+
 @pytest.mark.parametrize(
     ("folder", "given"),
     [("subjects", "a"), ("multiview", "b"), ("multiview_heldout", "c"), ("benchmark", "d")],

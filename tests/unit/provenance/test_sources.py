@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from toffee.provenance.sources import describe_input, fingerprint
+from toffee.provenance import sources
+from toffee.provenance.sources import describe_input, fingerprint, remember_source
 
 ROOT = "results/tiny"
 
@@ -66,3 +67,40 @@ def test_a_file_counts_too_and_a_missing_path_does_not(photos):
     fingerprint.cache_clear()
     assert fingerprint("photos/a.jpg", ROOT) != before
     assert fingerprint("absent", ROOT) is None
+
+
+def test_new_times_of_what_was_imported_are_no_change(photos, tmp_path):
+    (tmp_path / ROOT / "records").mkdir(parents=True)
+    before = now()
+    remember_source("photos", tmp_path / ROOT / "data" / "subjects")
+    remember_source("photos", tmp_path / "elsewhere")
+    for path in photos.rglob("*.jpg"):
+        later(path)
+    assert now() == before
+    (photos / "a.jpg").write_bytes(b"other")
+    assert now() != before
+
+
+def test_a_source_that_is_large_or_has_no_content_counts_by_its_times(
+    photos, tmp_path, monkeypatch
+):
+    (tmp_path / ROOT / "records").mkdir(parents=True)
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "loop").symlink_to(photos)
+    (photos / "gone.jpg").symlink_to("nowhere")
+    before = now()
+    remember_source("photos", tmp_path / ROOT / "data" / "subjects")
+    for name in ("pipe.jpg", "loop"):
+        (photos / name).unlink()
+    without = now()
+    assert without != before
+    (photos / "gone.jpg").unlink()
+    monkeypatch.setattr(sources, "LARGEST", 1)
+    remember_source("photos", tmp_path / ROOT / "data" / "subjects")
+    assert not (tmp_path / ROOT / "records" / "sources").exists()
+    monkeypatch.undo()
+    os.chdir(tmp_path)
+    remember_source("photos", tmp_path / ROOT / "data" / "subjects")
+    assert (tmp_path / ROOT / "records" / "sources").exists()
+    os.mkfifo(photos / "pipe.jpg")  # later, when its content is remembered
+    assert now() != without

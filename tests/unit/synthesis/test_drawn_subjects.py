@@ -109,5 +109,5 @@ def test_lists_of_classes(classes: Path, tmp_path: Path) -> None:
     classes.write_text("# nothing\n")
     with pytest.raises(ToffeeError, match="classes.txt: no class word"):
         read_classes(classes)
-    with pytest.raises(ToffeeError, match="none.txt: cannot be read"):
+    with pytest.raises(ToffeeError, match="cannot read .*none.txt"):
         read_classes(tmp_path / "none.txt")

@@ -12,6 +12,7 @@ from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes
 from toffee.audit.plan import check_plan
 from toffee.audit.recompute import check_recomputed
+from toffee.audit.sources import check_sources
 from toffee.audit.surroundings import check_surroundings
 from toffee.config.models import HubFiles
 from toffee.download.hub import is_wanted
@@ -38,7 +39,10 @@ def check_graph(results: Results, notes: Notes | None = None) -> list[Finding]:
     notes = notes or Notes()
     checks = (_producers, _edges, _cycles, _times, _downloads, _cells, _code)
     found = [finding for check in checks for finding in _guarded(check, results)]
-    for more in (check_plan, check_evidence, check_surroundings, check_recomputed):
+    checks_with_notes = (
+        *(check_plan, check_evidence, check_surroundings, check_recomputed, check_sources),
+    )
+    for more in checks_with_notes:
         found += _guarded(more, results, notes)
     return found
 

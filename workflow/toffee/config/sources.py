@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from toffee.config.base import Count, Path, Section
+from toffee.config.base import Count, Name, Path, Section
 
 HeldOut = Annotated[float, Field(gt=0, lt=1)]
 
@@ -60,16 +60,21 @@ class HubSubjects(Source):
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{7,40}$")] | None = Field(
         default=None, description="its commit (hexadecimal digits); none: repo is a folder"
     )
-    split: Path = Field(description="its split (name)")
-    image: Path = Field(description="column of the picture (name)")
-    class_word: Path = Field(description="column of the class word (name)")
-    caption: Path | None = Field(
+    config: Name | None = Field(
+        default=None, description="its configuration, where it has several (name)"
+    )
+    split: Name = Field(description="its split (name)")
+    image: Name = Field(
+        description="column of the picture (name; of a column in a struct with a dot: meta.image)"
+    )
+    class_word: Name = Field(description="column of the class word (name)")
+    caption: Name | None = Field(
         default=None, description="column of the caption (name); none: a <class word>"
     )
-    mask: Path | None = Field(
+    mask: Name | None = Field(
         default=None, description="column of the subject's mask (name); none: no masks"
     )
-    licence: Path | None = Field(
+    licence: Name | None = Field(
         default=None,
         description="licence of the pictures (text); none: what the data set's card says",
     )
@@ -114,7 +119,7 @@ class UCO3DViews(Source):
         "mask_video.mkv (path)"
     )
     heldout: HeldOut = Field(description="sequences that no training sees (fraction)")
-    set_list: Path | None = Field(
+    set_list: Name | None = Field(
         default=None, description="only sequences of this file of its set_lists/ (name); none: all"
     )
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from toffee.config.models import COMMIT, DEFAULT_REVISION, HubFiles
@@ -16,6 +16,9 @@ from toffee.runtime.errors import ToffeeError
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
+LONGEST_NAME, LARGEST = 1000, 1 << 50
+"""Characters of a path in a repository, and bytes of a file of it, that are taken as such."""
+SHA256 = re.compile(r"^[0-9a-f]{64}$")
 SHORT_COMMIT = re.compile(r"^[0-9a-f]{7,39}$")
 
 
@@ -78,21 +81,41 @@ def look_up(repo: str, revision: str | None, wanted_files: list[str]) -> Reposit
             timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
         )
         hf_raise_for_status(response)
-        answer = response.json()
-        commit, files = answer["sha"], answer["siblings"]
-        found = {
-            one["rfilename"]: RemoteFile(one["size"], (one.get("lfs") or {}).get("sha256"))
-            for one in files
-        }
+        commit, found = _listing(response.json())
     except HfHubHTTPError as error:
         raise readable_error(error, repo, wanted) from error
     except transport_errors() as error:
         raise ToffeeError(f"cannot reach the hub at {constants.ENDPOINT}: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ToffeeError(f"{constants.ENDPOINT} does not answer as a hub ({error!r})") from error
+    if not found:
+        raise ToffeeError(f"{repo} at {commit}: the hub lists no file, expected those of a model")
     if not COMMIT.match(commit) or (COMMIT.match(wanted) and commit != wanted):
         raise ToffeeError(f"{repo}: the hub answers for revision {wanted} with {commit}")
     return Repository(repo, commit, found)
+
+
+def _listing(answer: Any) -> tuple[str, dict[str, RemoteFile]]:
+    """The commit and the files of an answer of the hub.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it is none, or a name, a size or a digest
+            is no such thing.
+    """
+    found = {}
+    for one in answer["siblings"]:
+        name, size = one["rfilename"], one["size"]
+        sha256 = (one.get("lfs") or {}).get("sha256")
+        if not isinstance(name, str) or not name.isprintable() or len(name) > LONGEST_NAME:
+            raise ValueError(f"a file is called {str(name)[:100]!r}")
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < LARGEST:
+            raise ValueError(f"{name} has {str(size)[:100]} bytes")
+        if sha256 is not None and not SHA256.match(str(sha256)):
+            raise ValueError(f"{name} has SHA-256 {str(sha256)[:100]!r}")
+        found[name] = RemoteFile(size, sha256)
+    if not isinstance(answer["sha"], str):
+        raise TypeError(f"its commit is {str(answer['sha'])[:100]!r}")
+    return answer["sha"], found
 
 
 def look_up_cached(repo: str, revision: str, wanted_files: list[str]) -> Repository:

@@ -18,6 +18,9 @@ from toffee.provenance.paths import RECORDS, SOURCES
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
 
+LARGEST = 1 << 33
+"""Bytes of a source that is read once more when it was imported (8 GiB): a minute or two."""
+
 
 def describe_input(path: str, root: str) -> dict[str, Any]:
     """What a job has read: sha256, size, and `record`, the digest of the record of the job that
@@ -48,6 +51,29 @@ def describe_source(path: str, root: str | Path) -> dict[str, Any]:
     return found
 
 
+def remember_source(path: str | Path, out: str | Path) -> None:
+    """Remember what a source was when a job read it that lists it itself, as an import does: new
+    times of its files alone are no change then.
+
+    A source of more than `LARGEST` bytes is not read once more for that.
+
+    Args:
+        path: the source.
+        out: what the job made, below a results folder; elsewhere nothing is remembered.
+    """
+    root = next((str(one) for one in Path(out).parents if (one / RECORDS).is_dir()), None)
+    try:
+        if root is not None and os.path.isdir(path) and _size(path) <= LARGEST:
+            describe_source(str(path), root)
+    except ToffeeError:
+        pass  # it holds a pipe or the like: its times count alone
+
+
+def _size(path: str | Path) -> int:
+    places = (os.path.join(path, name) for name in walk(path, links=False))
+    return sum(os.lstat(place).st_size for place in places)
+
+
 @cache
 def fingerprint(path: str, root: str) -> str | None:
     """Digest that changes when a file or folder from elsewhere does, for a rule's params.
@@ -64,7 +90,10 @@ def fingerprint(path: str, root: str) -> str | None:
     known = read_json(memory) if memory.is_file() else {}
     if known.get("fingerprint") in (None, now):
         return now
-    same = summary(path, _whole(known, memory))["sha256"] == known["sha256"]
+    try:
+        same = summary(path, _whole(known, memory))["sha256"] == known["sha256"]
+    except ToffeeError:
+        return now  # something is there now that has no content
     return str(known["fingerprint"]) if same else now
 
 
@@ -75,12 +104,16 @@ def stat_digest(path: str | Path) -> str:
         ToffeeError: a file cannot be looked at.
     """
     digest = hashlib.sha256()
-    for name in walk(path) if os.path.isdir(path) else [""]:
+    # Links to folders are not followed: who reads sources does not follow them either.
+    for name in walk(path, links=False) if os.path.isdir(path) else [""]:
         place = os.path.join(path, name) if name else path
         try:
             status = os.stat(place)
-        except OSError as error:
-            raise ToffeeError(f"cannot read {place}: {error.strerror}") from error
+        except OSError:
+            try:
+                status = os.lstat(place)  # a link that leads nowhere
+            except OSError as error:
+                raise ToffeeError(f"cannot read {place}: {error.strerror}") from error
         digest.update(f"{status.st_size} {status.st_mtime_ns} ".encode())
         digest.update(os.fsencode(name) + b"\0")
     return digest.hexdigest()

@@ -9,13 +9,14 @@ import numpy as np
 from PIL import Image
 
 from toffee.config.settings import Sampling
+from toffee.data.faults import SetAside
 from toffee.data.importers.collect import Made, collect
-from toffee.data.importers.faults import SetAside
 from toffee.data.importers.pictures import square
 from toffee.data.importers.subjects import TABLES
-from toffee.data.importers.words import class_word, file_name
+from toffee.data.importers.words import LONGEST_WORD, class_word, file_names, folder_name
 from toffee.data.loaders.images import to_arrays
 from toffee.data.loaders.prompt_parts import noun_phrase
+from toffee.data.texts import read_text
 from toffee.models.folders import SegmenterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.text_to_image import TextToImage
@@ -28,11 +29,12 @@ class _Item:
     """The n-th subject of a class word."""
 
     word: str
+    file: str
     number: int
 
     @property
     def name(self) -> str:
-        return f"{file_name(self.word)}_{self.number:05d}"
+        return f"{self.file}_{self.number:05d}"
 
     @property
     def prompt(self) -> str:
@@ -77,7 +79,8 @@ def draw_subjects(
         ToffeeError: the list of classes is malformed, or no picture is usable.
     """
     words = read_classes(classes)
-    items = [_Item(word, number) for number in range(per_class) for word in words]
+    files = file_names({word: folder_name(word) for word in words})
+    items = [_Item(word, files[word], number) for number in range(per_class) for word in words]
     model = TextToImage(text_to_image)
     segment = load_segmenter(segmenters.segmenter, segmenters.detector).segment
 
@@ -118,13 +121,14 @@ def read_classes(path: str | Path) -> list[str]:
     Raises:
         ToffeeError: the file is missing or empty, or names a class word twice.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToffeeError(f"{path}: cannot be read, expected a class word a line") from error
     words: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        word = class_word(line.partition("#")[0])
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        given = line.partition("#")[0]
+        word = class_word(given)
+        if given.strip() and not word or len(word) > LONGEST_WORD:
+            expected = f"a class word of at most {LONGEST_WORD} characters"
+            where = f"{path}, line {number}: {given.strip()[:100]!r}"
+            raise ToffeeError(f"{where}, expected {expected}")
         if word in words:
             raise ToffeeError(f"{path}, line {number}: {word} stands there twice, expected once")
         words += [word] if word else []

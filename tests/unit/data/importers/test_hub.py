@@ -1,19 +1,21 @@
 """Subjects out of a data set in the formats of the hub, from a folder: nothing is downloaded."""
 
 import csv
+import os
 import pickle
 from pathlib import Path
 
 import datasets
 import pytest
 
+from toffee.data.importers import hub
 from toffee.data.importers.subjects import import_subjects
 from toffee.data.loaders.subjects import load_subjects
 from toffee.runtime.errors import ToffeeError
 
 from .conftest import disc, jpeg, png
 
-SOURCE = {"kind": "hub", "revision": None, "split": "train", "image": "image"}
+SOURCE = {"kind": "hub", "config": None, "revision": None, "split": "train", "image": "image"}
 SOURCE |= {"class_word": "label", "caption": "text", "mask": "mask", "licence": None}
 
 
@@ -157,3 +159,97 @@ def test_what_is_not_there_is_one_line(
     with pytest.raises(ToffeeError, match=line) as raised:
         run(changes.pop("repo", repo), tmp_path / "out", **changes)
     assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
+
+
+def write(root: Path, columns: dict, features: dict | None = None, name: str = "train") -> Path:
+    """A data set of one Parquet file; `columns` has what it has beside its pictures."""
+    (root / "data").mkdir(parents=True, exist_ok=True)
+    count = len(next(iter(columns.values())))
+    table = {"image": [{"bytes": jpeg(n), "path": None} for n in range(count)]} | columns
+    data = datasets.Dataset.from_dict(table)
+    kinds = {**data.features, "image": datasets.Image(), **(features or {})}
+    data = data.cast(datasets.Features(kinds))
+    data.to_parquet(root / "data" / f"{name}.parquet")
+    return root
+
+
+CLASSES = datasets.ClassLabel(names=["mug", "cup"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "features", "changes", "line"),
+    [
+        ({"label": ["mug"], "text": [["a", "b"]]}, {}, {}, r"column 'text' .*caption. is a list"),
+        ({"label": [7]}, {}, {"caption": None}, r"column 'label' .*class_word. is int64, expected"),
+        ({"label": [["mug"]]}, {}, {"caption": None}, "column 'label' .* is a list .string"),
+        ({"label": [[0]]}, {"label": datasets.List(CLASSES)}, {"caption": None}, "is a list"),
+        ({"m": [{"a": "mug"}]}, {}, {"class_word": "m", "caption": None}, "is a struct of a"),
+        ({"m": [{"a": "mug"}]}, {}, {"class_word": "m.b", "caption": None}, "'m.b' .*one of .*m.a"),
+        ({"label": ["mug"], "text": [1.5]}, {}, {}, "column 'text' .* is float64, expected texts"),
+        ({"label": ["mug"], "text": [True]}, {}, {}, "column 'text' .* is bool, expected texts"),
+        (
+            {"label": ["mug"]},
+            {},
+            {"caption": None, "image": "image.x"},
+            "no column",
+        ),
+        ({"label": ["mug"], "n": [1]}, {}, {"caption": None, "image": "n"}, "expected pictures"),
+    ],
+)
+def test_columns_of_other_types_are_one_line(
+    tmp_path: Path, columns: dict, features: dict, changes: dict, line: str
+) -> None:
+    repo = write(tmp_path / "repo", columns, features)
+    with pytest.raises(ToffeeError, match=line) as raised:
+        run(repo, tmp_path / "out", **({"mask": None} | changes))
+    assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
+
+
+def test_columns_in_structs_and_classes_without_a_name(tmp_path: Path) -> None:
+    pair = [{"label": 0, "text": "one", "own": {"bytes": jpeg(n)}} for n in range(3)]
+    pair[1]["label"] = -1
+    own = {"bytes": datasets.Value("binary")}
+    nested = {"label": CLASSES, "text": datasets.Value("string"), "own": own}
+    repo = write(tmp_path / "repo", {"meta": pair}, {"meta": nested})
+    names = {"image": "meta.own", "class_word": "meta.label", "caption": "meta.text", "mask": None}
+    out = run(repo, tmp_path / "out", **names)
+    assert [(one.class_word, one.caption) for one in load_subjects(out).subjects] == [
+        ("mug", "one")
+    ] * 2
+    assert [row["reason"] for row in rows(out / "quarantine.csv")] == ["no class word"]
+
+
+def test_a_configuration_is_chosen(tmp_path: Path) -> None:
+    repo = write(tmp_path / "repo", {"label": ["mug"]}, name="a")
+    write(repo, {"label": ["cup", "cup"]}, name="b")
+    (repo / "README.md").write_text(
+        "---\nconfigs:\n- {config_name: one, data_files: data/a.parquet}\n"
+        "- {config_name: two, data_files: data/b.parquet}\n---\n"
+    )
+    plain = {"caption": None, "mask": None}
+    assert len(load_subjects(run(repo, tmp_path / "out", config="two", **plain))) == 2
+    with pytest.raises(ToffeeError, match=r"data.real.subjects.config: expected one of one, two"):
+        run(repo, tmp_path / "other", **plain)
+
+
+@pytest.mark.parametrize("kind", ["link", "loop", "pipe", "card", "text", "bomb"])
+def test_a_folder_that_would_not_end_or_leads_out_is_one_line(
+    tmp_path: Path, kind: str, monkeypatch
+) -> None:
+    repo = write(tmp_path / "repo", {"label": ["mug"], "text": ["x"]})
+    if kind == "link":
+        (repo / "data" / "passwd.parquet").symlink_to("/etc/passwd")
+    elif kind == "loop":
+        (repo / "data" / "loop").symlink_to(repo)
+    elif kind == "pipe":
+        os.mkfifo(repo / "data" / "more.parquet")
+    elif kind == "card":
+        (repo / "README.md").write_text("---\nlicense: &a [1]\nb: *a\n---\n")
+    elif kind == "text":
+        (repo / "data.jsonl").write_text("")
+        os.truncate(repo / "data.jsonl", 3 << 30)
+    else:
+        monkeypatch.setattr(hub, "LARGEST_GROUP", 1000)
+    lines = {"card": "an alias", "text": "bytes of text", "bomb": "a row group of"}
+    with pytest.raises(ToffeeError, match=lines.get(kind, "link|regular")):
+        run(repo, tmp_path / "out", mask=None)

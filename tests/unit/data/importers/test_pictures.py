@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toffee.data.importers.faults import SetAside
+from toffee.data.faults import SetAside
 from toffee.data.importers.pictures import decode_image, evenly, square, window
 from toffee.data.loaders.images import read_image
 

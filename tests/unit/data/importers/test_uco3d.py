@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toffee.data.importers.faults import SetAside
+from toffee.data.faults import SetAside
 from toffee.data.importers.uco3d import read_frames
 from toffee.data.importers.views import import_multiview
 from toffee.data.loaders.images import read_image, read_mask

@@ -117,7 +117,7 @@ def test_masks_where_there_are_some(folder: Path) -> None:
     backpack, dog, _ = load_benchmark(folder).subjects
     assert dog.masks == [masks / "00.png", masks / "01.png"] and not backpack.masks
     (masks / "01.png").unlink()
-    with pytest.raises(ToffeeError, match="01.png: no such file, expected a mask"):
+    with pytest.raises(ToffeeError, match="01.jpg: no mask, expected masks/01.png in"):
         load_benchmark(folder)
 
 

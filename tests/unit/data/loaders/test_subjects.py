@@ -57,7 +57,8 @@ def spoil(root: Path, reason: str) -> str:
         Image.new("1", (16, 15), 1).save(mask)
     elif reason == "empty mask":
         Image.new("1", (16, 16), 0).save(mask)
-    return "images/b.jpg" if "image" in reason else "masks/b.png"
+    is_of_mask = reason in ("broken mask", "mask of another size", "empty mask")
+    return "masks/b.png" if is_of_mask else "images/b.jpg"
 
 
 @pytest.mark.parametrize(

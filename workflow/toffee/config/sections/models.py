@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from toffee.config.base import Path, Section
+from toffee.config.base import Name, Path, Section
 
 
 class Models(Section):
@@ -12,7 +12,7 @@ class Models(Section):
         description="YAML file that lists the sources of every set of base models (path, relative "
         "to the repository)"
     )
-    set: Path = Field(description="set of the catalogue that this run uses (name)")
+    set: Name = Field(description="set of the catalogue that this run uses (name)")
     zoo: Path = Field(
         description="folder of models that are fetched from disk, with manifest.json (path, "
         "relative to the repository)"

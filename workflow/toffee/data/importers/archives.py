@@ -2,16 +2,21 @@
 
 import os
 import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
-from toffee.data.importers.faults import Fault, SetAside
+from toffee.data.faults import Fault, SetAside
+from toffee.data.pictures import LARGEST, read_file
+from toffee.data.walk import name_fault, walk_files
 from toffee.runtime.errors import ToffeeError
 
-LARGEST = 1 << 28
-"""Largest member in bytes that is unpacked: a larger one is no picture."""
+LARGEST_LIST = 1 << 27
+"""Largest list of members in bytes, some 1.2 million of them: as objects they take ten times that.
+A larger zip file is to be unpacked."""
 
 _OPEN = 4  # zip files held open; the list of one of MVImgNet's takes some 100 MB
 
@@ -35,22 +40,15 @@ class Archives:
     def members(self) -> Iterator[Member]:
         """Files in the order of their names, extracted ones first.
 
-        A zip file that cannot be read, or that has a member whose name would leave the folder that
-        it is unpacked into, is left out as a whole and stands in `faults`.
+        What cannot be used of the folder (see `toffee.data.walk`) stands in `faults`. So does a zip
+        file that cannot be read, or that has a member whose name would leave the folder that it is
+        unpacked into: it is left out as a whole.
         """
-        zips = []
-        for where, folders, names in os.walk(self.root, followlinks=True):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            below = Path(where).relative_to(self.root)
-            for name in sorted(names):
-                path = (below / name).as_posix()
-                if name.startswith("."):
-                    continue
-                if name.lower().endswith(".zip"):
-                    zips.append(path)
-                else:
-                    yield "", path
-        for archive in sorted(zips):
+        found = walk_files(self.root)
+        self.faults += found.faults
+        zips = [path for path in found.files if path.lower().endswith(".zip")]
+        yield from (("", path) for path in found.files if not path.lower().endswith(".zip"))
+        for archive in zips:
             for name in self._listed(archive):
                 yield archive, name
 
@@ -63,9 +61,9 @@ class Archives:
         archive, name = member
         if not archive:
             try:
-                return (self.root / name).read_bytes()
-            except OSError as error:
-                raise SetAside(name, "missing image", error.strerror) from error
+                return read_file(self.root / name)
+            except (OSError, ValueError) as error:
+                raise SetAside(name, "missing image", error) from error
         try:
             file = self._opened(archive)
             size = file.getinfo(name).file_size
@@ -77,9 +75,12 @@ class Archives:
 
     def _listed(self, archive: str) -> list[str]:
         try:
+            with open(self.root / archive, "rb") as data:
+                if (size := list_size(data)) > LARGEST_LIST:
+                    raise ValueError(f"its list of members has {size} bytes: unpack it")
             with zipfile.ZipFile(self.root / archive) as file:
                 names = [info.filename for info in file.infolist() if not info.is_dir()]
-        except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        except Exception as error:  # of zipfile and struct; a name may be in no known encoding
             self.faults.append(Fault(archive, "unreadable zip file", str(error)))
             return []
         leaving = next((name for name in names if not is_below(name)), None)
@@ -87,7 +88,10 @@ class Archives:
             detail = f"member {leaving!r} would leave the folder"
             self.faults.append(Fault(archive, "unsafe zip file", detail))
             return []
-        return sorted(names)
+        for name in names:
+            if reason := name_fault(name):
+                self.faults.append(Fault(f"{archive}/{name}"[:500], "unusable name", reason))
+        return sorted(name for name in names if not name_fault(name))
 
     def _open(self, archive: str) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.root / archive)
@@ -98,6 +102,20 @@ def is_below(name: str) -> bool:
     path = PurePosixPath(name)
     drive = re.match(r"[A-Za-z]:", name)
     return not (path.is_absolute() or ".." in path.parts or "\\" in name or drive)
+
+
+def list_size(file: BinaryIO) -> int:
+    """Bytes of a zip file's list of members, as its end says; 0 where it has no such end."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 66_000))  # the end may be followed by a comment
+    tail = file.read()
+    place = tail.rfind(b"PK\5\6")
+    if place < 0 or len(tail) < place + 16:
+        return 0
+    found: int = struct.unpack_from("<L", tail, place + 12)[0]
+    if found == 0xFFFFFFFF and (large := tail.rfind(b"PK\6\6")) >= 0:
+        found = struct.unpack_from("<Q", tail, large + 40)[0]
+    return found
 
 
 def label(member: Member) -> str:

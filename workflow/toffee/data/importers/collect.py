@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from toffee.data.importers.faults import COLUMNS, Fault, SetAside, summary
+from toffee.data.faults import COLUMNS, Fault, SetAside, summary
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, remove, replace, write_text
 from toffee.runtime.progress import progress

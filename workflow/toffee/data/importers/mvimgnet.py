@@ -21,30 +21,31 @@ half of the videos have masks; one without is set aside.
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from toffee.data.faults import Fault, SetAside
 from toffee.data.importers.archives import Archives, Member, label
-from toffee.data.importers.faults import Fault, SetAside
 from toffee.data.importers.pictures import decode_image, decode_mask, evenly
-from toffee.data.importers.sources import Listing, View
-from toffee.data.importers.words import class_word
+from toffee.data.importers.sources import Digest, Listing, View
+from toffee.data.importers.words import LONGEST_WORD, class_word
+from toffee.data.loaders.images import IMAGE_SUFFIXES
+from toffee.data.masks import Masks, NoMask
+from toffee.data.texts import read_text
 from toffee.runtime.errors import ToffeeError
 
 LICENCE = "MVImgNet Terms of Use"
 CATEGORIES = "mvimgnet_category.txt"
 
-_FRAME = re.compile(
-    r"(?:.*/)?(?P<id>\d+)/(?P<video>[\w-]+)/images/(?P<frame>[^/.]+)\.(?:jpg|jpeg|png)", re.I
-)
-_MASK = re.compile(
-    r"(?:.*/)?(?P<id>\d+)/(?P<video>[\w-]+)/(?:masks?/)?(?P<frame>[^/.]+)[^/]*\.png", re.I
-)
+_VIDEO = r"(?:.*/)?(?P<id>[0-9]{1,9})/(?P<video>[^/]+)"
+_FRAME = re.compile(_VIDEO + r"/images/(?P<frame>[^/]+)")
+_MASK = re.compile(_VIDEO + r"/(?:masks?/)?(?P<frame>[^/]+\.png)", re.I)
 
 
 @dataclass
 class Video:
-    """A video: members of its frames and masks by the frame's name."""
+    """A video: members of its frames and masks by their names."""
 
     archives: Archives
     sequence: str
@@ -53,28 +54,55 @@ class Video:
     frames: dict[str, Member] = field(default_factory=dict)
     masks: dict[str, Member] = field(default_factory=dict)
 
-    def views(self, wanted: int) -> Iterator[View | Fault]:
+    def views(self, wanted: int, digest: Digest) -> Iterator[View | Fault]:
+        for frame, mask in self._pairs(wanted):
+            try:
+                data, plane = self._bytes(frame, mask, digest)
+                picture = decode_image(data, label(frame))
+                assert isinstance(mask, tuple)  # `_bytes` raises where there is none
+                yield View(label(frame), picture, decode_mask(plane, label(mask)))
+            except SetAside as aside:
+                yield aside.fault
+
+    def read(self, wanted: int, digest: Digest) -> None:
+        for frame, mask in self._pairs(wanted):
+            with suppress(SetAside):
+                self._bytes(frame, mask, digest)
+
+    def _pairs(self, wanted: int) -> list[tuple[Member, Member | NoMask]]:
+        """Frames, spread evenly over the video, and the mask of each."""
         if not self.masks:
             raise SetAside(
                 f"{self.origin}: {self.sequence}", "missing mask", "no frame of it has a mask"
             )
-        names = sorted(self.frames)
+        members, names = self._mask_names(), sorted(self.frames)
+        masks = Masks(names, members)
+        found: list[tuple[Member, Member | NoMask]] = []
         for place in evenly(len(names), wanted):
             try:
-                yield self._view(names[place])
-            except SetAside as aside:
-                yield aside.fault
+                mask: Member | NoMask = members[masks.of(names[place])]
+            except NoMask as error:
+                mask = error
+            found.append((self.frames[names[place]], mask))
+        return found
 
-    def _view(self, frame: str) -> View:
-        file = label(self.frames[frame])
-        names = (name for name in sorted(self.masks) if name.startswith(f"{frame}_"))
-        member = self.masks.get(frame) or self.masks.get(next(names, ""))
-        if member is None:
-            raise SetAside(file, "missing mask", f"no mask of the video is called {frame}")
-        data = self.archives.read(self.frames[frame])
-        picture = decode_image(data, file)
-        mask = self.archives.read(member)
-        return View(file, picture, decode_mask(mask, label(member)), data + mask)
+    def _mask_names(self) -> dict[str, Member]:
+        """Masks by their names, but 001_cut.png is called 001.png where there is a frame 001."""
+        stems = {PurePosixPath(name).stem for name in self.frames}
+        found: dict[str, Member] = {}
+        for name, member in sorted(self.masks.items()):
+            stem, _, rest = name.rpartition("_")
+            is_tail = rest and stem in stems and name.partition(".")[0] not in stems
+            found.setdefault(f"{stem}.png" if is_tail else name, member)
+        return found
+
+    def _bytes(self, frame: Member, mask: Member | NoMask, digest: Digest) -> tuple[bytes, bytes]:
+        if isinstance(mask, NoMask):
+            raise SetAside(label(frame), "missing mask", mask)
+        data, plane = self.archives.read(frame), self.archives.read(mask)
+        digest.update(data)
+        digest.update(plane)
+        return data, plane
 
 
 def list_mvimgnet(root: str | Path) -> Listing:
@@ -87,14 +115,20 @@ def list_mvimgnet(root: str | Path) -> Listing:
     words = read_categories(archives.root / CATEGORIES)
     videos: dict[tuple[str, str], Video] = {}
     masks: dict[tuple[str, str], dict[str, Member]] = defaultdict(dict)
+    other: list[Fault] = []
     for member in archives.members():
-        if found := _FRAME.fullmatch(member[1]):
+        found = _FRAME.fullmatch(member[1])
+        if found and found["frame"].lower().endswith(IMAGE_SUFFIXES):
             key = (found["id"], found["video"])
             video = videos.setdefault(key, Video(archives, found["video"]))
             video.frames.setdefault(found["frame"], member)
+        elif found:
+            other.append(
+                Fault(label(member), "no picture", f"expected {', '.join(IMAGE_SUFFIXES)}")
+            )
         elif found := _MASK.fullmatch(member[1]):
             masks[found["id"], found["video"]].setdefault(found["frame"], member)
-    faults, usable = list(archives.faults), []
+    faults, usable = [*archives.faults, *other], []
     for (number, name), video in sorted(videos.items()):
         archive, path = next(iter(video.frames.values()))
         video.origin = archive or path.rpartition(f"/{name}/images/")[0]
@@ -114,18 +148,17 @@ def read_categories(path: Path) -> dict[int, str]:
     Raises:
         ToffeeError: the file is missing, or a line is no "id,word".
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    if not path.exists():
         raise ToffeeError(
             f"{path}: cannot be read, expected the release's classes, one line id,word each"
-        ) from error
+        )
     words = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         identity, comma, word = line.partition(",")
         if not line.strip():
             continue
-        if not (comma and identity.strip().isdigit() and class_word(word)):
-            raise ToffeeError(f"{path}, line {number}: {line!r}, expected id,word")
+        is_id = re.fullmatch(r"[0-9]{1,9}", identity.strip())
+        if not (comma and is_id and 0 < len(class_word(word)) <= LONGEST_WORD):
+            raise ToffeeError(f"{path}, line {number}: {line[:100]!r}, expected id,word")
         words[int(identity)] = class_word(word)
     return words

@@ -6,7 +6,7 @@ from typing import Literal, overload
 import numpy as np
 from PIL import Image
 
-from toffee.data.importers.faults import SetAside
+from toffee.data.faults import SetAside
 from toffee.data.pictures import decoded, mask_of, rgb
 
 

@@ -1,18 +1,19 @@
 """Importing training subjects into an image folder: `images`, `masks` and metadata.csv."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from toffee.data.faults import Fault, SetAside
 from toffee.data.importers.collect import Made, collect, each
-from toffee.data.importers.faults import Fault, SetAside
 from toffee.data.importers.hub import stream_pictures
-from toffee.data.importers.images import list_images
+from toffee.data.importers.images import LONGEST_CAPTION, is_list, list_images
 from toffee.data.importers.pictures import decode_image, decode_mask, square
-from toffee.data.importers.sources import Picture
-from toffee.data.importers.words import class_word, file_name
+from toffee.data.importers.sources import Picture, source_digest, source_folder
+from toffee.data.importers.words import LONGEST_WORD, class_word, file_name, file_names, one_line
 from toffee.data.loaders.prompt_parts import noun_phrase
+from toffee.provenance.sources import remember_source
 from toffee.runtime.seeds import seed_of
 
 METADATA = "metadata.csv"
@@ -22,6 +23,7 @@ KEYS = {
     "hub": (
         "kind",
         "repo",
+        "config",
         "revision",
         "split",
         "image",
@@ -50,10 +52,11 @@ def import_subjects(
 ) -> None:
     """Import subjects from a folder of pictures or a data set of the hub.
 
-    Those of a folder are taken in the order of a seeded hash of their names, those of a data set in
-    its own order. Pictures and masks are cut to the square (see `pictures.square`).
-    metadata.csv has a column licence; sources.csv (where each was read, SHA-256 of what was read)
-    and quarantine.csv (file, reason, detail) stand beside it.
+    Those of a folder are taken in the order of a seeded hash of their names there, those of a data
+    set in its own order. Each has a name of its own (see `words.file_names`). Pictures and masks
+    are cut to the square (see `pictures.square`). metadata.csv has a column licence; sources.csv
+    (where each was read, SHA-256 of what was read) and quarantine.csv (file, reason, detail) stand
+    beside it.
 
     Args:
         source: with the `KEYS` of its kind.
@@ -67,19 +70,20 @@ def import_subjects(
     Raises:
         ToffeeError: the source is missing or malformed, or has no usable picture.
     """
-    pictures, faults = _list_pictures(source), list[Fault]()
-    items: Iterable[_Item] = (_Item(picture, resolution) for picture in pictures)
-    if isinstance(pictures, list):
-        named: dict[str, _Item] = {}
-        for item in items:
-            if named.setdefault(item.name, item) is not item:
-                other = named[item.name].picture.file
-                detail = f"would be called {item.name} as {other} is"
-                faults.append(Fault(item.picture.file, "named twice", detail))
-        items = sorted(
-            named.values(), key=lambda item: (seed_of(seed, "import order", item.name), item.name)
-        )
-    settings = {"source": dict(source), "resolution": resolution, "seed": seed, "code": code}
+    items: Iterable[_Item]
+    if source["kind"] == "images":
+        listed = list_images(source["path"])
+        items, faults = _ordered(listed.pictures, resolution, seed), listed.faults
+    else:
+        items = (_Item(one, file_name(one.name), resolution) for one in stream_pictures(source))
+        faults = list[Fault]()
+    settings = {
+        "source": dict(source),
+        "resolution": resolution,
+        "seed": seed,
+        "code": code,
+        "files": source_digest(source),
+    }
     collect(
         out,
         items,
@@ -90,25 +94,65 @@ def import_subjects(
         settings=settings,
         what="subjects",
     )
+    if folder := source_folder(source):
+        remember_source(folder, out)
+
+
+def check_sources(source: Mapping[str, Any], read: Mapping[str, str]) -> Iterator[str]:
+    """What of a folder of pictures is not as it was imported, a line each.
+
+    Args:
+        source: see `import_subjects`, of kind images.
+        read: SHA-256 by source, as in sources.csv.
+
+    Raises:
+        ToffeeError: the folder is missing or malformed.
+    """
+    pictures = {one.file: one for one in list_images(source["path"]).pictures}
+    for file, sha256 in read.items():
+        digest = hashlib.sha256()
+        try:
+            if file not in pictures:
+                raise SetAside(file, "missing image", "no such file")
+            for data in _read(pictures[file]):
+                digest.update(data)
+        except SetAside as aside:
+            yield f"{file}: {aside.fault.reason} ({aside.fault.detail})"
+            continue
+        if digest.hexdigest() != sha256:
+            yield f"{file}: SHA-256 {digest.hexdigest()[:16]}…, expected {sha256[:16]}…"
+
+
+def _ordered(pictures: Sequence[Picture], resolution: int, seed: int) -> list["_Item"]:
+    """The pictures of a folder, each under a name of its own, in the order of a seeded hash of
+    their names in the source."""
+    names = file_names({one.file: one.name for one in pictures})
+    items = [_Item(one, names[one.file], resolution) for one in pictures]
+    order = {one.origin: seed_of(seed, "import order", one.picture.name) for one in items}
+    return sorted(items, key=lambda item: (order[item.origin], item.origin))
+
+
+def _read(picture: Picture) -> Iterator[bytes]:
+    """The bytes of a picture and of its mask. Raises SetAside."""
+    yield picture.image()
+    if picture.mask is not None:
+        yield picture.mask()
 
 
 class _Item:
-    """A subject to be imported."""
+    """A subject to be imported, and its name here."""
 
-    def __init__(self, picture: Picture, resolution: int) -> None:
+    def __init__(self, picture: Picture, name: str, resolution: int) -> None:
         self.picture, self.resolution = picture, resolution
-        self.name, self.origin = file_name(picture.name), picture.file
+        self.name, self.origin = name, picture.file
 
     def make(self) -> Made:
-        source, word = self.picture, class_word(self.picture.word)
-        if not word:
-            raise SetAside(source.file, "no class word", f"{source.word!r} has no letter")
-        data = source.image()
-        picture, mask, digest = decode_image(data, source.file), None, hashlib.sha256(data)
-        if source.mask is not None:
-            data = source.mask()
-            digest.update(data)
-            mask = decode_mask(data, source.file)
+        source = self.picture
+        word, caption = self._word(), self._caption()
+        data = list(_read(source))
+        digest = hashlib.sha256(b"".join(data))
+        picture = decode_image(data[0], source.file)
+        mask = decode_mask(data[1], source.file) if source.mask is not None else None
         image, plane = square(picture, mask, self.resolution, source.file)
         files = {f"images/{self.name}.jpg": image}
         if plane is not None:
@@ -117,13 +161,30 @@ class _Item:
             "file_name": f"images/{self.name}.jpg",
             "subject": self.name,
             "class_word": word,
-            "caption": " ".join(source.caption.split()) or noun_phrase(word),
-            "licence": source.licence,
+            "caption": caption or noun_phrase(word),
+            "licence": one_line(source.licence),
             "source": source.file,
             "sha256": digest.hexdigest(),
         }
         return Made(files, row)
 
+    def _word(self) -> str:
+        given = self.picture.word
+        word = "" if is_list(given) else class_word(given)
+        if not word:
+            raise SetAside(
+                self.origin, "no class word", f"{given[:100]!r} is no word with a letter"
+            )
+        if len(word) > LONGEST_WORD:
+            detail = f"{len(word)} characters, expected at most {LONGEST_WORD}"
+            raise SetAside(self.origin, "no class word", detail)
+        return word
 
-def _list_pictures(source: Mapping[str, Any]) -> Iterable[Picture]:
-    return list_images(source["path"]) if source["kind"] == "images" else stream_pictures(source)
+    def _caption(self) -> str:
+        caption = self.picture.caption()
+        if len(caption) > LONGEST_CAPTION:
+            detail = f"{len(caption)} characters, expected at most {LONGEST_CAPTION}"
+            raise SetAside(self.origin, "broken caption", detail)
+        if is_list(caption):
+            raise SetAside(self.origin, "broken caption", "a list, expected a text")
+        return one_line(caption)

@@ -1,17 +1,19 @@
 """Importing multi-view sequences into `<class word>/<sequence>/images` and `masks`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from toffee.data.faults import Fault, SetAside
 from toffee.data.importers.collect import Made, collect, each
-from toffee.data.importers.faults import Fault, SetAside
 from toffee.data.importers.mvimgnet import list_mvimgnet
 from toffee.data.importers.pictures import square
-from toffee.data.importers.sources import Listing, ViewSequence
+from toffee.data.importers.sources import Listing, ViewSequence, source_digest
 from toffee.data.importers.uco3d import list_uco3d
-from toffee.data.importers.words import file_name, folder_name
+from toffee.data.importers.words import file_names, folder_name
+from toffee.provenance.sources import remember_source
 from toffee.runtime.seeds import SEED_BITS, seed_of
 
 LICENCES = "licences.csv"
@@ -41,10 +43,10 @@ def import_multiview(
 ) -> None:
     """Import the training or the held-out sequences of MVImgNet or uCO3D.
 
-    A seeded hash of a sequence's class word and name says whether it is held out, and in which
-    order sequences are taken; so neither depends on the order in which a source lists them, on how
-    many there are, or on what is broken. Of each sequence `views` frames are cut to the square (see
-    `toffee.data.importers.pictures.square`); it is usable with two.
+    A seeded hash of a sequence's class word and name in the source says whether it is held out, and
+    in which order sequences are taken; so neither depends on the order in which a source lists
+    them, on how many there are, or on what is broken. Of each sequence `views` frames are cut to
+    the square (see `toffee.data.importers.pictures.square`); it is usable with two.
 
     Written beside the sequences: licences.csv (class_word, sequence, licence), sources.csv
     (where each was read, and the SHA-256 of what was read of it) and quarantine.csv (file, reason,
@@ -66,17 +68,15 @@ def import_multiview(
     """
     listing = _list_sequences(source)
     share, faults = float(source["heldout"]), list(listing.faults)
-    items: dict[str, _Item] = {}
-    for one in sorted(listing.sequences, key=lambda one: (one.origin, one.sequence)):
-        name = name_of(one)
-        if name in items:
-            other = items[name].origin
-            where = f"{one.origin}: {one.sequence}"
-            faults.append(Fault(where, "named twice", f"{name} is already in {other}"))
-        elif is_held_out(seed, name, share) == heldout:
-            items[name] = _Item(one, resolution, views, listing.licence)
-    chosen = list(items.values())
-    chosen.sort(key=lambda item: (seed_of(seed, "import order", item.name), item.name))
+    unique, twice = _unique(listing)
+    names = names_of(unique)
+    chosen = [
+        _Item(one, names[key_of(one)], resolution, views, listing.licence)
+        for one in unique
+        if is_held_out(seed, source_name(one), share) == heldout
+    ]
+    order = {item: seed_of(seed, "import order", source_name(item.source)) for item in chosen}
+    chosen.sort(key=lambda item: (order[item], item.name))
     settings = {
         "source": dict(source),
         "heldout": heldout,
@@ -84,17 +84,19 @@ def import_multiview(
         "views": views,
         "seed": seed,
         "code": code,
+        "files": source_digest(source),
     }
     collect(
         out,
         chosen,
         each(_Item.make, threads),
         TABLES,
-        faults=faults,
+        faults=faults + twice,
         limit=sequences,
         settings=settings,
         what="sequences",
     )
+    remember_source(source["path"], out)
 
 
 def is_held_out(seed: int, name: str, share: float) -> bool:
@@ -102,22 +104,80 @@ def is_held_out(seed: int, name: str, share: float) -> bool:
     return seed_of(seed, "import held out", name) < share * 2**SEED_BITS
 
 
-def name_of(source: ViewSequence) -> str:
-    """The folder of a sequence below the root."""
-    return f"{folder_name(source.class_word)}/{file_name(source.sequence)}"
+def check_sources(
+    source: Mapping[str, Any], read: Mapping[tuple[str, str], str], views: int
+) -> Iterator[str]:
+    """What of a release is not as it was imported, a line each.
+
+    Args:
+        source, views: see `import_multiview`.
+        read: SHA-256 by class word and name of a sequence, as in sources.csv.
+
+    Raises:
+        ToffeeError: the release is missing, or is none.
+    """
+    unique, _ = _unique(_list_sequences(source))
+    names = names_of(unique)
+    there = {(one.class_word, names[key_of(one)].partition("/")[2]): one for one in unique}
+    for (word, name), sha256 in read.items():
+        digest, where = hashlib.sha256(), f"{word}: {name}"
+        try:
+            if (word, name) not in there:
+                raise SetAside(where, "missing image", "no such sequence")
+            there[word, name].read(views, digest)
+        except SetAside as aside:
+            yield f"{where}: {aside.fault.reason} ({aside.fault.detail})"
+            continue
+        if digest.hexdigest() != sha256:
+            yield f"{where}: SHA-256 {digest.hexdigest()[:16]}…, expected {sha256[:16]}…"
+
+
+def source_name(source: ViewSequence) -> str:
+    """What decides the order of imports and what is held out: as the source spells it."""
+    return f"{folder_name(source.class_word)}/{source.sequence}"
+
+
+def key_of(source: ViewSequence) -> str:
+    """What no other sequence of a source has."""
+    return f"{source_name(source)} of {source.origin}"
+
+
+def names_of(sources: Iterable[ViewSequence]) -> dict[str, str]:
+    """The folder of each sequence below the root, by its key, no two of them the same."""
+    by_word: dict[str, dict[str, str]] = defaultdict(dict)
+    for one in sources:
+        by_word[one.class_word][key_of(one)] = one.sequence
+    return {
+        key: f"{folder_name(word)}/{name}"
+        for word, texts in by_word.items()
+        for key, name in file_names(texts).items()
+    }
+
+
+def _unique(listing: Listing) -> tuple[list[ViewSequence], list[Fault]]:
+    """The sequences, and those that the source lists once more."""
+    found: dict[str, ViewSequence] = {}
+    twice = []
+    for one in sorted(listing.sequences, key=key_of):
+        if found.setdefault(key_of(one), one) is not one:
+            where = f"{one.origin}: {one.sequence}"
+            twice.append(Fault(where, "named twice", "the source lists it twice"))
+    return list(found.values()), twice
 
 
 class _Item:
     """A sequence to be imported."""
 
-    def __init__(self, source: ViewSequence, resolution: int, views: int, licence: str) -> None:
+    def __init__(
+        self, source: ViewSequence, name: str, resolution: int, views: int, licence: str
+    ) -> None:
         self.source, self.resolution, self.views, self.licence = source, resolution, views, licence
-        self.name, self.origin = name_of(source), source.origin
+        self.name, self.origin = name, source.origin
 
     def make(self) -> Made:
         files: dict[str, bytes] = {}
         faults, count, digest = [], 0, hashlib.sha256()
-        for view in self.source.views(self.views):
+        for view in self.source.views(self.views, digest):
             if isinstance(view, Fault):
                 faults.append(view)
                 continue
@@ -128,7 +188,6 @@ class _Item:
                 continue
             files[f"{self.name}/images/{count:03d}.jpg"] = image
             files[f"{self.name}/masks/{count:03d}.png"] = mask
-            digest.update(view.data)
             count += 1
         where = f"{self.origin}: {self.source.sequence}"
         if count < 2:
@@ -136,7 +195,7 @@ class _Item:
             return Made(faults=[*faults, Fault(where, "too few frames", detail)])
         row = {
             "class_word": self.source.class_word,
-            "sequence": file_name(self.source.sequence),
+            "sequence": self.name.partition("/")[2],
             "licence": self.licence,
             "source": self.origin,
             "frames": str(count),

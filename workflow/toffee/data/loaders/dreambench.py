@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toffee.data.loaders.images import list_images, read_image
+from toffee.data.masks import MASKS, masks_beside
+from toffee.data.texts import read_text
+from toffee.data.walk import list_folder
 from toffee.runtime.errors import ToffeeError
 
 if TYPE_CHECKING:
@@ -109,9 +112,13 @@ def load_benchmark(root: str | os.PathLike, unique_token: str = UNIQUE_TOKEN) ->
     if not folder.is_dir():
         raise ToffeeError(f"{root}: no such folder, expected dataset/<subject>/*.jpg")
     listed = parse_prompts(folder / PROMPT_FILE)
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.name.startswith(".") and path.name not in listed.classes:
-            raise ToffeeError(f"{path}: no class word, expected a line in {folder / PROMPT_FILE}")
+    found = list_folder(folder)
+    for fault in found.faults:
+        raise ToffeeError(f"{folder / fault.file}: {fault.reason} ({fault.detail})")
+    for name in found.folders:
+        if name not in listed.classes:
+            expected = f"expected a line in {folder / PROMPT_FILE}"
+            raise ToffeeError(f"{folder / name}: no class word, {expected}")
     subjects = [
         _subject(folder / name, class_word, listed, unique_token)
         for name, class_word in listed.classes.items()
@@ -132,12 +139,7 @@ def parse_prompts(path: str | os.PathLike) -> PromptFile:
         ToffeeError: the file is missing or empty, or a line does not fit (it is named).
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise ToffeeError(f"{path}: cannot be read, expected a prompt file") from error
-    except UnicodeDecodeError as error:
-        raise ToffeeError(f"{path}: not UTF-8 text, expected a prompt file") from error
+    lines = read_text(path).splitlines()
     classes: dict[str, str] = {}
     prompts: dict[str, list[str]] = {"object": [], "live": []}
     section = ""
@@ -199,19 +201,9 @@ def _subject(
         class_word,
         live,
         photos,
-        _masks(folder, photos),
+        masks_beside(folder, photos) if (folder / MASKS).is_dir() else [],
         [
             Prompt(text, fill(text, class_word), fill(text, class_word, unique_token))
             for text in templates
         ],
     )
-
-
-def _masks(folder: Path, photos: list[Path]) -> list[Path]:
-    if not (folder / "masks").is_dir():
-        return []
-    masks = [folder / "masks" / f"{photo.stem}.png" for photo in photos]
-    for mask in masks:
-        if not mask.is_file():
-            raise ToffeeError(f"{mask}: no such file, expected a mask for each photo")
-    return masks

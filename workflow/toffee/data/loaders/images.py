@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from toffee.data.pictures import FORMATS, decoded, mask_of, read_file, rgb
+from toffee.data.walk import list_folder
 from toffee.runtime.errors import ToffeeError
 
 if TYPE_CHECKING:
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".jp2", ".ppm"),
+    *(".jpe", ".jfif", ".mpo", ".apng", ".avifs", ".dib", ".j2c", ".j2k", ".jpc", ".jpf", ".jpx"),
+    *(".pbm", ".pgm", ".pnm", ".pfm", ".tga", ".icb", ".vda", ".vst", ".ico", ".pcx", ".qoi"),
+    *(".sgi", ".rgb", ".rgba", ".bw"),
 )
+"""Of `FORMATS`."""
+NOT_READ = (
+    *(".heic", ".heif", ".hif", ".jxl", ".psd", ".svg", ".eps", ".pdf", ".exr", ".hdr", ".raw"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".mp4", ".mov", ".avi"),
+)
+"""Of pictures in other formats: in a folder of photos they are an error, they would be missed."""
 
 
 def read_image(
@@ -107,23 +117,31 @@ def image_size(path: str | os.PathLike) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def list_images(folder: str | os.PathLike) -> list[Path]:
+def list_images(folder: str | os.PathLike, root: str | os.PathLike | None = None) -> list[Path]:
     """The picture files of a folder, sorted by name; hidden files are ignored.
 
+    Args:
+        folder: the folder, itself no link out of the root.
+        root: the folder that links may lead within; by default `folder`.
+
     Raises:
-        ToffeeError: the folder is missing or holds no picture.
+        ToffeeError: the folder is missing or holds no picture, or a picture that cannot be used: in
+            another format, or a link out of the root (see `toffee.data.walk`).
     """
-    folder = Path(folder)
+    folder, root = Path(folder), Path(root or folder)
     if not folder.is_dir():
         raise ToffeeError(f"{folder}: no such folder, expected a folder of images")
-    found = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
-    if not found:
+    found = list_folder(root, folder.relative_to(root).as_posix() if folder != root else "")
+    for fault in found.faults:
+        raise ToffeeError(f"{root / fault.file}: {fault.reason} ({fault.detail})")
+    for file in found.files:
+        if file.lower().endswith(NOT_READ):
+            expected = ", ".join(IMAGE_SUFFIXES)
+            raise ToffeeError(f"{root / file}: not a format that is read, expected {expected}")
+    pictures = [root / file for file in found.files if file.lower().endswith(IMAGE_SUFFIXES)]
+    if not pictures:
         raise ToffeeError(f"{folder}: empty folder, expected {', '.join(IMAGE_SUFFIXES)} files")
-    return found
+    return pictures
 
 
 def stack_images(paths: Sequence[str | os.PathLike], resolution: int) -> torch.Tensor:

@@ -1,25 +1,30 @@
 """Multi-view sequences: one object seen from several sides (the layout of MVImgNet).
 
     <root>/<class_word>/<sequence>/images/000.jpg ...
-    <root>/<class_word>/<sequence>/masks/000.png ...      (also 000.jpg.png, as MVImgNet has it)
+    <root>/<class_word>/<sequence>/masks/000.png ...      (see `toffee.data.masks`)
     <root>/<class_word>/<sequence>/cameras.json           optional
     <root>/licences.csv                                   optional: class_word, sequence, licence
 
 An underscore in a folder's name stands for a space of the class word.
 """
 
-import csv
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toffee.data.loaders.images import image_size, list_images, read_image, read_mask
+from toffee.data.masks import masks_beside
+from toffee.data.tables import read_table
+from toffee.data.texts import read_text
+from toffee.data.walk import list_folder
+from toffee.provenance.digests import parse_json
 from toffee.runtime.errors import ToffeeError
 
 LICENCES = "licences.csv"
 LICENCE_COLUMNS = ("class_word", "sequence", "licence")
+LARGEST_CAMERAS = 1 << 24
+"""Bytes of a cameras.json: a frame's camera takes less than 1,000."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +44,12 @@ class Sequence:
         """The content of cameras.json, or None where there is none.
 
         Raises:
-            ToffeeError: the file is no JSON.
+            ToffeeError: the file is no JSON, or larger than `LARGEST_CAMERAS`.
         """
         path = self.folder / "cameras.json"
-        if not path.is_file():
+        if not path.exists():
             return None
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ToffeeError(f"{path}: not valid JSON: {error}") from error
+        return parse_json(read_text(path, LARGEST_CAMERAS), path)
 
 
 def load_multiview(root: str | os.PathLike, check: bool = False) -> list[Sequence]:
@@ -66,9 +68,9 @@ def load_multiview(root: str | os.PathLike, check: bool = False) -> list[Sequenc
     if not root.is_dir():
         raise ToffeeError(f"{root}: no such folder, expected <class word>/<sequence>/images")
     sequences = [
-        _load_sequence(class_folder.name.replace("_", " "), folder)
-        for class_folder in _folders(root)
-        for folder in _folders(class_folder)
+        _load_sequence(root, word, sequence)
+        for word in _folders(root, "")
+        for sequence in _folders(root, word)
     ]
     if not sequences:
         raise ToffeeError(f"{root}: empty folder, expected <class word>/<sequence>/images")
@@ -85,45 +87,30 @@ def load_licences(root: str | os.PathLike) -> dict[tuple[str, str], str]:
         ToffeeError: the file is no CSV, or a column is missing.
     """
     path = Path(root) / LICENCES
-    if not path.is_file():
+    if not path.exists():
         return {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in LICENCE_COLUMNS if name not in (reader.fieldnames or [])]
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ToffeeError(f"{path}: not a CSV file in UTF-8: {error}") from error
-    if missing:
-        columns = ", ".join(LICENCE_COLUMNS)
-        raise ToffeeError(f"{path}: column {missing[0]} is missing, expected {columns}")
     return {
-        (row["class_word"].replace("_", " "), row["sequence"]): (row["licence"] or "").strip()
-        for row in rows
+        (row["class_word"].replace("_", " "), row["sequence"]): row["licence"]
+        for row in read_table(path, LICENCE_COLUMNS)
     }
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
+def _folders(root: Path, below: str) -> list[str]:
+    """The folders in one below the root, as paths below it."""
+    found = list_folder(root, below)
+    for fault in found.faults:
+        raise ToffeeError(f"{root / fault.file}: {fault.reason} ({fault.detail})")
+    return found.folders
 
 
-def _load_sequence(class_word: str, folder: Path) -> Sequence:
-    frames = list_images(folder / "images")
+def _load_sequence(root: Path, word: str, sequence: str) -> Sequence:
+    folder = root / sequence
+    frames = list_images(folder / "images", root)
     if len(frames) < 2:
         raise ToffeeError(f"{folder / 'images'}: one frame, expected two or more views")
     return Sequence(
-        class_word, folder.name, folder, frames, [_mask_of(folder, frame) for frame in frames]
+        word.replace("_", " "), folder.name, folder, frames, masks_beside(folder, frames)
     )
-
-
-def _mask_of(folder: Path, frame: Path) -> Path:
-    for name in (f"{frame.stem}.png", f"{frame.name}.png"):
-        mask = folder / "masks" / name
-        if mask.is_file():
-            return mask
-    raise ToffeeError(f"{frame}: no mask, expected {folder / 'masks' / frame.stem}.png")
 
 
 def _check(sequence: Sequence) -> None:

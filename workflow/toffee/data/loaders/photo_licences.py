@@ -20,6 +20,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from toffee.data.loaders.dreambench import Benchmark
+from toffee.data.texts import read_text
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 
@@ -69,11 +70,9 @@ def read_licences(path: Path, benchmark: Benchmark) -> list[Licence]:
     Raises:
         ToffeeError: the file cannot be read, or has nothing about a subject.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToffeeError(f"{path}: cannot be read, expected the photos' licences") from error
-    blocks = _blocks(lines, {subject.subject for subject in benchmark.subjects})
+    blocks = _blocks(
+        read_text(path).splitlines(), {subject.subject for subject in benchmark.subjects}
+    )
     found = []
     for subject in benchmark.subjects:
         if subject.subject not in blocks:

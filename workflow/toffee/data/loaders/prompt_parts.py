@@ -3,10 +3,8 @@
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-import yaml
-
+from toffee.data.texts import read_yaml
 from toffee.runtime.errors import ToffeeError
 
 
@@ -36,12 +34,7 @@ def read_prompt_parts(path: str | os.PathLike) -> PromptParts:
         ToffeeError: the file is missing, is no such YAML, or has a missing or unknown key.
     """
     names = tuple(PromptParts.__dataclass_fields__)
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ToffeeError(f"{path}: cannot be read, expected a prompt file") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ToffeeError(f"{path}: not valid YAML: {error}") from error
+    values = read_yaml(path)
     if not isinstance(values, dict) or set(values) != set(names):
         found = ", ".join(map(str, values)) if isinstance(values, dict) else "no mapping"
         raise ToffeeError(f"{path}: expected the keys {', '.join(names)}, got {found}")

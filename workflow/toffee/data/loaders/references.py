@@ -6,11 +6,9 @@ it alone.
 """
 
 import os
-from pathlib import Path
-
-import yaml
 
 from toffee.data.loaders.dreambench import Benchmark, BenchmarkSubject
+from toffee.data.texts import read_yaml
 from toffee.runtime.errors import ToffeeError
 
 EVERY = "*"
@@ -32,12 +30,7 @@ def kept_photos(path: str | os.PathLike, benchmark: Benchmark) -> dict[str, int]
 
 
 def _read(path: str | os.PathLike) -> dict[str, str]:
-    try:
-        names = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ToffeeError(f"{path}: cannot be read, expected subject: file name") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ToffeeError(f"{path}: not valid YAML: {error}") from error
+    names = read_yaml(path)
     if not isinstance(names, dict):
         raise ToffeeError(f"{path}: expected a mapping, subject: file name")
     for subject, name in names.items():

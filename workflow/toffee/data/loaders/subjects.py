@@ -2,36 +2,30 @@
 
     <root>/metadata.csv            file_name, subject, class_word, caption, optional: licence
     <root>/images/<name>.jpg       one picture per subject
-    <root>/masks/<name>.png        optional: where the subject is, in the picture's size
+    <root>/masks/<name>.png        optional: where the subject is (see `toffee.data.masks`)
 
 `file_name` is relative to the root (as the `imagefolder` of Hugging Face `datasets` has it) or to
 `images/`. A single bad picture does not stop a run: it is set aside with a reason.
 """
 
-import csv
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from toffee.data.loaders.images import list_images, read_image, read_mask
+from toffee.data.faults import Fault
+from toffee.data.loaders.images import IMAGE_SUFFIXES, read_image, read_mask
+from toffee.data.masks import IMAGES, MASKS, Masks, NoMask
+from toffee.data.tables import read_table
+from toffee.data.walk import leaves, walk_files
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 
+METADATA = "metadata.csv"
 COLUMNS = ("file_name", "subject", "class_word", "caption")
-REASONS = (
-    "missing image",
-    "broken image",
-    "missing mask",
-    "broken mask",
-    "mask of another size",
-    "empty mask",
-    "not in metadata.csv",
-    "no sequence of its class",
-)
 QUARANTINE_COLUMNS = ("subject", "file", "reason", "detail")
 
 
@@ -52,7 +46,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A picture that was set aside: `file` relative to the root, `reason` one of `REASONS`."""
+    """A picture that was set aside: `file` relative to the root."""
 
     subject: str
     file: str
@@ -91,16 +85,29 @@ def load_subjects(root: str | os.PathLike) -> SubjectFolder:
     """
     root = Path(root)
     rows = _read_metadata(root)
-    has_masks = (root / "masks").is_dir()
-    subjects: list[Subject] = []
-    quarantine: list[Quarantined] = []
+    found = walk_files(root)
+    masks = [file.removeprefix(f"{MASKS}/") for file in found.files if file.startswith(f"{MASKS}/")]
+    files = {file for file in found.files if not file.startswith(f"{MASKS}/")}
+    pictures = {file for file in files if file.lower().endswith(IMAGE_SUFFIXES)}
+    if IMAGES in found.folders and not any(one.startswith(f"{IMAGES}/") for one in pictures):
+        expected = ", ".join(IMAGE_SUFFIXES)
+        raise ToffeeError(f"{root / IMAGES}: empty folder, expected {expected} files")
     for row in rows:
-        found = _check_row(root, row, has_masks)
-        if isinstance(found, Subject):
-            subjects.append(found)
-        else:
-            quarantine.append(found)
-    quarantine += _unlisted(root, rows)
+        row["file_name"] = _file(row["file_name"], files)
+    _check_unique(root / METADATA, rows, "file_name")
+    listed = {row["file_name"] for row in rows}
+    faults = {fault.file: fault for fault in found.faults}
+    planes = Masks(pictures | listed, masks) if MASKS in found.folders else None
+    check = _Check(root, files, faults, planes)
+    results = [check.row(row) for row in rows]
+    subjects = [one for one in results if isinstance(one, Subject)]
+    quarantine = [one for one in results if isinstance(one, Quarantined)]
+    unused = [] if planes is None else [f"{MASKS}/{mask}" for mask in planes.left()]
+    left = [(fault.file, fault.reason, fault.detail) for fault in found.faults]
+    left += [(file, "mask of no picture", "no row has it") for file in unused]
+    left += _unlisted(files - listed, pictures)
+    named = {one.file for one in quarantine}
+    quarantine += [Quarantined(Path(one[0]).stem, *one) for one in left if one[0] not in named]
     if not subjects:
         first = quarantine[0]
         raise ToffeeError(
@@ -125,26 +132,10 @@ def _read_metadata(root: Path) -> list[dict[str, str]]:
         raise ToffeeError(f"{root}: no such folder, expected an image folder with metadata.csv")
     if not any(root.iterdir()):
         raise ToffeeError(f"{root}: empty folder, expected images/ and metadata.csv")
-    path = root / "metadata.csv"
+    path = root / METADATA
     if not path.is_file():
         raise ToffeeError(f"{path}: no such file, expected the columns {', '.join(COLUMNS)}")
-    images = root / "images"
-    if images.is_dir():
-        list_images(images)  # says so in one line if there is none
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            names = reader.fieldnames or []
-            rows = [
-                {key: (value or "").strip() for key, value in row.items() if key} for row in reader
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ToffeeError(f"{path}: not a CSV file in UTF-8: {error}") from error
-    for name in COLUMNS:
-        if name not in names:
-            raise ToffeeError(
-                f"{path}: column {name} is missing, expected the columns {', '.join(COLUMNS)}"
-            )
+    rows = read_table(path, COLUMNS, ("licence",))
     if not rows:
         raise ToffeeError(f"{path}: no rows, expected one for each image")
     _check_rows(path, root, rows)
@@ -156,66 +147,91 @@ def _check_rows(path: Path, root: Path, rows: list[dict[str, str]]) -> None:
         for name in ("file_name", "subject", "class_word"):
             if not row[name]:
                 raise ToffeeError(f"{path}, row {number}: {name} is empty, expected a value")
-        target = (root / row["file_name"]).resolve()
-        if not target.is_relative_to(root.resolve()):
+        if leaves(row["file_name"]):
             raise ToffeeError(
                 f"{path}, row {number}: file_name {row['file_name']!r} leaves the folder, "
                 f"expected a path below {root}"
             )
     for name in ("subject", "file_name"):
-        value, count = Counter(row[name] for row in rows).most_common(1)[0]
-        if count > 1:
-            raise ToffeeError(f"{path}: {name} {value!r} is in {count} rows, expected one")
+        _check_unique(path, rows, name)
 
 
-def _image_path(root: Path, file_name: str) -> Path:
-    direct = root / file_name
-    below = root / "images" / file_name
-    return below if below.is_file() and not direct.is_file() else direct
+def _check_unique(path: Path, rows: list[dict[str, str]], name: str) -> None:
+    value, count = Counter(row[name] for row in rows).most_common(1)[0]
+    if count > 1:
+        raise ToffeeError(f"{path}: {name} {value!r} is in {count} rows, expected one")
 
 
-def _check_row(root: Path, row: dict[str, str], has_masks: bool) -> Subject | Quarantined:
-    image = _image_path(root, row["file_name"])
+def _file(given: str, files: Set[str]) -> str:
+    """The path below the root that a file name of metadata.csv means."""
+    path = os.path.normpath(given)
+    return next((one for one in (path, f"{IMAGES}/{path}") if one in files), path)
 
-    def aside(path: Path, reason: str, detail: object) -> Quarantined:
-        return Quarantined(row["subject"], path.relative_to(root).as_posix(), reason, str(detail))
 
-    if not image.is_file():
-        return aside(image, "missing image", f"{image}: no such file")
-    try:
-        height, width = read_image(image).shape[1:]
-    except ToffeeError as error:
-        return aside(image, "broken image", error)
-    mask = root / "masks" / f"{image.stem}.png" if has_masks else None
-    if mask is not None:
-        if not mask.is_file():
-            return aside(mask, "missing mask", f"{mask}: no such file")
+@dataclass(frozen=True)
+class _Check:
+    """Decodes the picture and the mask of a row.
+
+    Attributes:
+        root: the image folder.
+        files: its files, and `faults` what cannot be used of it, by path below the root.
+        masks: None where there are none.
+    """
+
+    root: Path
+    files: Set[str]
+    faults: Mapping[str, Fault]
+    masks: Masks | None
+
+    def row(self, row: Mapping[str, str]) -> Subject | Quarantined:
+        file = row["file_name"]
+
+        def aside(path: str, reason: str, detail: object) -> Quarantined:
+            return Quarantined(row["subject"], path, reason, str(detail))
+
+        mask, no_mask = self._mask(file)
+        if fault := self.faults.get(file):
+            return aside(file, fault.reason, fault.detail)
+        if file not in self.files:
+            return aside(file, "missing image", f"{self.root / file}: no such file")
+        try:
+            height, width = read_image(self.root / file).shape[1:]
+        except ToffeeError as error:
+            return aside(file, "broken image", error)
+        if no_mask:
+            return aside(file, "missing mask", no_mask)
+        if mask is not None and (reason := self._mask_fault(self.root / mask, (width, height))):
+            return aside(mask, *reason)
+        words = row["subject"], row["class_word"], row["caption"]
+        place = None if mask is None else self.root / mask
+        return Subject(*words, self.root / file, place, row["licence"])
+
+    def _mask(self, file: str) -> tuple[str | None, str]:
+        """The mask of a picture, or else why it has none where it needs one."""
+        try:
+            return (None if self.masks is None else f"{MASKS}/{self.masks.of(file)}"), ""
+        except NoMask as error:
+            return None, str(error)
+
+    def _mask_fault(self, mask: Path, size: tuple[int, int]) -> tuple[str, object] | None:
         try:
             pixels = read_mask(mask)
         except ToffeeError as error:
-            return aside(mask, "broken mask", error)
+            return "broken mask", error
         try:
-            read_mask(mask, size=(width, height))
+            read_mask(mask, size=size)
         except ToffeeError as error:
-            return aside(mask, "mask of another size", error)
-        if not pixels.any():
-            return aside(mask, "empty mask", f"{mask}: no pixel is set")
-    words = row["subject"], row["class_word"], row["caption"]
-    return Subject(*words, image, mask, row.get("licence", ""))
+            return "mask of another size", error
+        return None if pixels.any() else ("empty mask", f"{mask}: no pixel is set")
 
 
-def _unlisted(root: Path, rows: list[dict[str, str]]) -> list[Quarantined]:
-    images = root / "images"
-    if not images.is_dir():
-        return []
-    listed = {_image_path(root, row["file_name"]).resolve() for row in rows}
-    return [
-        Quarantined(
-            path.stem,
-            path.relative_to(root).as_posix(),
-            "not in metadata.csv",
-            f"{path}: no row in metadata.csv names it",
-        )
-        for path in list_images(images)
-        if path.resolve() not in listed
-    ]
+def _unlisted(left: Set[str], pictures: Set[str]) -> list[tuple[str, str, str]]:
+    """Pictures that metadata.csv has not, and what is in images/ and no picture."""
+    expected = f"expected {', '.join(IMAGE_SUFFIXES)}"
+    found = []
+    for file in sorted(left):
+        if file in pictures:
+            found.append((file, "not in metadata.csv", "no row of metadata.csv names it"))
+        elif file.startswith(f"{IMAGES}/"):
+            found.append((file, "no picture", expected))
+    return found

@@ -4,29 +4,42 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from toffee.runtime.text import printable
+
 REASONS = (
+    "broken caption",
     "broken image",
     "broken video",
     "empty mask",
     "mask of another size",
+    "mask of no picture",
     "missing image",
     "missing mask",
     "missing video",
     "broken mask",
+    "link",
     "named twice",
     "no class word",
+    "no picture",
+    "no regular file",
     "too few frames",
     "unknown class id",
+    "unreadable folder",
     "unreadable zip file",
     "unreadable zip member",
     "unsafe zip file",
+    "unusable name",
+    "unused table",
 )
 COLUMNS = ("file", "reason", "detail")
 
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """A file, or a whole sequence, that was set aside; `reason` is one of `REASONS`."""
+    """A file, or a whole sequence, that was set aside; `reason` is one of `REASONS`.
+
+    What is no printable character of a name or a detail is escaped: both stand in a table.
+    """
 
     file: str
     reason: str
@@ -35,6 +48,9 @@ class Fault:
     def __post_init__(self) -> None:
         if self.reason not in REASONS:
             raise ValueError(f"{self.reason!r} is none of the reasons to set something aside")
+        object.__setattr__(self, "file", printable(self.file))
+        # One line: a decoder's message may have several.
+        object.__setattr__(self, "detail", printable(" ".join(self.detail.split())))
 
 
 class SetAside(Exception):
@@ -42,8 +58,7 @@ class SetAside(Exception):
 
     def __init__(self, file: object, reason: str, detail: object) -> None:
         super().__init__(reason)
-        # One line each: a decoder's message may have several.
-        self.fault = Fault(str(file), reason, " ".join(str(detail).split()))
+        self.fault = Fault(str(file), reason, str(detail))
 
 
 def summary(faults: Iterable[Fault]) -> str:

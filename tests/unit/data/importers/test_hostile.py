@@ -1,0 +1,227 @@
+"""Sources that are made to hang, to fill the memory, or to lead out of their folder: each is read
+by a process of its own that has ten seconds and 1 GB more than what its imports take."""
+
+import os
+import resource
+import sqlite3
+import struct
+import zipfile
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+
+import av  # noqa: F401  (here, so that no child spends its time on it)
+import pytest
+
+from toffee.data.importers import subjects, views
+from toffee.data.loaders.dreambench import load_benchmark
+from toffee.data.loaders.multiview import load_multiview
+from toffee.data.loaders.subjects import load_subjects
+from toffee.runtime.errors import ToffeeError
+
+from ..loaders.conftest import write_multiview, write_subjects
+from .conftest import Release, jpeg, write_metadata
+
+SECONDS, BYTES = 10, 1 << 30
+CHILD = get_context("fork")
+
+
+def _within_limits(read: Callable[[], object], answer) -> None:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, used + BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    try:
+        read()
+    except ToffeeError as error:
+        answer.send(str(error))
+    except BaseException as error:
+        answer.send(f"{type(error).__name__} is no line for a user: {error}")
+    else:
+        answer.send("")
+
+
+def read_by_a_child(read: Callable[[], object]) -> str:
+    """The line that a reader ends with, "" where it ends well."""
+    mine, its = CHILD.Pipe(duplex=False)
+    child = CHILD.Process(target=_within_limits, args=(read, its))
+    child.start()
+    its.close()
+    try:
+        assert mine.poll(2 * SECONDS), "it hangs"
+        line: str = mine.recv()
+    except EOFError:
+        line = f"it died with {child.exitcode}, of too much time or memory"
+    finally:
+        child.kill()
+        child.join()
+    assert "is no line for a user" not in line and "it died" not in line, line
+    return line
+
+
+def put_in_the_way(folder: Path, outside: Path) -> None:
+    """One of each thing that must not be read, with names of pictures."""
+    (folder / "link.jpg").symlink_to(outside)
+    (folder / "zero.jpg").symlink_to("/dev/zero")
+    (folder / "loop").symlink_to(folder)
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "eps.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    (folder / "large.jpg").write_bytes(b"\xff\xd8\xff")
+    os.truncate(folder / "large.jpg", 3 << 30)
+    (folder / "large.txt").touch()
+    os.truncate(folder / "large.txt", 3 << 30)
+
+
+def importing(tmp_path: Path, **source) -> Callable[[], None]:
+    common = {"out": tmp_path / "out", "resolution": 32, "seed": 0}
+    if source["kind"] in ("images", "hub"):
+        return lambda: subjects.import_subjects(source=source, subjects=None, **common)
+    source |= {"heldout": 1e-9}
+    arguments = {"heldout": False, "views": 3, "sequences": None}
+    return lambda: views.import_multiview(source=source, **arguments, **common)
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    (tmp_path / "secret.jpg").write_bytes(jpeg(1))
+    return tmp_path / "secret.jpg"
+
+
+def test_a_folder_of_pictures(tmp_path: Path, outside: Path) -> None:
+    (tmp_path / "photos" / "mug").mkdir(parents=True)
+    (tmp_path / "photos" / "mug" / "1.jpg").write_bytes(jpeg(1))
+    put_in_the_way(tmp_path / "photos" / "mug", outside)
+    assert not read_by_a_child(importing(tmp_path, kind="images", path=str(tmp_path / "photos")))
+    assert len(load_subjects(tmp_path / "out")) == 1
+    text = (tmp_path / "out" / "quarantine.csv").read_text()
+    assert len(text.splitlines()) == 1 + 6
+
+
+def test_a_folder_of_subjects(tmp_path: Path, outside: Path) -> None:
+    root = write_subjects(tmp_path / "subjects")
+    put_in_the_way(root / "images", outside)
+    line = "images/large.jpg,l,ball,\nimages/link.jpg,k,ball,\nimages/eps.jpg,e,ball,\n"
+    with open(root / "metadata.csv", "a") as file:
+        file.write(line)
+    assert not read_by_a_child(lambda: load_subjects(root))
+    reasons = {one.file: one.reason for one in load_subjects(root).quarantine}
+    assert reasons["images/link.jpg"] == "link" and reasons["images/large.jpg"] == "broken image"
+    assert reasons["images/eps.jpg"] == "broken image" and len(reasons) == 7
+
+
+@pytest.mark.parametrize("name", ["ball/link", "ball/000/images/x.jpg", "ball/000/masks/x.png"])
+def test_sequences_and_a_benchmark_that_lead_out(tmp_path: Path, name: str) -> None:
+    root = write_multiview(tmp_path / "views")
+    (root / name).symlink_to(tmp_path)
+    assert "link" in read_by_a_child(lambda: load_multiview(root))
+    (root / name).unlink()
+    os.mkfifo(root / name)
+    assert "no regular file" in read_by_a_child(lambda: load_multiview(root))
+    (root / "dataset").mkdir()
+    (root / "dataset" / "prompts_and_classes.txt").symlink_to("/dev/zero")
+    assert "found a device" in read_by_a_child(lambda: load_benchmark(root))
+
+
+@pytest.mark.parametrize("text", ["[" * 1_000_000, "9" * 6_000, '{"a": NaN}', "\xff"])
+def test_cameras(tmp_path: Path, text: str) -> None:
+    root = write_multiview(tmp_path / "views")
+    (root / "ball" / "000" / "cameras.json").write_text(text, encoding="latin-1")
+    one = load_multiview(root)[0]
+    assert "cameras.json: not" in read_by_a_child(one.cameras)
+
+
+def test_zip_files(tmp_path: Path, outside: Path) -> None:
+    release = Release(tmp_path / "mvimgnet")
+    release.video(0, "a0")
+    root = release.write()
+    with zipfile.ZipFile(root / "mvi_01.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("0/a1/images/001.jpg", bytes(1 << 20))
+        link = zipfile.ZipInfo("0/a1/images/002.jpg")
+        link.external_attr = 0o120777 << 16
+        file.writestr(link, str(outside))
+        file.writestr("0/a1/images/0\n3.jpg", b"x")
+        file.writestr(f"0/a1/images/{'x' * 300}.jpg", b"x")
+        file.filelist[0].file_size = 3 << 30  # as the list of members says
+    # Two that say they have a list of members of gigabytes, in both sizes of numbers.
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, 3 << 30, 0, 0)
+    (root / "mvi_02.zip").write_bytes(end)
+    os.mkfifo(root / "mvi_03.zip")
+    (root / "mvi_04.zip").symlink_to("/dev/zero")
+    put_in_the_way(root, outside)
+    (root / "loop.zip").symlink_to("loop.zip")
+    assert not read_by_a_child(importing(tmp_path, kind="mvimgnet", path=str(root)))
+    text = (tmp_path / "out" / "quarantine.csv").read_text()
+    for reason in (
+        "unreadable zip file",
+        "unusable name",
+        "no regular file",
+        "link",
+        "missing mask",
+    ):
+        assert f",{reason}," in text, reason
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
+CELLS = "'x' AS sequence_name, 'a' AS category, 'b' AS super_category"
+PATHS = "'b/a/x/v.mp4' AS _video_path, NULL AS _mask_video_path"
+
+
+@pytest.mark.parametrize(
+    ("sql", "line"),
+    [
+        (f"CREATE VIEW sequence_annots AS {ENDLESS} {CELLS}, {PATHS} FROM n", "is a view"),
+        (
+            "CREATE TABLE sequence_annots (sequence_name, category, super_category, _video_path, "
+            "_mask_video_path AS (hex(zeroblob(100000000))))",
+            "or computed",
+        ),
+        (
+            "CREATE VIRTUAL TABLE sequence_annots USING fts5(sequence_name)",
+            "or computed|no such mod",
+        ),
+        ("CREATE TABLE other (a)", "no table sequence_annots"),
+        ("CREATE TABLE sequence_annots (a)", "no such column"),
+        (
+            "CREATE TABLE sequence_annots (sequence_name, category INTEGER, super_category, "
+            "_video_path, _mask_video_path); "
+            "INSERT INTO sequence_annots VALUES ('a', 3, 'b', '', '')",
+            "row 1: column category is int, expected",
+        ),
+        (
+            "CREATE TABLE sequence_annots (sequence_name, category, super_category, _video_path, "
+            "_mask_video_path); INSERT INTO sequence_annots VALUES "
+            "('a', 'b', 'c', hex(zeroblob(1000000)), '')",
+            "column _video_path is bytes, expected a short text",
+        ),
+    ],
+)
+def test_databases(tmp_path: Path, sql: str, line: str) -> None:
+    root = tmp_path / "uco3d"
+    root.mkdir()
+    with sqlite3.connect(root / "metadata.sqlite") as database:
+        database.executescript(sql)
+    database.close()
+    found = read_by_a_child(importing(tmp_path, kind="uco3d", path=str(root), set_list=None))
+    assert any(one in found for one in line.split("|")) and "metadata.sqlite" in found, found
+
+
+def test_videos_and_paths_of_a_database(tmp_path: Path, outside: Path) -> None:
+    """A playlist, a video out of the folder, a pipe, and names that no file can have."""
+    root = tmp_path / "uco3d"
+    rows = []
+    for number, name in enumerate(("playlist", "link", "pipe", "none")):
+        folder = root / "b" / "a" / name
+        folder.mkdir(parents=True)
+        (folder / "m.mkv").write_bytes(b"")
+        if name == "playlist":
+            (folder / "v.mp4").write_text(f"ffconcat version 1.0\nfile {outside}\n")
+        elif name == "link":
+            (folder / "v.mp4").symlink_to(outside)
+        elif name == "pipe":
+            os.mkfifo(folder / "v.mp4")
+        rows.append((str(number), "a", "b", f"b/a/{name}/v.mp4", f"b/a/{name}/m.mkv"))
+    rows.append(("long", "a", "b", f"b/{'x' * 300}/v.mp4", None))
+    rows.append(("out", "a", "b", "../secret.jpg", None))
+    rows.append(("nul\0", "a", "b", "b/a/none/v.mp4", None))
+    write_metadata(root, rows)
+    found = read_by_a_child(importing(tmp_path, kind="uco3d", path=str(root), set_list=None))
+    assert "none of the source's sequences is usable" in found
