@@ -9,7 +9,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.18.1")
 
 # Jobs find the package in every environment, also where it is not installed, and before the user's own.
 PACKAGES = [os.path.join(workflow.basedir, name) for name in ("workflow", "tools")]

@@ -187,7 +187,7 @@ def test_a_job_that_ended_in_an_outage_unseen_is_settled(executor, monkeypatch):
     Path("away").unlink()
     assert watched(executor, one, two) == [two]
     assert executor.workflow.scheduler.ended == ["well"]
-    assert Path("cancelled").read_text() == "--signal=KILL --full 7\n"
+    assert Path("cancelled").read_text() == "--signal=ABRT --full 7\n"
 
 
 def test_a_submission_waits_for_slurm(executor):

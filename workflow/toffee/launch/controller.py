@@ -78,9 +78,12 @@ def submitted(name: str) -> list[str]:
     return done.stdout.split() if done is not None and done.returncode == 0 else []
 
 
-def kill(number: str) -> None:
-    """Kill a job with all its processes, so that none of them can remove what it has made."""
-    _run("scancel", "--signal=KILL", "--full", number)
+def abort(number: str) -> None:
+    """End a job with all its processes at once, so that none of them removes what it has made.
+
+    Not by SIGKILL: before that SLURM sends SIGTERM, on which Snakemake cleans up.
+    """
+    _run("scancel", "--signal=ABRT", "--full", number)
 
 
 def output_of(number: str) -> str:

@@ -116,7 +116,8 @@ def format_failures(found: list[Failure]) -> str:
     lines = [f"{len(found)} job{'s' if len(found) > 1 else ''} failed:"]
     for one in found:
         times = f", {one.attempts} attempts" if one.attempts > 1 else ""
-        lines.append(f"  {one.name}{times} ({one.log})")
+        log = f" ({one.log})" if one.log != one.name else ""
+        lines.append(f"  {one.name}{times}{log}")
         lines += [f"    {line}" for line in [*filter(None, [one.cause]), *one.tail]]
     return "\n".join(lines) + "\n"
 

@@ -173,8 +173,8 @@ class PatientExecutor(Executor):
             if not all(_was_finished(job, number) for job in _jobs(one.job)):
                 continue
             if now - self._ended.setdefault(number, now) > DONE_AFTER:
-                self.logger.warning(f"SLURM has not seen that job {number} ended: killing it")
-                controller.kill(number)
+                self.logger.warning(f"SLURM has not seen that job {number} ended: aborting it")
+                controller.abort(number)
                 self.report_job_success(one)
 
     # -- the end of a job, and of all
