@@ -9,12 +9,15 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.18.1")
 
-# Jobs find the package in every environment, also where it is not installed.
+# Jobs find the package in every environment, also where it is not installed, and before the user's own.
 PACKAGES = [os.path.join(workflow.basedir, name) for name in ("workflow", "tools")]
+OWN_PATH = [
+    one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one not in PACKAGES
+]
 sys.path[:0] = PACKAGES
-os.environ.update(PYTHONPATH=os.pathsep.join(PACKAGES))
+os.environ.update(PYTHONPATH=os.pathsep.join([*PACKAGES, *filter(None, OWN_PATH)]))
 # Large tensors on a CPU lie in huge pages, whose faults are few: drawing takes a little less time.
 os.environ.update(THP_MEM_ALLOC_ENABLE="1")
 # Compute nodes may lack internet access. Downloads run where Snakemake runs; no other job needs it.
@@ -65,8 +68,8 @@ rule all:
         rules.export_pipeline.output.out,
 
 
-prepare_rules()
-note_command_line()
-take_over_results()
-adopt_results()
-check_targets()
+prepare_rules(workflow.rules, CONFIG, RESULTS, asks_for_report(sys.argv))
+if workflow.is_main_process:
+    check_runtimes(workflow.rules)
+    check_targets(workflow.rules, CONFIG.scale)
+begin_run(workflow, RESULTS, [ZOO_RESULTS])

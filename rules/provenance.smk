@@ -43,11 +43,7 @@ rule write_ledger:
 rule write_crate:
     """A Workflow Run RO-Crate of the results: every job, file and digest in one standard document."""
     input:
-        targets=[
-            *REPORTED,
-            *EXPORTS,
-            rules.write_ledger.output.csv,
-        ],
+        targets=[*REPORTED, *EXPORTS, rules.write_ledger.output.csv],
     output:
         out=f"{RESULTS}/ro-crate-metadata.json",
         source=directory(f"{RESULTS}/source"),

@@ -1,12 +1,15 @@
 """A real SLURM on this machine alone: munged, slurmctld and two slurmd on loopback, two fake GPUs.
 
 Debian's packages `munge slurmctld slurmd slurm-client` and root are enough; there is no accounting
-and no systemd. Every daemon is a child that is stopped by its process id.
+and no systemd. Every daemon is a child that is stopped by its process id. Where the system allows
+it, the folders of SLURM and munge are the starting process's own, so that clusters may run side by
+side; else there is one cluster a machine.
 
     python tests/slurm/cluster.py -- snakemake --profile slurm   # a command with a cluster
 """
 
 import argparse
+import ctypes
 import fcntl
 import os
 import shutil
@@ -21,8 +24,10 @@ from pathlib import Path
 DAEMONS = ("munged", "slurmctld", "slurmd")
 # Not elsewhere: Snakemake's executor clears SLURM_CONF for the steps of a job.
 CONF = Path("/etc/slurm")
+MUNGE = Path("/run/munge")
+CLONE_NEWNS = 0x20000  # of unshare(2)
 MARK = "# Written by Toffee's tests/slurm/cluster.py: a cluster for tests, on loopback.\n"
-LOCK = Path("/tmp/toffee-test-cluster.lock")  # one cluster a machine, since it has one slurm.conf
+LOCK = Path("/tmp/toffee-test-cluster.lock")  # of the folders that all processes see
 NODES = ("toffee1", "toffee2")
 GPU_NODE = NODES[0]
 GPUS = ("/dev/null", "/dev/zero")  # any character device will do
@@ -37,6 +42,8 @@ def missing() -> str | None:
         return f"SLURM is missing ({', '.join(absent)}): apt-get install munge slurmctld slurmd"
     if os.geteuid() != 0:
         return "starting SLURM's daemons takes root"
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0:
+        return None
     conf = CONF / "slurm.conf"
     if conf.exists() and not conf.read_text().startswith(MARK):
         return f"{conf} is not ours: there is a SLURM on this machine already"
@@ -46,6 +53,19 @@ def missing() -> str | None:
         except BlockingIOError:
             return "another cluster of these tests runs on this machine"
     return None
+
+
+def own_folders(folder: Path) -> bool:
+    """Give this process and its children folders of SLURM and munge of their own, below `folder`;
+    whether the system allows it."""
+    if ctypes.CDLL(None).unshare(CLONE_NEWNS):
+        return False
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    for place in (CONF, MUNGE):
+        place.mkdir(exist_ok=True)
+        (folder / place.name).mkdir()
+        subprocess.run(["mount", "--bind", folder / place.name, place], check=True)
+    return True
 
 
 def slurm_conf(folder: Path, ports: list[int]) -> str:
@@ -122,8 +142,10 @@ class Cluster:
         reason = missing()
         if reason:
             raise RuntimeError(reason)
+        self._own = own_folders(self.folder)
         self._lock = open(LOCK, "w")  # noqa: SIM115 - held as long as the cluster is up
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not self._own:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for name in ("state", *(f"spool-{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True)
         CONF.mkdir(exist_ok=True)
@@ -132,7 +154,8 @@ class Cluster:
         gres = "".join(f"NodeName={GPU_NODE} Name=gpu File={device}\n" for device in GPUS)
         (CONF / "gres.conf").write_text(MARK + gres)
         try:
-            self._start_munge()
+            if self._own or not munge_answers():
+                self.start("munged")
             self.start("slurmctld")
             for node in NODES:
                 self.start(node)
@@ -151,30 +174,31 @@ class Cluster:
             self.stop(name)
         for name in ("slurm.conf", "gres.conf"):
             (CONF / name).unlink(missing_ok=True)
+        if self._own:
+            subprocess.run(["umount", CONF, MUNGE])
         self._lock.close()
 
-    def _start_munge(self) -> None:
-        if subprocess.run(["munge", "-n"], capture_output=True).returncode == 0:
-            return  # one runs already
-        run = Path("/run/munge")
-        run.mkdir(exist_ok=True)
-        run.chmod(0o755)
-        os.chown(run, 0, 0)
-        key = self.folder / "munge.key"
-        key.write_bytes(os.urandom(128))
-        key.chmod(0o600)
-        self.daemons["munged"] = self._spawn(
-            "munged",
-            ["munged", "--foreground", "--force", f"--key-file={key}"]
-            + [f"--seed-file={self.folder}/munge.seed", f"--pid-file={self.folder}/munged.pid"]
-            + [f"--log-file={self.folder}/munged.log"],
-        )
-        wait_for(lambda: subprocess.run(["munge", "-n"], capture_output=True).returncode == 0)
-
     def start(self, name: str) -> None:
-        """Start `slurmctld` or the slurmd of a node."""
-        command = ["slurmctld", "-D"] if name == "slurmctld" else ["slurmd", "-D", "-N", name]
-        self.daemons[name] = self._spawn(name, command)
+        """Start `munged`, `slurmctld` or the slurmd of a node."""
+        commands = {"munged": self._munged, "slurmctld": lambda: ["slurmctld", "-D"]}
+        node = ["slurmd", "-D", "-N", name]
+        self.daemons[name] = self._spawn(name, commands.get(name, lambda: node)())
+        if name == "munged":
+            wait_for(munge_answers)
+
+    def _munged(self) -> list[str]:
+        MUNGE.mkdir(exist_ok=True)
+        MUNGE.chmod(0o755)
+        os.chown(MUNGE, 0, 0)
+        key = self.folder / "munge.key"
+        if not key.exists():
+            key.write_bytes(os.urandom(128))
+            key.chmod(0o600)
+        return [
+            *("munged", "--foreground", "--force", f"--key-file={key}"),
+            *(f"--seed-file={self.folder}/munge.seed", f"--pid-file={self.folder}/munged.pid"),
+            f"--log-file={self.folder}/munged.log",
+        ]
 
     def stop(self, name: str) -> None:
         """Stop a daemon by its process id."""
@@ -206,6 +230,11 @@ class Cluster:
             logs = [self.folder / "slurmctld.log", *(self.folder / f"{n}.out" for n in NODES)]
             tails = "\n".join(f"{log}:\n{log.read_text()[-1500:]}" for log in logs if log.exists())
             raise TimeoutError(f"the cluster did not come up\n{tails}") from None
+
+
+def munge_answers() -> bool:
+    """Whether a munged runs."""
+    return subprocess.run(["munge", "-n"], capture_output=True).returncode == 0
 
 
 def slurm(*command: str, check: bool = True) -> str:

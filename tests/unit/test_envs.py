@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-ENVS = Path(__file__).resolve().parents[2] / "envs"
+ROOT = Path(__file__).resolve().parents[2]
+ENVS = ROOT / "envs"
 
 
 def pins():
@@ -35,3 +36,14 @@ def test_direct_requirements_are_locked():
             name, _, version = line.partition("==")
             assert key(name) in locked, name
             assert not version or locked[key(name)] == version, name
+
+
+def test_the_oldest_and_the_pinned_snakemake_are_those_that_the_page_names():
+    """The oldest was tried by hand with the command of that page."""
+    (least,) = re.findall(r'^min_version\("([\d.]+)"\)', (ROOT / "Snakefile").read_text(), re.M)
+    (pinned,) = [line.partition("==")[2] for line in pins() if line.startswith("snakemake==")]
+    page = (ROOT / "docs" / "configure.md").read_text()
+    assert f"pinned Snakemake is {pinned}, the oldest that passes {least}" in " ".join(page.split())
+    assert f"pip install snakemake=={least}" in page
+    numbers = [tuple(map(int, version.split("."))) for version in (least, pinned)]
+    assert numbers == sorted(numbers)

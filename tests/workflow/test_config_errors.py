@@ -31,6 +31,20 @@ def test_one_line_and_nothing_made(fresh, arguments, line):
     assert not (fresh.folder / "results").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--config", "refiner.steps=3"], "error: --config refiner.steps=3: write --config 'ref"),
+        (["--configfile", "config/demo.yaml", "all"], "error: --configfile all: no such file; a t"),
+    ],
+)
+def test_a_slip_in_the_command_line_is_one_line(fresh, arguments, line):
+    done = fresh.run("-n", *arguments, check=False)
+    assert done.returncode == 1
+    _, said = done.stderr.splitlines()  # after Snakemake's own line about the profile
+    assert said.startswith(line)
+
+
 def test_an_edited_file_gives_nothing_but_the_line(fresh):
     path = fresh.folder / "config" / "config.yaml"
     text = path.read_text()

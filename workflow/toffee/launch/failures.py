@@ -1,5 +1,6 @@
-"""The failures of a run, printed at its end: jobs that failed, and their last lines."""
+"""The failures of a run, printed at its end: jobs that failed, why, and their last lines."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +18,60 @@ class Failure:
         log: path of its log.
         attempts: how often it was started.
         tail: the last lines of its log.
+        cause: what the cluster says of its end; "" where no cluster ran it.
     """
 
     log: str
     attempts: int
     tail: list[str]
+    cause: str = ""
 
     @property
     def name(self) -> str:
         """Rule and wildcards, as the log's path has them."""
-        return self.log.partition(f"/{LOGS}/")[2].removesuffix(".log").replace("/", " ")
+        name = self.log.partition(f"/{LOGS}/")[2] or self.log
+        return name.removesuffix(".log").replace("/", " ")
+
+
+@dataclass(frozen=True)
+class Death:
+    """The end of a submission, as the cluster tells it.
+
+    Attributes:
+        log: log of the job that it ended in.
+        logs: logs of all its jobs; one, but for a group.
+        cause: one line.
+        attempts: how often it was submitted.
+        began: when it began, in seconds since 1970; infinite where it did not.
+        slurm_log: SLURM's own log of it; "" for none.
+    """
+
+    log: str
+    logs: tuple[str, ...]
+    cause: str
+    attempts: int
+    began: float
+    slurm_log: str
+
+
+_deaths: dict[str, Death] = {}
+"""Log of each of its jobs → the last submission, if it failed."""
+
+
+def note(death: Death) -> None:
+    """Keep what the cluster said of a failed submission."""
+    for log in death.logs:
+        _deaths[log] = death
+
+
+def forget(log: str) -> None:
+    """The job of this log has succeeded."""
+    _deaths.pop(log, None)
+
+
+def deaths() -> list[Death]:
+    """What is kept, without those of earlier attempts."""
+    return list(dict.fromkeys(_deaths.values()))
 
 
 def failures(root: str | Path, since: float) -> list[Failure]:
@@ -48,6 +93,22 @@ def failures(root: str | Path, since: float) -> list[Failure]:
     return found
 
 
+def with_causes(found: Iterable[Failure], ends: Iterable[Death]) -> list[Failure]:
+    """Failures with what the cluster says of them. A job that died before its script began (no
+    memory for the imports, time limit, lost node) has left no mark: the cluster alone tells of it.
+    """
+    merged = {one.log: one for one in found}
+    for death in ends:
+        marked = [log for log in death.logs if log in merged]
+        log = marked[0] if marked else death.log
+        began = Path(log).is_file() and Path(log).stat().st_mtime >= death.began
+        slurm_log = Path(death.slurm_log)
+        tail = _tail(Path(log)) if began else _tail(slurm_log) if death.slurm_log else []
+        attempts = max(death.attempts, merged[log].attempts if marked else 0)
+        merged[log] = Failure(log, attempts, tail, death.cause)
+    return list(merged.values())
+
+
 def format_failures(found: list[Failure]) -> str:
     """The failures as text for a terminal; empty where there are none."""
     if not found:
@@ -55,8 +116,9 @@ def format_failures(found: list[Failure]) -> str:
     lines = [f"{len(found)} job{'s' if len(found) > 1 else ''} failed:"]
     for one in found:
         times = f", {one.attempts} attempts" if one.attempts > 1 else ""
-        lines.append(f"  {one.name}{times} ({one.log})")
-        lines += [f"    {line}" for line in one.tail]
+        log = f" ({one.log})" if one.log != one.name else ""
+        lines.append(f"  {one.name}{times}{log}")
+        lines += [f"    {line}" for line in [*filter(None, [one.cause]), *one.tail]]
     return "\n".join(lines) + "\n"
 
 

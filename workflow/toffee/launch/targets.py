@@ -4,9 +4,14 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import NoReturn
+from typing import NoReturn, ParamSpec, TypeVar
+
+from toffee.runtime.errors import ToffeeError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 DEFAULT = "tiny"
 """The scale of config/config.yaml, over which the files of the others are laid."""
@@ -143,6 +148,14 @@ def unknown_target(target: str, names: Sequence[str], scale: str) -> str:
         f"unknown target {target}{hint}, expected a file below results/{scale} or one of: "
         f"{', '.join(names)}"
     )
+
+
+def checked(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Call a check; what it finds wrong is one line on stderr, before any rule runs."""
+    try:
+        return function(*arguments, **named)
+    except ToffeeError as error:
+        stop(error)
 
 
 def stop(line: object) -> NoReturn:

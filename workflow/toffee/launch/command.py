@@ -1,0 +1,72 @@
+"""Slips in a command line of Snakemake for which it prints a traceback, in one line each.
+
+The profile that Snakemake always takes (profiles/default) calls this before Snakemake looks at the
+values.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from toffee.launch.targets import command_line, stop
+from toffee.runtime.project import PROJECT
+
+_NAME = re.compile(r"[A-Za-z_][\w-]*\w")  # as Snakemake wants it
+
+
+def check_command_line(arguments: Sequence[str]) -> None:
+    """Leave with one line where `--config` or `--configfile` are not what Snakemake can read.
+
+    Args:
+        arguments: as `sys.argv`.
+    """
+    given = command_line(arguments)
+    if given is None:
+        return
+    for entry in given.config or []:
+        if found := wrong_value(str(entry)):
+            stop(found)
+    files = [Path(path) for path in given.configfile or []]
+    for number, path in enumerate(files):
+        if found := wrong_file(path, files[:number]):
+            stop(found)
+
+
+def wrong_value(entry: str) -> str | None:
+    """What is wrong with an entry of `--config`; None for nothing."""
+    name, equals, value = entry.partition("=")
+    if equals and _NAME.fullmatch(name):
+        return None
+    section, *keys = name.split(".")
+    if equals and keys and section and all(keys):
+        for key in reversed(keys):
+            value = f"{{{key}: {value}}}"
+        return f"--config {entry}: write --config '{section}={value}'"
+    return f"--config {entry}: expected NAME=VALUE"
+
+
+def wrong_file(path: Path, before: Sequence[Path]) -> str | None:
+    """What is wrong with a path after `--configfile`; None for nothing.
+
+    Args:
+        path: the path.
+        before: those that stand before it, which are right.
+    """
+    if not path.is_file():
+        target = path.suffix not in (".yaml", ".yml", ".json")
+        if before and target:
+            option = f"--configfile {' '.join(map(str, before))}"
+            return (
+                f"--configfile {path}: no such file; a target stands after --: {option} -- {path}"
+            )
+        return f"--configfile {path}: no such file"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return f"--configfile {path}: cannot be read as YAML ({' '.join(str(error).split())})"
+    if not isinstance(content, dict):
+        example = (PROJECT / "config" / "demo.yaml").relative_to(PROJECT)
+        return f"--configfile {path}: expected keys and values, as in {example}"
+    return None

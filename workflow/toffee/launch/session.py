@@ -1,0 +1,95 @@
+"""A run's beginning and end, for the process that the user started: what it takes over from
+earlier runs, what it guards itself against, and what it says of failed jobs."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from toffee.launch.adopt import adopt
+from toffee.launch.failures import deaths, failures, format_failures, with_causes
+from toffee.launch.looking import write_nothing
+from toffee.launch.takeover import take_over
+from toffee.launch.targets import (
+    checked,
+    only_looks,
+    requested,
+    stop,
+    unknown_target,
+    writes_nothing,
+)
+from toffee.provenance.machine import name_of, note_run
+
+STATE = ".snakemake"
+
+
+def begin_run(workflow: Any, results: str, others: Iterable[str]) -> None:
+    """Prepare Snakemake for a run: after the Snakefile's rules, before the plan is made.
+
+    Args:
+        workflow: Snakemake's.
+        results: the run's results folder.
+        others: results folders of other scales that this run may write too.
+    """
+    _note_command_line(workflow)
+    if not workflow.is_main_process:
+        return
+    if not only_looks(sys.argv):
+        wait_for_slurm()
+        for root in (results, *others):
+            checked(take_over, root)
+    _adopt_results(results)
+
+
+def _note_command_line(workflow: Any) -> None:
+    """Tell the jobs how Snakemake was called: their records say it."""
+    from snakemake.common.configfile import load_configfile
+
+    given = workflow.config_settings
+    files = [(name_of(path), load_configfile(path)) for path in given.configfiles]
+    words = ["snakemake", *sys.argv[1:]]
+    note_run(words, given.config, files, workflow.is_main_process)
+
+
+def _adopt_results(results: str) -> None:
+    """Give Snakemake what copied results were made with."""
+    looks = writes_nothing(sys.argv)
+    adopted = checked(adopt, results, STATE, not looks)
+    if looks:
+        write_nothing(adopted)
+    if adopted.jobs:
+        print(f"{results}: {adopted.jobs} jobs are known from their records", file=sys.stderr)
+
+
+def wait_for_slurm() -> None:
+    """Let profile slurm survive an outage of SLURM; before Snakemake makes its scheduler."""
+    from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+
+    registry = ExecutorPluginRegistry()
+    if registry.is_installed("slurm"):
+        from toffee.launch.patience import PatientExecutor
+
+        registry.get_plugin("slurm").executor = PatientExecutor
+
+
+def check_targets(rules: Iterable[Any], scale: str) -> None:
+    """Stop with one line where a target is neither a rule nor a file that exists or can be made.
+
+    Args:
+        rules: Snakemake's.
+        scale: the run's.
+    """
+    by_name = {one.name: one for one in rules}
+    for target in requested(sys.argv):
+        path = os.path.relpath(target)
+        known = target in by_name or os.path.exists(target)
+        if not known and not any(one.is_producer(path) for one in by_name.values()):
+            steps = sorted(name for name, one in by_name.items() if not one.output)
+            stop(unknown_target(path, steps, scale))
+
+
+def say_failures(roots: Sequence[str | Path], since: float) -> None:
+    """Print the jobs that failed since a time (seconds since 1970), and why, on standard error."""
+    found = [one for root in roots for one in failures(root, since)]
+    print(format_failures(with_causes(found, deaths())), file=sys.stderr, end="")
