@@ -334,6 +334,7 @@ MATRIX = {
     "plan.sustained_tflops": Row(1.0),
     "plan.frames": Row(64),
     "budget.gpu_hours": Row(64),
+    "budget.gpu_memory_gib": Row(64),
     "budget.storage_gib": Row(64),
     "budget.download_gib": Row(64),
 }
