@@ -29,7 +29,7 @@ rule generate_dreambooth:
         compute=COMPUTE,
         groups=CONFIG.dreambooth.groups,
         draws=CONFIG.evaluation.images_per_prompt,
-        tuning=CONFIG.dreambooth.tuning,
+        tuning=CONFIG.training.applied(CONFIG.dreambooth.tuning),
         drawing=CONFIG.drawing,
         sampling=CONFIG.sampler.sampling,
         seed=CONFIG.evaluation.seed,
@@ -93,7 +93,8 @@ rule tune_dreambooth:
         resolution=CONFIG.data.resolution,
         subjects=CONFIG.dreambooth.tuning_subjects,
         steps=CONFIG.dreambooth.tuning_steps,
-        tuning=replace(CONFIG.dreambooth.tuning, steps=0),  # `steps` has the numbers of steps
+        # `steps` has the numbers of steps.
+        tuning=replace(CONFIG.training.applied(CONFIG.dreambooth.tuning), steps=0),
         sampling=CONFIG.sampler.sampling,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,

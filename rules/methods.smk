@@ -24,6 +24,11 @@ def of_net(key):
     return value
 
 
+def net_training(wildcards):
+    """How the ToffeeNet in wildcard `net` is trained."""
+    return CONFIG.training.applied(of_net("training")(wildcards))
+
+
 def benchmark_files(method, suffix):
     """Benchmark images (h5) of a method or their scores (parquet), by generation seed or group."""
     parts = GROUPS if method == "dreambooth" else SEEDS

@@ -27,7 +27,7 @@ rule pretrain_refiner:
         function="toffee.method.refiner.pretrain_refiner",
         compute=COMPUTE,
         resolution=CONFIG.data.resolution,
-        training=CONFIG.refiner.training,
+        training=CONFIG.training.applied(CONFIG.refiner.training),
         token_grid=CONFIG.refiner.token_grid,
         token_dropout=CONFIG.refiner.token_dropout,
         seed=CONFIG.seed,
@@ -57,7 +57,7 @@ rule pretrain_view_generator:
         function="toffee.method.view_generator.pretrain_view_generator",
         compute=COMPUTE,
         resolution=CONFIG.data.resolution,
-        training=CONFIG.view_generator.training,
+        training=CONFIG.training.applied(CONFIG.view_generator.training),
         depth=CONFIG.view_generator.depth,
         seed=CONFIG.seed,
     script:

@@ -30,7 +30,7 @@ rule train_toffeenet:
         function="toffee.method.toffeenet.train_toffeenet",
         compute=COMPUTE,
         resolution=CONFIG.data.resolution,
-        training=of_net("training"),
+        training=net_training,
         conditioning=of_net("conditioning"),
         seed=CONFIG.seed,
     script:

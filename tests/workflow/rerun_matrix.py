@@ -61,6 +61,8 @@ LISTED = {"list_subjects"} | PLANNED
 REFINER_TRAINED = {"pretrain_refiner"} | REFINED | REFINER
 VIEW_GENERATOR_TRAINED = {"pretrain_view_generator"} | VIEWED | VIEWS
 
+TRAINED_NETS = REFINER_TRAINED | VIEW_GENERATOR_TRAINED | TRAINED
+
 # What reads each folder of photographs.
 SUBJECTS = LISTED | LEAKAGE
 MULTIVIEW = REFINER_TRAINED | VIEW_GENERATOR_TRAINED | LISTED | TUNING | LEAKAGE
@@ -203,6 +205,13 @@ MATRIX = {
     "compute.channels_last": Row(True, COMPUTED),
     "compute.compile": Row(True, COMPUTED),
     "compute.attention": Row("eager", COMPUTED),
+    # All trainings. DreamBooth's batch is small, and it averages no weights.
+    "training.micro_batch": Row(8, TRAINED_NETS),
+    "training.checkpointing": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
+    "training.fused": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
+    "training.average_on_cpu": Row(True, TRAINED_NETS),
+    "training.times": Row("uniform", TRAINED_NETS | DREAMBOOTH | TUNING),
+    "training.min_snr_gamma": Row(5.0, TRAINED_NETS | DREAMBOOTH | TUNING),
     # The base model.
     "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
     "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
@@ -325,6 +334,7 @@ MATRIX = {
     "plan.sustained_tflops": Row(1.0),
     "plan.frames": Row(64),
     "budget.gpu_hours": Row(64),
+    "budget.gpu_memory_gib": Row(64),
     "budget.storage_gib": Row(64),
     "budget.download_gib": Row(64),
 }

@@ -1,7 +1,10 @@
 """Diffusion: sampling and loss against closed forms, for both kinds of prediction."""
 
+from pathlib import Path
+
 import pytest
 import torch
+import yaml
 from closeness import close, differ
 from diffusers import DDIMScheduler
 
@@ -13,6 +16,7 @@ from toffee.models.diffusion import (
     draw_times,
     guided,
     hold_outside,
+    min_snr_weight,
     pictures_at_once,
     sample,
 )
@@ -190,3 +194,47 @@ def test_large_pictures_are_coded_a_few_at_once():
     """Some GB of a GPU's memory, whatever the size."""
     counts = {side: pictures_at_once((side, side)) for side in (64, 128, 512, 1024, 4096)}
     assert counts == {64: 64, 128: 64, 512: 4, 1024: 1, 4096: 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "share"), [("logit_normal", 0.0033), ("uniform", 0.062), ("mixed", 0.0327)]
+)
+def test_large_scales_train_the_levels_where_sampling_starts(kind, share):
+    """Stable Diffusion's first level of 30 sampling steps is above 937 of 999."""
+    scheduler = DDIMScheduler()
+    times = draw_times(400_000, scheduler, torch.Generator().manual_seed(0), kind)
+    assert times.min() >= 0 and times.max() <= 999
+    assert (times > 937).float().mean().item() == pytest.approx(share, rel=0.1)
+
+
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_the_large_scales_draw_every_level(scale):
+    root = Path(__file__).parents[3]
+    names = ("config.yaml", f"{scale}.yaml")
+    tiny, large = (yaml.safe_load((root / "config" / name).read_text()) for name in names)
+    kind = (tiny["training"] | large["training"])["times"]
+    times = draw_times(100_000, DDIMScheduler(), torch.Generator().manual_seed(0), kind)
+    levels = torch.bincount(times * 50 // 1000, minlength=50)  # of 50 sampling steps
+    assert levels.min() > 0.004 * len(times)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+def test_min_snr_weighs_as_its_authors_do(kind):
+    scheduler = DDIMScheduler(prediction_type=kind, rescale_betas_zero_snr=True)
+    times = torch.arange(1000)
+    kept = scheduler.alphas_cumprod.double()
+    snr = kept / (1 - kept)
+    found = min_snr_weight(scheduler, times, 5.0)
+    below = snr if kind == "epsilon" else snr + 1
+    expected = snr.clamp(max=5) / below
+    assert torch.allclose(found[:-1].double(), expected[:-1], rtol=1e-3)
+    assert found.isfinite().all() and found[-1] == (1 if kind == "epsilon" else 0)  # no signal
+    clean, noise = torch.randn(2, 8, 1, 2, 2)
+    at = torch.arange(8) * 124
+    weighted = diffusion_loss(lambda x, t: x * 0, clean, scheduler, at, noise, gamma=5.0)
+    each = [
+        diffusion_loss(lambda x, t: x * 0, clean[i : i + 1], scheduler, at[i : i + 1],
+                       noise[i : i + 1]) * found[at[i]]
+        for i in range(8)
+    ]  # fmt: skip
+    assert weighted.item() == pytest.approx(torch.stack(each).mean().item(), rel=1e-4)

@@ -10,6 +10,7 @@ import yaml
 from toffee.launch.dag import Job
 from toffee.plan.costs import Costs
 from toffee.plan.download import Downloads
+from toffee.plan.memory import Memory
 from toffee.plan.report import Plan, Row, precision, tally
 from toffee.plan.sizes import Sizes
 from toffee.plan.speed import Speed, asks_for_gpus, read_speed
@@ -60,6 +61,16 @@ def test_what_is_too_small_is_one_line(limits, room, line):
     assert [text.startswith(line) for text in found] == ([True] if line else [])
 
 
+def test_a_rule_that_needs_more_memory_than_a_gpu_has_is_named():
+    rows = [Row("draw_views", 3, gpu_memory=30 * GIB), Row("draw_initial", 1, gpu_memory=9 * GIB)]
+    plan = Plan("paper", [*rows, rows[0] + Row("draw_views", 1, gpu_memory=31 * GIB)], room=1)
+    found = refusals(plan, budget(gpu_memory_gib=30))
+    assert found == [
+        "budget.gpu_memory_gib of draw_views is too small: 31.0 GiB needed, 30.0 GiB available"
+    ]
+    assert refusals(plan, budget()) == []
+
+
 def test_the_table_has_every_rule_that_takes_something():
     lines = table(Plan("paper", ROWS, ["a note"], room=GIB))
     assert len({len(line) for line in lines[:-3]}) == 1
@@ -97,7 +108,9 @@ def test_every_method_is_a_rule():
     shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
     shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
     shared |= {"kept", "while_running", "latents", "tokens", "depth"}
-    for kind in (Work, Storage):
+    shared |= {"needed", "base", "autoencoder", "text", "encoders", "segmenter", "generator", "net"}
+    shared |= {"call", "width", "frozen", "drawing", "trained", "training", "metrics", "measuring"}
+    for kind in (Work, Storage, Memory):
         for name in vars(kind):
             if not name.startswith("_") and name not in shared:
                 assert f"rule {name.removesuffix('_encoded')}:" in text, name

@@ -200,3 +200,101 @@ def test_more_processes_than_samples_are_one_line(monkeypatch):
         ToffeeError, match="^x: a batch of 3 is too small for 4 processes, expected"
     ):
         own_part({"rows": torch.arange(3)}, 3, "x")
+
+
+ROWS = torch.randn(20, 3, generator=torch.Generator().manual_seed(7))
+
+
+def learn_from_rows(
+    folder: Path, fatal: int | None = None, reading: bool = True, **settings
+) -> tuple[list[float], nn.Module]:
+    """A small training on stored rows, read by the thread or by the loss; at step `fatal` of the
+    attempt it is killed."""
+    torch.manual_seed(1)
+    model, generator = nn.Linear(3, 3), torch.Generator().manual_seed(2)
+    losses = []
+
+    def draw() -> dict[str, torch.Tensor]:
+        rows = torch.randint(len(ROWS), (7,), generator=generator)
+        return {"rows": rows, "noise": torch.randn(7, 3, generator=generator)}
+
+    def read(rows: torch.Tensor, **_: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"x": ROWS[rows]}
+
+    def loss(
+        rows: torch.Tensor, noise: torch.Tensor, x: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        if len(losses) == fatal:
+            raise Killed
+        losses.append(None)
+        x = ROWS[rows] if x is None else x
+        return (model(x + noise) - x.flip(1)).square().mean()
+
+    given = Schedule(STEPS, 7, 0.05, **{"ema": 0.7} | settings)
+    checkpoint = Checkpoint(folder, generator)
+    fitted = fit([model], draw, loss, given, "rows", checkpoint, read if reading else None)
+    return fitted.losses, model
+
+
+def close_to(a: tuple[list[float], nn.Module], b: tuple[list[float], nn.Module]) -> bool:
+    return a[0] == pytest.approx(b[0], rel=1e-4) and torch.allclose(
+        a[1].weight, b[1].weight, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_reading_ahead_changes_no_bit_and_neither_does_a_kill(every, tmp_path):
+    plain = learn_from_rows(tmp_path / "a", reading=False)
+    assert equal(learn_from_rows(tmp_path / "b"), plain)
+    step = random.Random(SEED).randrange(STEPS)
+    with pytest.raises(Killed):
+        learn_from_rows(tmp_path / "c", step)
+    assert equal(learn_from_rows(tmp_path / "c"), plain), f"seed {SEED}"
+
+
+def test_what_goes_wrong_while_reading_ahead_is_raised():
+    def draw() -> dict[str, torch.Tensor]:
+        raise ToffeeError("row 7 is broken")
+
+    with pytest.raises(ToffeeError, match="row 7 is broken"):
+        fit([Point()], draw, lambda: None, Schedule(3, 1, 0.1), "x", read=lambda: {})
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 6, 7, 100])
+def test_micro_batches_change_the_result_by_rounding_alone(tmp_path, most):
+    whole = learn_from_rows(tmp_path / "a")
+    parts = learn_from_rows(tmp_path / "b", micro_batch=most)
+    assert close_to(parts, whole)
+    assert equal(parts, whole) == (most >= 7)
+
+
+def test_averages_on_the_cpu_and_the_fused_optimizer_change_rounding_alone(every, tmp_path):
+    whole = learn_from_rows(tmp_path / "a")
+    assert close_to(learn_from_rows(tmp_path / "b", average_on_cpu=True), whole)
+    assert close_to(learn_from_rows(tmp_path / "c", fused=True), whole)
+    with pytest.raises(Killed):
+        learn_from_rows(tmp_path / "d", 8, average_on_cpu=True, fused=True)
+    resumed = learn_from_rows(tmp_path / "d", average_on_cpu=True, fused=True)
+    assert close_to(resumed, whole)
+
+
+def test_checkpointing_keeps_the_result_and_is_off_again():
+    from diffusers import UNet2DModel
+
+    def train(checkpointing: bool) -> torch.Tensor:
+        torch.manual_seed(0)
+        net = UNet2DModel(
+            8, 2, 2, block_out_channels=(8, 8), norm_num_groups=4, attention_head_dim=4,
+            down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
+        )  # fmt: skip
+        x, times = torch.randn(2, 2, 8, 8), torch.tensor([3, 7])
+        seen = []
+
+        def loss(x: torch.Tensor) -> torch.Tensor:
+            seen.append(net.is_gradient_checkpointing)
+            return (net(x, times).sample - x).square().mean()
+
+        fit([net], lambda: {"x": x}, loss, Schedule(3, 2, 1e-3, checkpointing=checkpointing), "x")
+        assert set(seen) == {checkpointing} and not net.is_gradient_checkpointing
+        return torch.cat([p.flatten() for p in net.parameters()])
+
+    assert torch.allclose(train(True), train(False), atol=1e-5)

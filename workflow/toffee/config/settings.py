@@ -39,19 +39,26 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Training:
-    """How long and how fast a model is trained.
+    """How long and how fast a model is trained, and how it fits into the device's memory.
 
     Attributes:
         steps: optimizer steps.
         batch: samples per step.
         learning_rate: peak learning rate of AdamW.
         ema: decay per step of the averaged weights; 0 keeps the last weights.
+        The rest as in config section `training`, which says it of all trainings.
     """
 
     steps: int
     batch: int
     learning_rate: float
     ema: float
+    micro_batch: int | None = None
+    checkpointing: bool = False
+    fused: bool = False
+    average_on_cpu: bool = False
+    times: str = "logit_normal"
+    min_snr_gamma: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,7 @@ class Tuning:
         learning_rate: peak learning rate of AdamW.
         prior_images: pictures of each class that the base model draws.
         prior_weight: weight of these in the loss.
+        The rest as in config section `training`, which says it of all trainings.
     """
 
     steps: int
@@ -126,3 +134,7 @@ class Tuning:
     learning_rate: float
     prior_images: int
     prior_weight: float
+    checkpointing: bool = False
+    fused: bool = False
+    times: str = "logit_normal"
+    min_snr_gamma: float | None = None

@@ -49,7 +49,8 @@ class DreamBooth:
         self.tuning, self.seed = tuning, seed
         self.sampling, self.batch = sampling, drawing.batch
         self.latent_shape = self.model.autoencoder.latent_shape(drawing.resolution)
-        self._base = {k: v.clone() for k, v in self.model.unet.state_dict().items()}
+        # On the CPU: a second UNet would not fit beside one that is trained on a GPU of 24 GB.
+        self._base = {k: v.to("cpu", copy=True) for k, v in self.model.unet.state_dict().items()}
         self._priors: dict[str, torch.Tensor] = {}
 
     def reset(self) -> None:
@@ -95,17 +96,25 @@ class DreamBooth:
                 for latents in (own, prior)
             ]
             clean = torch.cat(chosen)
-            return {"clean": clean, **draw_noising(clean.shape, model.scheduler, generator)}
+            noising = draw_noising(clean.shape, model.scheduler, generator, self.tuning.times)
+            return {"clean": clean, **noising}
 
         def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             return model.unet(noisy, times, text).sample
 
         def loss(clean: torch.Tensor, times: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-            half = diffusion_loss(predict, clean, model.scheduler, times, noise, weight)
+            gamma = self.tuning.min_snr_gamma
+            half = diffusion_loss(predict, clean, model.scheduler, times, noise, weight, gamma)
             return 2 * half  # the mean over both halves; the paper's loss is their sum
 
         model.unet.requires_grad_(True)
-        schedule = Schedule(self.tuning.steps, count, self.tuning.learning_rate)
+        schedule = Schedule(
+            self.tuning.steps,
+            count,
+            self.tuning.learning_rate,
+            checkpointing=self.tuning.checkpointing,
+            fused=self.tuning.fused,
+        )
         fitted = fit([model.unet], draw, loss, schedule, f"DreamBooth {subject}")
         model.unet.requires_grad_(False)
         return fitted.losses

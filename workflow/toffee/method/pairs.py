@@ -45,6 +45,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.prompts)
 
+    def read(self, rows: torch.Tensor, **_: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The encoded values of some pairs [B], by name (see `toffee.training.loop.fit`)."""
+        columns = {name: value for name, value in vars(self).items() if isinstance(value, Column)}
+        return {name: column[rows] for name, column in columns.items()}
+
 
 def encode_pairs(
     folder: Path,

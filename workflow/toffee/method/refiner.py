@@ -100,21 +100,31 @@ def pretrain_refiner(
         def draw() -> dict[str, torch.Tensor]:
             rows = torch.randint(len(latents), (batch,), generator=generator)
             dropped = torch.rand(batch, 1, 1, generator=generator) < token_dropout
-            noising = draw_noising((batch, *latents.shape[1:]), scheduler, generator)
+            shape = (batch, *latents.shape[1:])
+            noising = draw_noising(shape, scheduler, generator, training.times)
             return {"rows": rows, "dropped": dropped, **noising}
 
+        def read(rows: torch.Tensor, **_: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"clean": latents[rows], "tokens": tokens[rows]}
+
         def loss(
-            rows: torch.Tensor, dropped: torch.Tensor, times: torch.Tensor, noise: torch.Tensor
+            clean: torch.Tensor,
+            tokens: torch.Tensor,
+            dropped: torch.Tensor,
+            times: torch.Tensor,
+            noise: torch.Tensor,
+            **_: torch.Tensor,
         ) -> torch.Tensor:
-            condition = tokens[rows].float().masked_fill(dropped, 0)
+            condition = tokens.float().masked_fill(dropped, 0)
 
             def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
                 return unet(refiner_input(unet, noisy, condition), times, condition).sample
 
-            return diffusion_loss(predict, latents[rows].float(), scheduler, times, noise)
+            gamma = training.min_snr_gamma
+            return diffusion_loss(predict, clean.float(), scheduler, times, noise, gamma=gamma)
 
         schedule = Schedule(**asdict(training))
-        fit([unet], draw, loss, schedule, "refiner", Checkpoint(folder, generator))
+        fit([unet], draw, loss, schedule, "refiner", Checkpoint(folder, generator), read)
         if team().is_main_process:
             with atomic_path(out) as target:
                 unet.save_pretrained(target)

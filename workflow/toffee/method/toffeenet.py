@@ -118,7 +118,9 @@ def train_toffeenet(
                 "no_text": no_text,
                 "no_subject": no_subject,
                 "reconstruct": chance[1] < conditioning.reconstruction,
-                **draw_noising((batch, *pairs.target.shape[1:]), scheduler, generator),
+                **draw_noising(
+                    (batch, *pairs.target.shape[1:]), scheduler, generator, training.times
+                ),
             }
 
         def texts(all_texts: list[str], rows: torch.Tensor) -> torch.Tensor:
@@ -131,26 +133,28 @@ def train_toffeenet(
             reconstruct: torch.Tensor,
             times: torch.Tensor,
             noise: torch.Tensor,
+            **read: torch.Tensor,
         ) -> torch.Tensor:
-            mask = pairs.mask[rows]
+            mask = read["mask"]
             own = reconstruct & mask.flatten(1).all(1)[:, None, None]
             prompt = torch.where(own, texts(class_texts, rows), texts(pairs.prompts, rows))
             prompt = torch.where(no_text, text([""]).to(rows.device), prompt)
-            tokens = pairs.tokens[rows].float().masked_fill(no_subject, 0)
-            target = torch.where(own[..., None], pairs.own[rows], pairs.target[rows]).float()
-            entry = [unshuffle(mask, factor), pairs.masked[rows].float()]
-            if pairs.depth is not None:
-                maps = pairs.depth[rows].float().masked_fill(own, 0)
+            tokens = read["tokens"].float().masked_fill(no_subject, 0)
+            target = torch.where(own[..., None], read["own"], read["target"]).float()
+            entry = [unshuffle(mask, factor), read["masked"].float()]
+            if conditioning.depth:
+                maps = read["depth"].float().masked_fill(own, 0)
                 entry.append(unshuffle(maps, factor))
 
             def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
                 states = (prompt, [unet.subject_projection(tokens)])
                 return unet(torch.cat([noisy, *entry], 1), times, states).sample
 
-            return diffusion_loss(predict, target, scheduler, times, noise)
+            gamma = training.min_snr_gamma
+            return diffusion_loss(predict, target, scheduler, times, noise, gamma=gamma)
 
         schedule = Schedule(**asdict(training))
-        fit([unet], draw, loss, schedule, "ToffeeNet", Checkpoint(folder, generator))
+        fit([unet], draw, loss, schedule, "ToffeeNet", Checkpoint(folder, generator), pairs.read)
         if team().is_main_process:
             model = {
                 "token_width": encoder.width,

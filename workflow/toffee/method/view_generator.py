@@ -85,27 +85,35 @@ def pretrain_view_generator(
             a = (shares[0] * size).long()
             b = (a + 1 + (shares[1] * (size - 1)).long()) % size  # any other frame
             dropped = torch.rand(batch, 1, 1, generator=generator) < DROP
-            noising = draw_noising((batch, *latents.shape[1:]), scheduler, generator)
+            shape = (batch, *latents.shape[1:])
+            noising = draw_noising(shape, scheduler, generator, training.times)
             return {"a": starts[chosen] + a, "b": starts[chosen] + b, "dropped": dropped, **noising}
 
+        def read(a: torch.Tensor, b: torch.Tensor, **_: torch.Tensor) -> dict[str, torch.Tensor]:
+            pose = {"pose": data["depth"][b]} if depth else {}
+            return {"clean": latents[b], "tokens": tokens[a], **pose}
+
         def loss(
-            a: torch.Tensor,
-            b: torch.Tensor,
+            clean: torch.Tensor,
+            tokens: torch.Tensor,
             dropped: torch.Tensor,
             times: torch.Tensor,
             noise: torch.Tensor,
+            pose: torch.Tensor | None = None,
+            **_: torch.Tensor,
         ) -> torch.Tensor:
-            condition = tokens[a].float().masked_fill(dropped, 0)
+            condition = tokens.float().masked_fill(dropped, 0)
 
             def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-                if depth:
-                    noisy = torch.cat([noisy, unshuffle(data["depth"][b], autoencoder.factor)], 1)
+                if pose is not None:
+                    noisy = torch.cat([noisy, unshuffle(pose, autoencoder.factor)], 1)
                 return unet(noisy, times, condition).sample
 
-            return diffusion_loss(predict, latents[b].float(), scheduler, times, noise)
+            gamma = training.min_snr_gamma
+            return diffusion_loss(predict, clean.float(), scheduler, times, noise, gamma=gamma)
 
         schedule = Schedule(**asdict(training))
-        fit([unet], draw, loss, schedule, "view generator", Checkpoint(folder, generator))
+        fit([unet], draw, loss, schedule, "view generator", Checkpoint(folder, generator), read)
         if team().is_main_process:
             with atomic_path(out) as target:
                 unet.save_pretrained(target)

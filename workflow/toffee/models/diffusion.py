@@ -98,22 +98,54 @@ def load_scheduler(folder: Path) -> DDIMScheduler:
         raise ToffeeError(f"{path}: beta_schedule {schedule!r} is none that DDIM has") from error
 
 
-def draw_times(count: int, scheduler: DDIMScheduler, generator: torch.Generator) -> torch.Tensor:
-    """Training times, logit-normal over the schedule: middle noise levels teach the most.
+def draw_times(
+    count: int, scheduler: DDIMScheduler, generator: torch.Generator, kind: str = "logit_normal"
+) -> torch.Tensor:
+    """Training times [count], whole numbers from 0 (no noise) to the end of the schedule.
 
-    Source: Esser et al., arXiv 2403.03206, section 3.1.
+    Args:
+        count: how many.
+        scheduler: the noise schedule.
+        generator: what they are drawn from.
+        kind: `logit_normal`: middle noise levels, which teach the most (Esser et al., arXiv
+            2403.03206, section 3.1); of a thousand draws three to four are above 937 of 999, where
+            sampling starts. `uniform`: all levels alike, as in DDPM and Stable Diffusion. `mixed`:
+            each draw by chance one or the other.
     """
-    share = torch.sigmoid(torch.randn(count, generator=generator))
     last = scheduler.config.num_train_timesteps - 1
-    return (share * last).round().long()
+    if kind == "uniform":
+        return torch.randint(last + 1, (count,), generator=generator)
+    share = torch.sigmoid(torch.randn(count, generator=generator))
+    times = (share * last).round().long()
+    if kind == "logit_normal":
+        return times
+    level = torch.randint(last + 1, (count,), generator=generator)
+    return torch.where(torch.rand(count, generator=generator) < 0.5, times, level)
 
 
 def draw_noising(
-    shape: Sequence[int], scheduler: DDIMScheduler, generator: torch.Generator
+    shape: Sequence[int],
+    scheduler: DDIMScheduler,
+    generator: torch.Generator,
+    kind: str = "logit_normal",
 ) -> dict[str, torch.Tensor]:
-    """What `diffusion_loss` needs of chance for latents [B,C,h,w]: `times` [B] and `noise`."""
-    times = draw_times(shape[0], scheduler, generator)
+    """What `diffusion_loss` needs of chance for latents [B,C,h,w]: `times` [B], of a kind of
+    `draw_times`, and `noise`."""
+    times = draw_times(shape[0], scheduler, generator, kind)
     return {"times": times, "noise": torch.randn(*shape, generator=generator)}
+
+
+def min_snr_weight(scheduler: DDIMScheduler, times: torch.Tensor, gamma: float) -> torch.Tensor:
+    """Weights [B] of the loss by time, so that easy levels with little noise count less.
+
+    Source: Hang et al., arXiv 2303.09556: min(SNR, γ) over SNR where noise is predicted, over
+    SNR + 1 where velocity is. Without signal (SNR 0) it is 1 for noise and 0 for velocity.
+    """
+    kept = scheduler.alphas_cumprod.to(times.device)[times]
+    snr = kept / (1 - kept)
+    if scheduler.config.prediction_type == "v_prediction":
+        return snr.clamp(max=gamma) / (snr + 1)
+    return (gamma / snr).clamp(max=1)
 
 
 def diffusion_loss(
@@ -123,6 +155,7 @@ def diffusion_loss(
     times: torch.Tensor,
     noise: torch.Tensor,
     weight: torch.Tensor | None = None,
+    gamma: float | None = None,
 ) -> torch.Tensor:
     """Mean squared error of the model's prediction (noise or velocity, as the schedule says).
 
@@ -132,6 +165,7 @@ def diffusion_loss(
         scheduler: the noise schedule.
         times, noise: see `draw_noising`.
         weight: optional weight of each place, broadcastable to the latents.
+        gamma: of `min_snr_weight`; None weights all levels alike.
     """
     noisy = scheduler.add_noise(latents, noise, times)
     kind = scheduler.config.prediction_type
@@ -142,6 +176,8 @@ def diffusion_loss(
     else:
         raise ToffeeError(f"scheduler: prediction_type {kind!r}; expected v_prediction or epsilon")
     error = F.mse_loss(predict(noisy, times).float(), target, reduction="none")
+    if gamma is not None:
+        error = error * min_snr_weight(scheduler, times, gamma)[:, None, None, None]
     return (error if weight is None else error * weight).mean()
 
 

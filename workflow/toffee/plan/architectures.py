@@ -33,6 +33,7 @@ class Architectures:
             models: folder of the models that were downloaded.
         """
         self.sources, self.zoo, self.models = sources, Path(zoo), Path(models)
+        self._built: dict[tuple[str, str], Any] = {}
 
     @cached_property
     def _built_in(self) -> dict[str, dict[str, Any]]:
@@ -65,7 +66,12 @@ class Architectures:
         return int(size) if isinstance(size, int) else int(max(size.values()))
 
     def build(self, role: str, part: str = "") -> Any:
-        """The network on the meta device: shapes, and no numbers."""
+        """The network on the meta device, shapes and no numbers; the same one at every call."""
+        if (role, part) not in self._built:
+            self._built[role, part] = self._build(role, part)
+        return self._built[role, part]
+
+    def _build(self, role: str, part: str) -> Any:
         import torch
 
         config = dict(self.config(role, part))
@@ -99,3 +105,12 @@ class Architectures:
 def parameters(network: Any) -> int:
     """Parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def import_libraries() -> None:
+    """Import what networks are built with."""
+    import torch
+    from diffusers import ControlNetModel, UNet2DConditionModel
+    from transformers import CLIPModel, CLIPTextModel
+
+    del torch, ControlNetModel, UNet2DConditionModel, CLIPModel, CLIPTextModel

@@ -23,11 +23,14 @@ class Costs:
     """FLOPs of one sample by network; each is counted when it is first needed.
 
     `…_step` is a training's: the pass back with it. Attributes:
+        rows: samples of a call that is counted.
         side: side of the latents.
         channels: channels of the latents.
         factor: pixels a side that a latent stands for.
         tokens, width: patch tokens of a picture, and the width of each.
     """
+
+    rows = 1
 
     def __init__(self, models: Architectures, config: Config) -> None:
         self.models, self.config = models, config
@@ -60,37 +63,50 @@ class Costs:
     @cached_property
     def control(self) -> int:
         """One step of the depth ControlNet, its depth map embedded."""
-        network, picture = self.models.build("controlnet_depth"), self._depth_map
-        latents = _empty(1, self.channels, self.side, self.side)
-        whole = counted(lambda: network(latents, _time(), self._text_states(network), picture))
-        return whole - self.embed_depth
+        return self.control_whole - self.embed_depth
+
+    @cached_property
+    def control_whole(self) -> int:
+        """The same, with the embedding of the depth map."""
+        network, picture = self._control, self._depth_map
+        given = self._latents, times(self.rows), self._text_states(network)
+        return self.count(lambda: network(*given, picture))
 
     @cached_property
     def embed_depth(self) -> int:
         """The ControlNet's embedding of a depth map, once a picture."""
-        embed = self.models.build("controlnet_depth").controlnet_cond_embedding
-        return counted(lambda: embed(self._depth_map))
+        embed = self._control.controlnet_cond_embedding
+        return self.count(lambda: embed(self._depth_map))
+
+    @cached_property
+    def _control(self) -> Any:
+        return self.models.build("controlnet_depth").requires_grad_(False)
+
+    @property
+    def _latents(self) -> Any:
+        return _empty(self.rows, self.channels, self.side, self.side)
 
     @property
     def _depth_map(self) -> Any:
-        return _empty(1, 3, self.resolution, self.resolution)
+        return _empty(self.rows, 3, self.resolution, self.resolution)
 
     @cached_property
     def encode(self) -> int:
         """The autoencoder's encoder, for one picture."""
-        picture = _empty(1, 3, self.resolution, self.resolution)
-        return counted(lambda: self._vae.encode(picture))
+        picture, network = _empty(self.rows, 3, self.resolution, self.resolution), self._vae
+        return self.count(lambda: network.encode(picture))
 
     @cached_property
     def decode(self) -> int:
         """The autoencoder's decoder, for one picture."""
-        return counted(lambda: self._vae.decode(_empty(1, self.channels, self.side, self.side)))
+        network = self._vae
+        return self.count(lambda: network.decode(self._latents))
 
     @cached_property
     def text(self) -> int:
         """The text encoder; a prompt that returns is not encoded again, which is not counted on."""
         network = self.models.build("text_to_image", "text_encoder")
-        return counted(lambda: network(input_ids=_ids(self.text_tokens)))
+        return self.count(lambda: network(input_ids=_ids(self.rows, self.text_tokens)))
 
     # what is trained
 
@@ -164,8 +180,13 @@ class Costs:
     @cached_property
     def segment(self) -> int:
         """The segmenter, with the detector that prompts it where there is one."""
-        found = self._vision("segmenter")
+        found = self.segmenter
         return found + (self._detector() if "detector" in self.models.sources else 0)
+
+    @cached_property
+    def segmenter(self) -> int:
+        """The segmenter alone."""
+        return self._vision("segmenter")
 
     @cached_property
     def judge(self) -> int:
@@ -177,14 +198,23 @@ class Costs:
         """The filter's CLIP, of a text."""
         network = self.models.build("clip")
         length = network.config.text_config.max_position_embeddings
-        return counted(lambda: network.text_model(input_ids=_ids(length)))
+        return self.count(lambda: network.text_model(input_ids=_ids(self.rows, length)))
 
     @cached_property
     def metrics(self) -> int:
         """All metric encoders, of a whole picture and of the subject in it, with its mask."""
         share = min(1, 2 * self.resolution / EFFICIENTNET_SIDE) ** 2
-        twice = 2 * (self._vision("metric_dino") + share * EFFICIENTNET)
-        return int(twice + self._clip_vision("metric_clip") + self.segment)
+        return int(2 * (self.dino + share * EFFICIENTNET) + self.clip_i + self.segment)
+
+    @cached_property
+    def dino(self) -> int:
+        """The metric DINO."""
+        return self._vision("metric_dino")
+
+    @cached_property
+    def clip_i(self) -> int:
+        """The metric CLIP, of a picture."""
+        return self._clip_vision("metric_clip")
 
     # how
 
@@ -215,10 +245,10 @@ class Costs:
         return self.channels + pose, self._token_states
 
     def _text_states(self, network: Any) -> Any:
-        return _empty(1, self.text_tokens, self.text_width)
+        return _empty(self.rows, self.text_tokens, self.text_width)
 
     def _token_states(self, network: Any) -> Any:
-        return _empty(1, self.tokens, self.width)
+        return _empty(self.rows, self.tokens, self.width)
 
     def _net_states(self, network: Any) -> Any:
         return (
@@ -229,36 +259,53 @@ class Costs:
     def _unet(
         self, network: Any, channels: int, states: Callable[[Any], Any], back: bool = False
     ) -> int:
+        import torch
+
         network.requires_grad_(back)
-        entry = _empty(1, channels, self.side, self.side)
+        for parameter in network.parameters() if back else ():
+            parameter.grad = torch.empty_like(parameter)  # there from the second micro-batch on
+        if back and self.config.training.checkpointing:  # computes activations twice
+            network.enable_gradient_checkpointing()
+        entry = _empty(self.rows, channels, self.side, self.side)
 
         def run() -> None:
-            drawn = network(entry, _time(), states(network)).sample
+            drawn = network(entry, times(self.rows), states(network)).sample
             if back:
                 drawn.sum().backward()
 
-        return counted(run, back)
+        return self.count(run, back)
 
     def _vision(self, role: str) -> int:
         side, network = self.models.input_side(role), self.models.build(role)
-        picture = _empty(1, 3, side, side)
+        picture = _empty(self.rows, 3, side, side)
         if hasattr(network, "prompt_encoder"):  # one that is prompted with boxes
-            return counted(lambda: network(pixel_values=picture, input_boxes=_empty(1, 1, 4)))
-        return counted(lambda: network(picture))
+            return self.count(
+                lambda: network(pixel_values=picture, input_boxes=_empty(self.rows, 1, 4))
+            )
+        return self.count(lambda: network(picture))
 
     def _clip_vision(self, role: str) -> int:
         side, network = self.models.input_side(role), self.models.build(role)
-        return counted(lambda: network.vision_model(_empty(1, 3, side, side)))
+        return self.count(lambda: network.vision_model(_empty(self.rows, 3, side, side)))
 
     def _detector(self) -> int:
         """The detector: its backbone as counted; of the transformer that follows it, whose steps
         depend on the picture, two operations per parameter and place of the backbone's pyramid."""
         side, network = self.models.input_side("detector"), self.models.build("detector")
-        backbone = network.model.backbone
-        picture = _empty(1, 3, side, side)
-        found = counted(lambda: backbone.conv_encoder.model(picture))
         places = sum((side // stride) ** 2 for stride in (8, 16, 32, 64))
-        return found + 2 * parameters(network.model.encoder) * places
+        return self.detector_backbone + 2 * parameters(network.model.encoder) * places
+
+    @cached_property
+    def detector_backbone(self) -> int:
+        """The backbone of the detector."""
+        side = self.models.input_side("detector")
+        backbone = self.models.build("detector").model.backbone.conv_encoder.model
+        picture = _empty(self.rows, 3, side, side)
+        return self.count(lambda: backbone(picture))
+
+    def count(self, run: Callable[[], Any], back: bool = False) -> int:
+        """What is counted of a call: its FLOPs."""
+        return counted(run, back)
 
 
 def counted(run: Callable[[], Any], back: bool = False) -> int:
@@ -277,13 +324,14 @@ def _empty(*shape: int) -> Any:
     return torch.empty(*shape, device="meta")
 
 
-def _ids(length: int) -> Any:
+def _ids(rows: int, length: int) -> Any:
     import torch
 
-    return torch.empty(1, length, device="meta", dtype=torch.long)
+    return torch.empty(rows, length, device="meta", dtype=torch.long)
 
 
-def _time() -> Any:
+def times(rows: int) -> Any:
+    """Times of some samples, on the meta device."""
     import torch
 
-    return torch.empty(1, device="meta", dtype=torch.long)
+    return torch.empty(rows, device="meta", dtype=torch.long)

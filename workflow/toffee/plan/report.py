@@ -1,6 +1,7 @@
 """The plan of a run: what each rule takes, with totals, and what the figures rest on."""
 
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 from toffee.config import Config, load_catalogue, load_config
 from toffee.launch.dag import Job, planned_jobs
-from toffee.plan.architectures import Architectures
+from toffee.plan.architectures import Architectures, import_libraries
 from toffee.plan.costs import Costs
 from toffee.plan.download import DREAMBENCH, Downloads
+from toffee.plan.memory import Memory
 from toffee.plan.sizes import Sizes
 from toffee.plan.speed import Speed, asks_for_gpus, read_speed
 from toffee.plan.storage import Storage
@@ -24,7 +26,8 @@ PRETRAINING = ("pretrain_refiner", "pretrain_view_generator")
 class Row:
     """What the jobs of a rule take, all together; bytes.
 
-    `while_running` is on disk until they end, as if all of them ran at once.
+    `while_running` is on disk until they end, as if all of them ran at once. `gpu_memory` is what
+    one of them, or one of its processes, needs at most.
     """
 
     rule: str
@@ -33,10 +36,12 @@ class Row:
     download: int = 0
     store: int = 0
     while_running: int = 0
+    gpu_memory: int = 0
 
     def __add__(self, other: "Row") -> "Row":
         mine, others = asdict(self), asdict(other)
-        return Row(self.rule, **{k: mine[k] + others[k] for k in mine if k != "rule"})
+        sums = {name: mine[name] + others[name] for name in mine if name != "rule"}
+        return Row(self.rule, **sums | {"gpu_memory": max(self.gpu_memory, other.gpu_memory)})
 
 
 @dataclass
@@ -92,6 +97,8 @@ def plan_run(
     Raises:
         ToffeeError: there is no plan, or an architecture is not known.
     """
+    # They take seconds, and this process only waits for Snakemake's.
+    threading.Thread(target=import_libraries).start()
     values, jobs = planned_jobs(arguments, project)
     config = load_config(values)
     sources = load_catalogue(project / config.models.catalogue, config.models.set)
@@ -115,6 +122,9 @@ def plan_run(
     notes.append(
         "to store: every candidate counts as accepted, the most that the filter can let in"
     )
+    notes.append(
+        "GPU memory: of one process, counted; without CUDA's own and what fragmentation wastes"
+    )
     notes.append("while running: encoded data and checkpoint of trainings, as if side by side")
     return Plan(config.scale, rows, notes + sizes.notes, free(results)), config
 
@@ -123,7 +133,7 @@ def tally(
     jobs: Sequence[Job], config: Config, work: Work, downloads: Downloads, speed: Speed
 ) -> list[Row]:
     """Add up what jobs take, by rule, in the order of the jobs."""
-    storage = Storage(work)
+    storage, memory = Storage(work), Memory(config, work.costs.models)
     rows: dict[str, Row] = {}
     seen: dict[tuple, Row] = {}
     for job in jobs:
@@ -133,7 +143,8 @@ def tally(
             hours = work.flops(job) / (speed.tflops(precision(job.rule, config)) * TERA) / HOUR
             fetched = fetched_bytes(job, downloads)
             kept = storage.kept(job) if job.rule != "download_dreambench" else fetched
-            row = Row(job.rule, 1, hours, fetched, kept, storage.while_running(job))
+            running = storage.while_running(job)
+            row = Row(job.rule, 1, hours, fetched, kept, running, memory.needed(job))
             seen[key] = row
         rows[job.rule] = rows.get(job.rule, Row(job.rule)) + seen[key]
     return list(rows.values())

@@ -10,7 +10,7 @@ GIB = 2**30
 
 def table(plan: Plan) -> list[str]:
     """The plan as lines of text; rules that take next to nothing are one row."""
-    head = ("rule", "jobs", "GPU hours", "to download", "to store", "while running")
+    head = ("rule", "jobs", "GPU hours", "GPU memory", "to download", "to store", "while running")
     large = [row for row in plan.rows if row.gpu_hours or row.store or row.download]
     rest = [row for row in plan.rows if row not in large]
     if rest:
@@ -35,7 +35,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     hours = f"{row.gpu_hours:,.0f}" if row.gpu_hours >= 99.5 else f"{row.gpu_hours:.2g}"
     sizes = [shown(value) if value else "–" for value in (row.download, row.store)]
     running = shown(row.while_running) if row.while_running else "–"
-    return (row.rule, f"{row.jobs:,}", hours if row.gpu_hours else "–", *sizes, running)
+    memory = shown(row.gpu_memory) if row.gpu_memory else "–"
+    return (row.rule, f"{row.jobs:,}", hours if row.gpu_hours else "–", memory, *sizes, running)
 
 
 def refusals(plan: Plan, config: Config) -> list[str]:
@@ -46,6 +47,15 @@ def refusals(plan: Plan, config: Config) -> list[str]:
         ("budget.storage_gib", plan.needed, _bytes(budget.storage_gib), shown),
         ("budget.download_gib", total.download, _bytes(budget.download_gib), shown),
         ("budget.gpu_hours", total.gpu_hours, budget.gpu_hours, hours_shown),
+    ]
+    checks += [
+        (
+            f"budget.gpu_memory_gib of {row.rule}",
+            row.gpu_memory,
+            _bytes(budget.gpu_memory_gib),
+            shown,
+        )
+        for row in plan.rows
     ]
     return [
         f"{what} is too small: {show(needed)} needed, {show(available)} available"

@@ -1,9 +1,23 @@
-"""Calls that a thread makes in the background, in the order in which they were submitted."""
+"""Calls that a thread makes in the background, one after the other."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
+
+Made = TypeVar("Made")
+
+
+def call_ahead(make: Callable[[], Made], count: int) -> Generator[Made]:
+    """The results of `count` calls, in order. A thread makes each call while the result before it
+    is used. What a call raises is raised in its place, and none is made after it."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(make) if count else None
+        for left in reversed(range(count)):
+            assert coming is not None
+            made = coming.result()
+            coming = thread.submit(make) if left else None
+            yield made
 
 
 class BackgroundWorker:

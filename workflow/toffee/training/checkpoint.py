@@ -37,7 +37,7 @@ class Checkpoint:
 
         Args:
             folder: the work folder.
-            generator: what `draw` of `toffee.training.loop.fit` draws from.
+            generator: all that `draw` of `toffee.training.loop.fit` draws from.
 
         Raises:
             ToffeeError: TOFFEE_CHECKPOINT_EVERY is no positive whole number.
@@ -57,15 +57,19 @@ class Checkpoint:
         optimizer: torch.optim.Optimizer,
         average: list[torch.Tensor],
         losses: list[float],
+        drawn: torch.Tensor,
     ) -> None:
-        """Write the file. All processes call this; the main one writes, the others wait."""
+        """Write the file. All processes call this; the main one writes, the others wait.
+
+        drawn: state of the generator after the draws of the last of these steps; it may be ahead.
+        """
         if team().is_main_process:
             tensors = {f"weights.{name}": value for name, value in model.state_dict().items()}
             tensors |= {f"average.{place}": value for place, value in enumerate(average)}
             for place, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{place}.{key}": value for key, value in state.items()}
             tensors["losses"] = torch.tensor(losses, dtype=torch.float64)
-            tensors["generator"] = self.generator.get_state()
+            tensors["generator"] = drawn
             with atomic_path(self.path) as temporary:
                 save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
                 with open(temporary, "rb") as file:

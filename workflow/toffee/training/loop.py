@@ -2,18 +2,23 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
 from toffee.config.settings import Training
+from toffee.runtime.background import call_ahead
 from toffee.runtime.compute import mixed
 from toffee.runtime.distributed import shared_progress, sum_over_processes, team
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.signals import Interrupted, interrupted
+from toffee.training.average import Average
 from toffee.training.checkpoint import Checkpoint
+
+Read = Callable[..., Mapping[str, torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,12 @@ class _Objective(nn.Module):
     def forward(self, **part: torch.Tensor) -> torch.Tensor:
         return self.loss(**part)
 
+    def checkpoint_gradients(self, enable: bool) -> None:
+        """Compute activations again on the way back instead of keeping them, or do not any more."""
+        for module in self.trained:
+            switch = f"{'enable' if enable else 'disable'}_gradient_checkpointing"
+            getattr(module, switch)()  # of diffusers' models
+
 
 def fit(
     modules: Iterable[nn.Module],
@@ -74,11 +85,13 @@ def fit(
     schedule: Schedule,
     desc: str,
     checkpoint: Checkpoint | None = None,
+    read: Read | None = None,
 ) -> Fit:
     """Minimise `loss(**draw())` over all parameters of `modules` that require a gradient.
 
     Every process draws the whole batch, trains on its own part of it, and steps along the mean
-    gradient of all parts. So the number of processes changes the result only by rounding.
+    gradient of all parts. So the number of processes changes the result only by rounding; and so
+    does the number of samples that a process computes at once (`schedule.micro_batch`).
     The modules end in evaluation mode, with the averaged weights if `schedule.ema` is set.
 
     Args:
@@ -89,6 +102,8 @@ def fit(
         desc: what is trained, for the progress line.
         checkpoint: what to resume from, and to save to. Without one, the training starts at step 0
             and does not stop on SIGTERM.
+        read: given a part of what was drawn, by name on the CPU, gives what `loss` takes besides.
+            A thread draws and reads a step ahead.
 
     Raises:
         ToffeeError: the loss is not finite, or there are more processes than samples in a batch.
@@ -96,56 +111,121 @@ def fit(
     """
     objective = _Objective(modules, loss).train()
     model = team().prepare_model(objective)
+    if schedule.checkpointing:
+        objective.checkpoint_gradients(True)
     parameters = [p for p in objective.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98)
-    )
-    average = [p.detach().clone() for p in parameters] if schedule.ema else []
+    optimizer = _optimizer(parameters, schedule)
+    average = Average(parameters, schedule.ema, schedule.average_on_cpu)
     result = Fit()
     if checkpoint is not None:
-        result.losses = checkpoint.load(objective, optimizer, average)
+        result.losses = checkpoint.load(objective, optimizer, average.values)
     first = len(result.losses)
     if first and team().is_main_process:
         print(f"{desc}: goes on from step {first} of {schedule.steps}", file=sys.stderr)
-    for step in shared_progress(range(first, schedule.steps), desc=desc, unit="step"):
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.learning_rate * schedule.rate(step)
-        part, share = own_part(draw(), schedule.batch, desc)
-        with mixed():
-            value = model(**part)
-        optimizer.zero_grad(set_to_none=True)
-        # The gradients' mean is taken over processes: one with more samples has to weigh more.
-        team().backward(value * (share * team().num_processes))
-        team().clip_grad_norm_(parameters, schedule.clip)
-        optimizer.step()
-        mean, stop = sum_over_processes(value.item() * share, interrupted())
-        result.losses.append(mean)
-        if not math.isfinite(mean):
-            raise ToffeeError(f"{desc}: the loss is {mean} at step {step}")
-        if average:
-            # A short memory at first, so that the start of the training is forgotten.
-            decay = min(schedule.ema, (1 + step) / (10 + step))
-            torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - decay)
-        done = step + 1
-        if checkpoint is not None and done < schedule.steps:
-            if stop or done % checkpoint.every == 0:
-                checkpoint.save(objective, optimizer, average, result.losses)
-            if stop:
-                kept = f"step {done} of {schedule.steps} is kept in {checkpoint.path}"
-                raise Interrupted(f"{desc}: {kept}")
-    if average:
-        with torch.no_grad():
-            for parameter, value in zip(parameters, average, strict=True):
-                parameter.copy_(value)
+    parts = _parts(draw, read, schedule, first, desc, checkpoint)
+    with closing(parts):
+        for step in shared_progress(range(first, schedule.steps), desc=desc, unit="step"):
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.learning_rate * schedule.rate(step)
+            part = next(parts)
+            optimizer.zero_grad(set_to_none=True)
+            value = _add_gradients(model, part, schedule.micro_batch)
+            team().clip_grad_norm_(parameters, schedule.clip)
+            optimizer.step()
+            mean, stop = sum_over_processes(value * part.share, interrupted())
+            result.losses.append(mean)
+            if not math.isfinite(mean):
+                raise ToffeeError(f"{desc}: the loss is {mean} at step {step}")
+            average.update(step)
+            done = step + 1
+            if checkpoint is not None and done < schedule.steps:
+                if stop or done % checkpoint.every == 0:
+                    checkpoint.save(objective, optimizer, average.values, result.losses, part.drawn)
+                if stop:
+                    kept = f"step {done} of {schedule.steps} is kept in {checkpoint.path}"
+                    raise Interrupted(f"{desc}: {kept}")
+    average.apply()
+    if schedule.checkpointing:
+        objective.checkpoint_gradients(False)
     objective.eval()
     team().free_memory()  # it would keep the model
     return result
 
 
+def _optimizer(parameters: list[nn.Parameter], schedule: Schedule) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        parameters,
+        lr=schedule.learning_rate,
+        weight_decay=schedule.weight_decay,
+        betas=(0.9, 0.98),
+        fused=schedule.fused or None,  # None: as torch thinks best for the device
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a process trains on in a step.
+
+    Attributes:
+        values: what was drawn and read, by name.
+        samples: how many.
+        share: of these in the batch.
+        drawn: state of the checkpoint's generator after the draw.
+    """
+
+    values: Mapping[str, torch.Tensor]
+    samples: int
+    share: float
+    drawn: torch.Tensor
+
+
+def _parts(
+    draw: Callable[[], Mapping[str, torch.Tensor]],
+    read: Read | None,
+    schedule: Schedule,
+    first: int,
+    desc: str,
+    checkpoint: Checkpoint | None,
+) -> Generator[Part]:
+    """The parts of all steps from `first` on; those that are read from disk a step ahead."""
+
+    def make() -> Part:
+        values, share = own_part(draw(), schedule.batch, desc)
+        drawn = torch.empty(0) if checkpoint is None else checkpoint.generator.get_state()
+        if read is not None:
+            values |= read(**values)
+        if team().device.type == "cuda":
+            # From pinned memory a GPU fetches them while it computes.
+            values = {name: value.pin_memory() for name, value in values.items()}
+        return Part(values, round(share * schedule.batch), share, drawn)
+
+    count = schedule.steps - first
+    return (make() for _ in range(count)) if read is None else call_ahead(make, count)
+
+
+def _add_gradients(model: nn.Module, part: Part, most: int | None) -> float:
+    """Add the gradients of a part to the parameters, at most `most` samples at once; its mean loss.
+
+    Processes exchange gradients once, with the last samples.
+    """
+    pieces = math.ceil(part.samples / (most or part.samples))
+    total = torch.zeros((), device=team().device)
+    for number in range(pieces):
+        values, share = _share_out(part.values, part.samples, number, pieces)
+        values = {n: value.to(team().device, non_blocking=True) for n, value in values.items()}
+        with nullcontext() if number == pieces - 1 else team().no_sync(model):
+            with mixed():
+                loss = model(**values)
+            # The gradients' mean is taken over processes: one with more samples has to weigh more.
+            team().backward(loss * (share * part.share * team().num_processes))
+        total += loss.detach() * share
+    return total.item()
+
+
 def own_part(
     drawn: Mapping[str, torch.Tensor], batch: int, desc: str
 ) -> tuple[dict[str, torch.Tensor], float]:
-    """This process's part of a batch, on its device, and the share of the samples in it.
+    """This process's part of a batch, and the share of the samples in it.
 
     Raises:
         ToffeeError: there are more processes than samples.
@@ -156,12 +236,17 @@ def own_part(
             f"{desc}: a batch of {batch} is too small for {processes} processes, "
             "expected at most as many"
         )
+    return _share_out(drawn, batch, place, processes)
+
+
+def _share_out(
+    values: Mapping[str, torch.Tensor], samples: int, place: int, parts: int
+) -> tuple[dict[str, torch.Tensor], float]:
+    """One of several parts of some samples, as even as can be, and the share of samples in it."""
 
     def bounds(count: int) -> tuple[int, int]:
-        return place * count // processes, (place + 1) * count // processes
+        return place * count // parts, (place + 1) * count // parts
 
-    part = {
-        name: value[slice(*bounds(len(value)))].to(team().device) for name, value in drawn.items()
-    }
-    start, end = bounds(batch)
-    return part, (end - start) / batch
+    start, end = bounds(samples)
+    part = {name: value[slice(*bounds(len(value)))] for name, value in values.items()}
+    return part, (end - start) / samples

@@ -25,6 +25,7 @@ from toffee.config.sections.report import Report
 from toffee.config.sections.sampler import Sampler
 from toffee.config.sections.synthesis import Synthesis
 from toffee.config.sections.toffeenet import ToffeeNet, Variant, VariantName
+from toffee.config.sections.training import Training
 from toffee.config.sections.view_generator import ViewGenerator
 
 
@@ -40,6 +41,7 @@ class Config(Section):
     models: Models = Field(description="where the base models come from")
     data: Data = Field(description="photographs to train on and to evaluate with")
     compute: Compute = Field(description="precision and kernels of what draws and is trained")
+    training: Training = Field(description="memory and noise levels of all trainings")
     sampler: Sampler = Field(description="sampling with the base model, and the batch of sampling")
     refiner: Refiner = Field(description="training and use of the Refiner")
     view_generator: ViewGenerator = Field(description="training and use of the View Generator")

@@ -27,6 +27,10 @@ class Budget(Section):
     gpu_hours: Annotated[float, Field(ge=0)] | None = Field(
         description="most GPU hours of a run (hours)"
     )
+    gpu_memory_gib: Annotated[float, Field(ge=0)] | None = Field(
+        description="most memory of a GPU that a job may need, CUDA's own (about 1 GiB) left out "
+        "(GiB)"
+    )
     storage_gib: Annotated[float, Field(ge=0)] | None = Field(
         description="most room that a run may take, trainings' own data included (GiB)"
     )
