@@ -34,7 +34,7 @@ from git_server import commit, git, serving  # noqa: E402
 
 TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site")
 TABLES = ("refiner", "views", "dreambench", "dataset", "variants", "reconstruction", "dreambooth")
-TABLES += ("segmentation", "strength", "editing", "cost")
+TABLES += ("segmentation", "reference", "strength", "editing", "cost")
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
 FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength")
 FIGURES += ("edits", "cost")

@@ -188,7 +188,16 @@ def test_a_lost_table_is_remade_from_its_scores(project):
 
 @pytest.mark.parametrize(
     "name",
-    ["dreambench", "variants", "reconstruction", "segmentation", "strength", "editing", "dataset"],
+    [
+        "dreambench",
+        "variants",
+        "reconstruction",
+        "segmentation",
+        "reference",
+        "strength",
+        "editing",
+        "dataset",
+    ],
 )
 def test_a_lost_table_reruns_nothing_else(project, name):
     (project.folder / "results" / "tiny" / "tables" / f"{name}.csv").unlink()

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from toffee.config.settings import CANVAS, Conditioning
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder, batches
-from toffee.models.subject_encoder import SubjectEncoder, segmented
+from toffee.models.subject_encoder import SubjectEncoder, cut_out
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 from toffee.training.encoded import Column, encode
@@ -30,6 +31,7 @@ class Pairs:
         tokens: patch tokens of the subject's picture [P,N,d].
         own: latents of the subject's picture itself, for reconstruction.
         depth: normalised depth of the target [P,H,W], or None.
+        reference: latents of the subject's picture as the model is shown it, or None.
         prompts, words: the prompt and the class word of each pair.
     """
 
@@ -41,6 +43,7 @@ class Pairs:
     prompts: list[str]
     words: list[str]
     depth: Column | None = None
+    reference: Column | None = None
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -50,25 +53,25 @@ def encode_pairs(
     folder: Path,
     index: str | Path,
     shards: list[str],
-    kinds: tuple[str, ...],
-    cut_out: bool,
+    conditioning: Conditioning,
     encoder: SubjectEncoder,
     autoencoder: Autoencoder,
     estimate: DepthEstimator | None,
     batch: int = 64,
 ) -> Pairs:
-    """Read the accepted pairs of these kinds and encode what the training needs of them.
+    """Read the accepted pairs of some kinds and encode what the training needs of them.
 
     Args:
         folder: the work folder (see `toffee.training.encoded`).
-        index, shards, kinds: where the pairs are and which are wanted.
-        cut_out: show the subject cut out on grey.
+        index, shards: where the pairs are.
+        conditioning: which kinds are wanted, and how the subject is shown.
         encoder, autoencoder, estimate: what encodes them.
         batch: pairs encoded at once.
 
     Raises:
         ToffeeError: there is no such pair.
     """
+    kinds = KINDS[conditioning.kinds]
     table = pd.read_parquet(index)
     table = table[table["accepted"] & table["kind"].isin(kinds)]
     if table.empty:
@@ -97,8 +100,8 @@ def encode_pairs(
                 pictures = shard.images("input", rows[edits])
                 masked[edits] = torch.where(mask[edits][:, None], masked[edits], pictures)
             shown = subject
-            if cut_out:
-                shown = segmented(subject, shard.masks("subject_mask", rows))
+            if conditioning.segmented:
+                shown = cut_out(subject, shard.masks("subject_mask", rows))
         encoded = {
             "target": autoencoder.encode(target).half(),
             "masked": autoencoder.encode(masked).half(),
@@ -108,7 +111,14 @@ def encode_pairs(
         }
         if estimate is not None:
             encoded["depth"] = estimate(target).half()
+        if conditioning.reference == CANVAS:
+            encoded["reference"] = autoencoder.encode(shown).half()
         return encoded
 
     columns = encode(folder / "pairs", work, encode_batch, "encode pairs")
     return Pairs(**columns, prompts=prompts, words=words)
+
+
+def grey_latents(autoencoder: Autoencoder, height: int, width: int) -> torch.Tensor:
+    """Latents [1,C,h,w] of a picture that shows nothing."""
+    return autoencoder.encode(torch.full((1, 3, height, width), GREY))

@@ -28,6 +28,10 @@ class ToffeeNet(Section):
         description="probability of training without the subject tokens (fraction)"
     )
     drop_both: Share = Field(description="probability of training without either (fraction)")
+    reference: Literal["tokens", "canvas"] = Field(
+        description="how the subject's picture enters: as patch tokens, the paper's way, or also "
+        "as latents on one canvas beside the target's, which self-attention reads (ours)"
+    )
     segmented: bool = Field(
         description="whether the subject is cut out before it is encoded; off shows the whole photo"
     )
@@ -37,6 +41,10 @@ class ToffeeNet(Section):
     )
     sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
     guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+    subject_guidance: Annotated[float, Field(ge=0, le=50)] | None = Field(
+        description="weight of guidance by the subject, apart from the text, whose weight then is "
+        "guidance (ours); none guides by both at once, as the paper does"
+    )
 
     @model_validator(mode="after")
     def _drops_leave_something(self) -> "ToffeeNet":

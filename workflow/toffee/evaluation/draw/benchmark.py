@@ -42,6 +42,7 @@ def generate_benchmark(
     drawing: Drawing,
     sampling: Sampling,
     seed: int,
+    subject_guidance: float | None = None,
 ) -> None:
     """Draw prompts of all benchmark subjects with one method.
 
@@ -58,6 +59,7 @@ def generate_benchmark(
         prompts: how many prompts of each subject, spread over its list; None for all.
         subject_scales: values of λ; each draws every prompt, from the same noise.
         seed: seed of the evaluation's draws.
+        subject_guidance: see `ToffeeNet.draw`; the base model sees no subject.
     """
     benchmark, kept = files.load()
     subjects = benchmark.subjects
@@ -74,7 +76,7 @@ def generate_benchmark(
         draw_images, autoencoder = _base_method(models, subjects, kept, drawing, sampling)
     else:
         draw_images, autoencoder = _toffeenet_method(
-            models, subjects, kept, conditioned_on, drawing, sampling
+            models, subjects, kept, conditioned_on, drawing, sampling, subject_guidance
         )
     shape = autoencoder.latent_shape(drawing.resolution)
     # All images of a batch have one λ.
@@ -162,6 +164,7 @@ def _toffeenet_method(
     conditioned_on: Mapping[str, str],
     drawing: Drawing,
     sampling: Sampling,
+    subject_guidance: float | None,
 ) -> tuple[DrawImages, Autoencoder]:
     """ToffeeNet, conditioned on the kept photo of the subject that `conditioned_on` names."""
     if not (models.toffeenet and models.subject_encoder and models.segmenter):
@@ -175,13 +178,21 @@ def _toffeenet_method(
             at = kept[one.subject]
             size = image_size(one.photos[at])
             masks[place] = read_mask(one.masks[at], drawing.resolution, size=size)
-    rows = model.tokens(photos, masks)
-    tokens = {one.subject: row for one, row in zip(subjects, rows, strict=True)}
+    tokens, references = model.tokens(photos, masks), model.reference(photos, masks)
+    places = {one.subject: place for place, one in enumerate(subjects)}
 
     def draw_images(images: Sequence[BenchmarkImage], start: torch.Tensor) -> torch.Tensor:
-        condition = torch.stack([tokens[conditioned_on[i.subject.subject]] for i in images])
+        seen = [places[conditioned_on[one.subject.subject]] for one in images]
         texts = [one.prompt.text for one in images]
-        return model.draw(texts, condition, start, sampling, images[0].scale)
+        return model.draw(
+            texts,
+            tokens[seen],
+            start,
+            sampling,
+            images[0].scale,
+            subject_guidance=subject_guidance,
+            reference=None if references is None else references[seen],
+        )
 
     return draw_images, model.autoencoder
 
