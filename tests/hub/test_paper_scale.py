@@ -61,7 +61,8 @@ SIZES = {
 # What random encoders say means nothing: the test puts one threshold in the middle.
 OPEN = {
     "filter": {name: 0 if name.startswith("min_") else 1 for name in Filter.model_fields}
-    | {"min_subject_similarity": -1, "min_text_alignment": -1},
+    | {f"min_{name}_similarity": -1 for name in ("subject", "view", "pair")}
+    | {"min_text_alignment": -1},
     "evaluation": {"oracle": {"tolerance": 1}},
 }
 

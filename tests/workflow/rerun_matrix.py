@@ -164,6 +164,7 @@ MATRIX = {
     "data.views": Row(64, {"write_multiview", "write_heldout"} | MULTIVIEW | HELDOUT),
     "data.heldout_sequences": Row(64, {"write_heldout"} | HELDOUT),
     "data.benchmark_subjects": Row(64, {"write_benchmark"} | BENCHMARK_PHOTOS),
+    "data.benchmark_split": Row("development", {"write_benchmark"} | BENCHMARK_PHOTOS),
     "data.references": Row(
         "other/references.yaml", ORACLE | BENCHMARK | {"filter_dreambooth"} | COST
     ),

@@ -157,12 +157,13 @@ def canvas(zoo, tmp_path_factory) -> tuple[DiffusionPipeline, ToffeeNet]:
 
 
 @pytest.mark.parametrize(("scale", "apart"), [(1.0, None), (2.0, 5.0), (0.5, 1.0), (0.0, 2.0)])
-@pytest.mark.parametrize("edits", [False, True])
+@pytest.mark.parametrize("edits", [None, "part", "whole"])
 def test_on_a_canvas_and_guided_apart_it_draws_what_toffeenet_draws(
     canvas, given, scale, apart, edits
 ) -> None:
     pipe, net = canvas
     subjects, subject_masks, pictures, masks, noise = given
+    masks = torch.ones_like(masks) if edits == "whole" else masks
     edit = {"picture": pictures, "mask": masks} if edits else {}
     expected = net.draw(
         PROMPTS,

@@ -12,7 +12,7 @@ from toffee.config.settings import Conditioning, Sampling, Training
 from toffee.method import toffeenet
 from toffee.method.canvas import on_canvas
 from toffee.method.guidance import forwards
-from toffee.method.pairs import KINDS, encode_pairs
+from toffee.method.pairs import KINDS, encode_pairs, hidden
 from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, segmented
@@ -214,6 +214,14 @@ def test_nothing_accepted_is_one_line(pairs, parts, tmp_path):
     frame[frame["kind"] == "generation"].to_parquet(index)
     with pytest.raises(ToffeeError, match="index.parquet: no accepted pair of the kinds backgr"):
         encode_pairs(tmp_path, index, [], shown("editing"), *parts)
+
+
+def test_a_picture_that_is_repainted_as_a_whole_is_shown():
+    pictures, masks = torch.rand(2, 3, 8, 8), torch.ones(2, 8, 8, dtype=torch.bool)
+    masks[1, 0] = False
+    shown = hidden(pictures, masks)
+    assert torch.equal(shown[0], pictures[0]) and torch.equal(shown[1, :, 0], pictures[1, :, 0])
+    assert (shown[1, :, 1:] == 0.5).all()
 
 
 def test_training_and_drawing_show_a_subject_alike_found_or_not(pairs, parts, model, tmp_path):

@@ -20,14 +20,24 @@ EDITING = ("background", "colour", "texture", "style")
 KINDS = {"both": ("generation", *EDITING), "generation": ("generation",), "editing": EDITING}
 
 
+def hidden(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """What is shown of pictures [B,3,H,W] to edit inside of masks [B,H,W]: they are grey there.
+
+    A picture that is to be repainted as a whole (an edit of its style) is shown as a whole.
+    """
+    whole = masks.flatten(1).all(1)[:, None, None]
+    return torch.where((masks & ~whole)[:, None], torch.tensor(GREY), pictures)
+
+
 @dataclass
 class Pairs:
     """Accepted pairs, encoded once for the whole training. One row a pair.
 
     Attributes:
         target: latents of the picture to draw [P,C,h,w].
-        masked: latents of the picture to edit with its mask grey; all grey for generation.
+        masked: latents of the picture to edit (see `hidden`); all grey for generation.
         mask: bool [P,H,W], what is to be drawn; all of it for generation.
+        generation: bool [P], which ones are no edits.
         tokens: patch tokens of the subject's picture [P,N,d].
         own: latents of the subject's picture itself, for reconstruction.
         depth: normalised depth of the target [P,H,W], or None.
@@ -38,6 +48,7 @@ class Pairs:
     target: Column
     masked: Column
     mask: Column
+    generation: Column
     tokens: Column
     own: Column
     prompts: list[str]
@@ -98,7 +109,7 @@ def encode_pairs(
             if edits:
                 mask[edits] = shard.masks("mask", rows[edits])
                 pictures = shard.images("input", rows[edits])
-                masked[edits] = torch.where(mask[edits][:, None], masked[edits], pictures)
+                masked[edits] = hidden(pictures, mask[edits])
             shown = subject
             if conditioning.segmented:
                 shown = cut_out(subject, shard.masks("subject_mask", rows))
@@ -108,6 +119,7 @@ def encode_pairs(
             "own": autoencoder.encode(subject).half(),
             "tokens": encoder.tokens(shown).half(),
             "mask": mask,
+            "generation": torch.tensor(kind == "generation"),
         }
         if estimate is not None:
             encoded["depth"] = estimate(target).half()

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from toffee.config.settings import CANVAS, Conditioning, Sampling, Training
 from toffee.method.canvas import drawn_by
 from toffee.method.guidance import forwards
-from toffee.method.pairs import GREY, encode_pairs, grey_latents
+from toffee.method.pairs import encode_pairs, grey_latents, hidden
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import (
     Autoencoder,
@@ -135,7 +135,7 @@ def train_toffeenet(
             noise: torch.Tensor,
         ) -> torch.Tensor:
             mask = pairs.mask[rows]
-            own = reconstruct & mask.flatten(1).all(1)[:, None, None]
+            own = reconstruct & pairs.generation[rows][:, None, None]
             prompt = torch.where(own, texts(class_texts, rows), texts(pairs.prompts, rows))
             prompt = torch.where(no_text, text([""]).to(rows.device), prompt)
             tokens = pairs.tokens[rows].float().masked_fill(no_subject, 0)
@@ -245,7 +245,8 @@ class ToffeeNet:
             sampling: steps and guidance scale: over no text and no subject, or with
                 `subject_guidance` over no text.
             subject_scale: λ, the weight of the subject's attention.
-            picture, mask: a picture to edit [B,3,H,W] and what of it may change, bool [B,H,W].
+            picture, mask: a picture to edit [B,3,H,W] and what of it may change, bool [B,H,W]; all
+                of it repaints the picture, as an edit of its style does.
             depth: normalised depth [B,H,W], for a model that was trained with it.
             paste: put the picture back outside of the mask, where the result then is the picture,
                 to the bit; without it one sees how far the model itself drifts there.
@@ -261,8 +262,7 @@ class ToffeeNet:
         if picture is None or mask is None:
             mask, masked = torch.ones(count, size, size, dtype=torch.bool), empty
         else:
-            shown = torch.where(mask[:, None], torch.tensor(GREY), picture)
-            masked = self.autoencoder.encode(shown)
+            masked = self.autoencoder.encode(hidden(picture, mask))
         given = [unshuffle(mask, factor), masked]
         if self.depth:
             maps = torch.zeros(count, size, size) if depth is None else depth

@@ -121,7 +121,8 @@ class Work:
 
     def score_shard(self, wildcards: Mapping[str, str]) -> float:
         costs = self.costs
-        seen = 3 * costs.segment + 2 * costs.subject + 2 * costs.judge + costs.judge_text
+        # The other texts of edits return, and are not counted.
+        seen = 3 * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
         return self.sizes.samples * seen
 
     # Evaluation
@@ -228,7 +229,7 @@ class Work:
 
     def filter_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         costs, groups = self.costs, self.config.dreambooth.groups
-        each = 2 * costs.segment + 2 * costs.subject + 2 * costs.judge + costs.judge_text
+        each = 2 * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
         return groups * self.benchmark_images("dreambooth") * each
 
 

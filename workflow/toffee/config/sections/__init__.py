@@ -26,6 +26,7 @@ from toffee.config.sections.sampler import Sampler
 from toffee.config.sections.synthesis import Synthesis
 from toffee.config.sections.toffeenet import ToffeeNet, Variant, VariantName
 from toffee.config.sections.view_generator import ViewGenerator
+from toffee.runtime.seeds import seed_of
 
 
 class Config(Section):
@@ -68,6 +69,12 @@ class Config(Section):
     def controlled_sampling(self) -> settings.Sampling:
         """How the base model samples over a depth map."""
         return replace(self.sampler.sampling, control_scale=self.synthesis.control_scale)
+
+    @property
+    def benchmark_seed(self) -> int:
+        """Seed of the world's benchmark subjects; those for development are drawn from another."""
+        split = self.data.benchmark_split
+        return self.seed if split == "benchmark" else seed_of(self.seed, split)
 
     def variant(self, name: str) -> ToffeeNet:
         """The settings of a variant: `toffeenet` with its overrides; of `toffeenet` itself.

@@ -130,7 +130,7 @@ class ToffeeNetPipeline(DiffusionPipeline):
             subject: picture of the subject that is to be in it; None draws from the text alone.
             subject_mask: where the subject is in its picture; None takes all of it.
             image: picture to edit. Outside of the mask it comes back as it was, to the bit.
-            mask: what of it may change.
+            mask: what of it may change; all of it repaints the picture, as another style does.
             subject_scale: the paper's λ: 0 forgets the subject, 1 is as trained.
             num_inference_steps, guidance_scale: denoising steps; weight of text and subject over
                 neither, 1 is off.
@@ -250,7 +250,9 @@ class ToffeeNetPipeline(DiffusionPipeline):
             masks = torch.ones(count, *size, dtype=torch.bool)
         else:
             masks = F.interpolate(masks[:, None].float(), size, mode="area")[:, 0] > 0
-            shown = torch.where(masks[:, None], torch.tensor(GREY), resized(pictures, size))
+            whole = masks.flatten(1).all(1)[:, None, None]  # repainted, and shown
+            hidden = (masks & ~whole)[:, None]
+            shown = torch.where(hidden, torch.tensor(GREY), resized(pictures, size))
         parts = [F.pixel_unshuffle(masks[:, None].float(), self.factor).to(device)]
         parts.append(self._encode(shown, device))
         if self.config.depth:
