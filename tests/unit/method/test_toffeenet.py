@@ -311,9 +311,15 @@ def test_the_forwards_of_a_step_are_those_of_single_ones(canvas, given):
 
 def test_training_is_the_same_from_a_seed(pairs, random_zoo, view_generator, tmp_path):
     given = (pairs, random_zoo, view_generator)
-    a, b, c = (
-        train(*given, tmp_path / name, seed=seed, training=Training(1, 2, 1e-3, 0.5))
+    a, b, c, d = (
+        train(*given, tmp_path / name, **seeds, training=Training(1, 2, 1e-3, 0.5))
         / toffeenet.WEIGHTS
-        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+        for name, seeds in (
+            ("a", {"seed": 0}),
+            ("b", {"seed": 0, "training_seed": 0}),
+            ("c", {"seed": 1}),
+            ("d", {"seed": 0, "training_seed": 1}),
+        )
     )
-    assert a.read_bytes() == b.read_bytes() != c.read_bytes()
+    assert a.read_bytes() == b.read_bytes()
+    assert len({one.read_bytes() for one in (a, c, d)}) == 3

@@ -59,6 +59,7 @@ def train_toffeenet(
     training: Training,
     conditioning: Conditioning,
     seed: int,
+    training_seed: int = 0,
     code: str = "",
 ) -> None:
     """Train on the accepted pairs of the index.
@@ -71,13 +72,15 @@ def train_toffeenet(
         conditioning: kinds of pairs (`both`, `generation` for ToffeeNet-G, `editing` for
             ToffeeNet-E), the share of samples whose target is the subject's own picture, the
             shares without a condition, and which conditions there are.
+        training_seed: number of the training; each has draws of its own.
         The rest as in `toffee.method.refiner.pretrain_refiner`.
 
     Raises:
         ToffeeError: the index accepts no pair of these kinds.
     """
-    torch.manual_seed(seed_of(seed, "toffeenet"))
-    generator = torch.Generator().manual_seed(seed_of(seed, "toffeenet batches"))
+    torch.manual_seed(seed_of(seed, "toffeenet", attempt=training_seed))
+    draws = seed_of(seed, "toffeenet batches", attempt=training_seed)
+    generator = torch.Generator().manual_seed(draws)
     base, batch = Path(text_to_image), training.batch
     drop_text, drop_both = conditioning.drop_text, conditioning.drop_both
     encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
@@ -89,6 +92,7 @@ def train_toffeenet(
         "training": asdict(training),
         "conditioning": asdict(conditioning),
         "seed": seed,
+        "training_seed": training_seed,
         "code": code,
     }
     with work_folder(out, inputs, settings) as folder:

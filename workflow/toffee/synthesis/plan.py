@@ -129,7 +129,7 @@ def read_plan(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise ToffeeError(f"{path}: cannot be read, expected a plan in Parquet") from error
 
 
-def other_prompts(row: Mapping[str, Any], parts: PromptParts) -> list[str]:
+def other_prompts(row: Mapping[Any, Any], parts: PromptParts) -> list[str]:
     """What the prompt of a planned edit could have been: every other change of its kind, and the
     text of the picture before it. Nothing for generation."""
     kind, source, word = row["kind"], row["source_prompt"], row["class_word"]
