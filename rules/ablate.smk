@@ -106,6 +106,7 @@ rule tabulate_reference:
         after=GATE,
         references={name: CONFIG.variant(name).reference for name in rows("reference")},
         subject_guidance={name: CONFIG.variant(name).subject_guidance for name in rows("reference")},
+        photos={name: CONFIG.variant(name).reference_photos for name in rows("reference")},
         encoders=ENCODERS,
     script:
         "../workflow/run.py"

@@ -56,6 +56,11 @@ def subject_guidance_of(method):
     return None if method in BASE_METHODS else CONFIG.variant(method).subject_guidance
 
 
+def reference_photos_of(method):
+    """How many photos of a subject a method is drawn with."""
+    return 1 if method in BASE_METHODS else CONFIG.variant(method).reference_photos
+
+
 def rows(table):
     """Methods that are rows of an ablation table: ToffeeNet, then its variants."""
     return [BASE, *VARIANTS[table]]

@@ -271,6 +271,7 @@ MATRIX = {
     "toffeenet.subject_guidance": Row(
         7.0, BENCHMARK | EDITS | {"export_pipeline", "tabulate_reference"}
     ),
+    "toffeenet.reference_photos": Row(3, BENCHMARK | {"tabulate_reference"}),
     # A variant. With `segmented` or `depth` it becomes a row of one more table.
     "variants.*.steps": Row(64, ONE_VARIANT),
     "variants.*.batch": Row(64, ONE_VARIANT),
@@ -288,6 +289,9 @@ MATRIX = {
     "variants.*.subject_scale": Row(3.0, ONE_VARIANT - {"train_toffeenet"}),
     "variants.*.sampler_steps": Row(64, ONE_VARIANT - {"train_toffeenet"}),
     "variants.*.guidance": Row(1.0, ONE_VARIANT - {"train_toffeenet"}),
+    "variants.*.reference_photos": Row(
+        3, ONE_VARIANT - {"train_toffeenet"} | {"tabulate_reference"}
+    ),
     "variants.*.subject_guidance": Row(
         7.0, ONE_VARIANT - {"train_toffeenet"} | {"tabulate_reference"}
     ),

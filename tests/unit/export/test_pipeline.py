@@ -15,6 +15,7 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 
 from toffee.config.settings import Sampling
+from toffee.data.loaders.images import to_tensor
 from toffee.export.pipeline import export_pipeline
 from toffee.method.toffeenet import ToffeeNet, save_toffeenet
 from toffee.models.subject_encoder import SubjectEncoder
@@ -186,6 +187,28 @@ def test_on_a_canvas_and_guided_apart_it_draws_what_toffeenet_draws(
         output_type="pt",
     ).images
     assert difference(drawn, expected) < 2e-4
+
+
+def test_several_photos_of_a_subject_are_seen_side_by_side(canvas, given) -> None:
+    pipe, net = canvas
+    subjects, subject_masks, *_, noise = given
+    pictures, masks = ([pil(one) for one in some] for some in (subjects, subject_masks))
+    options = {"latents": noise[:1], "output_type": "pt", "subject_guidance_scale": 5.0}
+    drawn = pipe(PROMPTS[0], [pictures], [masks], **options).images
+    seen = torch.stack([to_tensor([np.array(one)])[0] for one in pictures])
+    tokens = net.tokens(seen, subject_masks)
+    expected = net.draw(
+        PROMPTS[:1],
+        torch.cat([tokens[:1], tokens[1:]], 1),
+        noise[:1],
+        Sampling(STEPS, GUIDANCE),
+        subject_guidance=5.0,
+        reference=net.reference(seen[:1], subject_masks[:1]),
+    )
+    assert difference(drawn, expected) < 2e-4
+    assert difference(drawn, pipe(PROMPTS[0], pictures[0], masks[0], **options).images) > 1e-3
+    with pytest.raises(ValueError, match="expected as many photos of each subject"):
+        pipe(PROMPTS[0], [pictures], [masks[:1]], **options)
 
 
 def test_a_canvas_takes_pictures_that_are_not_square(canvas, given) -> None:

@@ -4,13 +4,19 @@ from toffee.config.sections import Config
 from toffee.config.sections.toffeenet import ToffeeNet
 
 BASE = "toffeenet"
-INFERENCE = ("subject_scale", "sampler_steps", "guidance", "subject_guidance")
+INFERENCE = (
+    "subject_scale",
+    "reference_photos",
+    "sampler_steps",
+    "guidance",
+    "subject_guidance",
+)
 """Keys of `toffeenet` that no training sees."""
 
 LEAVES = {
     "reconstruction": ("reconstruction",),
     "segmentation": ("segmented",),
-    "reference": ("reference", "subject_guidance"),
+    "reference": ("reference", "reference_photos", "subject_guidance"),
     "editing": ("depth",),
 }
 """Table → the keys of which its variants set one. Table `variants` has those that set none."""

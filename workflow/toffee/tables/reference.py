@@ -23,6 +23,7 @@ def tabulate_reference(
     scores: Sequence[Path],
     references: Mapping[str, str],
     subject_guidance: Mapping[str, float | None],
+    photos: Mapping[str, int],
     csv: Path,
     page: Path,
     encoders: str,
@@ -32,10 +33,12 @@ def tabulate_reference(
     Args:
         references: method → `toffeenet.reference`; differences are those to the first method.
         subject_guidance: method → `toffeenet.subject_guidance`.
+        photos: method → `toffeenet.reference_photos`.
         The rest as in `tabulate_reconstruction`.
     """
     labels = {
-        method: f"{REFERENCES[reference]}; {guided(subject_guidance[method])}"
+        method: f"{REFERENCES[reference]}, {photos[method]} photo{'s' * (photos[method] != 1)}; "
+        f"{guided(subject_guidance[method])}"
         for method, reference in references.items()
     }
     frame = labelled(read_variants(scores, encoders), labels, scores)

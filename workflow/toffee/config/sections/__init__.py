@@ -51,8 +51,8 @@ class Config(Section):
     variants: dict[VariantName, Variant] = Field(
         description="models that differ from `toffeenet` in the keys named here, and their rows: "
         "table reconstruction has those that set reconstruction, segmentation those that set "
-        "segmented, reference those that set reference or subject_guidance, editing those that "
-        "set depth, variants all others"
+        "segmented, reference those that set reference, reference_photos or "
+        "subject_guidance, editing those that set depth, variants all others"
     )
     dreambooth: DreamBooth = Field(description="the baseline: fine-tuning for each subject")
     evaluation: Evaluation = Field(description="how much is generated and scored")

@@ -43,6 +43,10 @@ class ToffeeNet(Section):
     subject_scale: Annotated[float, Field(ge=0, le=10)] = Field(
         description="the paper's λ: weight of the subject tokens at inference (1 = as trained)"
     )
+    reference_photos: Annotated[int, Field(ge=1, le=16)] = Field(
+        description="photos of a benchmark subject whose tokens are seen, the kept one first "
+        "(ours; the paper has 1); a subject with fewer is shown some of them twice (photos)"
+    )
     sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
     guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
     subject_guidance: Annotated[float, Field(ge=0, le=50)] | None = Field(

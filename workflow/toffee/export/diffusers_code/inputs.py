@@ -14,6 +14,19 @@ from PIL import Image, ImageOps
 from .pictures import decoded, mask_of, read_file, rgb, set_values, upright
 
 
+def photos_of_each(subject, masks):
+    """Pairs of subjects and masks as they are read: the first photos of all, the second ones, …"""
+    lists = (list, tuple)
+    if not (isinstance(subject, lists) and subject and isinstance(subject[0], lists)):
+        return [(subject, masks)]
+    given = [subject] if masks is None else [subject, masks]
+    counts = {len(one) if isinstance(one, lists) else 0 for some in given for one in some}
+    if len(counts) > 1 or not min(counts) or len({len(some) for some in given}) > 1:
+        raise ValueError("expected as many photos of each subject, and as many masks")
+    each = [[list(one) for one in zip(*some, strict=True)] for some in given]
+    return list(zip(each[0], [None] * len(each[0]) if masks is None else each[1], strict=True))
+
+
 def read_pictures(images, count, side=None):
     """Pictures as float32 [count,3,H,W] in [0,1] on the CPU; with a side, PIL images are cut."""
     if images is None:

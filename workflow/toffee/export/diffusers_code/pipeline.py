@@ -21,6 +21,7 @@ from .inputs import (
     centred,
     check_sizes,
     number,
+    photos_of_each,
     preprocessed,
     prompts_for,
     read_masks,
@@ -128,6 +129,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
         Args:
             prompt: what to draw: one text or several.
             subject: picture of the subject that is to be in it; None draws from the text alone.
+                With a list of lists, several photos of each subject (and of its masks), the best
+                one first: all are attended to, and a canvas shows the first.
             subject_mask: where the subject is in its picture; None takes all of it.
             image: picture to edit. Outside of the mask it comes back as it was, to the bit.
             mask: what of it may change; all of it repaints the picture, as another style does.
@@ -179,15 +182,16 @@ class ToffeeNetPipeline(DiffusionPipeline):
         check_sizes(pictures, masks, "image")
         height, width = self._drawn_size(pictures, latents)
         entry = self._entry(pictures, masks, depth, count, (height, width), device)
-        shown = self._shown_subject(subject, subject_mask, count)
-        tokens = self._subject_tokens(shown, count, device)
+        photos = photos_of_each(subject, subject_mask)
+        shown = [self._shown_subject(some, where, count) for some, where in photos]
+        tokens = torch.cat([self._subject_tokens(one, count, device) for one in shown], 1)
         forwards = _forwards(guidance, of_subject)
         text = self._text([one if t else "" for t, _, _ in forwards for one in prompts], device)
         tokens = torch.cat([tokens if s else torch.zeros_like(tokens) for _, s, _ in forwards])
         beside = None
         if self.config.reference == "canvas":
             sees = [s and scale > 0 for _, s, _ in forwards]
-            beside = self._beside(shown, sees, count, (height, width), device)
+            beside = self._beside(shown[0], sees, count, (height, width), device)
         shape = (
             count,
             self.vae.config.latent_channels,
