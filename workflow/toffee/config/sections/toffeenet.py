@@ -18,8 +18,8 @@ class ToffeeNet(Section):
     learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
     ema: Decay = Field(description="decay of the moving average of the weights (per step)")
     training_seed: Annotated[int, Field(ge=0)] = Field(
-        description="which training it is: another number draws other batches and noise from the "
-        "same pairs, so that a variant shows how much a training changes by chance"
+        description="number of the training (from 0); another draws other batches and noise from "
+        "the same pairs, so that a variant shows how much a training changes by chance"
     )
     kinds: Literal["both", "editing", "generation"] = Field(
         description="pairs that it is trained on; editing and generation are the paper's -E and -G"
