@@ -85,6 +85,33 @@ rule tabulate_segmentation:
         "../workflow/run.py"
 
 
+rule tabulate_reference:
+    """ToffeeNet by the way in which the subject's picture enters, and by how it is guided."""
+    input:
+        after=ORACLE,
+        scores=variant_scores("reference"),
+    output:
+        csv=item(f"{RESULTS}/tables/reference.csv", "table"),
+        page=f"{RESULTS}/tables/reference.md",
+    log:
+        log_of("tabulate_reference"),
+    benchmark:
+        benchmark_of("tabulate_reference")
+    conda:
+        "../envs/toffee.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        function="toffee.tables.reference.tabulate_reference",
+        after=GATE,
+        references={name: CONFIG.variant(name).reference for name in rows("reference")},
+        subject_guidance={name: CONFIG.variant(name).subject_guidance for name in rows("reference")},
+        photos={name: CONFIG.variant(name).reference_photos for name in rows("reference")},
+        encoders=ENCODERS,
+    script:
+        "../workflow/run.py"
+
+
 rule tabulate_strength:
     """ToffeeNet by λ at inference, with the rank correlations of λ and the metrics."""
     input:

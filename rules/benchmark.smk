@@ -37,6 +37,8 @@ rule generate_benchmark:
         subject_scales=lambda w: scales_of(w.method),
         drawing=CONFIG.drawing,
         sampling=lambda w: sampling_of(w.method),
+        subject_guidance=lambda w: subject_guidance_of(w.method),
+        reference_photos=lambda w: reference_photos_of(w.method),
         seed=CONFIG.evaluation.seed,
         references_digest=digest_of(REFERENCES),
     script:

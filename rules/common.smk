@@ -53,7 +53,7 @@ ENCODERS = ", ".join(
     f"zoo/{source.zoo}" if isinstance(source, ZooSource) else source.repo
     for source in (MODELS["metric_dino"], MODELS["metric_clip"])
 )
-ABLATIONS = ["variants", "reconstruction", "segmentation"]
+ABLATIONS = ["variants", "reconstruction", "segmentation", "reference"]
 VARIANTS = {table: rows_of(CONFIG, table) for table in [*ABLATIONS, "editing"]}
 DRAWN = [*BASE_METHODS, BASE, "wrong_subject", "strength", *CONFIG.variants]
 EDIT_CONTROLS = ["input", "target"]

@@ -9,6 +9,7 @@ rule score_shard:
     """A finished shard: every candidate's images, prompts, ids and all of its scores."""
     input:
         plan=PLAN,
+        prompts=PROMPTS,
         refined=stage("refined"),
         views=stage("views"),
         edits=stage("edits"),
@@ -32,6 +33,7 @@ rule score_shard:
         compute=COMPUTE,
         subjects_root=data_root("subjects"),
         drawing=CONFIG.drawing,
+        prompts_digest=digest_of(PROMPTS),
     script:
         "../workflow/run.py"
 

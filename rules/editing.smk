@@ -67,6 +67,7 @@ rule generate_edits:
         draws=CONFIG.evaluation.images_per_prompt,
         subject_scale=of_net("subject_scale"),
         sampling=of_net("sampling"),
+        subject_guidance=of_net("subject_guidance"),
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
     script:

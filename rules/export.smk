@@ -93,6 +93,7 @@ rule export_pipeline:
         subject_scale=CONFIG.toffeenet.subject_scale,
         sampler_steps=CONFIG.toffeenet.sampler_steps,
         guidance=CONFIG.toffeenet.guidance,
+        subject_guidance=CONFIG.toffeenet.subject_guidance,
         models=names_of(MODELS),
         model_licences=licences_of(MODELS),
         files_digest=digest_of_all(PIPELINE_FILES),

@@ -56,6 +56,16 @@ def sampling_of(method):
     return replace(sampling, control_scale=scale) if method == "initial" else sampling
 
 
+def subject_guidance_of(method):
+    """Weight of guidance by the subject that a method is drawn with; the base model has none."""
+    return None if method in BASE_METHODS else CONFIG.variant(method).subject_guidance
+
+
+def reference_photos_of(method):
+    """How many photos of a subject a method is drawn with."""
+    return 1 if method in BASE_METHODS else CONFIG.variant(method).reference_photos
+
+
 def rows(table):
     """Methods that are rows of an ablation table: ToffeeNet, then its variants."""
     return [BASE, *VARIANTS[table]]

@@ -33,6 +33,7 @@ rule train_toffeenet:
         training=net_training,
         conditioning=of_net("conditioning"),
         seed=CONFIG.seed,
+        training_seed=of_net("training_seed"),
     script:
         "../workflow/run.py"
 

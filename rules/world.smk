@@ -91,7 +91,8 @@ rule write_benchmark:
         function="toffee.data.world.write.write_benchmark",
         subjects=CONFIG.data.benchmark_subjects,
         resolution=CONFIG.data.resolution,
-        seed=CONFIG.seed,
+        seed=CONFIG.benchmark_seed,
+        apart_from=None if CONFIG.benchmark_seed == CONFIG.seed else CONFIG.seed,
     script:
         "../workflow/run.py"
 

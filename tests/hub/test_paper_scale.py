@@ -34,7 +34,7 @@ from git_server import commit, git, serving  # noqa: E402
 
 TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site")
 TABLES = ("refiner", "views", "dreambench", "dataset", "variants", "reconstruction", "dreambooth")
-TABLES += ("segmentation", "strength", "editing", "cost")
+TABLES += ("segmentation", "reference", "strength", "editing", "cost")
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
 FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength")
 FIGURES += ("edits", "cost")
@@ -61,7 +61,8 @@ SIZES = {
 # What random encoders say means nothing: the test puts one threshold in the middle.
 OPEN = {
     "filter": {name: 0 if name.startswith("min_") else 1 for name in Filter.model_fields}
-    | {"min_subject_similarity": -1, "min_text_alignment": -1},
+    | {f"min_{name}_similarity": -1 for name in ("subject", "view", "pair")}
+    | {"min_text_alignment": -1},
     "evaluation": {"oracle": {"tolerance": 1}},
 }
 

@@ -30,7 +30,8 @@ COST = {"tabulate_cost", "plot_cost"} | PAGE
 DATASET_TABLE = {"tabulate_dataset"} | PAGE
 LEAKAGE = {"score_leakage"} | DATASET_TABLE
 
-ABLATIONS = {"tabulate_variants", "tabulate_reconstruction", "tabulate_segmentation"} | PAGE
+ABLATIONS = {"tabulate_variants", "tabulate_reconstruction", "tabulate_segmentation"}
+ABLATIONS |= {"tabulate_reference"} | PAGE
 SWEEP = {"tabulate_strength", "plot_strength"} | PAGE
 DREAMBENCH = {"score_dreambench", "tabulate_dreambench"} | PAGE
 GATE = {"check_oracle", "tabulate_dreambench"} | PAGE | ABLATIONS | SWEEP
@@ -165,6 +166,7 @@ MATRIX = {
     "data.views": Row(64, {"write_multiview", "write_heldout"} | MULTIVIEW | HELDOUT),
     "data.heldout_sequences": Row(64, {"write_heldout"} | HELDOUT),
     "data.benchmark_subjects": Row(64, {"write_benchmark"} | BENCHMARK_PHOTOS),
+    "data.benchmark_split": Row("development", {"write_benchmark"} | BENCHMARK_PHOTOS),
     "data.references": Row(
         "other/references.yaml", ORACLE | BENCHMARK | {"filter_dreambooth"} | COST
     ),
@@ -267,12 +269,18 @@ MATRIX = {
     "toffeenet.drop_text": Row(0.1, TRAINED),
     "toffeenet.drop_subject": Row(0.1, TRAINED),
     "toffeenet.drop_both": Row(0.1, TRAINED),
+    "toffeenet.training_seed": Row(1, TRAINED),
+    "toffeenet.reference": Row("canvas", TRAINED),
     "toffeenet.segmented": Row(False, TRAINED),
     "toffeenet.depth": Row(True, TRAINED),
     # The base model's images know no λ, and the sweep has values of its own.
     "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS | {"export_pipeline"}),
     "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS | {"export_pipeline"}),
     "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS | {"export_pipeline"}),
+    "toffeenet.subject_guidance": Row(
+        7.0, BENCHMARK | EDITS | {"export_pipeline", "tabulate_reference"}
+    ),
+    "toffeenet.reference_photos": Row(3, BENCHMARK | {"tabulate_reference"}),
     # A variant. With `segmented` or `depth` it becomes a row of one more table.
     "variants.*.steps": Row(64, ONE_VARIANT),
     "variants.*.batch": Row(64, ONE_VARIANT),
@@ -283,11 +291,19 @@ MATRIX = {
     "variants.*.drop_text": Row(0.3, ONE_VARIANT),
     "variants.*.drop_subject": Row(0.3, ONE_VARIANT),
     "variants.*.drop_both": Row(0.3, ONE_VARIANT),
+    "variants.*.training_seed": Row(1, ONE_VARIANT),
+    "variants.*.reference": Row("canvas", ONE_VARIANT | {"tabulate_reference"}),
     "variants.*.segmented": Row(False, ONE_VARIANT | {"tabulate_segmentation"}),
     "variants.*.depth": Row(True, ONE_VARIANT | EDITS - {"tabulate_variants"}),
     "variants.*.subject_scale": Row(3.0, ONE_VARIANT - {"train_toffeenet"}),
     "variants.*.sampler_steps": Row(64, ONE_VARIANT - {"train_toffeenet"}),
     "variants.*.guidance": Row(1.0, ONE_VARIANT - {"train_toffeenet"}),
+    "variants.*.reference_photos": Row(
+        3, ONE_VARIANT - {"train_toffeenet"} | {"tabulate_reference"}
+    ),
+    "variants.*.subject_guidance": Row(
+        7.0, ONE_VARIANT - {"train_toffeenet"} | {"tabulate_reference"}
+    ),
     # The rival.
     "dreambooth.steps": Row(64, DREAMBOOTH | {"tabulate_dreambooth"}),
     "dreambooth.batch": Row(8, DREAMBOOTH | TUNING),

@@ -50,7 +50,8 @@ CONFIG = {
     },
     # What untrained encoders say means nothing: the test puts one threshold in the middle.
     "filter": {name: 0 if name.startswith("min_") else 1 for name in Filter.model_fields}
-    | {"min_subject_similarity": -1, "min_text_alignment": -1},
+    | {f"min_{name}_similarity": -1 for name in ("subject", "view", "pair")}
+    | {"min_text_alignment": -1},
     "toffeenet": TRAINING,
     "dreambooth": {"steps": 1, "prior_images": 2, "groups": 1}
     | {"tuning_steps": [1, 2], "tuning_subjects": 2},

@@ -76,7 +76,14 @@ def test_the_text_only_model_does_not_wait_for_toffeenet(graph):
 
 
 def test_the_gate_stands_before_tables_of_the_benchmark_and_waits_for_photos_alone(graph):
-    for name in ("dreambench", "variants", "reconstruction", "segmentation", "strength"):
+    for name in (
+        "dreambench",
+        "variants",
+        "reconstruction",
+        "segmentation",
+        "reference",
+        "strength",
+    ):
         assert "check_oracle" in graph[f"tabulate_{name}"], name
     rules = {job.split()[0] for job in ancestors(graph, "check_oracle")}
     assert rules == {"download_model", "write_benchmark", "score_oracle"}
@@ -115,7 +122,15 @@ def test_shards_do_not_wait_for_each_other(graph):
 
 def test_every_target_has_its_files(finished):
     tables = ["base", "refiner", "views", "dreambench", "dataset", "dreambooth"]
-    tables += ["variants", "reconstruction", "segmentation", "strength", "editing", "cost"]
+    tables += [
+        "variants",
+        "reconstruction",
+        "segmentation",
+        "reference",
+        "strength",
+        "editing",
+        "cost",
+    ]
     figures = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
     figures += ["strength", "edits", "cost"]
     results = finished.folder / "results" / "tiny"

@@ -42,7 +42,7 @@ def test_a_gate_that_closes_and_opens_again_draws_nothing_again(gated):
 def test_behind_a_closed_gate_nothing_is_compared(gated):
     """Also where everything else goes on, as on a cluster."""
     results = gated.folder / "results" / "tiny"
-    names = ("dreambench", "variants", "reconstruction", "segmentation", "strength")
+    names = ("dreambench", "variants", "reconstruction", "segmentation", "reference", "strength")
     tables = [results / "tables" / f"{name}.csv" for name in names]
     for path in [*tables, results / "evaluation" / "dreambench" / "oracle.json"]:
         path.unlink()

@@ -111,10 +111,10 @@ def test_an_edit_of_the_runner_or_of_what_surrounds_a_job_reruns_nothing(project
 
 
 def test_a_reason_names_the_value_that_changed(project):
-    edit(project.folder / "config" / "config.yaml", "max_copy_rate: 0.9", "max_copy_rate: 0.6")
+    edit(project.folder / "config" / "config.yaml", "max_copy_rate: 0.3", "max_copy_rate: 0.6")
     found = reasons(project, "dataset")
     assert (
-        "before: thresholds.max_copy_rate = 0.9 now: thresholds.max_copy_rate = 0.6"
+        "before: thresholds.max_copy_rate = 0.3 now: thresholds.max_copy_rate = 0.6"
         in found["filter_dataset"]
     )
     assert "results/tiny/dataset/funnel.csv" in found["tabulate_dataset"]
@@ -188,7 +188,16 @@ def test_a_lost_table_is_remade_from_its_scores(project):
 
 @pytest.mark.parametrize(
     "name",
-    ["dreambench", "variants", "reconstruction", "segmentation", "strength", "editing", "dataset"],
+    [
+        "dreambench",
+        "variants",
+        "reconstruction",
+        "segmentation",
+        "reference",
+        "strength",
+        "editing",
+        "dataset",
+    ],
 )
 def test_a_lost_table_reruns_nothing_else(project, name):
     (project.folder / "results" / "tiny" / "tables" / f"{name}.csv").unlink()

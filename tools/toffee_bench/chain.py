@@ -10,7 +10,7 @@ from toffee.synthesis.initial import draw_initial
 from toffee.synthesis.refined import refine_shard
 from toffee.synthesis.scores import score_shard
 from toffee.synthesis.views import draw_views
-from toffee_bench.setting import Setting
+from toffee_bench.setting import ROOT, Setting
 
 
 def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], None]]:
@@ -76,6 +76,7 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
         ),
         "score_shard": lambda: score_shard(
             plan=plan,
+            prompts=ROOT / config.synthesis.prompts,
             subjects_root=subjects,
             refined=files["refined"],
             views=files["views"],

@@ -28,6 +28,7 @@ from diffusers import (
 from PIL import Image
 
 from toffee.data.loaders.images import grown, read_image, to_arrays
+from toffee.data.loaders.prompt_parts import read_prompt_parts
 from toffee.method.matching import may_change
 from toffee.method.refiner import refiner_input
 from toffee.models.clip import Clip
@@ -37,11 +38,11 @@ from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import unshuffle
 from toffee.runtime.device import device
 from toffee.synthesis.edits import edit_mask
-from toffee.synthesis.plan import read_plan
+from toffee.synthesis.plan import other_prompts, read_plan
 from toffee.synthesis.refined import mix_tokens
 from toffee.synthesis.scores import candidate_scores
 from toffee.synthesis.stage import sample_noise, subject_masks
-from toffee_bench.setting import Setting
+from toffee_bench.setting import ROOT, Setting
 
 Forward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -83,6 +84,7 @@ class Loop:
         self.estimate = DepthEstimator(model("depth"))
         self.segment = load_segmenter(model("segmenter"))
         self.judge = Clip(model("clip"))
+        self.parts = read_prompt_parts(ROOT / self.config.synthesis.prompts)
 
     def noise(self, row: pd.DataFrame, stage: str) -> torch.Tensor:
         """The pair's own noise [1,C,h,w]."""
@@ -258,7 +260,7 @@ class Loop:
             before = refined
             Image.fromarray(mask[0].numpy()).save(out / "edits" / f"{name}_mask.png")
         masks = self.segment.segment(target, words)
-        self.segment.segment(view, words)  # the mask that the pair's subject is stored with
+        posed = view, self.segment.segment(view, words)
         scores = candidate_scores(
             self.encoder,
             self.judge,
@@ -266,8 +268,9 @@ class Loop:
             masks,
             list(row["prompt"]),
             (subject, own),
-            view,
+            posed,
             before,
+            [other_prompts(one, self.parts) for one in row.to_dict("records")],
         )
         values = {key: float(value[0]) for key, value in scores.items()}
         path = out / "scores" / f"{name}.json"

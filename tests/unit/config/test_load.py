@@ -133,6 +133,20 @@ def test_the_papers_dataset_has_its_size_and_shares():
             "config key synthesis.kinds: expected shares that add up to 1, got 1.42 in all",
         ),
         (
+            {
+                "data": {
+                    "source": "real",
+                    "benchmark_split": "development",
+                    "real": {
+                        "subjects": {"kind": "folder", "path": "x"},
+                        "multiview": {"kind": "folder", "path": "x", "heldout_path": "y"},
+                        "benchmark": {"kind": "folder", "path": "x"},
+                    },
+                }
+            },
+            "config key data: expected benchmark_split benchmark, because source is real",
+        ),
+        (
             {"filter": {"min_mask_area": 0.9}},
             "config key filter: expected min_mask_area to be at most max_mask_area",
         ),

@@ -21,10 +21,15 @@ def with_variants(**variants):
 
 def test_a_variant_is_a_row_of_the_table_of_what_it_changes():
     config = with_variants(
-        e={"kinds": "editing"}, p={"reconstruction": 0.5}, w={"segmented": False}, d={"depth": True}
+        e={"kinds": "editing"},
+        p={"reconstruction": 0.5},
+        w={"segmented": False},
+        d={"depth": True},
+        r={"reference": "tokens"},
+        g={"subject_guidance": None},
     )
-    tables = ("variants", "reconstruction", "segmentation", "editing")
-    assert [rows_of(config, table) for table in tables] == [["e"], ["p"], ["w"], ["d"]]
+    tables = ("variants", "reconstruction", "segmentation", "editing", "reference")
+    assert [rows_of(config, table) for table in tables] == [["e"], ["p"], ["w"], ["d"], ["r", "g"]]
 
 
 def test_a_variant_takes_all_else_from_toffeenet():

@@ -15,6 +15,7 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 
 from toffee.config.settings import Sampling
+from toffee.data.loaders.images import to_tensor
 from toffee.export.pipeline import export_pipeline
 from toffee.method.toffeenet import ToffeeNet, save_toffeenet
 from toffee.models.subject_encoder import SubjectEncoder
@@ -27,7 +28,7 @@ STEPS, GUIDANCE = 2, 3.0
 SHADES = Image.fromarray(np.linspace(0, 100, 64 * 64).reshape(64, 64).astype(np.uint8))
 
 
-def build(zoo: Path, out: Path, depth: bool) -> Path:
+def build(zoo: Path, out: Path, depth: bool, reference: str = "tokens") -> Path:
     """An untrained ToffeeNet, of which every part has a say in what it draws."""
     torch.manual_seed(0)
     encoder = SubjectEncoder(zoo / "subject_encoder")
@@ -36,7 +37,7 @@ def build(zoo: Path, out: Path, depth: bool) -> Path:
     add_subject_attention(unet, encoder.width, count)
     torch.nn.init.normal_(unet.conv_in.weight, std=0.05)
     settings = {"token_width": encoder.width, "tokens": count, "depth": depth}
-    settings |= {"segmented": True, "kinds": "both", "pairs": 5}
+    settings |= {"segmented": True, "kinds": "both", "pairs": 5, "reference": reference}
     save_toffeenet(out, unet, settings)
     return out
 
@@ -61,7 +62,7 @@ def nets(zoo, tmp_path_factory) -> dict[bool, Path]:
 
 def write(net: Path, zoo: Path, out: Path) -> Path:
     parts = net, zoo / "text_to_image", zoo / "subject_encoder", out
-    export_pipeline(*parts, "toffeenet-test", 64, 1.0, STEPS, GUIDANCE, MODELS, LICENCES)
+    export_pipeline(*parts, "toffeenet-test", 64, 1.0, STEPS, GUIDANCE, None, MODELS, LICENCES)
     return out
 
 
@@ -145,6 +146,95 @@ def test_a_model_with_depth_takes_it(nets, zoo, given, tmp_path) -> None:
     flat = pipe(PROMPTS, subjects, subject_masks, **arguments).images
     assert difference(flat, net.draw(PROMPTS, tokens, noise, Sampling(STEPS, GUIDANCE))) < 1e-4
     assert difference(flat, drawn) > 1e-3
+
+
+@pytest.fixture(scope="module")
+def canvas(zoo, tmp_path_factory) -> tuple[DiffusionPipeline, ToffeeNet]:
+    """A pipeline and its ToffeeNet that see the subject on a canvas."""
+    root = tmp_path_factory.mktemp("canvas")
+    folder = build(zoo, root / "net", depth=True, reference="canvas")
+    net = ToffeeNet(folder, zoo / "text_to_image", zoo / "subject_encoder")
+    return load(write(folder, zoo, root / "pipeline")), net
+
+
+@pytest.mark.parametrize(("scale", "apart"), [(1.0, None), (2.0, 5.0), (0.5, 1.0), (0.0, 2.0)])
+@pytest.mark.parametrize("edits", [None, "part", "whole"])
+def test_on_a_canvas_and_guided_apart_it_draws_what_toffeenet_draws(
+    canvas, given, scale, apart, edits
+) -> None:
+    pipe, net = canvas
+    subjects, subject_masks, pictures, masks, noise = given
+    masks = torch.ones_like(masks) if edits == "whole" else masks
+    edit = {"picture": pictures, "mask": masks} if edits else {}
+    expected = net.draw(
+        PROMPTS,
+        net.tokens(subjects, subject_masks),
+        noise,
+        Sampling(STEPS, GUIDANCE),
+        scale,
+        subject_guidance=apart,
+        reference=net.reference(subjects, subject_masks),
+        **edit,
+    )
+    drawn = pipe(
+        PROMPTS,
+        subjects,
+        subject_masks,
+        *((pictures, masks) if edits else ()),
+        subject_scale=scale,
+        subject_guidance_scale=apart,
+        latents=noise,
+        output_type="pt",
+    ).images
+    assert difference(drawn, expected) < 2e-4
+
+
+def test_several_photos_of_a_subject_are_seen_side_by_side(canvas, given) -> None:
+    pipe, net = canvas
+    subjects, subject_masks, *_, noise = given
+    pictures, masks = ([pil(one) for one in some] for some in (subjects, subject_masks))
+    options = {"latents": noise[:1], "output_type": "pt", "subject_guidance_scale": 5.0}
+    drawn = pipe(PROMPTS[0], [pictures], [masks], **options).images
+    seen = torch.stack([to_tensor([np.array(one)])[0] for one in pictures])
+    tokens = net.tokens(seen, subject_masks)
+    expected = net.draw(
+        PROMPTS[:1],
+        torch.cat([tokens[:1], tokens[1:]], 1),
+        noise[:1],
+        Sampling(STEPS, GUIDANCE),
+        subject_guidance=5.0,
+        reference=net.reference(seen[:1], subject_masks[:1]),
+    )
+    assert difference(drawn, expected) < 2e-4
+    assert difference(drawn, pipe(PROMPTS[0], pictures[0], masks[0], **options).images) > 1e-3
+    with pytest.raises(ValueError, match="expected as many photos of each subject"):
+        pipe(PROMPTS[0], [pictures], [masks[:1]], **options)
+
+
+def test_a_canvas_takes_pictures_that_are_not_square(canvas, given) -> None:
+    subject, mask = pil(given[0][0]), pil(given[1][0])
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 128, 3), np.uint8))
+    options = {"image": picture, "mask": Image.new("L", (128, 64), 255), "output_type": "np"}
+    by_scale = [
+        canvas[0]("a mug", subject, mask, seed=0, subject_scale=scale, **options).images[0]
+        for scale in (1.0, 1.0 + 1e-6, 4.0)
+    ]
+    assert by_scale[0].shape == (64, 128, 3)
+    # Beside 1 the weights are computed, and are next to those that are not.
+    assert np.abs(by_scale[1] - by_scale[0]).max() < 1e-3 < np.abs(by_scale[2] - by_scale[0]).max()
+
+
+def test_the_folder_says_how_it_guides(nets, zoo, given, tmp_path) -> None:
+    parts = nets[False], zoo / "text_to_image", zoo / "subject_encoder", tmp_path / "pipeline"
+    export_pipeline(*parts, "test", 64, 1.0, STEPS, GUIDANCE, 5.0, MODELS, LICENCES)
+    assert "guidance 3 by the text and 5 by the subject" in (parts[-1] / "README.md").read_text()
+    pipe, options = load(parts[-1]), {"latents": given[-1], "output_type": "pt"}
+    drawn, same, at_once = (
+        pipe(PROMPTS, *given[:2], **options, **scale).images
+        for scale in ({}, {"subject_guidance_scale": 5.0}, {"subject_guidance_scale": GUIDANCE})
+    )
+    assert torch.equal(drawn, same)
+    assert difference(drawn, at_once) > 1e-3
 
 
 def pil(picture: torch.Tensor) -> Image.Image:
@@ -286,6 +376,7 @@ def test_a_prompt_that_the_model_does_not_see_whole_warns(pipe, monkeypatch) -> 
         ({"prompt": 7}, "prompt is 7, expected a text"),
         ({"prompt": []}, "no prompt"),
         ({"num_inference_steps": 0}, "num_inference_steps is 0, expected a whole number from 1"),
+        ({"subject_guidance_scale": -1}, "subject_guidance_scale is -1, expected a number"),
         ({"guidance_scale": "x"}, "guidance_scale is 'x', expected a number"),
         ({"subject_scale": float("nan")}, "subject_scale is nan, expected a number"),
         (

@@ -111,6 +111,7 @@ def make_shard(work, small_world, clip, folder: Path) -> Path:
         views=stage["views"],
         edits=stage["edits"],
         subject_encoder=encoder,
+        prompts=PROMPTS,
         clip=clip,
         out=out,
     )

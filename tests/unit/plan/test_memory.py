@@ -71,7 +71,7 @@ def test_a_trainings_pass_forward_and_back(models, name, checkpointing):
 
     step()  # the gradients are there from now on, as in the second micro-batch
     real = tracked(step, network)
-    arguments = ("refiner_step", ROWS) if name == "refiner" else ("net", ROWS, False, True)
+    arguments = ("refiner_step", ROWS) if name == "refiner" else ("net", ROWS, False, False, True)
     counted = costs.of(*arguments)
     assert counted == pytest.approx(real, rel=0.1)
 

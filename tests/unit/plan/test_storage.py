@@ -46,7 +46,8 @@ def shard(tiny, small_world, tmp_path_factory):
     )  # fmt: skip
     encoders = {name: ZOO / name for name in ("subject_encoder", "clip")} | segmenters
     stages = {"refined": files["initial"], "views": files["initial"], "edits": files["edits"]}
-    score_shard(**encoders, **stages, **common, **subjects, out=files["shard"])
+    given = encoders | stages | common | subjects
+    score_shard(**given, prompts=prompts, out=files["shard"])
     return {name: path.stat().st_size for name, path in files.items()}
 
 

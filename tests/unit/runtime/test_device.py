@@ -152,7 +152,13 @@ def test_toffeenet_draws_and_edits_on_the_gpu(gpu, random_zoo, noise, tmp_path):
         add_subject_attention(unet, 128, 64)
         unet.save_config(tmp_path)
         save_file(unet.state_dict(), tmp_path / WEIGHTS)
-        settings = {"token_width": 128, "tokens": 64, "depth": True, "segmented": True}
+        settings = {
+            "token_width": 128,
+            "tokens": 64,
+            "depth": True,
+            "segmented": True,
+            "reference": "tokens",
+        }
         (tmp_path / CONFIG).write_text(json.dumps(settings))
         model = ToffeeNet(tmp_path, base, random_zoo / "subject_encoder")
     pictures, masks = torch.rand(PICTURES), torch.ones(2, 64, 64, dtype=torch.bool)

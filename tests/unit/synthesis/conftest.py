@@ -19,7 +19,7 @@ COLUMNS |= dict.fromkeys(SCORES, "float")
 
 # Every threshold rejects some of the random rows below, whatever scores there are.
 LIMITS = {name: 0.1 if name.startswith("min_") else 0.9 for name in Filter.model_fields}
-LIMITS |= {"min_subject_similarity": 0.3, "min_text_alignment": 0.2}
+LIMITS |= {"min_subject_similarity": 0.3, "min_text_alignment": 0.2, "min_change_read": 0.2}
 LIMITS |= {"max_copy_rate": 0.8, "min_mask_connectedness": 0.2}
 
 

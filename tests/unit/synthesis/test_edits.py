@@ -33,16 +33,17 @@ def test_a_background_edit_spares_what_every_other_edit_changes():
     subject = torch.zeros(2, 7, 7, dtype=torch.bool)
     subject[:, 3, 2:5] = True
     masks = edit_mask(subject, ["background", "colour"])
+    assert torch.equal(masks[0], ~subject[0])  # to the edge: no halo of the old background
     grown = torch.zeros(7, 7, dtype=torch.bool)
     grown[2:5, 1:6] = True  # one pixel around the subject, for a clean seam
-    assert torch.equal(masks[1], grown) and torch.equal(masks[0], ~grown)
-    for kind in ("texture", "style"):
-        assert torch.equal(edit_mask(subject, [kind, kind])[0], grown)
+    assert torch.equal(masks[1], grown)
+    assert torch.equal(edit_mask(subject, ["texture", "colour"])[0], grown)
+    assert edit_mask(subject, ["style", "style"]).all()  # it is the picture's
 
 
 def test_an_edit_without_a_subject_changes_all_of_the_background_or_nothing():
     empty = torch.zeros(2, 5, 5, dtype=torch.bool)
-    masks = edit_mask(empty, ["background", "style"])
+    masks = edit_mask(empty, ["background", "colour"])
     assert masks[0].all() and not masks[1].any()
 
 
@@ -77,6 +78,7 @@ def files(small_world, random_zoo, tmp_path_factory):
         )
         score_shard(
             plan=plan,
+            prompts=PROMPTS,
             subjects_root=subjects,
             refined=root / "refined" / "00000.h5",
             views=root / "views" / "00000.h5",
@@ -99,11 +101,13 @@ def test_input_and_target_are_equal_outside_of_the_mask(files):
         for row in editing:
             mask = shard.arrays("mask", [row])[0]
             before, after = (shard.arrays(name, [row])[0] for name in ("input", "target"))
-            assert 0 < mask.sum() < mask.size
+            assert mask.all() if kinds[row] == "style" else 0 < mask.sum() < mask.size
             assert np.array_equal(before[~mask], after[~mask])
             assert not np.array_equal(before[mask], after[mask])
             # The corner is background, the centre subject: a disc.
-            assert mask[0, 0] == (kinds[row] == "background") != mask[32, 32]
+            inside, outside = (kinds[row] == "style" or mask[at, at] for at in (32, 0))
+            assert outside == (kinds[row] in ("background", "style"))
+            assert inside == (kinds[row] != "background")
 
 
 def test_the_shard_takes_every_picture_over_without_loss(files):

@@ -37,12 +37,14 @@ def test_accepted_is_the_conjunction_of_all_thresholds(shards: list[Path]) -> No
     stays = scores["kind"].isin(["generation", "background"])
     expected = (
         ((scores["subject_similarity"] >= 0.3) | ~stays)
+        & ((scores["pair_similarity"] >= 0.1) | ~stays)
+        & ((scores["change_read"] >= 0.2) | generation)
         & ((scores["copy_rate"] <= 0.8) | ~generation)
         & scores[list(SCORES)].notna().all(axis=1)
     )
     for name, limit in LIMITS.items():
         score = scores[name[4:]]
-        if name[4:] not in ("subject_similarity", "copy_rate"):
+        if not SCORES[name[4:]].kinds:
             expected &= score >= limit if name.startswith("min_") else score <= limit
     assert index["accepted"].tolist() == expected.tolist()
     assert 30 < expected.sum() < 200

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from toffee.config.sections.filter import SCORES
+from toffee.data.loaders.prompt_parts import PromptParts
+from toffee.models.clip import Clip
 from toffee.models.subject_encoder import SubjectEncoder
-from toffee.synthesis.scores import connectedness, cut_out_similarity
+from toffee.synthesis.plan import other_prompts
+from toffee.synthesis.scores import candidate_scores, change_read, connectedness, subject_features
 
 
 @pytest.mark.parametrize(
@@ -28,5 +32,63 @@ def test_similarity_is_of_the_subjects_alone_and_zero_where_none_was_found(rando
     masks = torch.zeros(3, 64, 64, dtype=torch.bool)
     masks[:2, 16:48, 16:48] = True
     elsewhere = torch.where(masks[:, None], images, 1 - images)
-    found = cut_out_similarity(encoder, images, masks, elsewhere, masks)
+    a, b = (subject_features(encoder, shown, masks) for shown in (images, elsewhere))
+    found = (a * b).sum(1)
     assert found[:2].tolist() == pytest.approx([1, 1], abs=1e-5) and found[2] == 0
+
+
+def test_a_view_without_its_subject_is_like_nothing(random_zoo):
+    draw = torch.Generator().manual_seed(0)
+    pictures, masks = torch.rand(2, 3, 64, 64, generator=draw), torch.zeros(2, 64, 64).bool()
+    masks[:, 16:48, 16:48] = True
+    found = torch.stack([masks[0], torch.zeros_like(masks[0])])
+    scores = candidate_scores(
+        SubjectEncoder(random_zoo / "subject_encoder"),
+        Clip(random_zoo / "clip"),
+        pictures,
+        masks,
+        ["a red mug", "a car"],
+        own=(pictures, masks),
+        posed=(pictures, found),
+        before=pictures,
+    )
+    assert set(scores) == set(SCORES)
+    for name in ("view_similarity", "pair_similarity"):
+        assert scores[name].tolist() == pytest.approx([1, 0], abs=1e-5)
+    assert scores["subject_similarity"].tolist() == pytest.approx([1, 1], abs=1e-5)
+    assert scores["change_read"].tolist() == [1, 1]
+
+
+class Reader:
+    """A CLIP whose texts are the axes, and whose logits are those of the features."""
+
+    scale = 2.0
+
+    def texts(self, texts):
+        return torch.stack([torch.eye(4)[("red", "blue", "plain").index(one)] for one in texts])
+
+
+def test_a_change_is_read_against_the_best_other_text():
+    features = torch.tensor([[0.9, 0.4, 0.1, 0.0], [0.1, 0.2, 0.9, 0.0], [0.0, 0.0, 0.0, 1.0]])
+    prompts, others = ["red", "red", "red"], [["blue", "plain"], ["blue", "plain"], []]
+    read = change_read(Reader(), features, prompts, others)
+    expected = [1 / (1 + np.exp(-2 * (0.9 - 0.4))), 1 / (1 + np.exp(-2 * (0.1 - 0.9))), 1.0]
+    assert read.tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "prompt", "source", "others"),
+    [
+        ("generation", "a mug by day", "", []),
+        ("background", "a mug by day", "a mug at night", ["a mug at night", "a mug in fog"]),
+        ("colour", "a red mug by day", "a mug by day", ["an orange mug by day", "a mug by day"]),
+        ("texture", "a dotted mug by day", "a mug by day", ["a mug by day"]),
+        ("style", "a sketch of a mug by day", "a mug by day", ["a mug by day"]),
+    ],
+)
+def test_an_edit_could_have_been_another_of_its_kind_or_none(kind, prompt, source, others):
+    parts = PromptParts(
+        ["by day", "at night", "in fog"], ["red", "orange"], ["dotted"], ["a sketch of"]
+    )
+    row = {"kind": kind, "prompt": prompt, "source_prompt": source, "class_word": "mug"}
+    assert sorted(other_prompts(row, parts)) == sorted(others)

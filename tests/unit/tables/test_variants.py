@@ -9,6 +9,7 @@ import pytest
 from toffee.runtime.errors import ToffeeError
 from toffee.tables.editing import tabulate_editing
 from toffee.tables.reconstruction import tabulate_reconstruction
+from toffee.tables.reference import tabulate_reference
 from toffee.tables.segmentation import tabulate_segmentation
 from toffee.tables.strength import tabulate_strength
 from toffee.tables.variants import tabulate_variants
@@ -138,6 +139,23 @@ def test_segmentation_has_both_inputs(tmp_path, out):
         tabulate_segmentation(
             scores=scores, segmented=segmented | {"third": True}, **out, encoders=ENCODERS
         )
+
+
+def test_reference_says_what_is_the_papers_and_what_is_ours(tmp_path, out):
+    means = {"toffeenet": {"dino": 0.7}, "paper": {"dino": 0.6}}
+    tabulate_reference(
+        scores=[write(tmp_path / "s.parquet", means)],
+        references={"toffeenet": "canvas", "paper": "tokens"},
+        subject_guidance={"toffeenet": 5.0, "paper": None},
+        photos={"toffeenet": 4, "paper": 1},
+        **out,
+        encoders=ENCODERS,
+    )
+    table = read(out["csv"])
+    ours, paper = (one(table, name, "dino")["setting"] for name in means)
+    assert ours.startswith("tokens and canvas (ours), 4 photos; guided apart, subject 5 (ours); ")
+    assert paper.startswith("tokens (the paper's), 1 photo; guided at once; ")
+    assert one(table, "paper − toffeenet", "dino")["value"] == pytest.approx(-0.1)
 
 
 def test_strength_has_a_row_for_each_value_and_its_rank_correlation(tmp_path, out):

@@ -6,6 +6,9 @@ The configuration's keys stay single values; its sections give them in these gro
 
 from dataclasses import dataclass
 
+CANVAS = "canvas"
+"""The value of `toffeenet.reference` that is ours; the paper's is `tokens`."""
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -105,6 +108,7 @@ class Conditioning:
         drop_text, drop_subject, drop_both: probabilities of training without these conditions.
         segmented: whether the subject is cut out before it is encoded.
         depth: whether the target's depth is a further condition.
+        reference: tokens or canvas (see `toffee.method.canvas`).
     """
 
     kinds: str
@@ -114,6 +118,7 @@ class Conditioning:
     drop_both: float
     segmented: bool
     depth: bool
+    reference: str = "tokens"
 
 
 @dataclass(frozen=True)

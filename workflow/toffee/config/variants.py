@@ -4,25 +4,32 @@ from toffee.config.sections import Config
 from toffee.config.sections.toffeenet import ToffeeNet
 
 BASE = "toffeenet"
-INFERENCE = ("subject_scale", "sampler_steps", "guidance")
+INFERENCE = (
+    "subject_scale",
+    "reference_photos",
+    "sampler_steps",
+    "guidance",
+    "subject_guidance",
+)
 """Keys of `toffeenet` that no training sees."""
 
-LEAVES = {"reconstruction": "reconstruction", "segmentation": "segmented", "editing": "depth"}
-"""Table → the key that its variants set. Table `variants` has those that set none of these."""
+LEAVES = {
+    "reconstruction": ("reconstruction",),
+    "segmentation": ("segmented",),
+    "reference": ("reference", "reference_photos", "subject_guidance"),
+    "editing": ("depth",),
+}
+"""Table → the keys of which its variants set one. Table `variants` has those that set none."""
 
 
 def rows_of(config: Config, table: str) -> list[str]:
     """Names of the variants that are rows of a table, in the order of the configuration."""
-    leaf = LEAVES.get(table)
-    return [
-        name
-        for name, variant in config.variants.items()
-        if (leaf in variant.model_fields_set if leaf else _in_no_other(variant.model_fields_set))
-    ]
+    keys = {key for one in LEAVES.values() for key in one}
 
+    def has(changed: set[str]) -> bool:
+        return bool(changed & set(LEAVES[table])) if table in LEAVES else not changed & keys
 
-def _in_no_other(changed: set[str]) -> bool:
-    return not changed & set(LEAVES.values())
+    return [name for name, one in config.variants.items() if has(one.model_fields_set)]
 
 
 def trained_as(config: Config, name: str) -> str:

@@ -23,6 +23,7 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from toffee.config.licences import combined, parts_of
 from toffee.config.models import ALLOWED_SUFFIXES
+from toffee.config.settings import CANVAS
 from toffee.data import pictures
 from toffee.export.card import licence_header, table
 from toffee.export.diffusers_code import inputs as inputs_code
@@ -49,7 +50,7 @@ files of this folder, `pipeline.py`, `inputs.py`, `pictures.py` and `unet/toffee
 them first. Weights are safetensors. Half precision:
 `from_pretrained(..., dtype=torch.bfloat16).to("cuda")`.
 
-- Pictures of {side} by {side} pixels. Defaults: {steps} steps, guidance {guidance:g},
+- Pictures of {side} by {side} pixels. Defaults: {steps} steps, guidance {guidance},
   `subject_scale` {scale:g} (the paper's λ).
 - {segmented}
 - {depth}
@@ -97,6 +98,7 @@ def export_pipeline(
     subject_scale: float,
     sampler_steps: int,
     guidance: float,
+    subject_guidance: float | None,
     models: Mapping[str, str],
     model_licences: Mapping[str, str],
 ) -> None:
@@ -107,7 +109,7 @@ def export_pipeline(
         out: folder to write; one that exists is replaced as a whole.
         name: name of the model.
         resolution: side of its pictures in pixels.
-        subject_scale, sampler_steps, guidance: what a call uses that gives none.
+        subject_scale, sampler_steps, guidance, subject_guidance: what a call uses that gives none.
         models, model_licences: where each base model is from and its licence, by role.
 
     Raises:
@@ -120,10 +122,12 @@ def export_pipeline(
         "subject_preprocessing": _preprocessing(encoder),
         "segmented": settings["segmented"],
         "depth": settings["depth"],
+        "reference": settings["reference"],
         "resolution": resolution,
         "subject_scale": subject_scale,
         "num_inference_steps": sampler_steps,
         "guidance_scale": guidance,
+        "subject_guidance_scale": subject_guidance,
     }
     card = _card(name, settings, index, Path(out).name, models, model_licences)
     with atomic_path(out) as folder:
@@ -171,6 +175,7 @@ def _write_unet(net: Path, settings: Mapping, folder: Path) -> None:
         "_class_name": unet_code.ToffeeNetUNet.__name__,
         "subject_width": settings["token_width"],
         "subject_tokens": settings["tokens"],
+        "canvas": settings["reference"] == CANVAS,
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     shutil.copyfile(unet_code.__file__, folder / Path(unet_code.__file__).name)
@@ -192,6 +197,12 @@ def _files(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and path.suffix in ALLOWED_SUFFIXES and not hidden:
             yield path
+
+
+def _guidance(both: float, subject: float | None) -> str:
+    """The weights of guidance in words."""
+    alone = "" if subject is None else f" by the text and {subject:g} by the subject"
+    return f"{both:g}{alone}"
 
 
 def _card(
@@ -219,7 +230,7 @@ def _card(
         version=diffusers.__version__,
         side=index["resolution"],
         steps=index["num_inference_steps"],
-        guidance=index["guidance_scale"],
+        guidance=_guidance(index["guidance_scale"], index["subject_guidance_scale"]),
         scale=index["subject_scale"],
         segmented=SEGMENTED[settings["segmented"]],
         depth=DEPTH[settings["depth"]],

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from toffee.config.settings import CANVAS, Conditioning
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder, batches
-from toffee.models.subject_encoder import SubjectEncoder, segmented
+from toffee.models.subject_encoder import SubjectEncoder, cut_out
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 from toffee.training.encoded import Column, encode
@@ -19,28 +20,41 @@ EDITING = ("background", "colour", "texture", "style")
 KINDS = {"both": ("generation", *EDITING), "generation": ("generation",), "editing": EDITING}
 
 
+def hidden(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """What is shown of pictures [B,3,H,W] to edit inside of masks [B,H,W]: they are grey there.
+
+    A picture that is to be repainted as a whole (an edit of its style) is shown as a whole.
+    """
+    whole = masks.flatten(1).all(1)[:, None, None]
+    return torch.where((masks & ~whole)[:, None], torch.tensor(GREY), pictures)
+
+
 @dataclass
 class Pairs:
     """Accepted pairs, encoded once for the whole training. One row a pair.
 
     Attributes:
         target: latents of the picture to draw [P,C,h,w].
-        masked: latents of the picture to edit with its mask grey; all grey for generation.
+        masked: latents of the picture to edit (see `hidden`); all grey for generation.
         mask: bool [P,H,W], what is to be drawn; all of it for generation.
+        generation: bool [P], which ones are no edits.
         tokens: patch tokens of the subject's picture [P,N,d].
         own: latents of the subject's picture itself, for reconstruction.
         depth: normalised depth of the target [P,H,W], or None.
+        reference: latents of the subject's picture as the model is shown it, or None.
         prompts, words: the prompt and the class word of each pair.
     """
 
     target: Column
     masked: Column
     mask: Column
+    generation: Column
     tokens: Column
     own: Column
     prompts: list[str]
     words: list[str]
     depth: Column | None = None
+    reference: Column | None = None
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -55,25 +69,25 @@ def encode_pairs(
     folder: Path,
     index: str | Path,
     shards: list[str],
-    kinds: tuple[str, ...],
-    cut_out: bool,
+    conditioning: Conditioning,
     encoder: SubjectEncoder,
     autoencoder: Autoencoder,
     estimate: DepthEstimator | None,
     batch: int = 64,
 ) -> Pairs:
-    """Read the accepted pairs of these kinds and encode what the training needs of them.
+    """Read the accepted pairs of some kinds and encode what the training needs of them.
 
     Args:
         folder: the work folder (see `toffee.training.encoded`).
-        index, shards, kinds: where the pairs are and which are wanted.
-        cut_out: show the subject cut out on grey.
+        index, shards: where the pairs are.
+        conditioning: which kinds are wanted, and how the subject is shown.
         encoder, autoencoder, estimate: what encodes them.
         batch: pairs encoded at once.
 
     Raises:
         ToffeeError: there is no such pair.
     """
+    kinds = KINDS[conditioning.kinds]
     table = pd.read_parquet(index)
     table = table[table["accepted"] & table["kind"].isin(kinds)]
     if table.empty:
@@ -100,20 +114,28 @@ def encode_pairs(
             if edits:
                 mask[edits] = shard.masks("mask", rows[edits])
                 pictures = shard.images("input", rows[edits])
-                masked[edits] = torch.where(mask[edits][:, None], masked[edits], pictures)
+                masked[edits] = hidden(pictures, mask[edits])
             shown = subject
-            if cut_out:
-                shown = segmented(subject, shard.masks("subject_mask", rows))
+            if conditioning.segmented:
+                shown = cut_out(subject, shard.masks("subject_mask", rows))
         encoded = {
             "target": autoencoder.encode(target).half(),
             "masked": autoencoder.encode(masked).half(),
             "own": autoencoder.encode(subject).half(),
             "tokens": encoder.tokens(shown).half(),
             "mask": mask,
+            "generation": torch.tensor(kind == "generation"),
         }
         if estimate is not None:
             encoded["depth"] = estimate(target).half()
+        if conditioning.reference == CANVAS:
+            encoded["reference"] = autoencoder.encode(shown).half()
         return encoded
 
     columns = encode(folder / "pairs", work, encode_batch, "encode pairs")
     return Pairs(**columns, prompts=prompts, words=words)
+
+
+def grey_latents(autoencoder: Autoencoder, height: int, width: int) -> torch.Tensor:
+    """Latents [1,C,h,w] of a picture that shows nothing."""
+    return autoencoder.encode(torch.full((1, 3, height, width), GREY))

@@ -9,20 +9,22 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from toffee.config.settings import Conditioning, Sampling, Training
-from toffee.method.pairs import GREY, KINDS, encode_pairs
+from toffee.config.settings import CANVAS, Conditioning, Sampling, Training
+from toffee.method.canvas import drawn_by
+from toffee.method.guidance import forwards
+from toffee.method.pairs import encode_pairs, grey_latents, hidden
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import (
     Autoencoder,
     diffusion_loss,
     draw_noising,
-    guided,
     load_scheduler,
     sample,
 )
-from toffee.models.subject_encoder import SubjectEncoder, segmented
+from toffee.models.subject_encoder import SubjectEncoder, cut_out
 from toffee.models.text_to_image import TextEncoder
 from toffee.models.unet import (
+    add_canvas_attention,
     add_subject_attention,
     load_unet,
     set_subject_scale,
@@ -57,6 +59,7 @@ def train_toffeenet(
     training: Training,
     conditioning: Conditioning,
     seed: int,
+    training_seed: int = 0,
     code: str = "",
 ) -> None:
     """Train on the accepted pairs of the index.
@@ -69,13 +72,15 @@ def train_toffeenet(
         conditioning: kinds of pairs (`both`, `generation` for ToffeeNet-G, `editing` for
             ToffeeNet-E), the share of samples whose target is the subject's own picture, the
             shares without a condition, and which conditions there are.
+        training_seed: number of the training; each has draws of its own.
         The rest as in `toffee.method.refiner.pretrain_refiner`.
 
     Raises:
         ToffeeError: the index accepts no pair of these kinds.
     """
-    torch.manual_seed(seed_of(seed, "toffeenet"))
-    generator = torch.Generator().manual_seed(seed_of(seed, "toffeenet batches"))
+    torch.manual_seed(seed_of(seed, "toffeenet", attempt=training_seed))
+    draws = seed_of(seed, "toffeenet batches", attempt=training_seed)
+    generator = torch.Generator().manual_seed(draws)
     base, batch = Path(text_to_image), training.batch
     drop_text, drop_both = conditioning.drop_text, conditioning.drop_both
     encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
@@ -87,6 +92,7 @@ def train_toffeenet(
         "training": asdict(training),
         "conditioning": asdict(conditioning),
         "seed": seed,
+        "training_seed": training_seed,
         "code": code,
     }
     with work_folder(out, inputs, settings) as folder:
@@ -94,8 +100,7 @@ def train_toffeenet(
             folder,
             index,
             shards,
-            KINDS[conditioning.kinds],
-            conditioning.segmented,
+            conditioning,
             encoder,
             autoencoder,
             estimate,
@@ -106,6 +111,7 @@ def train_toffeenet(
         unet = widen_unet(load_unet(base / "unet"), extra)
         add_subject_attention(unet, encoder.width, pairs.tokens.shape[1])
         start_subject_attention(unet, load_unet(Path(view_generator)))
+        empty = grey_latents(autoencoder, resolution, resolution)
 
         def draw() -> dict[str, torch.Tensor]:
             rows = torch.randint(len(pairs), (batch,), generator=generator)
@@ -135,8 +141,7 @@ def train_toffeenet(
             noise: torch.Tensor,
             **read: torch.Tensor,
         ) -> torch.Tensor:
-            mask = read["mask"]
-            own = reconstruct & mask.flatten(1).all(1)[:, None, None]
+            mask, own = read["mask"], reconstruct & read["generation"][:, None, None]
             prompt = torch.where(own, texts(class_texts, rows), texts(pairs.prompts, rows))
             prompt = torch.where(no_text, text([""]).to(rows.device), prompt)
             tokens = read["tokens"].float().masked_fill(no_subject, 0)
@@ -146,9 +151,14 @@ def train_toffeenet(
                 maps = read["depth"].float().masked_fill(own, 0)
                 entry.append(unshuffle(maps, factor))
 
+            reference = None
+            if "reference" in read:
+                none = empty.to(rows.device)
+                reference = torch.where(no_subject[..., None], none, read["reference"].float())
+
             def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
                 states = (prompt, [unet.subject_projection(tokens)])
-                return unet(torch.cat([noisy, *entry], 1), times, states).sample
+                return drawn_by(unet, noisy, torch.cat(entry, 1), times, states, reference, factor)
 
             gamma = training.min_snr_gamma
             return diffusion_loss(predict, target, scheduler, times, noise, gamma=gamma)
@@ -161,6 +171,7 @@ def train_toffeenet(
                 "tokens": pairs.tokens.shape[1],
                 "depth": conditioning.depth,
                 "segmented": conditioning.segmented,
+                "reference": conditioning.reference,
                 "kinds": conditioning.kinds,
                 "pairs": len(pairs),
             }
@@ -184,6 +195,7 @@ class ToffeeNet:
 
     Attributes:
         segmented: whether it was trained on subjects cut out on grey, and wants them so.
+        canvas: whether it sees the subject's latents beside its own.
     """
 
     def __init__(
@@ -192,8 +204,11 @@ class ToffeeNet:
         folder, base = Path(folder), Path(text_to_image)
         settings = json.loads((folder / CONFIG).read_text())
         self.segmented, self.depth = settings["segmented"], settings["depth"]
+        self.canvas = settings["reference"] == CANVAS
         unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder))
         add_subject_attention(unet, settings["token_width"], settings["tokens"])
+        if self.canvas:
+            add_canvas_attention(unet)
         unet.load_state_dict(load_file(folder / WEIGHTS))
         self.unet = prepare(unet.requires_grad_(False), "forward", "subject_projection.forward")
         self.encoder = SubjectEncoder(subject_encoder)
@@ -205,10 +220,14 @@ class ToffeeNet:
 
         A subject that was not found (empty mask) is shown with its whole picture.
         """
-        if self.segmented:
-            found = masks.flatten(1).any(1)[:, None, None]
-            subjects = segmented(subjects, masks | ~found)
-        return self.encoder.tokens(subjects)
+        return self.encoder.tokens(self._shown(subjects, masks))
+
+    def reference(self, subjects: torch.Tensor, masks: torch.Tensor) -> torch.Tensor | None:
+        """Latents [B,C,h,w] of the same pictures for the canvas; None without one."""
+        return self.autoencoder.encode(self._shown(subjects, masks)) if self.canvas else None
+
+    def _shown(self, subjects: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        return cut_out(subjects, masks) if self.segmented else subjects
 
     def draw(
         self,
@@ -221,6 +240,8 @@ class ToffeeNet:
         mask: torch.Tensor | None = None,
         depth: torch.Tensor | None = None,
         paste: bool = True,
+        subject_guidance: float | None = None,
+        reference: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Draw the subject under the prompts, or edit pictures.
 
@@ -228,40 +249,51 @@ class ToffeeNet:
             prompts: one a sample.
             tokens: patch tokens of the subjects [B,N,d].
             noise: [B,C,h,w].
-            sampling: steps and guidance scale over no text and no subject.
+            sampling: steps and guidance scale: over no text and no subject, or with
+                `subject_guidance` over no text.
             subject_scale: λ, the weight of the subject's attention.
-            picture, mask: a picture to edit [B,3,H,W] and what of it may change, bool [B,H,W].
+            picture, mask: a picture to edit [B,3,H,W] and what of it may change, bool [B,H,W]; all
+                of it repaints the picture, as an edit of its style does.
             depth: normalised depth [B,H,W], for a model that was trained with it.
             paste: put the picture back outside of the mask, where the result then is the picture,
                 to the bit; without it one sees how far the model itself drifts there.
+            subject_guidance: guides subject and text apart (see `toffee.method.guidance`).
+            reference: what `reference` gives for the subjects; None shows none on the canvas.
 
         Returns:
             Pictures [B,3,H,W] in [0,1].
         """
         factor, size = self.autoencoder.factor, noise.shape[-1] * self.autoencoder.factor
         count = len(prompts)
+        empty = grey_latents(self.autoencoder, size, size).expand(noise.shape)
         if picture is None or mask is None:
-            mask = torch.ones(count, size, size, dtype=torch.bool)
-            masked = torch.full((count, 3, size, size), GREY)
+            mask, masked = torch.ones(count, size, size, dtype=torch.bool), empty
         else:
-            masked = torch.where(mask[:, None], torch.tensor(GREY), picture)
-        given = [unshuffle(mask, factor), self.autoencoder.encode(masked)]
+            masked = self.autoencoder.encode(hidden(picture, mask))
+        given = [unshuffle(mask, factor), masked]
         if self.depth:
             maps = torch.zeros(count, size, size) if depth is None else depth
             given.append(unshuffle(maps, factor))
         entry = torch.cat(given, 1).to(device())
-        text = torch.cat([self.text(prompts), self.text([""] * count)]).to(device())
-        tokens = tokens.to(device())
+        parts = forwards(sampling.guidance, subject_guidance)
+        text = self.text([one if part.text else "" for part in parts for one in prompts])
+        text = text.to(device())
+        none = torch.zeros_like(tokens)
+        tokens = torch.cat([tokens if part.subject else none for part in parts]).to(device())
+        beside = None
+        if self.canvas:
+            seen = empty if reference is None or subject_scale == 0 else reference
+            beside = torch.cat([seen if part.subject else empty for part in parts]).to(device())
+        entry = torch.cat([entry] * len(parts))
         set_subject_scale(self.unet, subject_scale)
 
         @torch.no_grad()
         def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            subject = self.unet.subject_projection(torch.cat([tokens, torch.zeros_like(tokens)]))
-            states = (text, [subject])
-            both = torch.cat([torch.cat([latents, entry], 1)] * 2)
-            drawn = self.unet(both, torch.cat([times, times]), states).sample
-            conditional, empty = drawn.chunk(2)
-            return guided(conditional, empty, sampling.guidance)
+            states = (text, [self.unet.subject_projection(tokens)])
+            noisy, times = (torch.cat([given] * len(parts)) for given in (latents, times))
+            drawn = drawn_by(self.unet, noisy, entry, times, states, beside, factor)
+            each = zip(parts, drawn.chunk(len(parts)), strict=True)
+            return torch.stack([part.weight * one for part, one in each]).sum(0)
 
         drawn = self.autoencoder.decode(sample(predict, self.scheduler, noise, sampling.steps))
         if picture is not None and paste:

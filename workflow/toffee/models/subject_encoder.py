@@ -70,6 +70,12 @@ def subject_preprocessing(folder: str | Path) -> Preprocessing:
     return Preprocessing.read(folder).uncropped()
 
 
+def cut_out(images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Subjects on grey; one that was not found (empty mask) is shown with its whole picture."""
+    found = masks.flatten(1).any(1)[:, None, None]
+    return segmented(images, masks | ~found)
+
+
 def segmented(images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Pictures [B,3,H,W] with everything outside of the masks [B,H,W] grey."""
     return torch.where(masks[:, None], images, torch.tensor(GREY))

@@ -1,11 +1,12 @@
 """How the generators grow out of the base UNet: more input channels, other tokens to attend to."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
+from diffusers.models.attention_processor import AttnProcessor2_0, IPAdapterAttnProcessor2_0
 from torch import nn
 
 from toffee.models.load import load_model
@@ -97,8 +98,44 @@ def start_subject_attention(unet: UNet2DConditionModel, source: UNet2DConditionM
             processor.to_v_ip[0].load_state_dict(attention.to_v.state_dict())
 
 
+class CanvasAttention(AttnProcessor2_0):
+    """Self-attention over a canvas, in which the left half looks at the right one with weight λ.
+
+    Source: OminiControl (arXiv 2411.15098), which adds log λ to the logits.
+
+    Attributes:
+        scale: λ; 1 is plain self-attention, 0 does not look there.
+        aspect: width of the canvas by its height.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.aspect = 1.0, 2.0
+
+    def __call__(self, attn: Any, hidden_states: torch.Tensor, **options: Any) -> torch.Tensor:
+        if self.scale != 1:
+            batch, places = hidden_states.shape[:2]
+            columns = round((places * self.aspect) ** 0.5)
+            right = torch.arange(places, device=hidden_states.device) % columns >= columns // 2
+            weight = torch.where(~right[:, None] & right, self.scale, 1.0)
+            bias = weight.log().to(hidden_states.dtype)
+            options["attention_mask"] = bias.expand(batch * attn.heads, places, places)
+        return super().__call__(attn, hidden_states, **options)
+
+
+def add_canvas_attention(unet: UNet2DConditionModel) -> None:
+    """Let λ also weigh how self-attention looks at the right half of a canvas, in place."""
+    processors = dict(unet.attn_processors)
+    for name in processors:
+        if name.endswith("attn1.processor"):
+            processors[name] = CanvasAttention()
+    unet.set_attn_processor(processors)
+
+
 def set_subject_scale(unet: UNet2DConditionModel, scale: float) -> None:
-    """Set λ, the weight of the subject's cross-attention beside the text's."""
+    """Set λ, the weight of attention to the subject: to its tokens, and on a canvas."""
     for processor in unet.attn_processors.values():
         if isinstance(processor, IPAdapterAttnProcessor2_0):
             processor.scale = [scale] * len(processor.scale)
+        elif isinstance(processor, CanvasAttention):
+            processor.scale = scale

@@ -35,7 +35,7 @@ class Costs:
     def __init__(self, models: Architectures, config: Config) -> None:
         self.models, self.config = models, config
         self._nets: dict[bool, Any] = {}
-        self._net_costs: dict[tuple[bool, bool], int] = {}
+        self._net_costs: dict[tuple[bool, bool, bool], int] = {}
         self.resolution = config.data.resolution
         vae = models.config("text_to_image", "vae")
         blocks = vae.get("encoder_block_out_channels") or vae["block_out_channels"]
@@ -130,13 +130,14 @@ class Costs:
         """One sample of its training."""
         return self._unet(self.views_unet, *self._views_entry, back=True)
 
-    def net(self, depth: bool, back: bool = False) -> int:
-        """One step of ToffeeNet, or one sample of its training."""
-        if (depth, back) not in self._net_costs:
-            network = self.net_unet(depth)
+    def net(self, depth: bool, canvas: bool, back: bool = False) -> int:
+        """One step of ToffeeNet, or one sample of its training; a canvas is twice as wide."""
+        key = depth, canvas, back
+        if key not in self._net_costs:
+            network, wide = self.net_unet(depth), 2 if canvas else 1
             channels = network.config.in_channels
-            self._net_costs[depth, back] = self._unet(network, channels, self._net_states, back)
-        return self._net_costs[depth, back]
+            self._net_costs[key] = self._unet(network, channels, self._net_states, back, wide)
+        return self._net_costs[key]
 
     @cached_property
     def refiner_unet(self) -> Any:
@@ -257,7 +258,12 @@ class Costs:
         )
 
     def _unet(
-        self, network: Any, channels: int, states: Callable[[Any], Any], back: bool = False
+        self,
+        network: Any,
+        channels: int,
+        states: Callable[[Any], Any],
+        back: bool = False,
+        wide: int = 1,
     ) -> int:
         import torch
 
@@ -266,7 +272,7 @@ class Costs:
             parameter.grad = torch.empty_like(parameter)  # there from the second micro-batch on
         if back and self.config.training.checkpointing:  # computes activations twice
             network.enable_gradient_checkpointing()
-        entry = _empty(self.rows, channels, self.side, self.side)
+        entry = _empty(self.rows, channels, self.side, wide * self.side)
 
         def run() -> None:
             drawn = network(entry, times(self.rows), states(network)).sample

@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import Any
 
 from toffee.config import Config
-from toffee.config.settings import Training, Tuning
+from toffee.config.settings import CANVAS, Training, Tuning
 from toffee.launch.dag import Job
+from toffee.method.guidance import forwards
 from toffee.plan.architectures import Architectures, parameters
 from toffee.plan.costs import Costs, times
 from toffee.plan.work import BASE_METHODS, net_of, twice
@@ -143,9 +144,10 @@ class Memory:
 
     def net(self, name: str) -> list[Network]:
         """ToffeeNet or a variant of it, with the parts of the base model around it."""
-        depth = self.config.variant(name).depth
-        weights = parameters(self.peaks.net_unet(depth))
-        net = Network("net", weights, 2 * self.batch, (depth,))
+        settings = self.config.variant(name)
+        weights = parameters(self.peaks.net_unet(settings.depth))
+        rows = self.batch * len(forwards(settings.guidance, settings.subject_guidance))
+        net = Network("net", weights, rows, (settings.depth, settings.reference == CANVAS))
         return [net, *self.autoencoder(), self.text(), *self.encoders("subject_encoder")]
 
     # What they hold
@@ -220,7 +222,7 @@ class Memory:
         encoding = [*self.autoencoder(), self.text()]
         encoding += [self._of("subject", "subject_encoder", ENCODED)]
         encoding += [self._of("depth", "depth", ENCODED)] if settings.depth else []
-        step = Network("net", weights, 0, (settings.depth, True))
+        step = Network("net", weights, 0, (settings.depth, settings.reference == CANVAS, True))
         return self.training(weights, step, settings.training, encoding)
 
     def generate_dreambooth(self, wildcards: Mapping[str, str]) -> float:

@@ -6,8 +6,10 @@ A rule without a method here computes nothing on a device.
 from collections.abc import Mapping
 
 from toffee.config import Config
+from toffee.config.settings import CANVAS
 from toffee.config.variants import BASE
 from toffee.launch.dag import Job
+from toffee.method.guidance import forwards
 from toffee.plan.costs import Costs
 from toffee.plan.sizes import BENCHMARK_PROMPTS, Sizes
 
@@ -28,7 +30,8 @@ class Work:
         method = getattr(self, job.rule, None)
         return round(method(job.wildcards)) if method else 0
 
-    # Pictures. Guidance runs a network twice a step; the base model and ToffeeNet always do.
+    # Pictures. Guidance runs a network twice a step (ToffeeNet's up to three times); the base model
+    # always does.
 
     def base_draw(self, control: bool, strength: float = 1.0) -> float:
         """A picture of the base model (see `TextToImage.draw`)."""
@@ -52,8 +55,11 @@ class Work:
     def net_draw(self, name: str) -> float:
         """A picture of ToffeeNet or a variant of it (see `ToffeeNet.draw`)."""
         costs, settings = self.costs, self.config.variant(name)
-        steps = 2 * settings.sampler_steps * costs.net(settings.depth)
-        return costs.encode + costs.text + steps + costs.decode
+        each = len(forwards(settings.guidance, settings.subject_guidance))
+        steps = (
+            each * settings.sampler_steps * costs.net(settings.depth, settings.reference == CANVAS)
+        )
+        return costs.text + steps + costs.decode
 
     def edit_draw(self, background: float) -> float:
         """An edit by the base model, mean over kinds (see `edit_pictures`).
@@ -82,7 +88,9 @@ class Work:
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.variant(net_of(wildcards)), self.costs
         each = 3 * costs.encode + costs.subject + (costs.depth if settings.depth else 0)
-        step = costs.net(settings.depth, back=True) + 2 * costs.text
+        canvas = settings.reference == CANVAS
+        each += costs.encode if canvas else 0
+        step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
         return self.pairs(settings.kinds) * each + settings.steps * settings.batch * step
 
     def pairs(self, kinds: str) -> int:
@@ -113,7 +121,8 @@ class Work:
 
     def score_shard(self, wildcards: Mapping[str, str]) -> float:
         costs = self.costs
-        seen = 3 * costs.segment + 2 * costs.subject + 2 * costs.judge + costs.judge_text
+        # The other texts of edits return, and are not counted.
+        seen = 3 * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
         return self.sizes.samples * seen
 
     # Evaluation
@@ -182,7 +191,7 @@ class Work:
         return min(settings.editing_subjects, settings.refiner_subjects)
 
     def generate_edits(self, wildcards: Mapping[str, str]) -> float:
-        each = self.net_draw(wildcards["method"]) + self.costs.subject
+        each = self.net_draw(wildcards["method"]) + self.costs.encode + self.costs.subject
         return self.edit_images(wildcards["method"]) * each
 
     def edit_images(self, method: str) -> int:
@@ -220,7 +229,7 @@ class Work:
 
     def filter_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         costs, groups = self.costs, self.config.dreambooth.groups
-        each = 2 * costs.segment + 2 * costs.subject + 2 * costs.judge + costs.judge_text
+        each = 2 * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
         return groups * self.benchmark_images("dreambooth") * each
 
 

@@ -20,14 +20,20 @@ from toffee.synthesis.stage import draw_stage, sample_noise
 
 
 def edit_mask(subject: torch.Tensor, kinds: list[str]) -> torch.Tensor:
-    """What an edit may change, bool [B,H,W]: the surroundings for `background`, else the subject.
+    """What an edit may change, bool [B,H,W].
+
+    `background`: all but the subject, to its edge: a rim of the old background would stay as a
+    halo. `style`: all, for it is the picture's. Else the subject, with a pixel around it.
 
     Args:
         subject: masks of the subject, bool [B,H,W].
         kinds: kind of each edit.
     """
-    background = torch.tensor([kind == "background" for kind in kinds])[:, None, None]
-    return grown(subject) ^ background
+    background, style = (
+        torch.tensor([kind == wanted for kind in kinds])[:, None, None]
+        for wanted in ("background", "style")
+    )
+    return torch.where(background, ~subject, grown(subject)) | style
 
 
 def redraw(

@@ -129,6 +129,22 @@ def read_plan(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise ToffeeError(f"{path}: cannot be read, expected a plan in Parquet") from error
 
 
+def other_prompts(row: Mapping[Any, Any], parts: PromptParts) -> list[str]:
+    """What the prompt of a planned edit could have been: every other change of its kind, and the
+    text of the picture before it. Nothing for generation."""
+    kind, source, word = row["kind"], row["source_prompt"], row["class_word"]
+    context = source.removeprefix(noun_phrase(word))
+    every = {
+        "generation": [],
+        "background": [f"{noun_phrase(word)} {one}" for one in parts.contexts],
+        "colour": [f"{noun_phrase(one, word)}{context}" for one in parts.colours],
+        "texture": [f"{noun_phrase(one, word)}{context}" for one in parts.textures],
+        "style": [f"{one} {source}" for one in parts.styles],
+    }[kind]
+    before = [source] if source else []
+    return [text for text in dict.fromkeys([*every, *before]) if text != row["prompt"]]
+
+
 def sample_id(seed: int, subject: str, prompt: str, kind: str, attempt: int) -> str:
     """The name of a sample: 16 hexadecimal digits of a SHA-256 over what it depends on."""
     parts = json.dumps([int(seed), subject, prompt, kind, int(attempt)])

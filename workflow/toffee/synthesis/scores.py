@@ -11,6 +11,7 @@ from scipy import ndimage
 from toffee.config.sections.filter import SCORES
 from toffee.config.settings import Drawing
 from toffee.data.loaders.images import to_tensor
+from toffee.data.loaders.prompt_parts import read_prompt_parts
 from toffee.models.clip import Clip
 from toffee.models.diffusion import batches
 from toffee.models.folders import SegmenterModels
@@ -22,7 +23,7 @@ from toffee.storage.layout import ColumnType
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter
 from toffee.synthesis.copy_rate import copy_rate
-from toffee.synthesis.plan import STAGES, read_plan
+from toffee.synthesis.plan import STAGES, other_prompts, read_plan
 from toffee.synthesis.stage import forget_journals, identity, subject_images, subject_masks
 
 TEXTS = (
@@ -54,20 +55,36 @@ def connectedness(mask: np.ndarray) -> float:
     return float(np.bincount(labels.ravel())[1:].max() / mask.sum())
 
 
-def cut_out_similarity(
-    encoder: SubjectEncoder,
-    a: torch.Tensor,
-    a_masks: torch.Tensor,
-    b: torch.Tensor,
-    b_masks: torch.Tensor,
+def subject_features(
+    encoder: SubjectEncoder, images: torch.Tensor, masks: torch.Tensor
 ) -> torch.Tensor:
-    """Cosine [B] of the class tokens of two subjects on grey; 0 where one was not found."""
-    features = [
-        F.normalize(encoder.encode(segmented(images, masks))[0], dim=-1)
-        for images, masks in ((a, a_masks), (b, b_masks))
-    ]
-    found = a_masks.flatten(1).any(1) & b_masks.flatten(1).any(1)
-    return (features[0] * features[1]).sum(1) * found
+    """Class tokens [B,d] of subjects on grey, of unit length; zeros where one was not found."""
+    found = masks.flatten(1).any(1, keepdim=True)
+    return F.normalize(encoder.encode(segmented(images, masks))[0], dim=-1) * found
+
+
+def change_read(
+    judge: Clip, features: torch.Tensor, prompts: list[str], others: list[list[str]]
+) -> torch.Tensor:
+    """With which probability [B] the filter's CLIP reads a picture's text, and not the best other.
+
+    Against one other text, so that it does not depend on how many there are. Of the edits of a demo
+    run, this told better than the direction of the change (arXiv 2211.09800) which ones the metric
+    CLIP reads.
+
+    Args:
+        features: of the pictures [B,d].
+        prompts: of each picture.
+        others: texts that must fit it less; without any its probability is 1.
+    """
+    texts = list(dict.fromkeys(text for one in (prompts, *others) for text in one))
+    known = dict(zip(texts, judge.texts(texts), strict=True))
+    shares = torch.ones(len(prompts))
+    for row, (prompt, rest) in enumerate(zip(prompts, others, strict=True)):
+        if rest:
+            best = max(float(known[text] @ features[row]) for text in rest)
+            shares[row] = torch.sigmoid(judge.scale * (known[prompt] @ features[row] - best))
+    return shares
 
 
 def candidate_scores(
@@ -77,8 +94,9 @@ def candidate_scores(
     masks: torch.Tensor,
     prompts: list[str],
     own: tuple[torch.Tensor, torch.Tensor],
-    posed: torch.Tensor,
+    posed: tuple[torch.Tensor, torch.Tensor],
     before: torch.Tensor,
+    others: list[list[str]] | None = None,
 ) -> dict[str, torch.Tensor]:
     """The scores [B] that the filter reads, by name (see `score_shard`).
 
@@ -87,15 +105,23 @@ def candidate_scores(
         judge: the filter's CLIP.
         targets, masks, prompts: pictures [B,3,H,W], the subject in them [B,H,W], and their texts.
         own: each subject's own picture and the mask of the subject in it.
-        posed: the subject as the pair shows it [B,3,H,W]; what the target must not copy.
+        posed: the subject as the pair shows it [B,3,H,W], what the target must not copy, and its
+            mask there.
         before: the pair's input picture [B,3,H,W].
+        others: what an edit could have been instead (see `change_read`); None for no edits.
     """
     features = judge.images(targets)
+    target, view, subject = (
+        subject_features(encoder, *shown) for shown in ((targets, masks), posed, own)
+    )
     return {
-        "subject_similarity": cut_out_similarity(encoder, targets, masks, *own),
+        "subject_similarity": (target * subject).sum(1),
+        "view_similarity": (view * subject).sum(1),
+        "pair_similarity": (target * view).sum(1),
         "text_alignment": (features * judge.texts(prompts)).sum(1),
+        "change_read": change_read(judge, features, prompts, others or [[]] * len(prompts)),
         "image_similarity": (features * judge.images(before)).sum(1),
-        "copy_rate": copy_rate(targets, posed, masks, encoder.grid),
+        "copy_rate": copy_rate(targets, posed[0], masks, encoder.grid),
         "mask_area": masks.float().mean((1, 2)),
         "mask_connectedness": torch.tensor([connectedness(m) for m in masks.numpy()]),
     }
@@ -104,6 +130,7 @@ def candidate_scores(
 def score_shard(
     *,
     plan: str | Path,
+    prompts: str | Path,
     subjects_root: str | Path,
     refined: str | Path,
     views: str | Path,
@@ -122,22 +149,26 @@ def score_shard(
     the mask input and target are equal. In a generation pair `mask` is the subject in the target.
 
     Scores (columns): subject_similarity (cosine of the subject encoder's class tokens, target and
-    the subject's own picture, both cut out), text_alignment (filter CLIP, target and prompt),
+    the subject's own picture, both cut out), view_similarity and pair_similarity (the same of the
+    view and the own picture, and of target and view), change_read (with which probability the
+    filter CLIP reads an edit's prompt, and not the best of the others of its kind and the text of
+    the picture before; 1 for generation), text_alignment (filter CLIP, target and prompt),
     image_similarity (filter CLIP, target and the pair's input picture), copy_rate (share of
     foreground patches repeated in place), mask_area (share of the target that the subject takes),
     mask_connectedness.
 
     Licences and seeds of a sample stand in its row of the plan, and here beside its pictures.
 
+    prompts: YAML file of the prompts' parts.
     code: digest of the code, so that no shard is resumed by another one.
     """
-    rows = read_plan(plan)
+    rows, parts = read_plan(plan), read_prompt_parts(prompts)
     encoder, judge, segment = (
         SubjectEncoder(subject_encoder),
         Clip(clip),
         load_segmenter(segmenters.segmenter, segmenters.detector),
     )
-    inputs = [refined, views, edits, subject_encoder, clip, *segmenters.paths()]
+    inputs = [prompts, refined, views, edits, subject_encoder, clip, *segmenters.paths()]
     digest = identity(rows, inputs, {"resolution": drawing.resolution, "code": code})
     types: tuple[ColumnType, ...] = ("str", "int", "float")
     named = zip(types, (TEXTS, NUMBERS, SCORES), strict=True)
@@ -176,8 +207,9 @@ def score_shard(
                 masks,
                 list(part["prompt"]),
                 own=(own, own_masks),
-                posed=posed,
+                posed=(posed, posed_masks),
                 before=before,
+                others=[other_prompts(row, parts) for row in part.to_dict("records")],
             )
             files: dict[str, list[Any]] = {
                 "target": [

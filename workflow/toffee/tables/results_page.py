@@ -71,6 +71,7 @@ BLOCKS = {
         ),
         Part("Reconstruction, by p", "reconstruction", ("seg_dino", "clip_t", "dino")),
         Part("Subject cut out, or its whole photo", "segmentation", METRICS[:3]),
+        Part("Reference path and guidance", "reference", METRICS[:3]),
         Part("λ at inference", "strength", METRICS[:3]),
         Part(
             "Editing",

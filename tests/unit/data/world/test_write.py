@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
+from toffee.config import load_config
+from toffee.config.reference import PROJECT
 from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.multiview import load_multiview
 from toffee.data.loaders.subjects import load_subjects
@@ -121,6 +124,17 @@ def test_benchmark_subjects_are_held_out_and_differ() -> None:
     assert len(looks) == 30
     for s in subjects:
         assert split_of(s.class_word, s.colour, s.second_colour, s.texture) == "heldout"
+
+
+def test_no_development_subject_looks_like_one_of_the_benchmarks() -> None:
+    values = yaml.safe_load((PROJECT / "config" / "config.yaml").read_text())
+    data = values["data"] | {"benchmark_split": "development"}
+    config = load_config(values | {"data": data})
+    tables = write._unlike(config.seed, 30)
+    development = write._unlike(config.benchmark_seed, 30, tables)
+    looks = [{(s.class_word, s.colour, s.texture) for s in some} for some in (tables, development)]
+    assert load_config(values).benchmark_seed == config.seed
+    assert len(looks[1]) == 30 and not looks[0] & looks[1]
 
 
 def test_the_photos_of_a_benchmark_subject_have_different_backgrounds() -> None:

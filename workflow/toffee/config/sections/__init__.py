@@ -27,6 +27,7 @@ from toffee.config.sections.synthesis import Synthesis
 from toffee.config.sections.toffeenet import ToffeeNet, Variant, VariantName
 from toffee.config.sections.training import Training
 from toffee.config.sections.view_generator import ViewGenerator
+from toffee.runtime.seeds import seed_of
 
 
 class Config(Section):
@@ -52,7 +53,8 @@ class Config(Section):
     variants: dict[VariantName, Variant] = Field(
         description="models that differ from `toffeenet` in the keys named here, and their rows: "
         "table reconstruction has those that set reconstruction, segmentation those that set "
-        "segmented, editing those that set depth, variants all others"
+        "segmented, reference those that set reference, reference_photos or "
+        "subject_guidance, editing those that set depth, variants all others"
     )
     dreambooth: DreamBooth = Field(description="the baseline: fine-tuning for each subject")
     evaluation: Evaluation = Field(description="how much is generated and scored")
@@ -69,6 +71,12 @@ class Config(Section):
     def controlled_sampling(self) -> settings.Sampling:
         """How the base model samples over a depth map."""
         return replace(self.sampler.sampling, control_scale=self.synthesis.control_scale)
+
+    @property
+    def benchmark_seed(self) -> int:
+        """Seed of the world's benchmark subjects; those for development are drawn from another."""
+        split = self.data.benchmark_split
+        return self.seed if split == "benchmark" else seed_of(self.seed, split)
 
     def variant(self, name: str) -> ToffeeNet:
         """The settings of a variant: `toffeenet` with its overrides; of `toffeenet` itself.

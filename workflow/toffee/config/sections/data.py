@@ -51,6 +51,10 @@ class Data(Section):
     benchmark_subjects: Count = Field(
         description="held-out benchmark subjects that the world writes (subjects)"
     )
+    benchmark_split: Literal["benchmark", "development"] = Field(
+        description="subjects of the world's benchmark: those of the tables, or as many others, "
+        "also held out, on which a value is chosen before the benchmark is read"
+    )
     references: Path = Field(
         description="YAML file that names the one photo kept of each benchmark subject (path, "
         "relative to the repository)"
@@ -68,4 +72,6 @@ class Data(Section):
             for name in type(self.real).model_fields:
                 if getattr(self.real, name) is None:
                     raise ValueError(f"expected a section real.{name}, because source is real")
+            if self.benchmark_split != "benchmark":
+                raise ValueError("expected benchmark_split benchmark, because source is real")
         return self

@@ -23,11 +23,22 @@ class Score:
 
 # The subject stays as it is in these kinds; the others change its colour, texture or style.
 _SAME_SUBJECT = ("generation", "background")
+_EDITS = ("background", "colour", "texture", "style")
 SCORES = {
     "subject_similarity": Score(
         "similarity of target and subject inside the masks (cosine)", _SAME_SUBJECT
     ),
+    # 0 where the view shows no subject that is found; so a least value above 0 rejects it.
+    "view_similarity": Score(
+        "similarity of the view and the subject's own picture inside the masks (cosine)"
+    ),
+    "pair_similarity": Score(
+        "similarity of target and view inside the masks (cosine)", _SAME_SUBJECT
+    ),
     "text_alignment": Score("alignment of target and prompt (cosine)"),
+    "change_read": Score(
+        "reading of the edit's prompt against the best other one (probability)", _EDITS
+    ),
     "image_similarity": Score("similarity of target and input (cosine)"),
     # An editing pair repeats its input outside the mask on purpose.
     "copy_rate": Score(
@@ -47,8 +58,19 @@ class Filter(Section):
         description="least similarity of target and subject, subject encoder inside the masks "
         "(cosine)"
     )
+    min_view_similarity: Annotated[float, Field(ge=-1, le=1)] = Field(
+        description="least similarity of the view and the subject's own picture, subject encoder "
+        "inside the masks; a view without a subject has 0 (cosine)"
+    )
+    min_pair_similarity: Annotated[float, Field(ge=-1, le=1)] = Field(
+        description="least similarity of target and view, subject encoder inside the masks (cosine)"
+    )
     min_text_alignment: Annotated[float, Field(ge=-1, le=1)] = Field(
         description="least alignment of target and prompt, filter CLIP (cosine)"
+    )
+    min_change_read: Share = Field(
+        description="least probability with which the filter CLIP reads the change of an edit, "
+        "against the best other change of its kind or none (0.5: it is the one that fits best)"
     )
     max_copy_rate: Share = Field(
         description="largest share of the subject's pixels that the target repeats in place "

@@ -17,6 +17,10 @@ class ToffeeNet(Section):
     batch: Count = Field(description="pairs in a training step (pairs)")
     learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
     ema: Decay = Field(description="decay of the moving average of the weights (per step)")
+    training_seed: Annotated[int, Field(ge=0)] = Field(
+        description="number of the training (from 0); another draws other batches and noise from "
+        "the same pairs, so that a variant shows how much a training changes by chance"
+    )
     kinds: Literal["both", "editing", "generation"] = Field(
         description="pairs that it is trained on; editing and generation are the paper's -E and -G"
     )
@@ -28,6 +32,10 @@ class ToffeeNet(Section):
         description="probability of training without the subject tokens (fraction)"
     )
     drop_both: Share = Field(description="probability of training without either (fraction)")
+    reference: Literal["tokens", "canvas"] = Field(
+        description="how the subject's picture enters: as patch tokens, the paper's way, or also "
+        "as latents on one canvas beside the target's, which self-attention reads (ours)"
+    )
     segmented: bool = Field(
         description="whether the subject is cut out before it is encoded; off shows the whole photo"
     )
@@ -35,8 +43,16 @@ class ToffeeNet(Section):
     subject_scale: Annotated[float, Field(ge=0, le=10)] = Field(
         description="the paper's λ: weight of the subject tokens at inference (1 = as trained)"
     )
+    reference_photos: Annotated[int, Field(ge=1, le=16)] = Field(
+        description="photos of a benchmark subject whose tokens are seen, the kept one first "
+        "(ours; the paper has 1); a subject with fewer is shown some of them twice (photos)"
+    )
     sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
     guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+    subject_guidance: Annotated[float, Field(ge=0, le=50)] | None = Field(
+        description="weight of guidance by the subject, apart from the text, whose weight then is "
+        "guidance (ours); none guides by both at once, as the paper does"
+    )
 
     @model_validator(mode="after")
     def _drops_leave_something(self) -> "ToffeeNet":

@@ -117,7 +117,11 @@ def write_multiview(
 
 
 def write_benchmark(
-    out: str | os.PathLike, subjects: int = 30, seed: int = 0, resolution: int = 64
+    out: str | os.PathLike,
+    subjects: int = 30,
+    seed: int = 0,
+    resolution: int = 64,
+    apart_from: int | None = None,
 ) -> None:
     """Write held-out subjects with 4 to 6 photos each, laid out as DreamBench.
 
@@ -125,8 +129,10 @@ def write_benchmark(
     `PROPERTY_PROMPTS` in the grammar of the original, `dataset/references_and_licenses.txt`.
     A subject's photos differ in background, view and light; the first is by day. The classes take
     turns.
+
+    apart_from: seed of another benchmark, of which no subject's look returns.
     """
-    drawn = _unlike(seed, subjects)
+    drawn = _unlike(seed, subjects, () if apart_from is None else _unlike(apart_from, subjects))
     albums = [_album(seed_of(seed, "world/benchmark/scene", subject.name)) for subject in drawn]
     with atomic_path(out) as folder:
         dataset = folder / "dataset"
@@ -155,10 +161,11 @@ def _subject(seed: int, folder: str, index: int, split: str) -> Subject:
     return replace(subject, name=f"{subject.class_word}_{index:05d}")
 
 
-def _unlike(seed: int, count: int) -> list[Subject]:
-    """Held-out subjects of which no two share class, colour and texture while there are enough."""
+def _unlike(seed: int, count: int, others: Sequence[Subject] = ()) -> list[Subject]:
+    """Held-out subjects of which no two, nor one and another's, share class, colour and texture
+    while there are enough."""
     chosen: list[Subject] = []
-    seen: set[tuple[str, str, str]] = set()
+    seen = {(one.class_word, one.colour, one.texture) for one in others}
     for index in range(count):
         for attempt in range(50):
             folder = "benchmark" if attempt == 0 else f"benchmark/{attempt}"

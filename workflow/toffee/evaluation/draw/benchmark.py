@@ -17,7 +17,7 @@ from toffee.method.toffeenet import ToffeeNet
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder, batches
 from toffee.models.folders import BenchmarkModels
-from toffee.models.segmenter import load_segmenter
+from toffee.models.segmenter import Segmenter, load_segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.progress import progress
@@ -42,6 +42,8 @@ def generate_benchmark(
     drawing: Drawing,
     sampling: Sampling,
     seed: int,
+    subject_guidance: float | None = None,
+    reference_photos: int = 1,
 ) -> None:
     """Draw prompts of all benchmark subjects with one method.
 
@@ -58,6 +60,8 @@ def generate_benchmark(
         prompts: how many prompts of each subject, spread over its list; None for all.
         subject_scales: values of λ; each draws every prompt, from the same noise.
         seed: seed of the evaluation's draws.
+        subject_guidance: see `ToffeeNet.draw`; the base model sees no subject.
+        reference_photos: photos of each subject that a ToffeeNet is shown, the kept one first.
     """
     benchmark, kept = files.load()
     subjects = benchmark.subjects
@@ -74,7 +78,13 @@ def generate_benchmark(
         draw_images, autoencoder = _base_method(models, subjects, kept, drawing, sampling)
     else:
         draw_images, autoencoder = _toffeenet_method(
-            models, subjects, kept, conditioned_on, drawing, sampling
+            models,
+            subjects,
+            [_shown(one, kept[one.subject], reference_photos) for one in subjects],
+            conditioned_on,
+            drawing,
+            sampling,
+            subject_guidance,
         )
     shape = autoencoder.latent_shape(drawing.resolution)
     # All images of a batch have one λ.
@@ -155,35 +165,66 @@ def _base_method(
     return draw_images, model.autoencoder
 
 
+def _shown(subject: BenchmarkSubject, kept: int, count: int) -> list[int]:
+    """Places of the photos that are shown of a subject: the kept one, the next ones, and from the
+    first on again where there are no more."""
+    return [(kept + step) % len(subject.photos) for step in range(count)]
+
+
 def _toffeenet_method(
     models: BenchmarkModels,
     subjects: list[BenchmarkSubject],
-    kept: Mapping[str, int],
+    shown: Sequence[Sequence[int]],
     conditioned_on: Mapping[str, str],
     drawing: Drawing,
     sampling: Sampling,
+    subject_guidance: float | None,
 ) -> tuple[DrawImages, Autoencoder]:
-    """ToffeeNet, conditioned on the kept photo of the subject that `conditioned_on` names."""
+    """ToffeeNet, conditioned on the photos of the subject that `conditioned_on` names.
+
+    shown: for each subject, places of its photos: tokens of all, side by side; the canvas has room
+        for the first.
+    """
     if not (models.toffeenet and models.subject_encoder and models.segmenter):
         raise ToffeeError("generate_benchmark: expected ToffeeNet, subject encoder and segmenter")
     model = ToffeeNet(models.toffeenet, models.text_to_image, models.subject_encoder)
-    photos = _kept_pictures(subjects, kept, drawing.resolution)
     segmenter = load_segmenter(models.segmenter, models.detector)
-    masks = segmenter.segment(photos, [one.class_word for one in subjects])
-    for place, one in enumerate(subjects):
-        if one.masks:
-            at = kept[one.subject]
-            size = image_size(one.photos[at])
-            masks[place] = read_mask(one.masks[at], drawing.resolution, size=size)
-    rows = model.tokens(photos, masks)
-    tokens = {one.subject: row for one, row in zip(subjects, rows, strict=True)}
+    sets = [
+        _photos(subjects, places, segmenter, drawing.resolution)
+        for places in zip(*shown, strict=True)
+    ]
+    tokens = torch.cat([model.tokens(*photos) for photos in sets], 1)
+    references = model.reference(*sets[0])
+    places = {one.subject: place for place, one in enumerate(subjects)}
 
     def draw_images(images: Sequence[BenchmarkImage], start: torch.Tensor) -> torch.Tensor:
-        condition = torch.stack([tokens[conditioned_on[i.subject.subject]] for i in images])
+        seen = [places[conditioned_on[one.subject.subject]] for one in images]
         texts = [one.prompt.text for one in images]
-        return model.draw(texts, condition, start, sampling, images[0].scale)
+        return model.draw(
+            texts,
+            tokens[seen],
+            start,
+            sampling,
+            images[0].scale,
+            subject_guidance=subject_guidance,
+            reference=None if references is None else references[seen],
+        )
 
     return draw_images, model.autoencoder
+
+
+def _photos(
+    subjects: list[BenchmarkSubject], places: Sequence[int], segmenter: Segmenter, resolution: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One photo of each subject [S,3,H,W] and the subject in it [S,H,W]: its mask, or found."""
+    each = list(zip(subjects, places, strict=True))
+    photos = torch.stack([read_photo(one.photos[at], resolution) for one, at in each])
+    masks = segmenter.segment(photos, [one.class_word for one in subjects])
+    for row, (one, at) in enumerate(each):
+        if one.masks:
+            size = image_size(one.photos[at])
+            masks[row] = read_mask(one.masks[at], resolution, size=size)
+    return photos, masks
 
 
 def _kept_pictures(

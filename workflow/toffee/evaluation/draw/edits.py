@@ -38,6 +38,7 @@ def generate_edits(
     sampling: Sampling,
     batch: int,
     seed: int,
+    subject_guidance: float | None = None,
 ) -> None:
     """Edit held-out pairs with one model, and draw their subjects in another view's layout.
 
@@ -54,10 +55,11 @@ def generate_edits(
         draws: number of generation seeds.
         subject_scale: the value of λ.
         seed: seed of the evaluation's draws.
+        subject_guidance: see `ToffeeNet.draw`.
     """
     toffeenet = ToffeeNet(models.toffeenet, models.text_to_image, models.subject_encoder)
     estimate = DepthEstimator(depth_estimator) if toffeenet.depth else None
-    editor = Editor(toffeenet, estimate, sampling, subject_scale)
+    editor = Editor(toffeenet, estimate, sampling, subject_scale, subject_guidance)
     with Shard(pairs) as shard:
         drawn = {draw: editor.draw_pairs(shard, draw, batch, seed) for draw in range(draws)}
         _write_edits(out, method, shard, drawn)
@@ -85,6 +87,7 @@ class Editor:
     estimate: DepthEstimator | None
     sampling: Sampling
     subject_scale: float
+    subject_guidance: float | None
 
     def draw_pairs(self, shard: Shard, draw: int, batch: int, seed: int) -> Drawn:
         """All pairs of a file with one generation seed."""
@@ -131,11 +134,11 @@ class Editor:
 
         The pictures [B,3,H,W] give the depth.
         """
-        subjects = shard.images("subject", rows)
+        subjects, shown = shard.images("subject", rows), shard.masks("subject_mask", rows)
         shape = self.model.autoencoder.latent_shape(subjects.shape[-1])
         drawn = self.model.draw(
             texts,
-            self.model.tokens(subjects, shard.masks("subject_mask", rows)),
+            self.model.tokens(subjects, shown),
             noise(seeds, shape),
             self.sampling,
             self.subject_scale,
@@ -143,6 +146,8 @@ class Editor:
             mask=masks,
             depth=self.estimate(pictures) if self.estimate else None,
             paste=False,
+            subject_guidance=self.subject_guidance,
+            reference=self.model.reference(subjects, shown),
         )
         return to_arrays(drawn)
 

@@ -56,14 +56,15 @@ def filter_dreambooth(
                 targets = shard.images("image", some)
                 side, names = targets.shape[-1], list(words[some])
                 own = torch.stack([read_photo(photos[who], side) for who in subjects[some]])
+                shown = own, segmenter.segment(own, names)
                 scores = candidate_scores(
                     encoder,
                     clip,
                     targets,
                     segmenter.segment(targets, names),
                     list(prompts[some]),
-                    own=(own, segmenter.segment(own, names)),
-                    posed=own,
+                    own=shown,
+                    posed=shown,
                     before=own,
                 )
                 frames.append(pd.DataFrame({"subject": subjects[some], **scores}))

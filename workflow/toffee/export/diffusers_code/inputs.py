@@ -8,9 +8,23 @@ import os
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 
 from .pictures import decoded, mask_of, read_file, rgb, set_values, upright
+
+
+def photos_of_each(subject, masks):
+    """Pairs of subjects and masks as they are read: the first photos of all, the second ones, …"""
+    lists = (list, tuple)
+    if not (isinstance(subject, lists) and subject and isinstance(subject[0], lists)):
+        return [(subject, masks)]
+    given = [subject] if masks is None else [subject, masks]
+    counts = {len(one) if isinstance(one, lists) else 0 for some in given for one in some}
+    if len(counts) > 1 or not min(counts) or len({len(some) for some in given}) > 1:
+        raise ValueError("expected as many photos of each subject, and as many masks")
+    each = [[list(one) for one in zip(*some, strict=True)] for some in given]
+    return list(zip(each[0], [None] * len(each[0]) if masks is None else each[1], strict=True))
 
 
 def read_pictures(images, count, side=None):
@@ -150,3 +164,25 @@ def check_sizes(pictures, masks, what):
     sizes = [f"{one.shape[-1]} x {one.shape[-2]}" for one in (masks, pictures)]
     if sizes[0] != sizes[1]:
         raise ValueError(f"mask is {sizes[0]} pixels, expected {sizes[1]} as its {what}")
+
+
+def preprocessed(images, size, mean, std, mode):
+    """Pictures as the subject encoder wants them; nothing of them is cut off."""
+    mean, std = (images.new_tensor(value)[:, None, None] for value in (mean, std))
+    return (resized(images, size, mode) - mean) / std
+
+
+def resized(images, size, mode="bicubic"):
+    """Antialiased resize, width first and clamped after each direction, as Pillow does it."""
+    for target in ((images.shape[-2], size[1]), tuple(size)):
+        if tuple(images.shape[-2:]) != tuple(target):
+            images = F.interpolate(images, size=target, mode=mode, antialias=True).clamp(0, 1)
+    return images
+
+
+def centred(pictures, size, around):
+    """Square pictures, as large as they fit, in the middle of larger ones of one shade."""
+    side = min(size)
+    high, wide = size[0] - side, size[1] - side
+    edges = (wide // 2, wide - wide // 2, high // 2, high - high // 2)
+    return F.pad(resized(pictures, (side, side)), edges, value=around)

@@ -17,7 +17,18 @@ from diffusers.utils import logging
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
-from .inputs import check_sizes, number, prompts_for, read_masks, read_pictures, unit_range
+from .inputs import (
+    centred,
+    check_sizes,
+    number,
+    photos_of_each,
+    preprocessed,
+    prompts_for,
+    read_masks,
+    read_pictures,
+    resized,
+    unit_range,
+)
 from .pictures import FORMATS  # noqa: F401  diffusers copies only files that this one names
 
 logger = logging.get_logger(__name__)
@@ -35,8 +46,11 @@ class ToffeeNetPipeline(DiffusionPipeline):
             the filter to resize with (mode).
         segmented: whether the model was trained on subjects cut out on grey.
         depth: whether it takes a depth map.
+        reference: how the subject enters: `tokens`, or `canvas`: also as latents beside the drawn
+            ones, on a canvas twice as wide.
         resolution: side in pixels of the pictures that it was trained on.
-        subject_scale, num_inference_steps, guidance_scale: what a call uses that gives none.
+        subject_scale, num_inference_steps, guidance_scale, subject_guidance_scale: what a call uses
+            that gives none.
     """
 
     model_cpu_offload_seq = "text_encoder->subject_encoder->unet->vae"
@@ -52,10 +66,12 @@ class ToffeeNetPipeline(DiffusionPipeline):
         subject_preprocessing: dict | None = None,
         segmented: bool = True,
         depth: bool = False,
+        reference: str = "tokens",
         resolution: int = 512,
         subject_scale: float = 1.0,
         num_inference_steps: int = 50,
         guidance_scale: float = 7.5,
+        subject_guidance_scale: float | None = None,
     ) -> None:
         super().__init__()
         for module in (vae, text_encoder, subject_encoder):
@@ -73,10 +89,12 @@ class ToffeeNetPipeline(DiffusionPipeline):
             subject_preprocessing=subject_preprocessing,
             segmented=segmented,
             depth=depth,
+            reference=reference,
             resolution=resolution,
             subject_scale=subject_scale,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
+            subject_guidance_scale=subject_guidance_scale,
         )
         blocks = vae.config.get("encoder_block_out_channels") or vae.config.block_out_channels
         self.factor = 2 ** (len(blocks) - 1)  # pixels a side of one latent
@@ -93,6 +111,7 @@ class ToffeeNetPipeline(DiffusionPipeline):
         subject_scale: float | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        subject_guidance_scale: float | None = None,
         num_images_per_prompt: int = 1,
         seed: int | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
@@ -110,12 +129,17 @@ class ToffeeNetPipeline(DiffusionPipeline):
         Args:
             prompt: what to draw: one text or several.
             subject: picture of the subject that is to be in it; None draws from the text alone.
+                With a list of lists, several photos of each subject (and of its masks), the best
+                one first: all are attended to, and a canvas shows the first.
             subject_mask: where the subject is in its picture; None takes all of it.
             image: picture to edit. Outside of the mask it comes back as it was, to the bit.
-            mask: what of it may change.
+            mask: what of it may change; all of it repaints the picture, as another style does.
             subject_scale: the paper's λ: 0 forgets the subject, 1 is as trained.
             num_inference_steps, guidance_scale: denoising steps; weight of text and subject over
                 neither, 1 is off.
+            subject_guidance_scale: weight of the subject over neither, apart; `guidance_scale` is
+                then that of the text alone. A third forward in each step, unless the two are equal.
+                None is the pipeline's own value; the folder's may be none, which is as equal ones.
             num_images_per_prompt: pictures of each prompt.
             seed: the first picture's noise is drawn from it, the next one's from seed + 1 and so
                 on, on the CPU: the same on every device and beside whatever else is drawn.
@@ -144,20 +168,30 @@ class ToffeeNetPipeline(DiffusionPipeline):
             "subject_scale": subject_scale,
             "num_inference_steps": num_inference_steps,
             "guidance_scale": guidance_scale,
+            "subject_guidance_scale": subject_guidance_scale,
         }
         given = {key: self.config[key] if one is None else one for key, one in given.items()}
         scale = number(given["subject_scale"], "subject_scale", 0)
         steps = number(given["num_inference_steps"], "num_inference_steps", 1, whole=True)
         guidance = number(given["guidance_scale"], "guidance_scale", 0)
+        of_subject = guidance  # at once with the text
+        if given["subject_guidance_scale"] is not None:
+            of_subject = number(given["subject_guidance_scale"], "subject_guidance_scale", 0)
 
         pictures, masks = read_pictures(image, count), read_masks(mask, count, subject=False)
         check_sizes(pictures, masks, "image")
         height, width = self._drawn_size(pictures, latents)
         entry = self._entry(pictures, masks, depth, count, (height, width), device)
-        tokens = self._subject_tokens(subject, subject_mask, count, device)
-        text = self._text(prompts if guidance == 1 else [*prompts, *[""] * count], device)
-        if guidance != 1:
-            tokens = torch.cat([tokens, torch.zeros_like(tokens)])
+        photos = photos_of_each(subject, subject_mask)
+        shown = [self._shown_subject(some, where, count) for some, where in photos]
+        tokens = torch.cat([self._subject_tokens(one, count, device) for one in shown], 1)
+        forwards = _forwards(guidance, of_subject)
+        text = self._text([one if t else "" for t, _, _ in forwards for one in prompts], device)
+        tokens = torch.cat([tokens if s else torch.zeros_like(tokens) for _, s, _ in forwards])
+        beside = None
+        if self.config.reference == "canvas":
+            sees = [s and scale > 0 for _, s, _ in forwards]
+            beside = self._beside(shown[0], sees, count, (height, width), device)
         shape = (
             count,
             self.vae.config.latent_channels,
@@ -169,14 +203,15 @@ class ToffeeNetPipeline(DiffusionPipeline):
             entry,
             text,
             tokens,
+            beside,
             steps,
-            guidance,
+            [weight for *_, weight in forwards],
             scale,
             device,
         )
         drawn = self._decode(drawn)
         if pictures is not None:
-            drawn = torch.where(masks[:, None], _resized(drawn, pictures.shape[-2:]), pictures)
+            drawn = torch.where(masks[:, None], resized(drawn, pictures.shape[-2:]), pictures)
         self.maybe_free_model_hooks()
         images = _as(output_type, drawn)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
@@ -219,7 +254,9 @@ class ToffeeNetPipeline(DiffusionPipeline):
             masks = torch.ones(count, *size, dtype=torch.bool)
         else:
             masks = F.interpolate(masks[:, None].float(), size, mode="area")[:, 0] > 0
-            shown = torch.where(masks[:, None], torch.tensor(GREY), _resized(pictures, size))
+            whole = masks.flatten(1).all(1)[:, None, None]  # repainted, and shown
+            hidden = (masks & ~whole)[:, None]
+            shown = torch.where(hidden, torch.tensor(GREY), resized(pictures, size))
         parts = [F.pixel_unshuffle(masks[:, None].float(), self.factor).to(device)]
         parts.append(self._encode(shown, device))
         if self.config.depth:
@@ -231,18 +268,33 @@ class ToffeeNetPipeline(DiffusionPipeline):
             parts.append(F.pixel_unshuffle(maps[:, None], self.factor).to(device))
         return torch.cat(parts, 1)
 
-    def _subject_tokens(self, subject, mask, count, device):
-        """Patch tokens [B,N,d] of the subjects; zeros where there is none."""
-        config = self.unet.config
+    def _shown_subject(self, subject, mask, count):
+        """The subjects' pictures [B,3,H,W] as the model was trained to see them; None for none."""
         if subject is None:
-            return torch.zeros(count, config.subject_tokens, config.subject_width, device=device)
+            return None
         side = self.config.resolution
         pictures, masks = read_pictures(subject, count, side), read_masks(mask, count, side)
         check_sizes(pictures, masks, "subject")
         if self.config.segmented and masks is not None:
             masks = masks | ~masks.flatten(1).any(1)[:, None, None]
             pictures = torch.where(masks[:, None], pictures, torch.tensor(GREY))
-        shown = _preprocessed(pictures, **self.config.subject_preprocessing)
+        return pictures
+
+    def _beside(self, shown, sees, count, size, device):
+        """Latents for the right half of the canvas, of all forwards of a step.
+
+        sees: whether each forward sees the subject; the others see grey.
+        """
+        empty = self._encode(torch.full((1, 3, *size), GREY), device).repeat(count, 1, 1, 1)
+        latents = empty if shown is None else self._encode(centred(shown, size, GREY), device)
+        return torch.cat([latents if one else empty for one in sees])
+
+    def _subject_tokens(self, shown, count, device):
+        """Patch tokens [B,N,d] of the subjects; zeros where there is none."""
+        config = self.unet.config
+        if shown is None:
+            return torch.zeros(count, config.subject_tokens, config.subject_width, device=device)
+        shown = preprocessed(shown, **self.config.subject_preprocessing)
         shown = shown.to(device, self.subject_encoder.dtype)
         hidden = self.subject_encoder(pixel_values=shown).last_hidden_state.float()
         return hidden[:, -config.subject_tokens :]  # behind the class token and registers
@@ -269,24 +321,35 @@ class ToffeeNetPipeline(DiffusionPipeline):
         if length > limit:
             logger.warning(f"{prompt!r}: cut from {length} tokens to the first {limit}")
 
-    def _sample(self, noise, entry, text, tokens, steps, guidance, scale, device):
-        """Latents, denoised; between the steps they are kept in single precision."""
+    def _sample(self, noise, entry, text, tokens, beside, steps, weights, scale, device):
+        """Latents, denoised; between the steps they are kept in single precision.
+
+        beside: what the right half of the canvas shows, or None.
+        weights: of the predictions of a step's forwards, which are one batch.
+        """
         dtype = self.unet.dtype
-        self.unet.set_subject_scale(scale)
+        width, height = noise.shape[-1], noise.shape[-2]
+        self.unet.set_subject_scale(scale, 2 * width / height)
         text, tokens, entry = (given.to(device, dtype) for given in (text, tokens, entry))
+        entry = torch.cat([entry] * len(weights))
         self.scheduler.set_timesteps(steps, device=device)
         latents = noise.to(device, torch.float32) * self.scheduler.init_noise_sigma
         for time in self.progress_bar(self.scheduler.timesteps):
             scaled = self.scheduler.scale_model_input(latents, time)
-            shown = torch.cat([scaled.to(dtype), entry], 1)
-            if guidance != 1:
-                shown = torch.cat([shown, shown])
-            drawn = self.unet(shown, time, text, tokens).sample.float()
-            if guidance != 1:
-                with_condition, without = drawn.chunk(2)
-                drawn = without + guidance * (with_condition - without)
+            shown = torch.cat([torch.cat([scaled.to(dtype)] * len(weights)), entry], 1)
+            if beside is not None:
+                shown = torch.cat([shown, self._right_half(beside.to(dtype), entry)], 3)
+            drawn = self.unet(shown, time, text, tokens).sample.float()[..., :width]
+            drawn = drawn.chunk(len(weights))
+            drawn = sum(weight * one for weight, one in zip(weights, drawn, strict=True))
             latents = self.scheduler.step(drawn, time, latents).prev_sample
         return latents
+
+    def _right_half(self, beside, entry):
+        """A half of the canvas that is given: no noise, nothing masked."""
+        given = torch.zeros_like(entry)
+        given[:, self.factor**2 : self.factor**2 + beside.shape[1]] = beside
+        return torch.cat([beside, given], 1)
 
     def _encode(self, images, device):
         """Pictures to latents of unit scale; of a distribution its mode, so nothing is drawn."""
@@ -300,6 +363,20 @@ class ToffeeNetPipeline(DiffusionPipeline):
         return (self.vae.decode(latents).sample.float().cpu() / 2 + 0.5).clamp(0, 1)
 
 
+def _forwards(guidance, of_subject):
+    """The forwards of a step, as (sees the text, sees the subject, weight of its prediction).
+
+    The weights are those of: neither + of_subject * (subject - neither) + guidance * (both -
+    subject), and what has no weight is not computed.
+    """
+    every = [
+        (True, True, guidance),
+        (False, True, of_subject - guidance),
+        (False, False, 1 - of_subject),
+    ]
+    return [one for one in every if one[2]]
+
+
 def _noise(shape, latents, seed, generator):
     if latents is not None:
         if tuple(latents.shape) != tuple(shape):
@@ -311,20 +388,6 @@ def _noise(shape, latents, seed, generator):
         return randn_tensor(shape, generator, device, torch.float32)
     each = [torch.Generator("cpu").manual_seed(seed + place) for place in range(shape[0])]
     return torch.stack([torch.randn(*shape[1:], generator=one) for one in each])
-
-
-def _preprocessed(images, size, mean, std, mode):
-    """Pictures as the subject encoder wants them; nothing of them is cut off."""
-    mean, std = (images.new_tensor(value)[:, None, None] for value in (mean, std))
-    return (_resized(images, size, mode) - mean) / std
-
-
-def _resized(images, size, mode="bicubic"):
-    """Antialiased resize, width first and clamped after each direction, as Pillow does it."""
-    for target in ((images.shape[-2], size[1]), tuple(size)):
-        if tuple(images.shape[-2:]) != tuple(target):
-            images = F.interpolate(images, size=target, mode=mode, antialias=True).clamp(0, 1)
-    return images
 
 
 def _as(kind, images):

@@ -9,7 +9,28 @@ import inspect
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
-from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
+from diffusers.models.attention_processor import AttnProcessor2_0, IPAdapterAttnProcessor2_0
+
+
+class CanvasAttention(AttnProcessor2_0):
+    """Self-attention over a canvas, in which the left half looks at the right one with weight λ.
+
+    After OminiControl (arXiv 2411.15098), which adds log λ to the logits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.aspect = 1.0, 2.0  # λ; width of the canvas by its height
+
+    def __call__(self, attn, hidden_states, **options):
+        if self.scale != 1:
+            batch, places = hidden_states.shape[:2]
+            columns = round((places * self.aspect) ** 0.5)
+            right = torch.arange(places, device=hidden_states.device) % columns >= columns // 2
+            weight = torch.where(~right[:, None] & right, self.scale, 1.0)
+            bias = weight.log().to(hidden_states.dtype)
+            options["attention_mask"] = bias.expand(batch * attn.heads, places, places)
+        return super().__call__(attn, hidden_states, **options)
 
 
 class ToffeeNetUNet(UNet2DConditionModel):
@@ -18,10 +39,13 @@ class ToffeeNetUNet(UNet2DConditionModel):
     Args:
         subject_width: width of a subject token.
         subject_tokens: number of subject tokens of a picture.
+        canvas: whether it draws the left half of a canvas, whose right half shows the subject.
         The rest as in `UNet2DConditionModel`.
     """
 
-    def __init__(self, *, subject_width: int, subject_tokens: int, **config) -> None:
+    def __init__(
+        self, *, subject_width: int, subject_tokens: int, canvas: bool = False, **config
+    ) -> None:
         super().__init__(**config)
         width = self.config.cross_attention_dim
         processors = {}
@@ -31,15 +55,22 @@ class ToffeeNetUNet(UNet2DConditionModel):
                 processor = IPAdapterAttnProcessor2_0(
                     attention.inner_dim, width, num_tokens=(subject_tokens,)
                 )
+            elif canvas and name.endswith("attn1.processor"):
+                processor = CanvasAttention()
             processors[name] = processor
         self.set_attn_processor(processors)
         self.subject_projection = torch.nn.Linear(subject_width, width)
 
-    def set_subject_scale(self, scale: float) -> None:
-        """Set λ, the weight of the attention to the subject beside that to the text."""
+    def set_subject_scale(self, scale: float, aspect: float = 2.0) -> None:
+        """Set λ, the weight of attention to the subject: to its tokens, and on a canvas.
+
+        aspect: width of the canvas by its height.
+        """
         for processor in self.attn_processors.values():
             if isinstance(processor, IPAdapterAttnProcessor2_0):
                 processor.scale = [scale] * len(processor.scale)
+            elif isinstance(processor, CanvasAttention):
+                processor.scale, processor.aspect = scale, aspect
 
     def forward(self, sample, timestep, encoder_hidden_states, subject_tokens, **options):
         """As the base class; subject_tokens [B,N,d], zeros for none."""

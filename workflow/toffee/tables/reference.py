@@ -1,0 +1,64 @@
+"""Table `reference`: how the subject enters ToffeeNet, and how it is guided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from toffee.tables.benchmark import (
+    GENERATION,
+    against_first,
+    describe_part,
+    labelled,
+    read_variants,
+    without_conditions,
+)
+from toffee.tables.markdown import markdown
+from toffee.tables.tidy import MORE, PAIRED, write_table
+
+REFERENCES = {"tokens": "tokens (the paper's)", "canvas": "tokens and canvas (ours)"}
+
+
+def tabulate_reference(
+    scores: Sequence[Path],
+    references: Mapping[str, str],
+    subject_guidance: Mapping[str, float | None],
+    photos: Mapping[str, int],
+    csv: Path,
+    page: Path,
+    encoders: str,
+) -> None:
+    """How the subject's picture enters ToffeeNet, and how text and subject are guided.
+
+    Args:
+        references: method → `toffeenet.reference`; differences are those to the first method.
+        subject_guidance: method → `toffeenet.subject_guidance`.
+        photos: method → `toffeenet.reference_photos`.
+        The rest as in `tabulate_reconstruction`.
+    """
+    labels = {
+        method: f"{REFERENCES[reference]}, {photos[method]} photo{'s' * (photos[method] != 1)}; "
+        f"{guided(subject_guidance[method])}"
+        for method, reference in references.items()
+    }
+    frame = labelled(read_variants(scores, encoders), labels, scores)
+    table = against_first(frame)
+    text = (
+        "How the subject's picture enters ToffeeNet, in training and in use: as patch tokens, or "
+        "also as latents on a canvas beside the picture that is drawn, which self-attention reads. "
+        "And how it is guided in use: text and subject at once, or the subject with a weight of "
+        "its own."
+    )
+    body = [
+        markdown(without_conditions(table, encoders), GENERATION),
+        text,
+        describe_part(frame, encoders),
+        PAIRED,
+        MORE,
+    ]
+    write_table(table, csv, page, "Reference path and guidance", body)
+
+
+def guided(subject: float | None) -> str:
+    """How a method is guided, as a setting says it."""
+    return "guided at once" if subject is None else f"guided apart, subject {subject:g} (ours)"
