@@ -120,8 +120,8 @@ def read_classes(path: str | Path) -> list[str]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         given = line.partition("#")[0]
         word = class_word(given)
-        if given.strip() and not word or len(word) > LONGEST_WORD:
-            expected = f"a class word of at most {LONGEST_WORD} characters"
+        if given.strip() and not word:
+            expected = f"a class word with letters, of at most {LONGEST_WORD} bytes"
             where = f"{path}, line {number}: {given.strip()[:100]!r}"
             raise ToffeeError(f"{where}, expected {expected}")
         if word in words:
