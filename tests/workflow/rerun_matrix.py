@@ -179,7 +179,8 @@ MATRIX = {
             "subjects", key, value, {"import_subjects"} | SUBJECTS, "hub"
         )
         for key, value in (
-            *(("repo", "owner/photos"), ("revision", "0123456"), ("split", "test")),
+            *(("repo", "owner/photos"), ("config", "other"), ("revision", "0123456")),
+            *(("split", "test"),),
             *(("image", "other"), ("class_word", "other"), ("caption", "other")),
             *(("mask", "other"), ("licence", "CC0")),
         )

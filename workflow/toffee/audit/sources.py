@@ -48,8 +48,8 @@ def check_sources(results: Results, notes: Notes) -> Iterator[Finding]:
 def _changes(source: dict[str, Any], table: Path, record: Record) -> Iterator[str]:
     """What is not as sources.csv says, a line each."""
     if record.rule == "import_subjects":
-        rows = read_table(table, ("source", "sha256"))
+        rows = read_table(table, ("source", "sha256"), strip=False)
         return subjects.check_sources(source, {row["source"]: row["sha256"] for row in rows})
-    rows = read_table(table, ("class_word", "sequence", "sha256"))
+    rows = read_table(table, ("class_word", "sequence", "sha256"), strip=False)
     read = {(row["class_word"], row["sequence"]): row["sha256"] for row in rows}
     return views.check_sources(source, read, int(record.params["views"]))

@@ -21,6 +21,7 @@ def read_table(
     needed: Sequence[str],
     optional: Sequence[str] = (),
     other_names: Mapping[str, str] | None = None,
+    strip: bool = True,
 ) -> list[dict[str, str]]:
     """The rows of a table with some of its columns; "" where a cell or an optional column is empty.
 
@@ -28,6 +29,7 @@ def read_table(
         path: a CSV file with a head, or JSON lines (`.jsonl`).
         needed, optional: columns.
         other_names: what columns may be called instead.
+        strip: whether spaces around a text do not count.
 
     Raises:
         ToffeeError: the file cannot be read, is malformed or too large, a needed column is missing,
@@ -49,12 +51,11 @@ def read_table(
             raise ToffeeError(f"{path}: more than {MOST_ROWS} rows, expected fewer")
         if number > 0:
             shown = {name: other for other, name in (other_names or {}).items() if name not in row}
-            found.append(
-                {
-                    name: _text(path, number, shown.get(name, name), called.get(name))
-                    for name in columns
-                }
-            )
+            cells = {
+                name: _text(path, number, shown.get(name, name), called.get(name))
+                for name in columns
+            }
+            found.append({name: one.strip() if strip else one for name, one in cells.items()})
     return found
 
 
@@ -73,7 +74,7 @@ def _text(path: Path, number: int, column: str, value: Any) -> str:
         kinds = {dict: "a mapping", list: "a list", bool: "true or false", int: "a number"}
         kind = kinds.get(type(value), "a number")
         raise ToffeeError(f"{path}, row {number}: column {column} is {kind}, expected a text")
-    return value.strip()
+    return value
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[dict[str, str]]:

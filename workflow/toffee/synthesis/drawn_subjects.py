@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +59,7 @@ def draw_subjects(
 ) -> None:
     """Draw `per_class` subjects of each class word into an image folder with masks.
 
-    The classes take turns. A picture in which the segmenter does not find its class is set aside,
-    and no other one is drawn in its place.
+    The classes take turns. A picture without its class is set aside, and no other one is drawn.
 
     Args:
         classes: text file with a class word a line; lines that begin with # do not count.
@@ -78,9 +77,7 @@ def draw_subjects(
     Raises:
         ToffeeError: the list of classes is malformed, or no picture is usable.
     """
-    words = read_classes(classes)
-    files = file_names({word: folder_name(word) for word in words})
-    items = [_Item(word, files[word], number) for number in range(per_class) for word in words]
+    items = _items(read_classes(classes), per_class)
     model = TextToImage(text_to_image)
     segment = load_segmenter(segmenters.segmenter, segmenters.detector).segment
 
@@ -92,16 +89,8 @@ def draw_subjects(
         arrays = to_arrays(drawn)
         return [_made(*one, licence) for one in zip(some, arrays, masks, strict=True)]
 
-    settings = {
-        "per_class": per_class,
-        "licence": licence,
-        "resolution": resolution,
-        "steps": sampling.steps,
-        "guidance": sampling.guidance,
-        "batch": batch,
-        "seed": seed,
-        "code": code,
-    }
+    settings = {"per_class": per_class, "licence": licence, "resolution": resolution}
+    settings |= {"batch": batch, "seed": seed, "code": code, "sampling": asdict(sampling)}
     collect(
         out,
         items,
@@ -115,6 +104,12 @@ def draw_subjects(
     )
 
 
+def _items(words: Sequence[str], per_class: int) -> list[_Item]:
+    """The classes in turns, each under a file name of its own."""
+    files = file_names({word: folder_name(word) for word in words})
+    return [_Item(word, files[word], number) for number in range(per_class) for word in words]
+
+
 def read_classes(path: str | Path) -> list[str]:
     """The class words of a list, in its order.
 
@@ -125,8 +120,8 @@ def read_classes(path: str | Path) -> list[str]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         given = line.partition("#")[0]
         word = class_word(given)
-        if given.strip() and not word or len(word) > LONGEST_WORD:
-            expected = f"a class word of at most {LONGEST_WORD} characters"
+        if given.strip() and not word:
+            expected = f"a class word with letters, of at most {LONGEST_WORD} bytes"
             where = f"{path}, line {number}: {given.strip()[:100]!r}"
             raise ToffeeError(f"{where}, expected {expected}")
         if word in words:

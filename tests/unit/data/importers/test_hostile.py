@@ -117,8 +117,14 @@ def test_sequences_and_a_benchmark_that_lead_out(tmp_path: Path, name: str) -> N
     os.mkfifo(root / name)
     assert "no regular file" in read_by_a_child(lambda: load_multiview(root))
     (root / "dataset").mkdir()
-    (root / "dataset" / "prompts_and_classes.txt").symlink_to("/dev/zero")
+    prompts = root / "dataset" / "prompts_and_classes.txt"
+    prompts.symlink_to("/dev/zero")
     assert "found a device" in read_by_a_child(lambda: load_benchmark(root))
+    prompts.unlink()
+    prompt = "'a {0} {1}'.format(unique_token, class_token)"
+    text = f"Classes\nsubject_name,class\n{'x' * 5000},dog\nPrompts\nObject Prompts\n{prompt}\n"
+    prompts.write_text(text)
+    assert "no such folder" in read_by_a_child(lambda: load_benchmark(root))
 
 
 @pytest.mark.parametrize("text", ["[" * 1_000_000, "9" * 6_000, '{"a": NaN}', "\xff"])

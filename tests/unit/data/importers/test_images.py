@@ -278,7 +278,7 @@ def test_a_table_may_write_accents_otherwise_than_the_disk(tmp_path: Path) -> No
     assert len(subjects(run(tmp_path / "photos", tmp_path / "out"))) == 1
 
 
-@pytest.mark.parametrize("word", ["['mug', 'cup']", '{"a": 1}', "7", "", "x" * 101])
+@pytest.mark.parametrize("word", ["['mug', 'cup']", '{"a": 1}', "7", "", "x" * 201, "猫" * 70])
 def test_what_is_no_class_word_is_set_aside(root: Path, tmp_path: Path, word: str) -> None:
     with open(root / "captions.csv", "w", newline="") as file:
         csv.writer(file).writerows([("file_name", "class_word"), ("masks.jpg", word)])

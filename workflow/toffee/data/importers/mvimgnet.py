@@ -29,7 +29,7 @@ from toffee.data.faults import Fault, SetAside
 from toffee.data.importers.archives import Archives, Member, label
 from toffee.data.importers.pictures import decode_image, decode_mask, evenly
 from toffee.data.importers.sources import Digest, Listing, View
-from toffee.data.importers.words import LONGEST_WORD, class_word
+from toffee.data.importers.words import class_word
 from toffee.data.loaders.images import IMAGE_SUFFIXES
 from toffee.data.masks import Masks, NoMask
 from toffee.data.texts import read_text
@@ -158,7 +158,7 @@ def read_categories(path: Path) -> dict[int, str]:
         if not line.strip():
             continue
         is_id = re.fullmatch(r"[0-9]{1,9}", identity.strip())
-        if not (comma and is_id and 0 < len(class_word(word)) <= LONGEST_WORD):
+        if not (comma and is_id and class_word(word)):
             raise ToffeeError(f"{path}, line {number}: {line[:100]!r}, expected id,word")
         words[int(identity)] = class_word(word)
     return words

@@ -172,12 +172,8 @@ class _Item:
         given = self.picture.word
         word = "" if is_list(given) else class_word(given)
         if not word:
-            raise SetAside(
-                self.origin, "no class word", f"{given[:100]!r} is no word with a letter"
-            )
-        if len(word) > LONGEST_WORD:
-            detail = f"{len(word)} characters, expected at most {LONGEST_WORD}"
-            raise SetAside(self.origin, "no class word", detail)
+            expected = f"expected letters, at most {LONGEST_WORD} bytes"
+            raise SetAside(self.origin, "no class word", f"{given[:100]!r}, {expected}")
         return word
 
     def _caption(self) -> str:

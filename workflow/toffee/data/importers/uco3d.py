@@ -26,7 +26,7 @@ from toffee.data.faults import Fault, SetAside
 from toffee.data.importers.databases import read_rows
 from toffee.data.importers.sources import Digest, Listing, View
 from toffee.data.importers.videos import read_frames
-from toffee.data.importers.words import LONGEST_WORD, class_word
+from toffee.data.importers.words import class_word
 from toffee.data.walk import leaves, name_fault, walk_files
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import file_digest
@@ -86,12 +86,12 @@ def list_uco3d(root: str | Path, set_list: str | None = None) -> Listing:
     for one in named:
         if isinstance(one, Fault):
             faults.append(one)
-        elif 0 < len(word := class_word(one.category)) <= LONGEST_WORD:
+        elif word := class_word(one.category):
             found.append(
                 Turntable(root, os.path.dirname(one.rgb), one.name, word, one.rgb, one.mask)
             )
         else:
-            faults.append(Fault(one.rgb, "no class word", repr(one.category[:LONGEST_WORD])))
+            faults.append(Fault(one.rgb, "no class word", repr(one.category[:100])))
     if set_list is not None:
         path = root / "set_lists" / f"set_lists_{set_list.removeprefix('set_lists_')}.sqlite"
         if not path.exists():

@@ -48,9 +48,8 @@ def import_multiview(
     them, on how many there are, or on what is broken. Of each sequence `views` frames are cut to
     the square (see `toffee.data.importers.pictures.square`); it is usable with two.
 
-    Written beside the sequences: licences.csv (class_word, sequence, licence), sources.csv
-    (where each was read, and the SHA-256 of what was read of it) and quarantine.csv (file, reason,
-    detail).
+    Beside the sequences stand licences.csv, sources.csv (where each was read, SHA-256) and
+    quarantine.csv.
 
     Args:
         source: with the `KEYS` of its kind; heldout is a share of the sequences.
@@ -67,36 +66,34 @@ def import_multiview(
         ToffeeError: the source is missing, is no such release, or has no usable sequence.
     """
     listing = _list_sequences(source)
-    share, faults = float(source["heldout"]), list(listing.faults)
     unique, twice = _unique(listing)
     names = names_of(unique)
-    chosen = [
+    items = [
         _Item(one, names[key_of(one)], resolution, views, listing.licence)
-        for one in unique
-        if is_held_out(seed, source_name(one), share) == heldout
+        for one in _chosen(unique, seed, float(source["heldout"]), heldout)
     ]
-    order = {item: seed_of(seed, "import order", source_name(item.source)) for item in chosen}
-    chosen.sort(key=lambda item: (order[item], item.name))
-    settings = {
-        "source": dict(source),
-        "heldout": heldout,
-        "resolution": resolution,
-        "views": views,
-        "seed": seed,
-        "code": code,
-        "files": source_digest(source),
-    }
+    settings = {"source": dict(source), "heldout": heldout, "resolution": resolution}
+    settings |= {"views": views, "seed": seed, "code": code, "files": source_digest(source)}
     collect(
         out,
-        chosen,
+        items,
         each(_Item.make, threads),
         TABLES,
-        faults=faults + twice,
+        faults=[*listing.faults, *twice],
         limit=sequences,
         settings=settings,
         what="sequences",
     )
     remember_source(source["path"], out)
+
+
+def _chosen(
+    unique: list[ViewSequence], seed: int, share: float, heldout: bool
+) -> list[ViewSequence]:
+    """The sequences that are held out, or the others, in the order of a seeded hash."""
+    found = [one for one in unique if is_held_out(seed, source_name(one), share) == heldout]
+    order = {key_of(one): seed_of(seed, "import order", source_name(one)) for one in found}
+    return sorted(found, key=lambda one: (order[key_of(one)], key_of(one)))
 
 
 def is_held_out(seed: int, name: str, share: float) -> bool:

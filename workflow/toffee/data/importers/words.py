@@ -6,8 +6,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 
-LONGEST_WORD = 100
-"""Most characters of a class word: it is the name of a folder, and part of a prompt."""
+LONGEST_WORD = 200
+"""Most bytes of a class word: it is the name of a folder, and part of a prompt."""
 
 _LONGEST = 100
 _DIGEST = re.compile(r"-[0-9a-f]{10}$")
@@ -26,13 +26,15 @@ def class_word(text: str) -> str:
     """A class word for prompts: lower case, spaces for underscores, no punctuation.
 
     "Toy_butterfly " is "toy butterfly". Letters and the accents on them are those of any script;
-    equal ones are written in one way (NFC). Empty where no letter is left: a number is no word.
+    equal ones are written in one way (NFC). Empty where no letter is left, as of a number, and
+    where it has more than `LONGEST_WORD` bytes.
     """
     lower = unicodedata.normalize("NFC", text.replace("\u2019", "'")).lower()
     kept = "".join(one if _is_of_word(one) else " " for one in lower)
     words = " ".join(kept.split()).strip(" '-")
     has_letter = any(unicodedata.category(one)[0] == "L" for one in words)
-    return _SPELLING.get(words, words) if has_letter else ""
+    is_word = has_letter and len(words.encode()) <= LONGEST_WORD
+    return _SPELLING.get(words, words) if is_word else ""
 
 
 def _is_of_word(character: str) -> bool:

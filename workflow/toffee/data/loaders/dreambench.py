@@ -119,6 +119,10 @@ def load_benchmark(root: str | os.PathLike, unique_token: str = UNIQUE_TOKEN) ->
         if name not in listed.classes:
             expected = f"expected a line in {folder / PROMPT_FILE}"
             raise ToffeeError(f"{folder / name}: no class word, {expected}")
+    for name in listed.classes:
+        if name not in found.folders:
+            place = f"{folder}/{name[:100]}"
+            raise ToffeeError(f"{place}: no such folder, expected the photos of {name[:100]}")
     subjects = [
         _subject(folder / name, class_word, listed, unique_token)
         for name, class_word in listed.classes.items()
@@ -191,8 +195,6 @@ def _template(line: str, where: str) -> str:
 def _subject(
     folder: Path, class_word: str, listed: PromptFile, unique_token: str
 ) -> BenchmarkSubject:
-    if not folder.is_dir():
-        raise ToffeeError(f"{folder}: no such folder, expected the photos of {folder.name}")
     photos = list_images(folder)
     live = bool(listed.live_prompts) and class_word in LIVE_CLASSES
     templates = listed.live_prompts if live else listed.object_prompts

@@ -133,7 +133,7 @@ def _read_metadata(root: Path) -> list[dict[str, str]]:
     if not any(root.iterdir()):
         raise ToffeeError(f"{root}: empty folder, expected images/ and metadata.csv")
     path = root / METADATA
-    if not path.is_file():
+    if not path.exists():
         raise ToffeeError(f"{path}: no such file, expected the columns {', '.join(COLUMNS)}")
     rows = read_table(path, COLUMNS, ("licence",))
     if not rows:

@@ -219,37 +219,11 @@ def surface(
         normal in the world's scale but the shape's axes (each [N], not normalised), face code
         int64 [N], turns or units along the surface (u [N], v [N]), and whether u counts turns.
     """
+    if shape in ("sphere", "frustum", "pillar", "cup", "ring"):
+        return _round_surface(shape, point, half, taper)
     x, y, z = point
     hx, hy, hz = half
-    zero = torch.zeros_like(x)
-    one = torch.ones_like(x)
-    if shape == "sphere":
-        return (x / hx, y / hy, z / hz), zero.long(), arctangent(x, z), y * hy, True
-    if shape in ("frustum", "pillar", "cup"):
-        slope, mean = (taper - 1.0) * 0.5, (taper + 1.0) * 0.5
-        radius = x * x + z * z
-        up = y > 1.0 - _EDGE
-        cap = up | (y < -1.0 + _EDGE)
-        nx, ny, nz = x, -slope * (mean + slope * y), z
-        face = torch.where(up, 1, torch.where(cap, 2, 0))
-        if shape == "cup":
-            inside = (radius < (taper + 0.02) * (taper + 0.02)) & (y < 1.0 - _EDGE)
-            ground = inside & (y < -0.85 + _EDGE)
-            ny = torch.where(ground, one, zero)
-            nx = torch.where(ground, zero, torch.where(inside, -x, x))
-            nz = torch.where(ground, zero, torch.where(inside, -z, z))
-            face = torch.where(inside, 3, face)
-        nx, nz = torch.where(cap, zero, nx), torch.where(cap, zero, nz)
-        ny = torch.where(cap, _signs(y), ny)
-        return (nx / hx, ny / hy, nz / hz), face, arctangent(x, z), y * hy, True
-    if shape == "ring":
-        flat = z.abs() > 1.0 - _EDGE
-        middle = (1.0 + taper) * 0.5
-        sign = torch.where(x * x + y * y > middle * middle, one, -one)
-        nx, ny = torch.where(flat, zero, x * sign), torch.where(flat, zero, y * sign)
-        nz = torch.where(flat, _signs(z), zero)
-        face = torch.where(flat, 1, torch.where(sign > 0, 0, 2))
-        return (nx / hx, ny / hy, nz / hz), face, x * hx, y * hy, False
+    zero, one = torch.zeros_like(x), torch.ones_like(x)
     planes: list[Plane] = (
         _planes(shape, taper)
         if shape != "box"
@@ -271,3 +245,38 @@ def surface(
     u = torch.where(sideways, z * hz, x * hx)
     v = torch.where(upward, z * hz, y * hy)
     return (nx, ny, nz), face, u, v, False
+
+
+def _round_surface(
+    shape: str, point: Triple, half: Triple, taper: Tensor
+) -> tuple[Triple, Tensor, Tensor, Tensor, bool]:
+    """`surface` of a shape that is round."""
+    x, y, z = point
+    hx, hy, hz = half
+    zero, one = torch.zeros_like(x), torch.ones_like(x)
+    if shape == "sphere":
+        return (x / hx, y / hy, z / hz), zero.long(), arctangent(x, z), y * hy, True
+    if shape in ("frustum", "pillar", "cup"):
+        slope, mean = (taper - 1.0) * 0.5, (taper + 1.0) * 0.5
+        radius = x * x + z * z
+        up = y > 1.0 - _EDGE
+        cap = up | (y < -1.0 + _EDGE)
+        nx, ny, nz = x, -slope * (mean + slope * y), z
+        face = torch.where(up, 1, torch.where(cap, 2, 0))
+        if shape == "cup":
+            inside = (radius < (taper + 0.02) * (taper + 0.02)) & (y < 1.0 - _EDGE)
+            ground = inside & (y < -0.85 + _EDGE)
+            ny = torch.where(ground, one, zero)
+            nx = torch.where(ground, zero, torch.where(inside, -x, x))
+            nz = torch.where(ground, zero, torch.where(inside, -z, z))
+            face = torch.where(inside, 3, face)
+        nx, nz = torch.where(cap, zero, nx), torch.where(cap, zero, nz)
+        ny = torch.where(cap, _signs(y), ny)
+        return (nx / hx, ny / hy, nz / hz), face, arctangent(x, z), y * hy, True
+    flat = z.abs() > 1.0 - _EDGE
+    middle = (1.0 + taper) * 0.5
+    sign = torch.where(x * x + y * y > middle * middle, one, -one)
+    nx, ny = torch.where(flat, zero, x * sign), torch.where(flat, zero, y * sign)
+    nz = torch.where(flat, _signs(z), zero)
+    face = torch.where(flat, 1, torch.where(sign > 0, 0, 2))
+    return (nx / hx, ny / hy, nz / hz), face, x * hx, y * hy, False
