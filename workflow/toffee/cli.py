@@ -1,4 +1,4 @@
-"""The command `toffee`: plan a run, audit or attest a results folder, trace a file or a number."""
+"""The command `toffee`: draw and edit pictures, plan a run, audit or attest its results, trace."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.signals import EXIT_STATUS, Interrupted
 from toffee.runtime.text import printable
 
 
@@ -19,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ToffeeError as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 1
+    except (Interrupted, KeyboardInterrupt):
+        print("error: stopped, nothing of this command is kept", file=sys.stderr)
+        return EXIT_STATUS
 
 
 def _say(line: object) -> None:
@@ -31,10 +35,13 @@ def _say(line: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from toffee.audit.findings import TIERS
+    from toffee.use.parser import add_draw, add_edit
 
     parser = argparse.ArgumentParser(prog="toffee", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    add_draw(commands)
+    add_edit(commands)
     plan = commands.add_parser(
         "plan",
         help="what a run will take: jobs, GPU hours, bytes to download and to store",
