@@ -36,6 +36,7 @@ def _say(line: object) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from toffee.app.parser import add_app
     from toffee.audit.findings import TIERS
     from toffee.use.parser import add_draw, add_edit
 
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_draw(commands)
     add_edit(commands)
+    add_app(commands)
     plan = commands.add_parser(
         "plan",
         help="what a run will take: jobs, GPU hours, bytes to download and to store",

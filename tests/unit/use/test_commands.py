@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,13 @@ from drawing import write_photo, write_results
 from PIL import Image
 
 from toffee.cli import main
+from toffee.launch.call import load
+from toffee.launch.rerun import rerun
 from toffee.provenance import record
+from toffee.provenance.code import COMMANDS, recorded_functions
+from toffee.runtime.errors import ToffeeError
 from toffee.use.model import find_model
+from toffee.use.subject import class_word, square_around
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +58,9 @@ def names(folder: Path) -> list[str]:
 def test_each_prompt_seed_and_photo_is_a_picture_that_says_what_it_is(toffee, photo, capsys):
     other = write_photo(Path("other.png"), size=(96, 64))
     words = ("--prompt", "a mug in the snow", "--prompt", "a red mug", "--seed", 3, 5)
+    start = time.time()
     assert toffee("draw", photo, other, *words, "--scale", 0.5) == 0
+    took = time.time() - start
     said = capsys.readouterr()
     stems = [f"{p}-seed{s}" for p in ("a-mug-in-the-snow", "a-red-mug") for s in (3, 5)]
     pictures = [f"0001-{stem}-photo{n}.png" for stem in stems for n in (1, 2)]
@@ -62,6 +70,8 @@ def test_each_prompt_seed_and_photo_is_a_picture_that_says_what_it_is(toffee, ph
     assert "my mug.png: mug found" in said.err and "warning" not in said.err
     info = Image.open(f"drawn/{pictures[0]}").info
     content = json.loads(Path("drawn/records", f"{pictures[0]}.json").read_text())
+    # Of the command alone, in a process that has done other things before.
+    assert content["seconds"] <= took and content["cpu_seconds"] <= 4 * took
     (model,) = (read for path, read in content["inputs"].items() if path.endswith("/pipeline"))
     assert {key: info[key] for key in ("prompt", "seed", "subject_scale", "licence")} == {
         "prompt": "a mug in the snow",
@@ -90,16 +100,28 @@ def test_the_mask_that_was_found_can_be_given_again(toffee, photo):
     )
 
 
-def test_drawings_pass_the_audit_and_are_drawn_again_to_the_bit(toffee, photo, capsys):
+def test_a_record_is_enough_to_draw_again_to_the_bit(toffee, photo, monkeypatch):
+    """What `toffee audit --tier replay` does, without a process of its own."""
+    assert toffee("draw", photo, "--prompt", "a mug", "--without-photo") == 0
+    drawn = Path("drawn").absolute()
+    (config,) = (drawn / "records" / "config").iterdir()
+    Path("scratch").mkdir()
+    monkeypatch.chdir("scratch")
+    rerun(drawn / "records" / "0001-a-mug-seed0.png.json", config)
+    assert len(names(drawn)) == 4
+    for name in names(drawn):
+        assert Path("drawn", name).read_bytes() == (drawn / name).read_bytes()
+
+
+def test_drawings_pass_the_audit_and_have_a_trace(toffee, photo, capsys):
     assert toffee("draw", photo, "--prompt", "a mug in the snow") == 0
     drawn = "drawn/0001-a-mug-in-the-snow-seed0.png"
     assert toffee("edit", drawn, "--word", "mug", "--prompt", "a mug", "--mask", half_mask()) == 0
     assert toffee("audit", "drawn") == 0
-    assert toffee("audit", "drawn", "--job", "edit_picture") == 0
     capsys.readouterr()
     assert toffee("trace", "drawn/0002-a-mug-seed0.png") == 0
     chain = capsys.readouterr().out
-    assert "by edit_picture 0002" in chain and "by draw_pictures 0001" in chain
+    assert "by    edit_picture 0002" in chain and "by draw_pictures 0001" in chain
     picture = Image.open(drawn)
     picture.putpixel((0, 0), (1, 2, 3))
     picture.save(drawn)
@@ -294,3 +316,46 @@ def test_a_command_that_is_stopped_leaves_nothing(toffee, photo, monkeypatch, ca
         "error: stopped, nothing of this command is kept"
     )
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("rule", COMMANDS)
+def test_the_audit_knows_the_function_of_every_command(rule):
+    assert recorded_functions()[rule] == COMMANDS[rule]
+    assert load(COMMANDS[rule]).__name__ == rule
+
+
+def test_the_same_text_without_the_photo_is_drawn_beside_it(toffee, photo):
+    assert toffee("draw", photo, "--prompt", "a mug", "--seed", 4, "--without-photo") == 0
+    alone = "0001-a-mug-seed4-without-photo.png"
+    assert alone in names(Path("drawn"))
+    assert "from a text." in Image.open(f"drawn/{alone}").info["Comment"]
+    ball = write_photo(Path("ball.png"), "ball")
+    words = ("--prompt", "a mug", "--word", "ball", "--seed", 4, "--without-photo")
+    assert toffee("draw", ball, *words) == 0
+    assert (
+        Path("drawn", alone).read_bytes()
+        == Path("drawn", alone.replace("0001", "0002")).read_bytes()
+    )
+    assert toffee("audit", "drawn") == 0
+
+
+def test_a_segmenter_that_knows_no_list_of_words_is_asked_for_what_is_given():
+    class Prompted:
+        def segment(self, images, class_words):
+            raise AssertionError
+
+    assert class_word(Prompted(), "teapot", ["a teapot in the snow"]) == "teapot"
+    with pytest.raises(ToffeeError, match="expected --word what it is, e.g. teapot; or --mask"):
+        class_word(Prompted(), "", ["a teapot in the snow"])
+
+
+PLACES = {(50, 60): 48, (70, 90): 48, (40, 60): 18, (0, 20): 0, (150, 160): 96, (20, 120): 38}
+
+
+@pytest.mark.parametrize("columns", PLACES)
+def test_the_square_is_the_middle_or_around_the_subject(columns):
+    left = PLACES[columns]
+    mask = np.zeros((64, 160), bool)
+    mask[10:50, slice(*columns)] = True
+    assert square_around(mask) == (left, 0, left + 64, 64)
+    assert square_around(mask.T) == (0, left, 64, left + 64)

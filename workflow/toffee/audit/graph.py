@@ -82,7 +82,7 @@ def _edges(results: Results) -> Iterator[Finding]:
                     continue  # compared in tier bytes
                 if record.rule in COMMANDS and not results.place(path).exists():
                     continue  # a photo that its owner moved away: its digest is in the record
-                if path.startswith(f"{results.root}/"):
+                if path.startswith(f"{results.root}/") and record.rule not in COMMANDS:
                     found = "no record of a job that wrote it"
                     yield Finding(TIER, path, f"a producer, since {record.job} read it", found)
                 elif finding := _source(results, path, record, digest):

@@ -33,6 +33,9 @@ from toffee.runtime.signals import raise_on_sigterm
 from toffee.use.draw import ModelCard, Sampling
 from toffee.use.model import Model
 
+PHOTOS = "photos"
+"""Folder of the drawings where photos and masks are that `toffee app` was given."""
+
 SLUG = 40
 """Longest part of a prompt in a name."""
 
@@ -46,12 +49,14 @@ def draw(
     prompts: Sequence[str],
     seeds: Sequence[int],
     word: str,
+    alone: bool = False,
     command: Sequence[str] = (),
 ) -> list[Path]:
     """Draw each prompt with each seed from each photo of one subject (see `draw_pictures`).
 
     Args:
         folder: of drawings; it is made where it is not there.
+        alone: whether each prompt is also drawn without a photo, to compare.
         command: the command line, for the record.
 
     Returns:
@@ -69,7 +74,10 @@ def draw(
         several = len(photos) > 1
         ends = [f"-photo{n}" if several else "" for n in range(1, len(photos) + 1)]
         stems = [f"{slug(prompt)}-seed{seed}" for prompt in prompts for seed in seeds]
-        return {"out": [f"{number}-{stem}{end}.png" for stem in stems for end in ends]}
+        return {
+            "out": [f"{number}-{stem}{end}.png" for stem in stems for end in ends],
+            "alone": [f"{number}-{stem}-without-photo.png" for stem in stems if alone],
+        }
 
     inputs = {"photos": list(photos), "masks": masked}
     values = {"prompts": list(prompts), "seeds": list(seeds), "word": word}
@@ -131,7 +139,7 @@ def _run(
     if not all(one.strip() for one in values["prompts"]) or not values["prompts"]:
         raise ToffeeError("no prompt, expected a text, e.g. --prompt 'a mug in the snow'")
     folder = Path(os.path.abspath(folder))
-    _require_drawings(folder)
+    require_drawings(folder)
     finding = {"segmenter": model.segmenter, "detector": model.detector}
     read = {**inputs, "pipeline": model.pipeline} | {k: p for k, p in finding.items() if p}
     read = {name: _located(path, folder) for name, path in read.items()}
@@ -164,7 +172,8 @@ def _run(
         except BaseException:
             remove(folder if is_new else folder.parent / log)
             raise
-        return [folder.parent / path for path in (*output["out"], *output["shown"])]
+        kinds = ("out", "alone", "shown")
+        return [folder.parent / path for kind in kinds for path in output.get(kind, ())]
 
 
 def _call(job: Any, log: str, name: str) -> None:
@@ -218,7 +227,7 @@ def _located(path: Any, folder: Path) -> Any:
     return str(place.relative_to(folder.parent) if place.is_relative_to(folder) else place)
 
 
-def _require_drawings(folder: Path) -> None:
+def require_drawings(folder: Path) -> None:
     """Raise ToffeeError where a folder is there and is none that commands draw into."""
     if not folder.exists():
         return
@@ -227,7 +236,8 @@ def _require_drawings(folder: Path) -> None:
         raise ToffeeError(f"{folder}: no folder, {expected}")
     records = folder / RECORDS
     first = next(iter(sorted(records.glob("*.json"))), None)
-    if first is None and any(folder.iterdir()):
+    others = {one.name for one in folder.iterdir()} - {PHOTOS}
+    if first is None and others:
         raise ToffeeError(f"{folder}: holds other files, {expected}")
     while first is not None:
         content = read_json(first)

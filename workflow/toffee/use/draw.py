@@ -74,6 +74,7 @@ def draw_pictures(
     masks: list[str],
     pipeline: str,
     out: list[str],
+    alone: list[str],
     found: list[str],
     shown: list[str],
     prompts: list[str],
@@ -91,6 +92,7 @@ def draw_pictures(
         masks: of the photos, white where the subject is; none: the segmenter makes them.
         pipeline: folder of the exported pipeline.
         out: pictures to write: by prompt, then seed, then photo.
+        alone: the same without a photo, by prompt, then seed; empty where they are not wanted.
         found, shown: for each photo, its mask and a picture that shows it; empty where the model
             wants no masks.
         prompts, seeds: texts; where the noise is drawn from.
@@ -111,12 +113,14 @@ def draw_pictures(
                 _save(path, as_picture(area) if paths is found else _shown(picture, area))
     subjects = [_squared(*one) for one in zip(pictures, areas, strict=True)]
     artist = _Artist(pipeline, sampling, card, prompts)
-    places = iter(out)
-    artist.expect(len(out))
+    places, others = iter(out), iter(alone)
+    artist.expect(len(out) + len(alone))
     for prompt in prompts:
         for seed in seeds:
             for photo, mask in subjects:
                 artist.draw(next(places), prompt, seed, subject=photo, subject_mask=mask)
+            if alone:
+                artist.draw(next(others), prompt, seed)
 
 
 def edit_picture(

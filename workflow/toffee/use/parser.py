@@ -30,6 +30,9 @@ def add_draw(commands: argparse._SubParsersAction) -> None:
         metavar="FILE",
         help="one for each photo, white where the subject is; default: the segmenter finds it",
     )
+    draw.add_argument(
+        "--without-photo", action="store_true", help="also draw the prompts alone, to compare"
+    )
     _add_word(draw, "--subject")
     _add_options(draw)
     draw.set_defaults(run=_draw)
@@ -78,18 +81,24 @@ def _add_word(parser: argparse.ArgumentParser, *names: str) -> None:
     )
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which model draws, where to, and on what."""
     add = parser.add_argument
     add("--results", type=Path, default=RESULTS, metavar="DIR", help=f"of a run; {RESULTS}")
     add("--pipeline", type=Path, metavar="DIR", help="an exported one; its code runs, so trust it")
     add("--segmenter", type=Path, metavar="DIR", help="default: models/segmenter of the results")
     add("--out", type=Path, default=DRAWN, metavar="DIR", help=f"folder of drawings; {DRAWN}")
+    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default: the GPU if there is one")
+    add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add = parser.add_argument
     add("--seed", nargs="+", type=_seed, default=[0], metavar="N", help="one or several; 0")
     add("--scale", type=_number(0), metavar="X", help="λ: 0 forgets the subject, 1 is as trained")
     add("--steps", type=_whole, metavar="N", help="denoising steps")
     add("--guidance", type=_number(0), metavar="X", help="weight of text and subject; 1 is off")
-    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default: the GPU if there is one")
-    add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32")
 
 
 def _number(least: float) -> Callable[[str], float]:
@@ -121,8 +130,8 @@ def _draw(options: argparse.Namespace) -> int:
     _require_files([*photos, *masks])
     prompts, seeds, word = options.prompt, _seeds(options), options.word
     model, sampling = _common(options)
-    made = draw(options.out, model, sampling, photos, masks, prompts, seeds, word, sys.argv)
-    return _say(made)
+    asked = (photos, masks, prompts, seeds, word, options.without_photo)
+    return _say(draw(options.out, model, sampling, *asked, command=sys.argv))
 
 
 def _edit(options: argparse.Namespace) -> int:

@@ -101,8 +101,8 @@ def find_subject(
 
 
 def square_around(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """The square (left, top, right, bottom) of a picture that the model looks at: as large as fits,
-    moved from the middle only as far as the subject needs it."""
+    """The square (left, top, right, bottom) of a picture that the model looks at, as large as fits:
+    the picture's middle where that has all of the subject, else around the subject's middle."""
     height, width = mask.shape
     side = min(height, width)
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
