@@ -34,11 +34,11 @@ PLUMBING_VERSION = 1
 """Counts in every digest. Raise it with an edit of `PLUMBING` that changes what is in a result."""
 
 COMMANDS = {
-    "draw_pictures": "toffee.use.draw.draw_pictures",
-    "edit_picture": "toffee.use.draw.edit_picture",
+    name: ".".join(("toffee", "use", "draw", name)) for name in ("draw_pictures", "edit_picture")
 }
 """Functions that are no rule's, and are called with a record as if they were: by `toffee draw` and
-`toffee edit`. The name of the rule in such a record → dotted name."""
+`toffee edit`. The name of the rule in such a record → dotted name. Put together, so that the digest
+of the audit, which names them and does not call them, leaves their code out."""
 
 Node = tuple[Path, str]
 """A name at the top of a file, or one of the two below."""
