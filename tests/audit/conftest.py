@@ -153,7 +153,7 @@ def finished_run(request, tmp_path_factory):
         patch.chdir(project)
         as_if_released(patch)
         # All jobs of this run are one process: its start is not the start of a job.
-        patch.setattr("toffee.provenance.record._process_start", time.time)
+        patch.setattr("toffee.provenance.record.process_start", time.time)
         if request.param == BESIDE:
             patch.setattr("toffee.provenance.listing.MANY", 0)
         for one in JOBS:
@@ -167,7 +167,7 @@ def run(finished_run, tmp_path, monkeypatch):
     shutil.copytree(finished_run, tmp_path / "project")
     jobs = [planned_job(*one, zoo=finished_run / "zoo") for one in JOBS]
     monkeypatch.setattr("toffee.audit.plan.plan_of", lambda *_: (CONFIG, jobs))
-    monkeypatch.setattr("toffee.provenance.record._process_start", time.time)
+    monkeypatch.setattr("toffee.provenance.record.process_start", time.time)
     as_if_released(monkeypatch)
     # Its page is made up. The real one is made again in tests/workflow.
     monkeypatch.setattr("toffee.audit.recompute._page", lambda *_: ())

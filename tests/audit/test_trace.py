@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from toffee.cli import main
+from toffee.provenance.brief import screen
 from toffee.provenance.results import Results
 from toffee.provenance.trace import trace
 from toffee.tables.ledger import write_ledger
@@ -37,7 +38,7 @@ def test_a_table_leads_to_the_downloads_digest(run):
 
 def test_the_command_prints_a_tree_and_json(run, capsys, monkeypatch):
     monkeypatch.chdir(run.project)
-    assert main(["trace", TABLE]) == 0
+    assert main(["trace", TABLE, "--all"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(TABLE) and any("download_model clip" in line for line in lines)
     assert any(line.strip("│└├─ ").startswith("zoo/clip/config.json") for line in lines)
@@ -45,6 +46,50 @@ def test_the_command_prints_a_tree_and_json(run, capsys, monkeypatch):
     told = json.loads(capsys.readouterr().out)
     assert [(row["method"], row["value"]) for row in told["cell"]] == [("all", 3)]
     assert told["chain"]["job"] == "tabulate_dataset"
+
+
+def test_a_number_has_its_way_on_one_screen(run, capsys, monkeypatch):
+    monkeypatch.chdir(run.project)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["trace", "dataset", "all", "pairs"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    digest = json.loads(run.record(MODEL).read_text())["outputs"][MODEL]["sha256"]
+    assert lines[0].startswith("all, pairs = 3 ")
+    assert any(line.startswith(f"in    {TABLE}") for line in lines)
+    assert any(line.startswith("by    tabulate_dataset") for line in lines)
+    assert any(MODEL in line and digest[:12] in line and "zoo/clip" in line for line in lines)
+
+
+def tree_of(jobs: int, inputs: int, models: int) -> dict:
+    """A chain of many jobs, each of which reads files, the first one downloads too."""
+    cost = {"seconds": 1.0, "cpu_seconds": 2.0, "gpu_seconds": 0.0, "commit": None}
+    common = cost | {"sha256": "ab" * 32, "size": 1, "start": "2026-01-02T03:04:05+00:00"}
+
+    def job(name: str, read: list[dict]) -> dict:
+        values = {f"value_{n}": "x" * 50 for n in range(50)}
+        return common | {"path": f"r/{name}", "job": name, "params": values, "inputs": read}
+
+    files = [common | {"path": f"config/{n}.yaml"} for n in range(inputs)]
+    part = common | {"path": "zoo/part"}
+    source = {"source": {"repo": "a/b", "revision": "c" * 40}}
+    read = [job(f"download_model {n}", [part]) | {"params": source} for n in range(models)]
+    for n in range(jobs):
+        read = [*files, *read[:1], *read[1:]] if n == 0 else [*files, *read]
+        read = [job(f"rule_{n}", read)]
+    return job("tabulate_it", [*read, *files])
+
+
+@pytest.mark.parametrize(("jobs", "inputs", "models"), [(0, 0, 0), (1, 1, 1), (60, 40, 30)])
+def test_a_long_chain_fits_the_screen_too(jobs, inputs, models):
+    row = dict.fromkeys(("method", "metric", "value", "stderr", "n", "source", "setting"), "y" * 90)
+    lines = list(screen(tree_of(jobs, inputs, models), [row] * 9, 80))
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    if jobs == 60:
+        assert "  and 7 more rows (--json)" in lines and "downloads (30)" in lines
+        assert any(line.startswith(f"after {jobs} more jobs, 120 CPU") for line in lines)
+        assert any(line.startswith("from  40 files that no job made") for line in lines)
+        assert "  and 23 more" in lines
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from toffee.audit.notes import Notes
 from toffee.audit.plan import check_plan
+from toffee.provenance.code import COMMANDS
 from toffee.provenance.kept import keep
 from toffee.provenance.record import config_name
 from toffee.provenance.results import Results
@@ -44,6 +45,17 @@ def test_the_same_value_of_many_jobs_is_one_finding(run, monkeypatch):
     run.forge(lambda content: content["params"].update(threshold=0.5))
     found = [f for f in audited(run) if f.found.startswith("0.5")]
     assert len(found) == len({rule for rule, *_ in JOBS})
+
+
+def test_a_job_that_calls_itself_a_command_is_compared_with_the_plan(run):
+    """Drawings have no plan; a record of theirs among those of jobs is no way around it."""
+
+    def change(content):
+        content["params"]["function"] = COMMANDS["draw_pictures"]
+        content["rule"] = "draw_pictures"
+
+    run.forge(of("score_shard")(change))
+    assert "rule score_shard, as Snakemake plans it" in [one.expected for one in audited(run)]
 
 
 def test_a_value_of_the_configuration_that_the_checkout_does_not_have(run):

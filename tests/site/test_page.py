@@ -22,6 +22,21 @@ def test_no_view_is_wider_than_the_window(page, site, width, address, dark):
     assert page.run("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_at_390_pixels_text_is_large_enough_and_tables_show_their_first_number(page, site):
+    page.open(site, width=390)
+    page.near("#figures", ".enlarge img")
+    sizes = (
+        "[...document.querySelectorAll('main *')].filter((one) => one.checkVisibility() && "
+        "[...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))"
+        ".map((one) => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert min(page.run(sizes)) >= 11
+    ends = "[...document.querySelectorAll('.numbers tbody td:nth-child(2) a')]"
+    assert max(page.run(f"{ends}.map((one) => one.getBoundingClientRect().right)")) <= 390
+    shapes = "[...document.querySelectorAll('.enlarge img')].map((one) => one.clientWidth)"
+    assert min(page.run(shapes)) > 300
+
+
 def test_a_node_of_the_graph_leads_to_its_jobs_and_a_record(page, site):
     page.open(site)
     click_node(page, "score_shard")

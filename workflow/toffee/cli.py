@@ -1,13 +1,16 @@
-"""The command `toffee`: plan a run, audit or attest a results folder, trace a file or a number."""
+"""The command `toffee`: draw and edit pictures, plan a run, audit or attest its results, trace."""
 
 import argparse
+import itertools
 import json
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.signals import EXIT_STATUS, Interrupted
 from toffee.runtime.text import printable
 
 
@@ -19,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ToffeeError as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 1
+    except (Interrupted, KeyboardInterrupt):
+        print("error: stopped, nothing of this command is kept", file=sys.stderr)
+        return EXIT_STATUS
 
 
 def _say(line: object) -> None:
@@ -30,11 +36,16 @@ def _say(line: object) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from toffee.app.parser import add_app
     from toffee.audit.findings import TIERS
+    from toffee.use.parser import add_draw, add_edit
 
     parser = argparse.ArgumentParser(prog="toffee", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    add_draw(commands)
+    add_edit(commands)
+    add_app(commands)
     plan = commands.add_parser(
         "plan",
         help="what a run will take: jobs, GPU hours, bytes to download and to store",
@@ -102,8 +113,8 @@ def _parser() -> argparse.ArgumentParser:
 
     trace = commands.add_parser(
         "trace",
-        help="the chain from a file or a number to its downloads",
-        description="A tree with digests, config values, times and cost.",
+        help="what a file or a number comes from, down to the downloads",
+        description="At most one screen: the number, its job, values, inputs and downloads.",
     )
     trace.add_argument(
         "what",
@@ -112,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a file below the results folder, or a number of a table",
     )
     trace.add_argument("--results", type=Path, metavar="DIR", help="default: from FILE, or tiny")
+    trace.add_argument("--all", action="store_true", help="the whole tree, every job and file")
     trace.add_argument("--json", action="store_true", help="as JSON, whole")
     trace.set_defaults(run=_trace)
     return parser
@@ -182,8 +194,9 @@ def _attest(options: argparse.Namespace) -> int:
 
 
 def _trace(options: argparse.Namespace) -> int:
+    from toffee.provenance.brief import cell_line, screen
     from toffee.provenance.results import Results
-    from toffee.provenance.trace import cell, short_chain, table_path, trace, tree_lines
+    from toffee.provenance.trace import cell, table_path, trace, tree_lines
 
     if len(options.what) not in (1, 3):
         raise ToffeeError("expected a file, or a table, a method and a metric")
@@ -198,14 +211,13 @@ def _trace(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found | {"chain": tree}, indent=1))
         return 0
-    for row in found.get("cell", []):
-        _say(
-            f"{row['method']}, {row['metric']} = {row['value']} ± {row['stderr'] or '–'} "
-            f"(n {row['n'] or '–'}, {row['source']}; {row['setting'] or 'no setting'})"
-        )
-    if len(options.what) == 3:
-        _say(f"made by: {short_chain(results, table_path(results, options.what[0]))}")
-    for line in tree_lines(tree):
+    cells = found.get("cell", [])
+    lines: Iterable[str]
+    if options.all:
+        lines = itertools.chain(map(cell_line, cells), tree_lines(tree))
+    else:
+        lines = screen(tree, cells, shutil.get_terminal_size((100, 24)).columns)
+    for line in lines:
         _say(line)
     return 0
 

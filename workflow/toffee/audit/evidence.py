@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes
 from toffee.audit.plan import scale_threads
+from toffee.provenance.code import COMMANDS
 from toffee.provenance.digests import read_text
 from toffee.provenance.paths import RECORDS
 from toffee.provenance.results import Results
@@ -108,7 +109,9 @@ def _near(inner: float, outer: float) -> bool:
 
 
 def _of_threads(results: Results, record: Record) -> Iterator[tuple[str, str]]:
-    """No more threads than its rule or a profile gives it."""
+    """No more threads than its rule or a profile gives it; a command takes what the machine has."""
+    if record.rule in COMMANDS:
+        return
     try:
         config = results.config(record)
         models = str((config.get("models") or {}).get("set"))

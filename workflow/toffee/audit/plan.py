@@ -20,6 +20,7 @@ from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes, leaves
 from toffee.launch.adopt import ONLY_PLANNING
 from toffee.launch.dag import Job, planned_jobs
+from toffee.provenance.code import COMMANDS
 from toffee.provenance.paths import CONFIGS, RECORDS, RESULTS, SHARED
 from toffee.provenance.record import files_of
 from toffee.provenance.reroot import rerooted
@@ -58,6 +59,9 @@ class Plan:
 def check_plan(results: Results, notes: Notes) -> Iterator[Finding]:
     """The jobs, their inputs and their values are those of the plan that each was made by."""
     groups: dict[tuple[str, str, bool], list[Record]] = defaultdict(list)
+    if all(record.rule in COMMANDS for record in results.records.values()):
+        notes.add("graph: no plan, these are drawings of toffee draw and toffee edit")
+        return
     for name, record in reversed(results.records.items()):
         zoo = results.roots[name] == ZOO_ROOT
         groups[record.config, _given(results, record), zoo].append(record)

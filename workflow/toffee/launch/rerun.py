@@ -17,7 +17,7 @@ from typing import Any
 from snakemake.iocontainers import Namedlist
 
 from toffee.launch.job import run_job
-from toffee.provenance.code import rule_functions
+from toffee.provenance.code import recorded_functions
 from toffee.runtime.errors import ToffeeError
 
 ALLOW_NETWORK = "--allow-network"
@@ -57,7 +57,10 @@ def rerun(record: str | Path, config: str | Path) -> None:
         ToffeeError: the checkout's rule names another function than the record.
     """
     content, values = (json.loads(Path(path).read_text("utf-8")) for path in (record, config))
-    function, recorded = rule_functions().get(content["rule"]), content["params"].get("function")
+    function, recorded = (
+        recorded_functions().get(content["rule"]),
+        content["params"].get("function"),
+    )
     if function is None or function != recorded:
         raise ToffeeError(
             f"{record}: rule {content['rule']} called {recorded}, in this checkout it calls "

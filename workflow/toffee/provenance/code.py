@@ -27,11 +27,18 @@ ROOTS = ("workflow", "tools")
 PLUMBING = (
     *("toffee.runtime.background", "toffee.runtime.errors", "toffee.runtime.files"),
     *("toffee.runtime.processes", "toffee.runtime.progress", "toffee.runtime.signals"),
-    *("toffee.provenance.digests", "toffee.provenance.listing", "toffee.provenance.paths"),
-    *("toffee.provenance.record", "toffee.provenance.sources"),
+    *("toffee.provenance.costs", "toffee.provenance.digests", "toffee.provenance.listing"),
+    *("toffee.provenance.paths", "toffee.provenance.record", "toffee.provenance.sources"),
 )
 PLUMBING_VERSION = 1
 """Counts in every digest. Raise it with an edit of `PLUMBING` that changes what is in a result."""
+
+COMMANDS = {
+    name: ".".join(("toffee", "use", "draw", name)) for name in ("draw_pictures", "edit_picture")
+}
+"""Functions that are no rule's, and are called with a record as if they were: by `toffee draw` and
+`toffee edit`. The name of the rule in such a record → dotted name. Put together, so that the digest
+of the audit, which names them and does not call them, leaves their code out."""
 
 Node = tuple[Path, str]
 """A name at the top of a file, or one of the two below."""
@@ -78,6 +85,11 @@ def rule_functions(project: Path = PROJECT) -> dict[str, str]:
             if named:
                 found[rule[1]] = named[1]
     return found
+
+
+def recorded_functions(project: Path = PROJECT) -> dict[str, str]:
+    """The functions that records tell of: of the checkout's rules, and of commands."""
+    return rule_functions(project) | COMMANDS
 
 
 def module_file(module: str, project: Path = PROJECT) -> Path:

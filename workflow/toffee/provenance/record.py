@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.provenance.code import code_digest, module_digests
+from toffee.provenance.costs import COSTS, costs, cpu_seconds, device, process_start
 from toffee.provenance.digests import describe, identities, read_json
 from toffee.provenance.kept import config_name as config_name
 from toffee.provenance.kept import keep
@@ -44,7 +44,6 @@ from toffee.runtime.files import remove, remove_leftovers, write_text
 from toffee.runtime.project import PROJECT as PROJECT
 
 VERSION = 2
-COSTS = ("seconds", "cpu_seconds", "gpu_seconds", "peak_memory_mb")
 
 
 _CALLS: list[Callable[[], None]] = []
@@ -78,11 +77,13 @@ class Recorder:
     """Records one job. Make it when the job starts, call `finish` when its outputs are there, or
     `fail` when they will not be."""
 
-    def __init__(self, snakemake: Any) -> None:
+    def __init__(self, snakemake: Any, own_process: bool = True) -> None:
         """Note that the job has started; the record of an earlier run of it goes away.
 
         Args:
             snakemake: the object that Snakemake hands to scripts.
+            own_process: whether this process does nothing else: its start is the job's, and all
+                that it takes.
         """
         self.snakemake = snakemake
         self.root = root_of(str(snakemake.log[0]))
@@ -95,7 +96,8 @@ class Recorder:
         self.code = {"sha256": code_digest(function), "modules": module_digests(function)}
         self.git = git_state()
         self.outputs = [str(path) for path in snakemake.output]
-        self.start = _process_start()
+        self.start = process_start() if own_process else time.time()
+        self.cpu_before = 0.0 if own_process else cpu_seconds()
         self.path = record_path(self.root, self.outputs[0])
         self.started = self.path.with_name(self.path.name + STARTED)
         self.earlier = self._earlier()
@@ -161,7 +163,7 @@ class Recorder:
     def fail(self) -> None:
         """Note what a failed attempt took; the next one's record has it."""
         _CALLS.clear()
-        self._mark({"start": stamp(self.start), **costs(self.start)})
+        self._mark({"start": stamp(self.start), **costs(self.start, self.cpu_before)})
 
     def _content(self, made: Mapping[str, Any]) -> dict[str, Any]:
         snakemake, root = self.snakemake, self.root
@@ -187,7 +189,7 @@ class Recorder:
             "device": device(),
             "threads": snakemake.threads,
             "processes": processes.JOB.count,
-            **costs(self.start),
+            **costs(self.start, self.cpu_before),
             "start": stamp(self.start),
             "end": stamp(time.time()),
             "slurm_job_id": os.environ.get("SLURM_JOB_ID"),
@@ -230,35 +232,6 @@ def files_of(names: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-def costs(start: float) -> dict[str, Any]:
-    """What this process, its children and those that it started on other machines took since
-    `start`: seconds (wall), cpu_seconds, gpu_seconds (wall seconds times GPUs in use); and
-    peak_memory_mb (of the largest process here)."""
-    import resource
-
-    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    seconds = time.time() - start
-    cpu_seconds = sum(one.ru_utime + one.ru_stime for one in usage) + processes.JOB.cpu_seconds
-    unit = 1024 if sys.platform != "darwin" else 1024**2
-    return {
-        "seconds": round(seconds, 3),
-        "cpu_seconds": round(cpu_seconds, 3),
-        "gpu_seconds": round(seconds * _gpus_in_use(), 3),
-        "peak_memory_mb": round(max(one.ru_maxrss for one in usage) / unit, 1),
-    }
-
-
-def device() -> str:
-    """What the job computed on: the name of its GPU, or cpu."""
-    if processes.JOB.gpus:
-        return processes.JOB.gpus[0]
-    if not _gpus_in_use():
-        return "cpu"
-    import torch
-
-    return torch.cuda.get_device_name()
-
-
 def stamp(seconds: float) -> str:
     """A time in UTC to the millisecond, ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
@@ -279,16 +252,3 @@ def _git(root: str, state: Mapping[str, Any]) -> dict[str, Any]:
     digest = hashlib.sha256(state["diff"].encode()).hexdigest()
     text = json.dumps({"sha256": digest, "diff": state["diff"][:LONGEST_DIFF]}, indent=1) + "\n"
     return content | {"diff": digest, "changes": keep(text, root)}
-
-
-def _process_start() -> float:
-    import psutil
-
-    return psutil.Process().create_time()
-
-
-def _gpus_in_use() -> int:
-    if processes.JOB.gpus:
-        return len(processes.JOB.gpus)
-    torch = sys.modules.get("torch")
-    return torch.cuda.device_count() if torch and torch.cuda.is_initialized() else 0

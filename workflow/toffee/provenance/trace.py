@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,6 @@ from toffee.runtime.errors import ToffeeError
 
 DIGITS = 16
 """Of a digest in the tree; JSON has all of them."""
-
-NEAREST = 8
-"""Jobs that the short chain of a number names."""
 
 NOT_SHOWN = ("code", "digests", "lock", "source", "zoo")
 """Params that are no values of the configuration; JSON has them."""
@@ -53,14 +50,6 @@ def _require_seals(results: Results, record: Record) -> None:
         if str(place) in problems:
             expected, found = problems[str(place)]
             raise ToffeeError(f"{place}: expected {expected}, found {found}; see toffee audit")
-
-
-def short_chain(results: Results, file: str) -> str:
-    """The jobs that a file comes from on one line, nearest first."""
-    record = results.producer(results.written(file))
-    jobs = [one.job for one in results.ancestors(record)] if record else []
-    more = f" ← {len(jobs) - NEAREST} more" if len(jobs) > NEAREST else ""
-    return " ← ".join(jobs[:NEAREST]) + more
 
 
 def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[str, Any]:
@@ -129,11 +118,7 @@ def tree_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:
         return
     params = {k: v for k, v in tree["params"].items() if k not in NOT_SHOWN}
     values = ", ".join(f"{name} = {value}" for name, value in params.items()) or "no values"
-    commit = (tree["commit"] or "no git")[:10]
-    cost = (
-        f"{tree['seconds']:.1f} s, CPU {tree['cpu_seconds']:.1f} s, GPU {tree['gpu_seconds']:.1f} s"
-    )
-    yield f"{below}by {tree['job']}  {tree['start'][:19]}Z  {cost}  commit {commit}"
+    yield f"{below}by {tree['job']}  {tree['start'][:19]}Z  {cost_text(tree)}"
     yield f"{below}with {values}"
     inputs = tree["inputs"]
     for place, one in enumerate(inputs):
@@ -141,6 +126,13 @@ def tree_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:
         lines = tree_lines(one, f"{indent}   " if last else f"{indent}│  ")
         yield f"{indent}{'└─ ' if last else '├─ '}{next(lines)}"
         yield from lines
+
+
+def cost_text(tree: Mapping[str, Any]) -> str:
+    """What a job took, and the commit that it ran from."""
+    commit = (tree["commit"] or "no git")[:10]
+    times = ("", "seconds"), ("CPU ", "cpu_seconds"), ("GPU ", "gpu_seconds")
+    return f"{', '.join(f'{name}{tree[key]:.1f} s' for name, key in times)}  commit {commit}"
 
 
 def size_text(size: float) -> str:

@@ -1,0 +1,30 @@
+"""The command line of `toffee app`."""
+
+import argparse
+
+from toffee.use.parser import add_model
+
+
+def add_app(commands: argparse._SubParsersAction) -> None:
+    """Add the command `app`."""
+    app = commands.add_parser(
+        "app",
+        help="a page on this machine to draw and edit with the mouse",
+        description="Serves a page on loopback, to this machine alone; it needs no network.",
+    )
+    app.add_argument("--port", type=int, default=7860, metavar="N", help="7860; 0: a free one")
+    add_model(app)
+    app.set_defaults(run=_app)
+
+
+def _app(options: argparse.Namespace) -> int:
+    from toffee.app.server import serve
+    from toffee.app.studio import Studio
+    from toffee.use.command import require_drawings
+    from toffee.use.model import default_device, find_model
+
+    model = find_model(options.results, options.pipeline, options.segmenter)
+    require_drawings(options.out)
+    device = options.device or default_device()
+    serve(Studio(model, options.out, device, options.dtype), options.port)
+    return 0
