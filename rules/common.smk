@@ -5,6 +5,7 @@ files share. Nothing here makes a file.
 """
 
 from toffee.config import ROLES, ZooSource, load_catalogue, load_config
+from toffee.config.sections.evaluation import TUNED_METHODS
 from toffee.config.variants import BASE, rows_of
 
 CONFIG = checked(load_config, config)
@@ -77,7 +78,8 @@ wildcard_constraints:
     shard=r"\d{5}",
     draw=r"\d+",
     group=r"\d+",
-    method="|".join([*DRAWN, "dreambooth", *EDIT_CONTROLS]),
+    method="|".join([*DRAWN, *TUNED_METHODS, *EDIT_CONTROLS]),
+    tuned="|".join(TUNED_METHODS),
     table="|".join([*TABLES, *MORE_TABLES, *OWN_TABLES]),
     figure="|".join([*FIGURES, *MORE_FIGURES]),
     part="|".join(ZOO_PARTS),

@@ -283,6 +283,7 @@ MATRIX = {
     "dreambooth.steps": Row(64, DREAMBOOTH | {"tabulate_dreambooth"}),
     "dreambooth.batch": Row(8, DREAMBOOTH | TUNING),
     "dreambooth.learning_rate": Row(1.0, DREAMBOOTH | TUNING),
+    "dreambooth.constant_rate": Row(True, DREAMBOOTH | TUNING),
     "dreambooth.prior_images": Row(64, DREAMBOOTH | TUNING),
     "dreambooth.prior_weight": Row(3.0, DREAMBOOTH | TUNING),
     "dreambooth.groups": Row(4, DREAMBOOTH),

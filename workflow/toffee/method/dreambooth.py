@@ -105,7 +105,10 @@ class DreamBooth:
             return 2 * half  # the mean over both halves; the paper's loss is their sum
 
         model.unet.requires_grad_(True)
-        schedule = Schedule(self.tuning.steps, count, self.tuning.learning_rate)
+        tuning = self.tuning
+        schedule = Schedule(
+            tuning.steps, count, tuning.learning_rate, constant=tuning.constant_rate
+        )
         fitted = fit([model.unet], draw, loss, schedule, f"DreamBooth {subject}")
         model.unet.requires_grad_(False)
         return fitted.losses

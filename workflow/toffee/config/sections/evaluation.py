@@ -6,7 +6,12 @@ from pydantic import Field, model_validator
 
 from toffee.config.base import Count, Section
 
-BenchmarkMethod = Literal["text_only", "initial", "dreambooth", "toffeenet", "wrong_subject"]
+BenchmarkMethod = Literal[
+    "text_only", "initial", "dreambooth", "dreambooth_one_photo", "toffeenet", "wrong_subject"
+]
+
+TUNED_METHODS = ("dreambooth", "dreambooth_one_photo")
+"""Methods of the base model fine-tuned for each subject: on all of its photos, on the kept one."""
 
 
 BENCHMARK_METHODS: tuple[str, ...] = get_args(BenchmarkMethod)
