@@ -72,7 +72,7 @@ def generate_dreambooth(
         paths = subject.photos if kept is None else [subject.photos[kept[subject.subject]]]
         photos = torch.stack([read_photo(path, drawing.resolution) for path in paths])
         model.tune(subject.subject, subject.class_word, photos)
-        tuned = perf_counter()
+        fitted = perf_counter()
         own = [
             BenchmarkImage(subject, place, draw)
             for draw in range(draws)
@@ -84,7 +84,7 @@ def generate_dreambooth(
             texts = [one.prompt.text_with_token for one in some]
             arrays += to_arrays(model.draw(texts, start_noise))
         images += own
-        spent = (prepared - start, tuned - prepared, perf_counter() - tuned)
+        spent = (prepared - start, fitted - prepared, perf_counter() - fitted)
         times.append((subject.subject, subject.class_word, len(own), *spent))
     columns = ["subject", "class_word", "images", *SECONDS]
     with atomic_path(seconds) as temporary:
