@@ -307,6 +307,10 @@ MATRIX = {
     "evaluation.methods": Row(
         ["text_only", "dreambooth", "toffeenet", "wrong_subject"], {"tabulate_dreambench"} | PAGE
     ),
+    "evaluation.pictures": Row(
+        {"mine": "other/pictures"},
+        {"import_pictures", "score_dreambench", "tabulate_dreambench"} | PAGE,
+    ),
     # Figure toffeenet shows the first seed.
     "evaluation.images_per_prompt": Row(4, BENCHMARK - {"plot_toffeenet"} | EDITS | DREAMBOOTH),
     "evaluation.ablation_prompts": Row(4, {"generate_benchmark", "score_dreambench"} | ABLATIONS),

@@ -183,7 +183,8 @@ def takes(entry: dict[str, Any]) -> str:
     if entry.get("type") == "array":
         return f"list of {takes(entry['items'])}"
     if entry.get("type") == "object":
-        return "name: changed keys of `toffeenet`"
+        (values,) = entry["patternProperties"].values()
+        return "name: text" if "type" in values else "name: changed keys of `toffeenet`"
     if "const" in entry:
         return f"`{entry['const']}`"
     if "enum" in entry:

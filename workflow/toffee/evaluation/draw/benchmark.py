@@ -102,8 +102,9 @@ def write_benchmark_images(
     conditioned_on: Mapping[str, str],
     quality: int,
     scales: bool = False,
+    lossless: bool = False,
 ) -> None:
-    """Write images of the benchmark, one row each.
+    """Write images of the benchmark, one row each; as PNG with `lossless`, else as JPEG.
 
     Columns: subject, class_word, prompt (without the unique token), prompt_kind (context or
     property), method, conditioned_on (a subject, or ""), setting (λ with `scales`, else ""), seed
@@ -123,6 +124,7 @@ def write_benchmark_images(
         },
         images={"image": list(arrays)},
         quality=quality,
+        lossless=("image",) if lossless else (),
     )
 
 
