@@ -63,6 +63,7 @@ rule import_pictures:
         function="toffee.evaluation.draw.pictures.import_pictures",
         draws=CONFIG.evaluation.images_per_prompt,
         source=lambda w: {"path": PICTURES[w.method]},
+        sources_digest=lambda w: fingerprints([PICTURES[w.method]])(w),
     script:
         "../workflow/run.py"
 

@@ -164,7 +164,8 @@ MATRIX = {
     "data.heldout_sequences": Row(64, {"write_heldout"} | HELDOUT),
     "data.benchmark_subjects": Row(64, {"write_benchmark"} | BENCHMARK_PHOTOS),
     "data.references": Row(
-        "other/references.yaml", ORACLE | BENCHMARK | {"filter_dreambooth"} | COST
+        "other/references.yaml",
+        ORACLE | BENCHMARK | {"generate_dreambooth", "filter_dreambooth"} | COST,
     ),
     "data.real.subjects.kind": source(
         "subjects", "kind", "images", {"import_subjects"} | SUBJECTS, "images"

@@ -59,7 +59,7 @@ class Evaluation(Section):
     pictures: dict[PictureName, Path] = Field(
         description="rows of table dreambench that are read from pictures of yours: name → folder "
         "with `<subject>/<prompt>_<seed>.png` (numbers from 0), or a method's folder in "
-        "ImagenHub's layout (path, relative to the repository)"
+        "ImagenHub's layout (path)"
     )
     images_per_prompt: Count = Field(
         description="generation seeds: images for each subject and prompt of the benchmark, one a "

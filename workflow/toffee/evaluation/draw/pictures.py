@@ -20,7 +20,6 @@ from toffee.evaluation.draw.benchmark import write_benchmark_images
 from toffee.evaluation.imagenhub import LOOKUP, TOKEN, read_lookup
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.progress import progress
-from toffee.runtime.project import PROJECT
 from toffee.runtime.text import printable
 
 NAME = re.compile(r"^(\d+)_(\d+)\.(?:png|jpe?g|webp)$")
@@ -47,7 +46,7 @@ def import_pictures(
         method: the row's name.
         draw: the generation seed.
         draws: number of generation seeds; the folder holds each prompt of each subject so often.
-        source: `path`: the folder, relative to the repository.
+        source: `path`: the folder.
         benchmark: the benchmark's folder.
         out: file to write, see `write_benchmark_images`.
 
@@ -55,23 +54,11 @@ def import_pictures(
         ToffeeError: a picture is missing, is one too many, has another size than the others, is not
             square, or cannot be read. All faults are printed, a line each; the error counts them.
     """
-    folder = PROJECT / source["path"]
+    folder = Path(source["path"])
     loaded = load_benchmark(benchmark)
     if not folder.is_dir():
         raise ToffeeError(f"evaluation.pictures.{method}: {folder} is no folder")
-    wanted = [
-        (subject.subject, place, seed)
-        for seed in range(draws)
-        for subject in loaded.subjects
-        for place in range(len(subject.prompts))
-    ]
-    found, faults = list_pictures(folder, loaded)
-    faults += [f"{_name(key)} is missing" for key in wanted if key not in found]
-    faults += [
-        f"{path.relative_to(folder)} is one too many: seed {key[2]}, expected 0 to {draws - 1}"
-        for key, path in found.items()
-        if key[2] >= draws
-    ]
+    found, faults = list_pictures(folder, loaded, draws)
     images = [
         BenchmarkImage(subject, place, draw)
         for subject in loaded.subjects
@@ -89,10 +76,30 @@ def import_pictures(
     write_benchmark_images(out, method, images, arrays, conditioned_on, 95, lossless=True)
 
 
-def list_pictures(folder: Path, benchmark: Benchmark) -> tuple[dict[Key, Path], list[str]]:
-    """The pictures of a folder by what they show, and a line for each file that is none of them."""
-    if (folder.parent / LOOKUP).is_file() and any(SAMPLE.match(p.name) for p in folder.iterdir()):
-        return _list_samples(folder, benchmark)
+def list_pictures(
+    folder: Path, benchmark: Benchmark, draws: int
+) -> tuple[dict[Key, Path], list[str]]:
+    """The pictures of a folder by what they show, and a line for each missing or surplus one."""
+    theirs = (folder.parent / LOOKUP).is_file()
+    theirs = theirs and any(SAMPLE.match(path.name) for path in folder.iterdir())
+    found, faults = (_list_samples if theirs else _list_own)(folder, benchmark)
+    wanted = [
+        (subject.subject, place, seed)
+        for seed in range(draws)
+        for subject in benchmark.subjects
+        for place in range(len(subject.prompts))
+    ]
+    faults += [f"{_name(key)} is missing" for key in wanted if key not in found]
+    faults += [
+        f"{path.relative_to(folder)} is one too many: seed {key[2]}, expected 0 to {draws - 1}"
+        for key, path in found.items()
+        if key[2] >= draws
+    ]
+    return found, faults
+
+
+def _list_own(folder: Path, benchmark: Benchmark) -> tuple[dict[Key, Path], list[str]]:
+    """Pictures in folders of subjects, and a line for each file that is none of these."""
     prompts = {one.subject: len(one.prompts) for one in benchmark.subjects}
     found: dict[Key, Path] = {}
     faults = []
@@ -141,7 +148,8 @@ def _list_samples(folder: Path, benchmark: Benchmark) -> tuple[dict[Key, Path], 
 
 def _read(paths: list[Path], folder: Path) -> tuple[list[np.ndarray], list[str]]:
     """Pictures of one size, and a line for each that cannot be read or has another."""
-    arrays, faults = [], []
+    arrays: list[np.ndarray] = []
+    faults = []
     for path in progress(paths, desc=f"read {folder.name}", unit="picture"):
         try:
             array = read_array(path)
