@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from checkpoint_formats import as_parts, as_timm, as_torch
 from checkpoints import write_repository
 from safetensors.torch import load_file, save_file
 
+from toffee.audit.graph import _locked
 from toffee.download.lock import read_lock
 from toffee.download.model import fetch_model
 from toffee.models.load import load_model
@@ -74,6 +76,20 @@ def test_a_torch_file_becomes_safetensors_and_both_are_locked(hub, dino, fetch):
     with pytest.raises(ToffeeError, match=f"SHA-256 {written}, expected {'f' * 64} as .*lock"):
         fetch(TORCH, "third")
     assert not (out.parent / "third").exists()
+
+
+def test_the_audit_expects_what_the_lock_has_of_the_model(hub, dino, fetch):
+    """Of the place that was taken: files as they are, what was written, and no torch file."""
+    folder, _ = dino
+    as_torch(folder)
+    hub.add(REPO, folder, OTHER)
+    source = SAFE | {"alternatives": [TORCH | {"revision": OTHER}]}
+    out = fetch(source)
+    results = SimpleNamespace(
+        place=lambda path: path, config=lambda record: {"models": {"lock": fetch.lock}}
+    )
+    expected = _locked(results, SimpleNamespace(params={"source": source}))
+    assert expected == {path.name: file_digest(path) for path in out.iterdir()}
 
 
 class Attack:

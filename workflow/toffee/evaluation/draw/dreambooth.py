@@ -12,7 +12,7 @@ from toffee.data.loaders.dreambench import load_benchmark, read_photo
 from toffee.data.loaders.images import to_arrays
 from toffee.data.loaders.references import kept_photos
 from toffee.evaluation.benchmark import BenchmarkImage
-from toffee.evaluation.draw.benchmark import write_benchmark_images
+from toffee.evaluation.image_set import write_benchmark_images
 from toffee.method.dreambooth import DreamBooth
 from toffee.models.diffusion import batches
 from toffee.runtime.files import atomic_path

@@ -16,7 +16,7 @@ import numpy as np
 from toffee.data.loaders.dreambench import Benchmark, load_benchmark
 from toffee.data.loaders.images import read_array
 from toffee.evaluation.benchmark import BenchmarkImage
-from toffee.evaluation.draw.benchmark import write_benchmark_images
+from toffee.evaluation.image_set import write_benchmark_images
 from toffee.evaluation.imagenhub import LOOKUP, TOKEN, read_lookup
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.progress import progress
