@@ -5,6 +5,7 @@ files share. Nothing here makes a file.
 """
 
 from toffee.config import ROLES, ZooSource, load_catalogue, load_config
+from toffee.config.sections.evaluation import TUNED_METHODS
 from toffee.config.variants import BASE, rows_of
 
 CONFIG = checked(load_config, config)
@@ -41,7 +42,8 @@ ORACLE = f"{RESULTS}/evaluation/dreambench/oracle.json"
 GATE = CONFIG.evaluation.oracle
 # Benchmark: methods of the table, and generation seeds, each a file of images and one of scores; a
 # subject's fine-tuning is drawn with all seeds at once, so there a group of subjects is a file.
-METHODS = CONFIG.evaluation.methods
+PICTURES = CONFIG.evaluation.pictures  # methods whose pictures a user gives
+METHODS = [*CONFIG.evaluation.methods, *PICTURES]
 BASE_METHODS = ["text_only", "initial"]  # drawn by the base model
 SHOWN = ["text_only", BASE, "wrong_subject"]
 SEEDS = [str(seed) for seed in range(CONFIG.evaluation.images_per_prompt)]
@@ -77,7 +79,8 @@ wildcard_constraints:
     shard=r"\d{5}",
     draw=r"\d+",
     group=r"\d+",
-    method="|".join([*DRAWN, "dreambooth", *EDIT_CONTROLS]),
+    method="|".join([*DRAWN, *TUNED_METHODS, *PICTURES, *EDIT_CONTROLS]),
+    tuned="|".join(TUNED_METHODS),
     table="|".join([*TABLES, *MORE_TABLES, *OWN_TABLES]),
     figure="|".join([*FIGURES, *MORE_FIGURES]),
     part="|".join(ZOO_PARTS),

@@ -1,8 +1,9 @@
 """The baseline that the paper argues against: the base model fine-tuned for each subject.
 
 Needs: the benchmark, base models; training subjects for the length of the fine-tuning.
-Gives: evaluation/dreambench/dreambooth/<group>.h5, the time that each subject took (seconds), and how
-many of its images would be pairs (accepted); tables/dreambooth.csv, from which the number of steps was
+Gives: evaluation/dreambench/<tuned>/<group>.h5, tuned on all photos of a subject (`dreambooth`) or on
+the kept one alone (`dreambooth_one_photo`), the time that each subject took (seconds), and how many of
+the former's images would be pairs (accepted); tables/dreambooth.csv, from which the number of steps was
 chosen.
 """
 
@@ -11,14 +12,15 @@ rule generate_dreambooth:
     """Images of a group of the benchmark's subjects, each by its own fine-tuned model, with all seeds."""
     input:
         benchmark=data_root("benchmark"),
+        references=lambda w: [] if w.tuned == "dreambooth" else REFERENCES,
         text_to_image=model("text_to_image"),
     output:
-        out=f"{RESULTS}/evaluation/dreambench/dreambooth/{{group}}.h5",
-        seconds=f"{RESULTS}/evaluation/dreambooth/seconds/{{group}}.csv",
+        out=f"{RESULTS}/evaluation/dreambench/{{tuned}}/{{group}}.h5",
+        seconds=f"{RESULTS}/evaluation/{{tuned}}/seconds/{{group}}.csv",
     log:
-        log_of("generate_dreambooth/{group}"),
+        log_of("generate_dreambooth/{tuned}/{group}"),
     benchmark:
-        benchmark_of("generate_dreambooth/{group}")
+        benchmark_of("generate_dreambooth/{tuned}/{group}")
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
@@ -33,6 +35,7 @@ rule generate_dreambooth:
         drawing=CONFIG.drawing,
         sampling=CONFIG.sampler.sampling,
         seed=CONFIG.evaluation.seed,
+        references_digest=lambda w: {} if w.tuned == "dreambooth" else digest_of(REFERENCES),
     script:
         "../workflow/run.py"
 

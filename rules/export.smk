@@ -1,7 +1,8 @@
 """What leaves the project: the dataset as a repository of the hub, ToffeeNet as a diffusers pipeline.
 
 Needs: finished shards, the filter's funnel, ToffeeNet, base models.
-Gives: dataset/export/<shard>.parquet and .json, dataset/hub/, pipeline/. More shards leave the exported ones as they are.
+Gives: dataset/export/<shard>.parquet and .json, dataset/hub/, pipeline/; by its name alone dataset/folder/.
+More shards leave the exported ones as they are.
 """
 
 from toffee.config.drawing import licences_of, names_of
@@ -66,6 +67,26 @@ rule export_dataset:
         model_licences=licences_of(MODELS),
         licences=CONFIG.export.licences,
         seed=CONFIG.seed,
+    script:
+        "../workflow/run.py"
+
+
+rule export_folder:
+    """The generation pairs as a folder of pictures with a list, as SynCD has them; built by its name alone."""
+    input:
+        parquet=expand(rules.export_shard.output.out, shard=SHARDS),
+    output:
+        out=directory(f"{RESULTS}/dataset/folder"),
+    log:
+        log_of("export_folder"),
+    benchmark:
+        benchmark_of("export_folder")
+    conda:
+        "../envs/toffee.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        function="toffee.export.folder.export_folder",
     script:
         "../workflow/run.py"
 

@@ -5,6 +5,7 @@ Needs `CONFIG` and the names of rules/common.smk. Nothing here makes a file.
 
 from dataclasses import replace
 
+from toffee.config.sections.evaluation import TUNED_METHODS
 from toffee.config.variants import trained_as
 
 
@@ -31,7 +32,7 @@ def net_training(wildcards):
 
 def benchmark_files(method, suffix):
     """Benchmark images (h5) of a method or their scores (parquet), by generation seed or group."""
-    parts = GROUPS if method == "dreambooth" else SEEDS
+    parts = GROUPS if method in TUNED_METHODS else SEEDS
     return [f"{RESULTS}/evaluation/dreambench/{method}/{part}.{suffix}" for part in parts]
 
 

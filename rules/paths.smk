@@ -4,6 +4,7 @@ Needs `CONFIG` and the names of rules/common.smk when a function is called. Noth
 """
 
 from toffee.config import ZooSource
+from toffee.config.models import what_it_is
 from toffee.launch.targets import tables_of
 from toffee.runtime.files import file_digest
 from toffee.download.model import manifest_files
@@ -104,9 +105,9 @@ def zoo_paths(wildcards):
 
 
 def source_of(role):
-    """What makes a base model what it is. Mirrors and the lock's path do not: the script takes them
-    from the configuration, and another one reruns nothing."""
-    return MODELS[role].model_dump(exclude={"note", "licence", "mirrors"})
+    """What makes a base model what it is. Mirrors, folders and the lock's path do not: the script takes
+    them from the configuration, and another one reruns nothing."""
+    return what_it_is(MODELS[role])
 
 
 def item(path, kind):

@@ -77,6 +77,7 @@ rule tabulate_dreambench:
     input:
         scores=dreambench_scores(),
         oracle=f"{RESULTS}/evaluation/dreambench/oracle.parquet",
+        benchmark=data_root("benchmark"),
         after=ORACLE,
         published=PUBLISHED["dreambench"],
     output:

@@ -118,7 +118,10 @@ def test_a_subfolder_is_the_model(served, fetch):
 @pytest.mark.parametrize(
     ("missing", "line"),
     [
-        (WEIGHTS, f"owner/model at {COMMIT} holds no part/model.safetensors, and no other format"),
+        (
+            WEIGHTS,
+            f"owner/model at {COMMIT} holds no part/model.safetensors, and a pickle is taken",
+        ),
         ("config.json", f"owner/model at {COMMIT} holds no config.json"),
     ],
 )
@@ -378,7 +381,7 @@ def break_mirror(hub, folder, how):
     """Spoil a mirror that is served from a folder; what is then said of it."""
     if how == "no safetensors":
         (folder / WEIGHTS).unlink()
-        return f"{MIRROR} at {OTHER} holds no {WEIGHTS}, and no other format is taken"
+        return f"{MIRROR} at {OTHER} holds no {WEIGHTS}, and a pickle is taken only where"
     if how == "gated":
         hub.repositories[MIRROR].gated = True
         return f"{MIRROR} is gated"

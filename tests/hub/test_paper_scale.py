@@ -106,7 +106,11 @@ def run(tmp_path_factory):
         serve(hub, read_set("paper"), root / "served")
         addresses = {
             "data": {
-                "dreambench": {"url": f"{server.url}/dreambooth", "revision": revision},
+                "dreambench": {
+                    "url": f"{server.url}/dreambooth",
+                    "revision": revision,
+                    "sha256": None,  # that of the real photos is pinned
+                },
                 "real": {
                     "subjects": {"classes": str(root / "classes.txt")},
                     "multiview": {"path": str(root / "mvimgnet"), "heldout": 0.4},

@@ -97,7 +97,7 @@ def test_a_first_download_locks_and_only_another_revision_reruns(hub, sources, r
     catalogue.write_text(catalogue.read_text().replace(old, new))
     assert run.planned() == {"subject_encoder"}
     repo = sources["subject_encoder"]["repo"]
-    hub.add(repo, tmp_path / "served" / repo, new)
+    hub.add(repo, tmp_path / "served" / repo / old, new)
     before = encoder.stat().st_ino, text_to_image.stat().st_ino
     run()
     assert encoder.stat().st_ino != before[0] and text_to_image.stat().st_ino == before[1]

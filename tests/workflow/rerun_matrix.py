@@ -168,7 +168,8 @@ MATRIX = {
     "data.benchmark_subjects": Row(64, {"write_benchmark"} | BENCHMARK_PHOTOS),
     "data.benchmark_split": Row("development", {"write_benchmark"} | BENCHMARK_PHOTOS),
     "data.references": Row(
-        "other/references.yaml", ORACLE | BENCHMARK | {"filter_dreambooth"} | COST
+        "other/references.yaml",
+        ORACLE | BENCHMARK | {"generate_dreambooth", "filter_dreambooth"} | COST,
     ),
     "data.real.subjects.kind": source(
         "subjects", "kind", "images", {"import_subjects"} | SUBJECTS, "images"
@@ -309,6 +310,7 @@ MATRIX = {
     "dreambooth.steps": Row(64, DREAMBOOTH | {"tabulate_dreambooth"}),
     "dreambooth.batch": Row(8, DREAMBOOTH | TUNING),
     "dreambooth.learning_rate": Row(1.0, DREAMBOOTH | TUNING),
+    "dreambooth.constant_rate": Row(True, DREAMBOOTH | TUNING),
     "dreambooth.prior_images": Row(64, DREAMBOOTH | TUNING),
     "dreambooth.prior_weight": Row(3.0, DREAMBOOTH | TUNING),
     "dreambooth.groups": Row(4, DREAMBOOTH),
@@ -331,6 +333,10 @@ MATRIX = {
     "evaluation.base_prompts": Row(64, BASE),
     "evaluation.methods": Row(
         ["text_only", "dreambooth", "toffeenet", "wrong_subject"], {"tabulate_dreambench"} | PAGE
+    ),
+    "evaluation.pictures": Row(
+        {"mine": "other/pictures"},
+        {"import_pictures", "score_dreambench", "tabulate_dreambench"} | PAGE,
     ),
     # Figure toffeenet shows the first seed.
     "evaluation.images_per_prompt": Row(4, BENCHMARK - {"plot_toffeenet"} | EDITS | DREAMBOOTH),

@@ -96,7 +96,7 @@ def test_variants_share_the_data(graph):
 
 
 def test_fine_tuning_sees_nothing_that_was_synthesized(graph):
-    above = ancestors(graph, job_of(graph, "generate_dreambooth", group=0))
+    above = ancestors(graph, job_of(graph, "generate_dreambooth", tuned="dreambooth", group=0))
     assert {job.split()[0] for job in above} == {"download_model", "write_benchmark"}
 
 

@@ -58,9 +58,10 @@ def test_load_dataset_reads_it_offline(export: Export, offline) -> None:
     pairs = offline(export.all().hub)
     assert pairs["sample_id"][:] == export.accepted["sample_id"].tolist()
     images = [name for name, feature in pairs.features.items() if type(feature).__name__ == "Image"]
-    assert images == ["input", "target", "mask", "subject_image"]
+    assert images == ["input", "target", "mask", "subject_image", "subject_mask"]
     first = pairs[0]
     assert first["target"].size == (8, 8) and first["mask"].mode == "1"
+    assert first["subject_prompt"] == "a crate"
     assert isinstance(first["prompt"], str) and isinstance(first["copy_rate"], float)
 
 

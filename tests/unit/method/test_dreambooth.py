@@ -11,7 +11,9 @@ from toffee.method.dreambooth import DreamBooth
 from toffee.runtime.compute import Compute, computing
 from toffee.runtime.seeds import noise
 
-TUNING = Tuning(steps=3, batch=2, learning_rate=1e-3, prior_images=3, prior_weight=1.0)
+TUNING = Tuning(
+    steps=3, batch=2, learning_rate=1e-3, constant_rate=False, prior_images=3, prior_weight=1.0
+)
 
 
 def booth(random_zoo, tuning: Tuning = TUNING) -> DreamBooth:
@@ -91,6 +93,14 @@ def test_the_unique_token_names_the_subject(random_zoo):
     model.tune("one", "ball", photos(1))
     named, plain = (model.draw([text], start) for text in (f"a {UNIQUE_TOKEN} ball", "a ball"))
     assert differ(named, plain)
+
+
+def test_the_published_rate_is_constant():
+    from toffee.training.loop import Schedule
+
+    constant, falling = (Schedule(1000, 1, 5e-6, constant=constant) for constant in (True, False))
+    assert {constant.rate(step) for step in range(1000)} == {1.0}
+    assert sum(falling.rate(step) for step in range(1000)) < 550
 
 
 @pytest.mark.parametrize("count", [1, 5])

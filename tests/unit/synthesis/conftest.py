@@ -13,7 +13,9 @@ from toffee.synthesis.listing import list_subjects
 from toffee.synthesis.plan import plan_shard
 
 IMAGES = {"input": "jpeg", "target": "jpeg", "mask": "mask", "subject": "png"}
+IMAGES |= {"subject_mask": "mask"}
 COLUMNS = {"sample_id": "str", "subject": "str", "kind": "str", "prompt": "str"}
+COLUMNS |= {"class_word": "str"}
 COLUMNS |= {"subject_licence": "str", "donor_licence": "str", "seed_edits": "int"}
 COLUMNS |= dict.fromkeys(SCORES, "float")
 
@@ -53,6 +55,7 @@ def write_shard(path: Path, rows: Sequence[dict], first: int = 0) -> Path:
             "sample_id": f"{number:016x}",
             "subject": f"s{number % 5}",
             "prompt": f"p{number}",
+            "class_word": "crate",
             "subject_licence": "apache-2.0",
             "donor_licence": "apache-2.0",
             "seed_edits": 2**62 + number,
@@ -68,6 +71,7 @@ def write_shard(path: Path, rows: Sequence[dict], first: int = 0) -> Path:
         images["target"].append(255 - pixels)
         images["subject"].append(pixels)
         images["mask"].append(mask)
+        images["subject_mask"].append(mask)
     with ShardWriter(path, len(rows), "test", IMAGES, COLUMNS) as shard:
         shard.append(columns, images)
     return path

@@ -99,6 +99,19 @@ def by_policy(path: Path) -> Path:
     return path
 
 
+def write_subjects(root: Path, living: int) -> Path:
+    """A benchmark's folder whose first subjects are dogs and whose others are mugs."""
+    words = {f"s{s}": "dog" if s < living else "mug" for s in range(SUBJECTS)}
+    for name in words:
+        (root / "dataset" / name).mkdir(parents=True)
+        (root / "dataset" / name / "00.jpg").write_bytes(b"only listed")
+    text = (REPOSITORY / "config" / "prompts" / "dreambench.txt").read_text()
+    classes = "\n".join(f"{name},{word}" for name, word in words.items())
+    text = f"Classes\n\nsubject_name,class\n{classes}\n\n{text[text.index('Prompts') :]}"
+    (root / "dataset" / "prompts_and_classes.txt").write_text(text)
+    return root
+
+
 @pytest.fixture
 def dreambench(tmp_path) -> dict:
     means = {
@@ -110,6 +123,7 @@ def dreambench(tmp_path) -> dict:
     return {
         "scores": [by_policy(write_scores(tmp_path / "s.parquet", means))],
         "oracle": by_policy(write_scores(tmp_path / "o.parquet", photos)),
+        "benchmark": write_subjects(tmp_path / "benchmark", living=0),
         "gate": {"dino": None, "clip_i": None, "tolerance": 0.01},
         "encoders": "zoo/a, zoo/b",
         "resolution": 64,
@@ -142,6 +156,22 @@ def test_dreambench_stands_beside_the_published_methods(dreambench, out):
     assert printed["setting"].str.contains("arXiv").all()
     text = out["page"].read_text()
     assert "| text_only | all photos |" in text and "Metric encoders: zoo/a, zoo/b" in text
+
+
+def test_living_subjects_and_objects_stand_apart(dreambench, tmp_path, out):
+    published = PUBLISHED / "dreambench.csv"
+    tabulate_dreambench(**dreambench, published=published, **out, source="world")
+    assert "living;" not in out["csv"].read_text(), "nothing lives in the world"
+    dreambench["benchmark"] = write_subjects(tmp_path / "animals", living=3)
+    tabulate_dreambench(**dreambench, published=published, **out, source="world")
+    rows = read(out["csv"]).loc[("toffeenet", "dino")].set_index("setting")
+    shared = "all photos; class prompt; encoders zoo/a, zoo/b"
+    living, objects = (rows.loc[f"{kind}; {shared}"] for kind in ("living", "objects"))
+    assert (living["n"], objects["n"]) == (3, 9)
+    whole = rows.loc[shared, "value"]
+    assert (3 * living["value"] + 9 * objects["value"]) / 12 == pytest.approx(whole)
+    assert living["value"] != objects["value"]
+    assert "| toffeenet | living; all photos |" in out["page"].read_text()
 
 
 def test_dreambench_tells_of_the_gate_where_there_was_one(dreambench, out):

@@ -15,9 +15,11 @@ from toffee.audit.recompute import check_recomputed
 from toffee.audit.sources import check_sources
 from toffee.audit.surroundings import check_surroundings
 from toffee.config.models import HubFiles
+from toffee.download.fetch import in_order
 from toffee.download.hub import is_wanted
 from toffee.download.lock import SourceLock
 from toffee.download.model import manifest_files
+from toffee.download.weights import is_rewritten
 from toffee.provenance.code import COMMANDS, code_digest, module_digests, recorded_functions
 from toffee.provenance.content import content_digest
 from toffee.provenance.digests import summary
@@ -179,15 +181,17 @@ def _downloads(results: Results) -> Iterator[Finding]:
 
 def _locked(results: Results, record: Record) -> dict[str, str]:
     """What the checkout's lock has for a model of a hub: SHA-256 by path inside the model."""
-    source = HubFiles.model_validate(record.params["source"])
     path = results.place(results.config(record)["models"]["lock"])
+    source = in_order(HubFiles.model_validate(record.params["source"]), path)[0]
     lock = SourceLock(path, source.repo, source.revision)
     prefix = f"{source.subfolder}/" if source.subfolder else ""
-    return {
+    fetched = {
         name.removeprefix(prefix): entry.sha256
         for name, entry in lock.files(lock.key or "").items()
-        if is_wanted(name, source)
+        if is_wanted(name, source) and not is_rewritten(name, source)
     }
+    written = lock.written(lock.key or "")
+    return fetched | {name: entry.sha256 for name, entry in written.items()}
 
 
 def _against_zoo(

@@ -30,7 +30,10 @@ from toffee.runtime.errors import ToffeeError
 
 TIER = "graph"
 
-TARGETS = ("all", "tables", "figures", "dreambooth", "site", "crate")
+TARGETS = ("all", "tables", "figures", "dreambooth", "site", "crate") + (
+    "export_folder",
+    "export_imagenhub",
+)
 """Targets that between them have every job of a scale."""
 
 ZOO_TARGETS = ("zoo",)

@@ -31,6 +31,12 @@ def load_config(values: dict[str, Any]) -> Config:
         config = Config.model_validate(values)
     except ValidationError as error:
         raise ToffeeError(one_line(error)) from None
+    for name in config.evaluation.pictures:
+        if name in (*METHODS, *config.variants):
+            taken = ", ".join((*METHODS, *config.variants))
+            raise ToffeeError(
+                f"config key evaluation.pictures.{name}: expected a name that is none of: {taken}"
+            )
     for name in config.variants:
         if name in METHODS:
             taken = ", ".join(METHODS)

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, RootModel, model_validator
 
@@ -24,13 +24,21 @@ OPTIONAL_ROLES = ("detector",)
 """Roles that only some segmenters need (one that is prompted with boxes)."""
 
 ALLOWED_SUFFIXES = (".json", ".txt", ".safetensors")
-"""Files that are ever fetched: no format here can run code when it is read."""
+"""Files that a model is made of: no format here can run code when it is read."""
+
+TORCH_SUFFIX = ".bin"
+"""Weights as torch saves them, a pickle. Fetched only where a source says so (`torch`), and written
+as safetensors before anything else reads them (`toffee.download.weights`)."""
 
 
 def _check_pattern(pattern: object) -> object:
     if isinstance(pattern, str):
         suffix = PurePosixPath(pattern).suffix
-        if suffix not in ALLOWED_SUFFIXES or ".." in pattern or pattern.startswith("/"):
+        if (
+            suffix not in (*ALLOWED_SUFFIXES, TORCH_SUFFIX)
+            or ".." in pattern
+            or pattern.startswith("/")
+        ):
             raise ValueError(f"a relative pattern that ends in {', '.join(ALLOWED_SUFFIXES)}")
     return pattern
 
@@ -71,8 +79,8 @@ class Mirror(Section):
     )
 
 
-class HubFiles(Section):
-    """Files on the Hugging Face hub: what a download depends on."""
+class HubPlace(Section):
+    """Files of a repository on the Hugging Face hub, and what is made of them."""
 
     repo: Repo = Field(description="repository on the hub (owner/name)")
     revision: Revision | None = Field(
@@ -81,15 +89,60 @@ class HubFiles(Section):
         "is looked up once and then locked, as is the default branch if it is left out",
     )
     files: list[FilePattern] = Field(
-        description="patterns of the files to fetch (json, txt and safetensors only)", min_length=1
+        description="patterns of the files to fetch (json, txt and safetensors; with torch: true "
+        "also bin)",
+        min_length=1,
     )
     subfolder: str | None = Field(
         default=None, description="folder of the repository that holds the model, if not its root"
+    )
+    torch: bool = Field(
+        default=False, description="take weights that torch saved (.bin), and write safetensors"
+    )
+    keys: Literal["timm_vit"] | None = Field(
+        default=None, description="naming of the weights that is turned into transformers'"
+    )
+    json_files: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="files of the model that the repository lacks: name → content",
+    )
+    folder: str | None = Field(
+        default=None,
+        description="a copy of these files on this machine, used in place of the hub where it is "
+        "there (path, relative to the repository)",
     )
     mirrors: list[Mirror] = Field(
         default_factory=list,
         description="where the same files are, tried in this order once the repository is gone",
     )
+
+    @model_validator(mode="after")
+    def _torch_is_asked_for(self) -> "HubPlace":
+        for pattern in self.files:
+            if pattern.endswith(TORCH_SUFFIX) and not self.torch:
+                raise ValueError(
+                    f"files: {pattern}: a relative pattern that ends in "
+                    f"{', '.join(ALLOWED_SUFFIXES)}, or torch: true, which reads it as weights only"
+                )
+        for name in self.json_files:
+            if "/" in name or not name.endswith(".json"):
+                raise ValueError(f"json_files: {name}: the name of a JSON file")
+        return self
+
+
+class HubFiles(HubPlace):
+    """Where a model is: what a download depends on."""
+
+    alternatives: list[HubPlace] = Field(
+        default_factory=list,
+        description="other forms of the same weights, tried in this order where the repository "
+        "lacks a file; the lock keeps what was taken",
+    )
+
+    @property
+    def candidates(self) -> list[HubPlace]:
+        """The places of the model, in their order."""
+        return [self, *self.alternatives]
 
 
 class HubSource(HubFiles):
@@ -100,6 +153,25 @@ class HubSource(HubFiles):
 
 
 Source = ZooSource | HubSource
+
+
+def what_it_is(source: Source) -> dict[str, Any]:
+    """What makes a base model what it is, as the params of its download have it.
+
+    Mirrors and folders do not, nor does a key that was left out: another one reruns nothing.
+    """
+    places = {"mirrors", "folder"}
+    left_out = {"note", "licence", *places} | {"alternatives"}
+    values = source.model_dump(exclude=left_out, exclude_defaults=True)
+    if isinstance(source, HubSource):
+        # As they stood in records before there were further keys.
+        values |= {"revision": source.revision, "subfolder": source.subfolder}
+        if source.alternatives:
+            others = [
+                one.model_dump(exclude=places, exclude_defaults=True) for one in source.alternatives
+            ]
+            values["alternatives"] = others
+    return values
 
 
 class ModelSet(RootModel[dict[str, Source]]):

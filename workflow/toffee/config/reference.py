@@ -52,12 +52,25 @@ changes the kind of a section sets each key that the new kind does not have to `
 data by the same rule. It adds a row to the table of what it changes.
 
 **Models of a hub.** A source of `models.yaml` has `repo`, `revision`, `licence`, `files`
-(patterns; only json, txt and safetensors are ever downloaded), and if needed `subfolder`,
-`mirrors` and `note`.
+(patterns of json, txt and safetensors), and if needed `subfolder`, `mirrors`, `folder`,
+`alternatives`, `torch`, `keys`, `json_files` and `note`.
+- `alternatives` are other forms of the same weights, each with the keys of a source: another
+  repository, the hub's conversion (`revision: refs/pr/1`), torch's file. The next one is tried
+  where a repository is gone or lacks a file, with a warning; a gate or a lost network stops the
+  run. The lock keeps which one was taken, and another machine takes that one alone.
+- `folder` is a copy of the files on this machine. Where it is there it comes first, and nothing is
+  asked of the hub; its bytes must be the locked ones.
+- `torch: true` takes weights that torch saved (`pytorch_model.bin`). They are read as weights only,
+  in a process without network that may start no program, and written as safetensors; the lock has
+  the digests of both. Without it a pickle is never fetched.
+- `keys: timm_vit` turns timm's names of a vision transformer into those of transformers;
+  `json_files` gives files that such a repository lacks. Weights in several parts are taken where
+  `files` names the whole.
 - The first download writes each file's SHA-256 and size to `models.lock.yaml` (`models.lock`);
   commit it. From then on other bytes are refused with a line that names the file, the digest
   found and the one expected. Another `revision` reruns that role and what follows from it, and so
-  does an edited list of files; the lock, its path and the mirrors rerun nothing.
+  does an edited list of files or alternatives; the lock, its path, mirrors and folders rerun
+  nothing.
 - A `revision` is a commit of 40 digits. A branch, a tag or a short commit (in quotes if it looks
   like a number), or no revision, is looked up once and locked with a warning; a later change of the
   branch has no effect.
@@ -170,7 +183,8 @@ def takes(entry: dict[str, Any]) -> str:
     if entry.get("type") == "array":
         return f"list of {takes(entry['items'])}"
     if entry.get("type") == "object":
-        return "name: changed keys of `toffeenet`"
+        (values,) = entry["patternProperties"].values()
+        return "name: text" if "type" in values else "name: changed keys of `toffeenet`"
     if "const" in entry:
         return f"`{entry['const']}`"
     if "enum" in entry:

@@ -129,6 +129,7 @@ class Tuning:
         steps: optimizer steps.
         batch: photos in a step; each step has as many pictures of the class.
         learning_rate: peak learning rate of AdamW.
+        constant_rate: whether every step has that rate, without rise and fall.
         prior_images: pictures of each class that the base model draws.
         prior_weight: weight of these in the loss.
         The rest as in config section `training`, which says it of all trainings.
@@ -137,6 +138,7 @@ class Tuning:
     steps: int
     batch: int
     learning_rate: float
+    constant_rate: bool
     prior_images: int
     prior_weight: float
     checkpointing: bool = False

@@ -1,4 +1,8 @@
-"""Fetch a model from the Hugging Face hub or a mirror, and compare its files with the lock.
+"""Fetch a model from the hub, a mirror or a folder, and compare its files with the lock.
+
+A source may have alternatives, other forms of the same weights: the next one is tried where a
+repository lacks a file that is asked for. The lock keeps which one was taken, and later downloads
+take that one alone.
 
 The first download writes the digests into the lock (see `lock`). A mirror is used only if the
 repository is gone, and must serve exactly the locked files; if it fails, the next mirror is tried.
@@ -7,18 +11,27 @@ not be compared.
 """
 
 import dataclasses
-import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from math import ceil
 from pathlib import Path
 
-from toffee.config.models import HubFiles
-from toffee.download.hub import Gone, RemoteFile, Repository, choose, is_wanted, look_up, patterns
+from toffee.config.models import DEFAULT_REVISION, HubFiles, HubPlace
+from toffee.download.hub import (
+    Gone,
+    Lacking,
+    RemoteFile,
+    Repository,
+    choose,
+    is_wanted,
+    look_into,
+    look_up,
+    patterns,
+)
 from toffee.download.lock import Entry, SourceLock
 from toffee.download.space import require_space
-from toffee.download.transfer import INCOMPLETE, fetch_file, missing_bytes
+from toffee.download.transfer import INCOMPLETE, MIB, fetch_file, mebibytes, missing_bytes
+from toffee.download.weights import build_model, is_rewritten
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import (
     DiskFull,
@@ -26,12 +39,10 @@ from toffee.runtime.files import (
     disk_full_as_error,
     file_digest,
     remove,
-    replace,
     write_text,
 )
 from toffee.runtime.progress import progress
-
-MIB = 2**20
+from toffee.runtime.project import PROJECT
 
 
 class Refused(ToffeeError):
@@ -39,24 +50,60 @@ class Refused(ToffeeError):
 
 
 def fetch_from_hub(role: str, source: HubFiles, lock_path: str | Path, out: str | Path) -> None:
-    """Fetch a model into its final folder, from its repository or else from a mirror.
+    """Fetch a model into its final folder, from the first of its places that has it.
 
     Args:
         role: what the model is for; used in messages.
-        source: where it is.
+        source: where it is, with its alternatives.
         lock_path: the lock file; what it lacks is added.
         out: the model's folder. The files are in `<out>.partial` too, until `remove_work`.
 
     Raises:
-        ToffeeError: no repository serves the model, one serves other bytes than the locked ones, or
-            the disk has no room.
+        ToffeeError: no place has the model, one serves other bytes than the locked ones, or the
+            disk has no room.
+    """
+    problems: list[str] = []
+    for place in in_order(source, lock_path):
+        if problems:
+            where = f"{place.repo} at {place.revision or DEFAULT_REVISION}"
+            print(f"warning: {role}: {problems[-1]}; trying {where}", file=sys.stderr)
+        try:
+            fetch_place(role, place, lock_path, out)
+            return
+        except Lacking as error:
+            problems.append(str(error))
+    raise ToffeeError("; ".join(problems))
+
+
+def in_order(source: HubFiles, lock_path: str | Path) -> list[HubPlace]:
+    """The places of a model to try: the one that the lock has alone, so that another machine takes
+    the same; before a first download all, those first that a folder of this machine has."""
+    for place in source.candidates:
+        lock = SourceLock(lock_path, place.repo, place.revision)
+        if any(is_wanted(name, place) for name in lock.files(lock.key or "")):
+            return [place]
+    return sorted(source.candidates, key=lambda place: local_folder(place) is None)
+
+
+def local_folder(place: HubPlace) -> Path | None:
+    """A place's folder on this machine, where it is there."""
+    folder = PROJECT / place.folder if place.folder else None
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def fetch_place(role: str, source: HubPlace, lock_path: str | Path, out: str | Path) -> None:
+    """Fetch a model from one place, or else from its mirrors.
+
+    Raises:
+        Lacking: neither has it.
+        ToffeeError: as in `fetch_from_hub`.
     """
     lock = SourceLock(lock_path, source.repo, source.revision)
     problems: list[str] = []
     for repo, revision in candidates(source, lock):
         is_mirror = bool(problems)  # the first candidate is the source itself
         try:
-            supply = look_up(repo, revision, patterns(source))
+            supply = find(repo, revision, source, lock, is_mirror)
             warn(role, source, lock, supply)
             files = fetch(role, source, lock, supply, Path(out))
         except DiskFull:
@@ -67,13 +114,26 @@ def fetch_from_hub(role: str, source: HubFiles, lock_path: str | Path, out: str 
             what = f"mirror {repo} {'is refused' if isinstance(error, Refused) else 'fails'}: "
             problems.append(f"{what if is_mirror else ''}{error}")
         else:
-            lock.record(supply.key, files)
-            finish(Path(out), source.subfolder)
+            finish(source, lock, supply, files, Path(out))
             return
-    raise ToffeeError("; ".join(problems))
+    raise Lacking("; ".join(problems))
 
 
-def candidates(source: HubFiles, lock: SourceLock) -> Iterator[tuple[str, str | None]]:
+def find(
+    repo: str, revision: str | None, source: HubPlace, lock: SourceLock, is_mirror: bool
+) -> Repository:
+    """A repository of a source: in its folder on this machine, if there is one, else on the hub."""
+    folder = None if is_mirror else local_folder(source)
+    if folder is None:
+        return look_up(repo, revision, patterns(source))
+    if lock.key is None:
+        raise ToffeeError(
+            f"{repo}: folder {folder} stands for one commit, expected a revision of 40 digits"
+        )
+    return look_into(folder, repo, lock.key.partition("@")[2])
+
+
+def candidates(source: HubPlace, lock: SourceLock) -> Iterator[tuple[str, str | None]]:
     """Repositories and revisions to try in order: the source at its locked commit, then its
     mirrors."""
     owner, _, commit = (lock.key or "").partition("@")
@@ -82,14 +142,17 @@ def candidates(source: HubFiles, lock: SourceLock) -> Iterator[tuple[str, str | 
         yield mirror.repo, mirror.revision
 
 
-def warn(role: str, source: HubFiles, lock: SourceLock, supply: Repository) -> None:
-    """Warn if a mirror is used, or if a branch or tag is locked to a commit."""
+def warn(role: str, source: HubPlace, lock: SourceLock, supply: Repository) -> None:
+    """Warn if a mirror or a folder is used, or if a branch or tag is locked to a commit."""
+    compared = (
+        f"its bytes must be those of {lock.path}"
+        if lock.files(supply.key)
+        else f"nothing in {lock.path} could be compared with it"
+    )
+    if supply.folder is not None:
+        say = f"{supply.key} is read from {supply.folder}; {compared}"
+        print(f"warning: {role}: {say}", file=sys.stderr)
     if supply.repo != source.repo:
-        compared = (
-            f"its bytes must be those of {lock.path}"
-            if lock.files(supply.key)
-            else f"nothing in {lock.path} could be compared with it"
-        )
         say = f"{source.repo} is not available, using its mirror {supply.key}; {compared}"
         print(f"warning: {role}: {say}", file=sys.stderr)
     if lock.key is None:
@@ -98,7 +161,7 @@ def warn(role: str, source: HubFiles, lock: SourceLock, supply: Repository) -> N
 
 
 def fetch(
-    role: str, source: HubFiles, lock: SourceLock, supply: Repository, out: Path
+    role: str, source: HubPlace, lock: SourceLock, supply: Repository, out: Path
 ) -> dict[str, Entry]:
     """Fetch a source's files from one repository into `<out>.partial` and compare each of them.
 
@@ -113,8 +176,8 @@ def fetch(
     for name in locked:
         if name not in supply.files:
             raise Refused(f"{supply.key} holds no {name}, which {lock.path} has")
-    if locked and supply.repo != source.repo:
-        # Other files of a mirror are not wanted: no lock vouches for them.
+    if locked and (supply.repo != source.repo or supply.folder is not None):
+        # Other files of a mirror or a folder are not wanted: no lock vouches for them.
         supply = dataclasses.replace(supply, files={name: supply.files[name] for name in locked})
     wanted = choose(supply, source)
     for name, file in wanted.items():
@@ -123,7 +186,8 @@ def fetch(
     with disk_full_as_error(out):
         folder = work_folder(out, supply, wanted)
         rest = sum(missing_bytes(file, folder / name) for name, file in wanted.items())
-        require_space(folder, rest)
+        rewritten = sum(one.size for name, one in wanted.items() if is_rewritten(name, source))
+        require_space(folder, rest + rewritten)
         entries: dict[str, Entry] = {}
         received = receive(lock, supply, wanted, folder, entries)
         for _ in progress(mebibytes(received), ceil(rest / MIB), f"download {role}", "MiB"):
@@ -180,18 +244,6 @@ def check(lock: SourceLock, supply: Repository, name: str, found: str) -> None:
         )
 
 
-def mebibytes(sizes: Iterator[int]) -> Iterator[None]:
-    """Yield once per MiB received, and once for the rest."""
-    waiting = 0
-    for size in sizes:
-        waiting += size
-        while waiting >= MIB:
-            waiting -= MIB
-            yield
-    if waiting:
-        yield
-
-
 def work_folder(out: Path, supply: Repository, wanted: Mapping[str, RemoteFile]) -> Path:
     """The folder of received files. Snakemake removes `out` before a job, but not this folder.
 
@@ -211,18 +263,34 @@ def work_folder(out: Path, supply: Repository, wanted: Mapping[str, RemoteFile])
     return files
 
 
-def finish(out: Path, subfolder: str | None) -> None:
-    """Give the model its final name.
+def finish(
+    source: HubPlace, lock: SourceLock, supply: Repository, files: Mapping[str, Entry], out: Path
+) -> None:
+    """Put the model together, lock what it is made of, and give it its final name.
 
     Snakemake removes the output of a killed or failed job, and hashing it for the job's record
     takes a while: until the job has succeeded, the files stay in the work folder too (hard links).
+
+    Raises:
+        Lacking: weights are not what the source says (see `build_model`).
+        Refused: what is written of them is not what the lock has.
     """
-    files = Path(f"{out}.partial") / "files" / (subfolder or "")
-    try:
-        with atomic_path(out) as temporary:
-            shutil.copytree(files, temporary, copy_function=os.link)
-    except (OSError, shutil.Error):  # a file system without hard links
-        replace(files, out)
+    fetched = Path(f"{out}.partial") / "files" / (source.subfolder or "")
+    with disk_full_as_error(out), atomic_path(out) as temporary:
+        temporary.mkdir()
+        names = build_model(source, fetched, temporary)
+        paths = {name: temporary / name for name in names}
+        written = {
+            name: Entry(sha256=file_digest(path), size=path.stat().st_size)
+            for name, path in paths.items()
+        }
+        for name, locked in lock.written(supply.key).items():
+            if name in written and written[name] != locked:
+                raise Refused(
+                    f"{name}, written of the weights of {supply.key}, has SHA-256 "
+                    f"{written[name].sha256}, expected {locked.sha256} as {lock.path} has it"
+                )
+        lock.record(supply.key, files, written)
 
 
 def remove_work(out: str | Path) -> None:

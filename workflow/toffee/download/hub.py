@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from toffee.config.models import COMMIT, DEFAULT_REVISION, HubFiles
+from toffee.config.models import COMMIT, DEFAULT_REVISION, TORCH_SUFFIX, HubPlace
 from toffee.runtime.errors import ToffeeError
 
 if TYPE_CHECKING:
@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 LONGEST_NAME, LARGEST = 1000, 1 << 50
 """Characters of a path in a repository, and bytes of a file of it, that are taken as such."""
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
+PART = re.compile(r"(.+?)(-\d{5}-of-\d{5}\.safetensors|\.safetensors\.index\.json)$")
+"""Names of a part of weights (`model-00001-of-00002.safetensors`) and of the list of the parts."""
+
 SHORT_COMMIT = re.compile(r"^[0-9a-f]{7,39}$")
 
 
-class Gone(ToffeeError):
+class Lacking(ToffeeError):
+    """A repository has not what a source asks for. An alternative may have it."""
+
+
+class Gone(Lacking):
     """A repository or a commit does not exist, or is private. A mirror may have it."""
 
 
@@ -36,12 +43,14 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository at one commit, and its files by path; `cached`: those that the cache has."""
+    """A repository at one commit, and its files by path; `cached`: those that the cache has;
+    `folder`: a copy of it on this machine, where that is read."""
 
     repo: str
     commit: str
     files: dict[str, RemoteFile]
     cached: bool = False
+    folder: Path | None = None
 
     @property
     def key(self) -> str:
@@ -136,12 +145,18 @@ def look_up_cached(repo: str, revision: str, wanted_files: list[str]) -> Reposit
             f"HF_HUB_OFFLINE is set and {repo} at {revision} is not whole in the cache "
             f"{constants.HF_HUB_CACHE}: fetch it where there is a network, or unset HF_HUB_OFFLINE"
         ) from error
+    found = look_into(Path(snapshot), repo, Path(snapshot).name)
+    return Repository(repo, found.commit, found.files, cached=True)
+
+
+def look_into(folder: Path, repo: str, commit: str) -> Repository:
+    """A repository as a folder of this machine has it."""
     files = {
-        path.relative_to(snapshot).as_posix(): RemoteFile(path.stat().st_size)
-        for path in Path(snapshot).rglob("*")
+        path.relative_to(folder).as_posix(): RemoteFile(path.stat().st_size)
+        for path in folder.rglob("*")
         if path.is_file()
     }
-    return Repository(repo, Path(snapshot).name, files, cached=True)
+    return Repository(repo, commit, files, folder=folder)
 
 
 def whole_commit(repo: str, short: str) -> str:
@@ -154,25 +169,30 @@ def whole_commit(repo: str, short: str) -> str:
     return short  # a branch may have such a name
 
 
-def choose(repository: Repository, source: HubFiles) -> dict[str, RemoteFile]:
+def choose(repository: Repository, source: HubPlace) -> dict[str, RemoteFile]:
     """The files of a repository that a source wants, by path in the repository.
 
+    Weights that are named as one file are also taken in parts, with the index of the parts.
+
     Raises:
-        ToffeeError: a file that is named is missing, or there are no safetensors.
+        Lacking: a file that is named is missing, or there are no safetensors.
+        ToffeeError: the repository names a file outside of it.
     """
     cache = ", as the cache has it," if repository.cached else ""
     where = f"{repository.repo} at {repository.commit}{cache}"
+    if repository.folder is not None:
+        where = f"{repository.folder} (for {repository.key})"
     for pattern in patterns(source):
         if not any(matches(name, pattern) for name in repository.files):
             if pattern.endswith(".safetensors"):
-                raise ToffeeError(
-                    f"{where} holds no {pattern}, and no other format is taken: name a commit "
-                    "that holds one (the hub's conversions are pull requests)"
-                )
+                raise Lacking(f"{where} holds no {pattern}{_other_weights(repository, pattern)}")
             if "*" not in pattern:
-                raise ToffeeError(f"{where} holds no {pattern}")
+                raise Lacking(f"{where} holds no {pattern}")
     chosen = {
-        name: file for name, file in sorted(repository.files.items()) if is_wanted(name, source)
+        name: file
+        for name, file in sorted(repository.files.items())
+        if is_wanted(name, source)
+        and not (_whole(name) != name and _whole(name) in repository.files)
     }
     for name in chosen:
         if ".." in name.split("/") or name.startswith("/"):
@@ -180,20 +200,40 @@ def choose(repository: Repository, source: HubFiles) -> dict[str, RemoteFile]:
     return chosen
 
 
-def patterns(source: HubFiles) -> list[str]:
+def _other_weights(repository: Repository, pattern: str) -> str:
+    """What to do about a repository without safetensors."""
+    folder = pattern.rpartition("/")[0]
+    for name in sorted(repository.files):
+        if name.endswith(TORCH_SUFFIX) and name.rpartition("/")[0] == folder:
+            return (
+                f", and a pickle is taken only where the catalogue says so: name {name} in `files` "
+                "with torch: true, or a commit that holds one (the hub's conversions are pull "
+                "requests, revision refs/pr/N), or a folder of yours"
+            )
+    return ", and no other format is taken"
+
+
+def patterns(source: HubPlace) -> list[str]:
     """The patterns of a source, as paths in its repository."""
     prefix = f"{source.subfolder}/" if source.subfolder else ""
     return [prefix + pattern for pattern in source.files]
 
 
-def is_wanted(name: str, source: HubFiles) -> bool:
+def is_wanted(name: str, source: HubPlace) -> bool:
     """Whether a source wants a file of its repository."""
     return any(matches(name, pattern) for pattern in patterns(source))
 
 
 def matches(name: str, pattern: str) -> bool:
     """Whether a path fits a pattern; a star stays within its folder."""
-    return name.count("/") == pattern.count("/") and fnmatchcase(name, pattern)
+    if name.count("/") != pattern.count("/"):
+        return False
+    return fnmatchcase(name, pattern) or _whole(name) == pattern
+
+
+def _whole(name: str) -> str:
+    """The one file whose part or index a file is; another file's own name."""
+    return PART.sub(r"\1.safetensors", name)
 
 
 def readable_error(error: "HfHubHTTPError", repo: str, revision: str) -> ToffeeError:

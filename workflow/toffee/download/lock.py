@@ -20,6 +20,7 @@ HEADER = """\
 # Commit it with your results: another machine, another day and a mirror must then give these bytes.
 #   revisions: branch, tag or short commit, as the catalogue has it → the commit that it stands for
 #   files: repository@commit → file → SHA-256 and size in bytes
+#   written: the same of the safetensors that are written from weights of another format
 # To accept other bytes, delete their entry. Empty: nothing has been fetched from a hub yet.
 """
 
@@ -41,6 +42,7 @@ class Lock(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     files: dict[Key, dict[str, Entry]] = Field(default_factory=dict)
+    written: dict[Key, dict[str, Entry]] = Field(default_factory=dict)
     revisions: dict[str, Key] = Field(default_factory=dict)
 
 
@@ -91,12 +93,19 @@ class SourceLock:
         """The locked files of the source, or of `key` (repository@commit) where it has no own."""
         return self._lock.files.get(self.key or key, {})
 
-    def record(self, key: str, files: Mapping[str, Entry]) -> None:
+    def written(self, key: str) -> dict[str, Entry]:
+        """What was written of the source's weights, by path in the model; `key` as in `files`."""
+        return self._lock.written.get(self.key or key, {})
+
+    def record(
+        self, key: str, files: Mapping[str, Entry], written: Mapping[str, Entry] | None = None
+    ) -> None:
         """Add the files of a download. Parallel jobs wait for each other; the file is always whole.
 
         Args:
             key: repository@commit that served it, the source's own where it has none yet.
             files: digests and sizes, by path in the repository.
+            written: of what was written of them, by path in the model.
 
         Raises:
             ToffeeError: in the meantime another job has locked other bytes.
@@ -109,13 +118,9 @@ class SourceLock:
         with WeakFileLock(self.path.with_name(f".{self.path.name}.guard")):
             lock = read_lock(self.path)
             before = lock.model_dump()
-            entries = lock.files.setdefault(key, {})
-            for name, entry in files.items():
-                if entries.setdefault(name, entry) != entry:
-                    raise ToffeeError(
-                        f"{name} of {key} has SHA-256 {entry.sha256}, expected "
-                        f"{entries[name].sha256}, which was locked in {self.path} in the meantime"
-                    )
+            _add(lock.files.setdefault(key, {}), files, f"of {key}", self.path)
+            if written:
+                _add(lock.written.setdefault(key, {}), written, f"written of {key}", self.path)
             if self.revision is not None and lock.revisions.setdefault(self.revision, key) != key:
                 raise ToffeeError(
                     f"{self.revision} was {key} a moment ago, and is locked to "
@@ -124,3 +129,13 @@ class SourceLock:
             if lock.model_dump() != before:
                 text = yaml.safe_dump(lock.model_dump(), sort_keys=True, width=200)
                 write_text(self.path, HEADER + text)
+
+
+def _add(entries: dict[str, Entry], new: Mapping[str, Entry], what: str, path: Path) -> None:
+    """Add entries, none of which may differ from one that is there."""
+    for name, entry in new.items():
+        if entries.setdefault(name, entry) != entry:
+            raise ToffeeError(
+                f"{name} {what} has SHA-256 {entry.sha256}, expected {entries[name].sha256}, which "
+                f"was locked in {path} in the meantime"
+            )

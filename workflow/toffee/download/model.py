@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.config.load import load_catalogue
-from toffee.config.models import ALLOWED_SUFFIXES, HubFiles, ZooSource
+from toffee.config.models import ALLOWED_SUFFIXES, HubFiles, HubSource, Source, ZooSource
 from toffee.download.fetch import fetch_from_hub, remove_work
 from toffee.download.space import require_space
 from toffee.provenance.paths import spelled
@@ -33,12 +33,12 @@ def download_model(
     config: Mapping[str, Any],
     out: str | Path,
 ) -> None:
-    """Fetch the base model of one role, with the mirrors that the catalogue has for it.
+    """Fetch the base model of one role, with the mirrors and folders that the catalogue has for it.
 
     Args:
-        role, source, zoo, out: as in `fetch_model`; the source is without its mirrors.
-        config: the run's configuration. Its section `models` names the mirrors and the lock file.
-            They do not change the model, so they are no params.
+        role, source, zoo, out: as in `fetch_model`; the source is without mirrors and folders.
+        config: the run's configuration. Its section `models` names the catalogue, which has these,
+            and the lock file. They do not change the model, so they are no params.
 
     Raises:
         ToffeeError: as in `fetch_model`, or the catalogue cannot be read.
@@ -46,10 +46,21 @@ def download_model(
     models = config["models"]
     lock, catalogue = (os.path.relpath(PROJECT / models[key]) for key in ("lock", "catalogue"))
     if "zoo" not in source:
-        known = load_catalogue(catalogue, models["set"]).get(role)
-        source = {**source, "mirrors": getattr(known, "mirrors", [])}
+        source = _with_places(source, load_catalogue(catalogue, models["set"]).get(role))
     fetch_model(role, source, spelled(str(zoo)), lock, out)
     when_recorded(partial(remove_work, out))
+
+
+def _with_places(source: Mapping[str, Any], known: Source | None) -> dict[str, Any]:
+    """A source with the mirrors and folders of the catalogue's entry."""
+    whole = HubFiles.model_validate(dict(source))
+    if not isinstance(known, HubSource):
+        return whole.model_dump()
+    first, *others = (
+        place.model_copy(update={"mirrors": entry.mirrors, "folder": entry.folder})
+        for place, entry in zip(whole.candidates, known.candidates, strict=False)
+    )
+    return first.model_copy(update={"alternatives": others}).model_dump()
 
 
 def fetch_model(

@@ -15,6 +15,7 @@ from pathlib import Path
 from toffee.download.hub import RemoteFile, Repository, readable_error, transport_errors
 from toffee.runtime.errors import ToffeeError
 
+MIB = 2**20
 TRIES = 5  # attempts in a row without a new byte
 INCOMPLETE = ".incomplete"
 BUSY = (408, 429, 500, 502, 503, 504)
@@ -122,7 +123,9 @@ def receive(repository: Repository, name: str, have: int, file: FileIO) -> Itera
 
 
 def cached_path(repository: Repository, name: str) -> Path | None:
-    """Where the hub's cache on this machine has a file, if it has it."""
+    """Where a folder or the hub's cache on this machine has a file, if one has it."""
+    if repository.folder is not None:
+        return repository.folder / name
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(repository.repo, name, revision=repository.commit)
@@ -132,3 +135,15 @@ def cached_path(repository: Repository, name: str) -> Path | None:
 def partial_path(target: Path) -> Path:
     """The name of an incomplete file."""
     return target.with_name(target.name + INCOMPLETE)
+
+
+def mebibytes(sizes: Iterator[int]) -> Iterator[None]:
+    """Yield once per MiB received, and once for the rest."""
+    waiting = 0
+    for size in sizes:
+        waiting += size
+        while waiting >= MIB:
+            waiting -= MIB
+            yield
+    if waiting:
+        yield

@@ -25,6 +25,11 @@ class BenchmarkFiles:
         return benchmark, kept_photos(self.references, benchmark)
 
 
+def living_subjects(benchmark: Path) -> set[str]:
+    """Names of a benchmark's living subjects, which have their own list of prompts."""
+    return {one.subject for one in load_benchmark(benchmark).subjects if one.live}
+
+
 @dataclass(frozen=True)
 class BenchmarkImage:
     """One image to draw for the benchmark.

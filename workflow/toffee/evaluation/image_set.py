@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from toffee.evaluation.benchmark import BenchmarkImage
+from toffee.evaluation.names import scale_name
 from toffee.storage.encoding import ImageFormat
 from toffee.storage.writer import ShardWriter
 
@@ -42,3 +44,37 @@ def write_image_set(
             writer.append(
                 {name: list(values) for name, values in columns.items()}, {**images, **masks}
             )
+
+
+def write_benchmark_images(
+    out: str | Path,
+    method: str,
+    images: Sequence[BenchmarkImage],
+    arrays: Sequence[np.ndarray],
+    conditioned_on: Mapping[str, str],
+    quality: int,
+    scales: bool = False,
+    lossless: bool = False,
+) -> None:
+    """Write images of the benchmark, one row each; as PNG with `lossless`, else as JPEG.
+
+    Columns: subject, class_word, prompt (without the unique token), prompt_kind (context or
+    property), method, conditioned_on (a subject, or ""), setting (λ with `scales`, else ""), seed
+    (the generation seed); image `image`.
+    """
+    write_image_set(
+        out,
+        columns={
+            "subject": [one.subject.subject for one in images],
+            "class_word": [one.subject.class_word for one in images],
+            "prompt": [one.prompt.text for one in images],
+            "prompt_kind": [one.prompt_kind for one in images],
+            "method": [method] * len(images),
+            "conditioned_on": [conditioned_on[one.subject.subject] for one in images],
+            "setting": [scale_name(one.scale) if scales else "" for one in images],
+            "seed": [str(one.draw) for one in images],
+        },
+        images={"image": list(arrays)},
+        quality=quality,
+        lossless=("image",) if lossless else (),
+    )

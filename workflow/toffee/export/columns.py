@@ -13,7 +13,10 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """What the Image feature of `datasets` holds: an encoded file and a name for it."""
 
 LICENCE = "licence"
-"""The one column that no shard has: what all licences of a sample add up to."""
+"""What all licences of a sample add up to. No shard has this column."""
+
+SUBJECT_PROMPT = "subject_prompt"
+"""The text of `subject_image`, of the class word. No shard has this column."""
 
 SEED = "seed_"
 
@@ -32,6 +35,7 @@ _MEANINGS = {
     "attempt": "which sample of its subject this is, from 0",
     "kind": "generation, or what an editing pair changes: background, colour, texture, style",
     "prompt": "text of the target",
+    SUBJECT_PROMPT: "text of `subject_image`: the class word with its article",
     "source_prompt": "editing pairs: text of the picture before the change",
     "donor": "the frame whose pose `subject_image` has, below the multi-view folder",
     "subject_licence": "licence of the subject's photograph",
@@ -83,7 +87,8 @@ class Columns:
         is missing) would change them without a word.
         """
         seeds = {name: "str" for name in self.types if name.startswith(SEED)}
-        return {**self.types, **seeds, LICENCE: "str"}
+        made = {} if SUBJECT_PROMPT in self.types else {SUBJECT_PROMPT: "str"}
+        return {**self.types, **seeds, **made, LICENCE: "str"}
 
     def features(self) -> dict[str, dict[str, str]]:
         """The features as `datasets` writes them down."""

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from toffee.config.licences import combined, may_be_shared
 from toffee.config.sections.filter import SCORES
-from toffee.export.columns import LICENCE, SEED, Columns
+from toffee.data.loaders.prompt_parts import noun_phrase
+from toffee.export.columns import LICENCE, SEED, SUBJECT_PROMPT, Columns
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, file_digest, write_text
 from toffee.runtime.progress import progress
@@ -178,6 +179,8 @@ def _table(shard: Shard, columns: Columns, rows: pd.DataFrame, schema: pa.Schema
         arrays[name] = shard.column(name)[places].tolist()
         if name.startswith(SEED):
             arrays[name] = [str(seed) for seed in arrays[name]]
+    if SUBJECT_PROMPT not in arrays:
+        arrays[SUBJECT_PROMPT] = [noun_phrase(word) for word in arrays["class_word"]]
     if UNUSED_SEED in arrays:  # a generation pair has no edit that could be drawn again
         pairs = zip(arrays[UNUSED_SEED], rows["kind"], strict=True)
         arrays[UNUSED_SEED] = [None if kind == "generation" else seed for seed, kind in pairs]

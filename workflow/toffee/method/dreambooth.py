@@ -108,12 +108,14 @@ class DreamBooth:
             return 2 * half  # the mean over both halves; the paper's loss is their sum
 
         model.unet.requires_grad_(True)
+        tuning = self.tuning
         schedule = Schedule(
-            self.tuning.steps,
+            tuning.steps,
             count,
-            self.tuning.learning_rate,
-            checkpointing=self.tuning.checkpointing,
-            fused=self.tuning.fused,
+            tuning.learning_rate,
+            constant=tuning.constant_rate,
+            checkpointing=tuning.checkpointing,
+            fused=tuning.fused,
         )
         fitted = fit([model.unet], draw, loss, schedule, f"DreamBooth {subject}")
         model.unet.requires_grad_(False)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from toffee.config.models import HubSource, ZooSource
+from toffee.download.fetch import in_order
 from toffee.download.hub import is_wanted, matches, patterns
 from toffee.download.lock import SourceLock
 from toffee.plan.architectures import Architectures
@@ -37,8 +38,9 @@ class Downloads:
             return 4 * self.models.parameters(role)
         return known
 
-    def _locked(self, source: HubSource) -> int | None:
+    def _locked(self, whole: HubSource) -> int | None:
         """Bytes of the files that the lock has for a source; None where not all are there."""
+        source = in_order(whole, self.lock)[0]
         lock = SourceLock(self.lock, source.repo, source.revision)
         files = {
             name: one for name, one in lock.files(lock.key or "").items() if is_wanted(name, source)

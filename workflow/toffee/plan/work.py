@@ -6,6 +6,7 @@ A rule without a method here computes nothing on a device.
 from collections.abc import Mapping
 
 from toffee.config import Config
+from toffee.config.sections.evaluation import TUNED_METHODS
 from toffee.config.settings import CANVAS
 from toffee.config.variants import BASE
 from toffee.launch.dag import Job
@@ -158,7 +159,7 @@ class Work:
         if method == "strength":
             prompts = min(prompts, settings.strength_prompts)
             scales = len(settings.strengths)
-        if method == "dreambooth":  # a file has a group of subjects, and all seeds
+        if method in TUNED_METHODS:  # a file has a group of subjects, and all seeds
             scales = settings.images_per_prompt / self.config.dreambooth.groups
         return round(self.sizes.benchmark * prompts * scales)
 

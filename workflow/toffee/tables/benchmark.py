@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from toffee.config.sections.evaluation import TUNED_METHODS
 from toffee.config.variants import BASE
 from toffee.evaluation.names import ALL
 from toffee.evaluation.scores_file import read_all_scores
@@ -15,7 +16,7 @@ from toffee.runtime.errors import ToffeeError
 from toffee.tables.tidy import measured, without
 
 CLASS_PROMPT, TOKEN_PROMPT = "class prompt", "token prompt"
-TOKEN_METHODS = ("dreambooth",)
+TOKEN_METHODS = TUNED_METHODS
 """Methods that draw with the unique token."""
 GENERATION = ("dino", "clip_i", "clip_t", "dino_masked", "histogram_masked", "copy_rate")
 """Metrics that the Markdown of variants shows."""

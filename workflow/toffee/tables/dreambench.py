@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from toffee.evaluation.names import SIMILARITIES
+from toffee.config.sections.evaluation import TUNED_METHODS
+from toffee.evaluation.benchmark import living_subjects
+from toffee.evaluation.names import ALL, SIMILARITIES
 from toffee.evaluation.oracle import compare_with_published, describe_gate
 from toffee.evaluation.scores_file import read_all_scores
 from toffee.evaluation.statistics import gap_closed, in_common, paired_difference, summarise
@@ -41,6 +43,7 @@ SHOWN = (
 def tabulate_dreambench(
     scores: Sequence[Path],
     oracle: Path,
+    benchmark: Path,
     published: Path,
     csv: Path,
     page: Path,
@@ -54,6 +57,7 @@ def tabulate_dreambench(
     Args:
         scores: of any method and generation seed.
         oracle: scores of real photos.
+        benchmark: its folder, which tells living subjects from objects.
         published: CSV of published methods.
         source, resolution: see `tidy.comparability`.
         encoders: names of the metric DINO and CLIP.
@@ -63,23 +67,26 @@ def tabulate_dreambench(
     Raises:
         ToffeeError: the oracle does not score that, or text_only or oracle has no scores.
     """
-    order = ("text_only", "initial", "dreambooth", "wrong_subject", "toffeenet", "oracle")
+    order = ("text_only", "initial", *TUNED_METHODS, "wrong_subject", "toffeenet", "oracle")
     frame = read_all_scores([*scores, oracle])
     frame = ordered(frame, order, needed=("text_only", "oracle"), path=Path(oracle).parent)
     frame = with_conditions(frame, encoders)
     parts = []
     for policy in frame["references"].unique():
         parts += _rows_of_policy(frame[frame["references"] == policy])
+    parts += _rows_by_kind(frame[frame["references"] == ALL], living_subjects(benchmark))
     table = pd.concat([measured(parts), published_methods(published)], ignore_index=True)
     seeds = frame.loc[frame["method"] != "oracle", "seed"].nunique()
     text = (
         "Each generated image against real photos of its subject: `all photos`, or the `one photo` "
         "kept of each subject (which is also what ToffeeNet is shown). `initial`: the base model "
-        "over the depth of that photo. `copy_rate`: share of the subject's patches that repeat "
-        "that photo in place. `oracle`: real photos against each other. `gap_closed(A)` = (A − "
-        "text_only) / (oracle − text_only)."
+        "over the depth of that photo. `dreambooth`: the base model fine-tuned on all photos of "
+        "the subject; `dreambooth_one_photo`: on that photo alone. `copy_rate`: share of the "
+        "subject's patches that repeat that photo in place. `oracle`: real photos against each "
+        "other. `gap_closed(A)` = (A − text_only) / (oracle − text_only)."
     )
     how = (
+        "`living`, `objects`: the means over the animals and over the rest of the subjects apart. "
         f"{seeds} generation seed{'s' * (seeds != 1)}. Prompts name the class word without a "
         "unique token, unless the setting says `token prompt`; `clip_t` is always taken with the "
         f"former. Metric encoders: {encoders} (`dino`, `clip`); `histogram` and `efficientnet` "
@@ -97,15 +104,23 @@ def tabulate_dreambench(
     write_table(table, csv, page, "DreamBench", body)
 
 
+def _rows_by_kind(frame: pd.DataFrame, living: Collection[str]) -> list[pd.DataFrame]:
+    """Means over living subjects and over objects apart; none where there are no living ones."""
+    alive = frame["subject"].isin(living)
+    if not alive.any() or alive.all():
+        return []
+    return [
+        summarise(part.assign(setting=f"{name}; " + part["setting"]))
+        for name, part in (("living", frame[alive]), ("objects", frame[~alive]))
+    ]
+
+
 def _rows_of_policy(frame: pd.DataFrame) -> list[pd.DataFrame]:
     """Means, paired differences and shares of the gap, for one reference policy."""
     methods = [m for m in frame["method"].unique() if m not in ("text_only", "oracle")]
     pairs = [(method, "text_only") for method in methods]
-    pairs += [
-        ("toffeenet", other)
-        for other in ("initial", "dreambooth", "wrong_subject")
-        if {"toffeenet", other} <= set(methods)
-    ]
+    if "toffeenet" in methods:
+        pairs += [("toffeenet", other) for other in methods if other != "toffeenet"]
     parts = [summarise(frame)]
     parts += [paired_difference(in_common(frame, pair), *pair) for pair in pairs]
     images = only(frame, SIMILARITIES)

@@ -28,17 +28,21 @@ class Schedule(Training):
     Attributes:
         warmup: share of the steps over which the learning rate rises linearly; it falls as a cosine
             to zero over the rest.
+        constant: the peak from the first step to the last, without warm-up.
         weight_decay: decoupled weight decay.
         clip: largest norm of the gradient.
     """
 
     ema: float = 0.0
     warmup: float = 0.05
+    constant: bool = False
     weight_decay: float = 0.01
     clip: float = 1.0
 
     def rate(self, step: int) -> float:
         """Learning rate at a step, as a share of the peak."""
+        if self.constant:
+            return 1.0
         warm = max(1, round(self.warmup * self.steps))
         if step < warm:
             return (step + 1) / warm

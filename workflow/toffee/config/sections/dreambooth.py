@@ -17,6 +17,10 @@ class DreamBooth(Section):
         "beside them (images)"
     )
     learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    constant_rate: bool = Field(
+        description="whether every step has that rate, as DreamBooth is published; else it rises "
+        "and falls as in the other trainings (true or false)"
+    )
     prior_images: Count = Field(
         description="pictures of each class that the base model draws for prior preservation "
         "(images)"
@@ -45,5 +49,10 @@ class DreamBooth(Section):
     def tuning(self) -> settings.Tuning:
         """How a subject is fine-tuned."""
         return settings.Tuning(
-            self.steps, self.batch, self.learning_rate, self.prior_images, self.prior_weight
+            self.steps,
+            self.batch,
+            self.learning_rate,
+            self.constant_rate,
+            self.prior_images,
+            self.prior_weight,
         )

@@ -4,9 +4,14 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from toffee.config.base import Count, Section
+from toffee.config.base import Count, Path, Section
 
-BenchmarkMethod = Literal["text_only", "initial", "dreambooth", "toffeenet", "wrong_subject"]
+BenchmarkMethod = Literal[
+    "text_only", "initial", "dreambooth", "dreambooth_one_photo", "toffeenet", "wrong_subject"
+]
+
+TUNED_METHODS = ("dreambooth", "dreambooth_one_photo")
+"""Methods of the base model fine-tuned for each subject: on all of its photos, on the kept one."""
 
 
 BENCHMARK_METHODS: tuple[str, ...] = get_args(BenchmarkMethod)
@@ -15,6 +20,9 @@ BENCHMARK_METHODS: tuple[str, ...] = get_args(BenchmarkMethod)
 
 METHODS = (*BENCHMARK_METHODS, "strength", "oracle", "input", "target")
 """Rows of the evaluation that are no variants: no variant may have such a name."""
+
+
+PictureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class Oracle(Section):
@@ -47,6 +55,11 @@ class Evaluation(Section):
     methods: Annotated[list[BenchmarkMethod], Field(min_length=1)] = Field(
         description="methods that table dreambench compares; text_only, toffeenet and "
         "wrong_subject are needed"
+    )
+    pictures: dict[PictureName, Path] = Field(
+        description="rows of table dreambench that are read from pictures of yours: name → folder "
+        "with `<subject>/<prompt>_<seed>.png` (numbers from 0), or a method's folder in "
+        "ImagenHub's layout (path)"
     )
     images_per_prompt: Count = Field(
         description="generation seeds: images for each subject and prompt of the benchmark, one a "

@@ -10,8 +10,7 @@ from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.dreambench import BenchmarkSubject, read_photo
 from toffee.data.loaders.images import image_size, read_mask, to_arrays
 from toffee.evaluation.benchmark import BenchmarkFiles, BenchmarkImage
-from toffee.evaluation.image_set import write_image_set
-from toffee.evaluation.names import scale_name
+from toffee.evaluation.image_set import write_benchmark_images
 from toffee.evaluation.sequences import spread
 from toffee.method.toffeenet import ToffeeNet
 from toffee.models.depth import DepthEstimator
@@ -102,38 +101,6 @@ def generate_benchmark(
         conditioned_on = dict.fromkeys(conditioned_on, "")
     scales = len(subject_scales) > 1
     write_benchmark_images(out, method, images, arrays, conditioned_on, drawing.quality, scales)
-
-
-def write_benchmark_images(
-    out: str | Path,
-    method: str,
-    images: Sequence[BenchmarkImage],
-    arrays: Sequence[np.ndarray],
-    conditioned_on: Mapping[str, str],
-    quality: int,
-    scales: bool = False,
-) -> None:
-    """Write images of the benchmark, one row each.
-
-    Columns: subject, class_word, prompt (without the unique token), prompt_kind (context or
-    property), method, conditioned_on (a subject, or ""), setting (λ with `scales`, else ""), seed
-    (the generation seed); image `image`.
-    """
-    write_image_set(
-        out,
-        columns={
-            "subject": [one.subject.subject for one in images],
-            "class_word": [one.subject.class_word for one in images],
-            "prompt": [one.prompt.text for one in images],
-            "prompt_kind": [one.prompt_kind for one in images],
-            "method": [method] * len(images),
-            "conditioned_on": [conditioned_on[one.subject.subject] for one in images],
-            "setting": [scale_name(one.scale) if scales else "" for one in images],
-            "seed": [str(one.draw) for one in images],
-        },
-        images={"image": list(arrays)},
-        quality=quality,
-    )
 
 
 def _another(place: int, subjects: list[BenchmarkSubject]) -> str:
