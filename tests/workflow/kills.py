@@ -72,12 +72,14 @@ def rule_of(job: psutil.Process) -> str:
 
 
 def digests(results: Path) -> dict[str, str]:
-    """SHA-256 of what the paper needs, by path: data, models, scores, tables, figures."""
+    """SHA-256 of what the paper needs, by path: data, models, scores, tables, figures; measured
+    times are left out."""
+    timed = ("ledger.csv", "ledger.md", ".snakemake_timestamp")
     files = [
         path
         for name in ("world", "dataset", "models", "evaluation", "figures", "tables")
         for path in (results / name).rglob("*")
-        if path.is_file() and path.name != ".snakemake_timestamp" and path.stem != "ledger"
+        if path.is_file() and path.name not in timed and path.parent.name != "seconds"
     ]
     return {
         path.relative_to(results).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
