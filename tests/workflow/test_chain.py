@@ -5,8 +5,10 @@ figure is made in tests/hub/test_paper_scale.py.
 """
 
 import json
+import os
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from toffee.config.sections.filter import Filter
 from toffee.storage.reader import Shard
 
 from .conftest import Project, environment
+from .kills import AGAIN, digests, kill_at_random
 
 TABLES = ("base", "refiner", "views", "dreambench", "dataset", "strength")
 FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset")
@@ -261,6 +264,28 @@ def test_results_copied_without_their_times_are_known(chain, tmp_path):
     planned = there.planned("dataset", "--configfile", "chain.yaml")
     assert {"filter_dataset", "tabulate_dataset", "export_dataset"} <= planned
     assert not planned & {"score_shard", "refine_shard", "pretrain_refiner", "download_model"}
+
+
+def test_random_kills_change_no_digest(chain, tmp_path):
+    """TOFFEE_KILLS=60 kills so often over the whole DAG; here it is the way to ToffeeNet."""
+    kills = int(os.environ.get("TOFFEE_KILLS", 4))
+    project = chain[0].copy(tmp_path / "project")
+    results = project.folder / "results" / "chain"
+    expected = digests(results)
+    whole, target = kills > 9, "results/chain/models/toffeenet"
+    targets = list(TARGETS[:2]) if whole else [target]
+    hit: Counter[str] = Counter()
+    while hit.total() < kills:
+        for path in [results] if whole else [results / "dataset", project.folder / target]:
+            shutil.rmtree(path)
+        arguments, left = [*targets, "--configfile", "chain.yaml"], kills - hit.total()
+        hit += kill_at_random(project, arguments, left, left, (1.0, 6.0) if whole else (0.2, 2.0))
+        run(project, *targets, *AGAIN)
+    print(hit.total(), "kills:", dict(hit))
+    found = digests(results)
+    assert found == {name: expected[name] for name in (expected if whole else found)}
+    assert len(found) > 60
+    assert not [path for path in results.rglob("*") if ".partial" in path.name]
 
 
 def test_an_empty_folder_stops_with_one_line(chain, tmp_path):
