@@ -23,7 +23,15 @@ ROWS, WIDTH = 90, 6
 
 
 @in_processes
-def train(*, out: str, steps: int, batch: int, fault: dict | None = None) -> None:
+def train(
+    *,
+    out: str,
+    steps: int,
+    batch: int,
+    fault: dict | None = None,
+    micro_batch: int | None = None,
+    average_on_cpu: bool = False,
+) -> None:
     """Learn to undo a rotation; writes the losses and the weights.
 
     fault: what goes wrong (`kind`), in which process (`rank`), at which step of the attempt.
@@ -50,7 +58,8 @@ def train(*, out: str, steps: int, batch: int, fault: dict | None = None) -> Non
         def loss(rows: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
             return (model(x[rows] + 0.1 * noise) - x[rows].roll(1, 1)).square().mean()
 
-        schedule = Schedule(steps, batch, 0.05, ema=0.5)
+        more = {"micro_batch": micro_batch, "average_on_cpu": average_on_cpu}
+        schedule = Schedule(steps, batch, 0.05, ema=0.5, **more)
         result = fit([model], draw, loss, schedule, "numbers", Checkpoint(folder, generator))
         if team().is_main_process:
             with atomic_path(out) as target:

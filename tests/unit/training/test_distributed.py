@@ -85,6 +85,16 @@ def test_two_processes_learn_the_same_from_a_batch_that_is_not_even(alone, both)
     assert same(alone, both)
 
 
+def test_two_processes_add_up_micro_batches_and_average_in_one_of_them(alone, tmp_path):
+    from small_training import train
+
+    out = tmp_path / "a.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "JOB", processes.Processes(2, 1, 2))
+        train(out=out, steps=STEPS, batch=BATCH, micro_batch=1, average_on_cpu=True)
+    assert same(alone, json.loads(out.read_text()))
+
+
 def test_after_a_kill_the_job_ends_in_one_line_and_the_next_attempt_goes_on(both, tmp_path):
     step, rank = random.Random(SEED).randrange(STEPS), SEED % 2
     out = tmp_path / "a.json"

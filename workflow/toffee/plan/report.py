@@ -98,8 +98,10 @@ def plan_run(
         ToffeeError: there is no plan, or an architecture is not known.
     """
     # They take seconds, and this process only waits for Snakemake's.
-    threading.Thread(target=import_libraries).start()
+    importing = threading.Thread(target=import_libraries)
+    importing.start()
     values, jobs = planned_jobs(arguments, project)
+    importing.join()  # two threads that import the same libraries fail
     config = load_config(values)
     sources = load_catalogue(project / config.models.catalogue, config.models.set)
     results = project / "results" / config.scale

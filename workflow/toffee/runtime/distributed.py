@@ -9,7 +9,7 @@ from functools import cache
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
 from toffee.runtime.device import device
 from toffee.runtime.progress import Item, progress
@@ -25,7 +25,11 @@ def team() -> Accelerator:
     return Accelerator(
         cpu=device().type == "cpu",
         mixed_precision="no",
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+        kwargs_handlers=[
+            InitProcessGroupKwargs(timeout=PATIENCE),
+            # Gradients lie in what is exchanged, instead of a second time beside it.
+            DistributedDataParallelKwargs(gradient_as_bucket_view=True),
+        ],
     )
 
 
