@@ -272,7 +272,7 @@ MATRIX = {
     "toffeenet.drop_subject": Row(0.1, TRAINED),
     "toffeenet.drop_both": Row(0.1, TRAINED),
     "toffeenet.training_seed": Row(1, TRAINED),
-    "toffeenet.reference": Row("canvas", TRAINED),
+    "toffeenet.reference": Row("tokens", TRAINED),
     "toffeenet.segmented": Row(False, TRAINED),
     "toffeenet.depth": Row(True, TRAINED),
     # The base model's images know no λ, and the sweep has values of its own.
@@ -294,7 +294,7 @@ MATRIX = {
     "variants.*.drop_subject": Row(0.3, ONE_VARIANT),
     "variants.*.drop_both": Row(0.3, ONE_VARIANT),
     "variants.*.training_seed": Row(1, ONE_VARIANT),
-    "variants.*.reference": Row("canvas", ONE_VARIANT | {"tabulate_reference"}),
+    "variants.*.reference": Row("tokens", ONE_VARIANT | {"tabulate_reference"}),
     "variants.*.segmented": Row(False, ONE_VARIANT | {"tabulate_segmentation"}),
     "variants.*.depth": Row(True, ONE_VARIANT | EDITS - {"tabulate_variants"}),
     "variants.*.subject_scale": Row(3.0, ONE_VARIANT - {"train_toffeenet"}),

@@ -32,6 +32,11 @@ def test_a_variant_is_a_row_of_the_table_of_what_it_changes():
     assert [rows_of(config, table) for table in tables] == [["e"], ["p"], ["w"], ["d"], ["r", "g"]]
 
 
+def test_a_variant_that_changes_nothing_is_no_row():
+    config = with_variants(a={"reference": TINY["toffeenet"]["reference"]}, b={"segmented": True})
+    assert rows_of(config, "reference") == rows_of(config, "segmentation") == []
+
+
 def test_a_variant_takes_all_else_from_toffeenet():
     config = with_variants(p={"reconstruction": 0.5})
     variant = config.variant("p").model_dump()

@@ -44,7 +44,7 @@ def trained(tiny, costs, tmp_path_factory):
     net.save_config(root / "net")
     save_file(net.state_dict(), root / "net" / WEIGHTS)
     settings = {"token_width": costs.width, "tokens": costs.tokens}
-    settings |= {"depth": False, "segmented": True, "reference": "tokens"}
+    settings |= {"depth": False, "segmented": True, "reference": tiny.toffeenet.reference}
     (root / "net" / CONFIG).write_text(json.dumps(settings))
     return root
 
@@ -94,7 +94,9 @@ def test_the_view_generators_pictures(work, tiny, trained, noise, tokens):
 
 def test_toffeenets_pictures(work, tiny, trained, noise, tokens):
     model = ToffeeNet(trained / "net", BASE, ZOO / "subject_encoder")
-    real = counted(lambda: model.draw(PROMPTS, tokens, noise, tiny.toffeenet.sampling))
+    settings = tiny.toffeenet
+    apart = {"subject_guidance": settings.subject_guidance}
+    real = counted(lambda: model.draw(PROMPTS, tokens, noise, settings.sampling, **apart))
     grey = work.costs.encode  # once for all of a batch
     assert COUNT * work.net_draw("toffeenet") + grey == pytest.approx(real, rel=0.01)
 

@@ -23,13 +23,18 @@ LEAVES = {
 
 
 def rows_of(config: Config, table: str) -> list[str]:
-    """Names of the variants that are rows of a table, in the order of the configuration."""
+    """Names of the variants that are rows of a table, in the order of the configuration. One that
+    changes nothing at this scale is no row."""
     keys = {key for one in LEAVES.values() for key in one}
 
     def has(changed: set[str]) -> bool:
         return bool(changed & set(LEAVES[table])) if table in LEAVES else not changed & keys
 
-    return [name for name, one in config.variants.items() if has(one.model_fields_set)]
+    return [
+        name
+        for name, one in config.variants.items()
+        if has(one.model_fields_set) and config.variant(name) != config.toffeenet
+    ]
 
 
 def trained_as(config: Config, name: str) -> str:
