@@ -11,6 +11,10 @@ from PIL import Image
 PROMPTS = Path(__file__).parents[2] / "config" / "prompts"
 FRAMES, SIZE = 4, (96, 72)  # of a video; width, height
 PHOTO = 48  # side of a photo of DreamBench
+SIX = ("backpack", "berry_bowl", "can", "clock", "dog2", "dog3", "fancy_boot")
+SIX += ("pink_sunglasses", "shiny_sneaker", "vase")
+PHOTOS = dict.fromkeys(SIX, 6) | {"duck_toy": 4, "red_cartoon": 4}
+"""Photos that DreamBench has of a subject; 5 of any other."""
 
 
 def class_words(count: int) -> list[str]:
@@ -56,7 +60,7 @@ def write_dreambench(root: Path) -> None:
     credits = ["DreamBooth Dataset - References and Licenses", "", "Owners: ", "Somebody", ""]
     for place, name in enumerate(subjects):
         (data / name).mkdir()
-        for photo in range(6 if place < 158 - 5 * len(subjects) else 5):
+        for photo in range(PHOTOS.get(name, 5)):
             picture, _ = _view(1000 + place, photo, (PHOTO, PHOTO))
             (data / name / f"{photo:02d}.jpg").write_bytes(_encoded(picture, "JPEG"))
         credits += [f"{name}: Photos taken by Somebody", ""]
