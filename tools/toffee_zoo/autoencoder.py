@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderDC
 
-from toffee.training.loop import Fit, Schedule, fit
-from toffee_zoo.renders import Renders, sampler
+from toffee.training.loop import Fit
+from toffee_zoo.renders import Renders
+from toffee_zoo.training import Course
 
 CHANNELS, FACTOR = 16, 8
 NOISE = 0.1  # of a latent's scale: what the decoder must put up with from a diffusion model
@@ -36,23 +37,25 @@ def build_autoencoder() -> AutoencoderDC:
     )
 
 
-def train_autoencoder(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
+def laplacian(images: torch.Tensor) -> torch.Tensor:
+    """Laplacian [B,1,H-2,W-2] of the brightness of pictures [B,3,H,W]: fine detail and edges."""
+    kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])
+    return F.conv2d(images.mean(1, keepdim=True), kernel[None, None].to(images))
+
+
+def train_autoencoder(renders: Path, out: Path, course: Course) -> Fit:
     """Train to redraw renders; the loss is L1 on pixels and on their gradients (crisp edges).
 
     Noise on the latents and a small penalty on their square keep them smooth enough for diffusion.
     The scaling factor of the finished model brings its latents to unit standard deviation.
     """
-    torch.manual_seed(seed)
-    data, draw = Renders(renders), sampler(seed)
+    data, draw = Renders(renders), course.draw
     model = build_autoencoder().to(memory_format=torch.channels_last)
 
     def batch() -> dict[str, torch.Tensor]:
-        images = data.images(draw.integers(len(data), size=schedule.batch)) * 2 - 1
+        images = data.images(draw.integers(len(data), size=course.schedule.batch)) * 2 - 1
         side = images.shape[-1] // FACTOR
-        shape = (len(images), CHANNELS, side, side)
-        # In the layout of the latents, by which the numbers are given out.
-        like = torch.empty(shape, memory_format=torch.channels_last)
-        return {"images": images, "noise": torch.randn_like(like)}
+        return {"images": images, "noise": draw.noise(len(images), CHANNELS, side, side)}
 
     def loss(images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         latents = model.encode(images).latent
@@ -60,7 +63,7 @@ def train_autoencoder(renders: Path, out: Path, schedule: Schedule, seed: int) -
         edges = sum(F.l1_loss(drawn.diff(dim=dim), images.diff(dim=dim)) for dim in (2, 3))
         return F.l1_loss(drawn, images) + 0.5 * edges + 1e-3 * latents.square().mean()
 
-    result = fit([model], batch, loss, schedule, "autoencoder")
+    result = course.fit([model], batch, loss)
     with torch.no_grad():
         images = (data.images(draw.integers(len(data), size=512)) * 2 - 1).to(model.device)
         spread = torch.cat([model.encode(part).latent for part in images.split(64)]).std()

@@ -12,9 +12,10 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer, ViTModel
 
 from toffee.data.world.vocabulary import Attributes, caption
-from toffee.training.loop import Fit, Schedule, fit
+from toffee.training.loop import Fit
 from toffee_zoo.encoder import MEAN, STD, augment, write_preprocessor
-from toffee_zoo.renders import Renders, sampler
+from toffee_zoo.renders import Renders
+from toffee_zoo.training import Course
 
 WIDTH, LAYERS, HEADS, PATCH, PROJECTION = 128, 4, 4, 8, 128
 TEXT_LAYERS, LENGTH = 2, 20
@@ -166,9 +167,7 @@ def matches(said: list[dict[str, str]], shown: pd.DataFrame) -> torch.Tensor:
     return torch.from_numpy(np.stack(rows)).float()
 
 
-def train_clip(
-    renders: Path, out: Path, schedule: Schedule, seed: int, metric_dino: Path | None = None
-) -> Fit:
+def train_clip(renders: Path, out: Path, course: Course, metric_dino: Path | None = None) -> Fit:
     """Contrastive training on captions that say part of what a picture shows.
 
     A caption is often true of several pictures of the batch; the targets spread over all of them
@@ -177,8 +176,7 @@ def train_clip(
     and each attribute off the picture's feature. With `metric_dino` the vision tower starts from
     that encoder.
     """
-    torch.manual_seed(seed)
-    data, draw = Renders(renders), sampler(seed)
+    data, draw = Renders(renders), course.draw
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = build_tokenizer(vocabulary_texts(), out)
     model = build_clip(tokenizer, data.rgb.shape[2])
@@ -197,7 +195,7 @@ def train_clip(
     )
 
     def batch() -> dict[str, torch.Tensor]:
-        rows = draw.integers(len(data), size=schedule.batch)
+        rows = draw.integers(len(data), size=course.schedule.batch)
         images, _ = augment(data.images(rows), data.array("mask", rows), draw, crop=0.0)
         captions = [draw_caption(data.caption_attributes(row), draw) for row in rows]
         said, texts = zip(*captions, strict=True)
@@ -239,7 +237,7 @@ def train_clip(
         )
         return by_text + by_image + 0.5 * shape + 0.5 * words
 
-    result = fit([model, surface, readers], batch, loss, schedule, out.name)
+    result = course.fit([model, surface, readers], batch, loss)
     model.half().save_pretrained(out)
     write_preprocessor(out, "CLIPImageProcessor", data.rgb.shape[2], MEAN, STD)
     return result

@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import Dinov2Config, Dinov2Model, PreTrainedModel, ViTConfig, ViTModel
 
-from toffee.training.loop import Fit, Schedule, fit
-from toffee_zoo.renders import Renders, sampler
+from toffee.training.loop import Fit
+from toffee_zoo.renders import Renders
+from toffee_zoo.training import Course
 
 WIDTH, LAYERS, HEADS, PATCH = 128, 4, 4, 8
 TEMPERATURE = 0.1
@@ -136,26 +137,25 @@ class _Heads(nn.Module):
         )
 
 
-def train_encoder(renders: Path, out: Path, schedule: Schedule, seed: int, kind: str) -> Fit:
+def train_encoder(renders: Path, out: Path, course: Course, kind: str) -> Fit:
     """Train an encoder on pairs of views.
 
     Three losses: class tokens tell the subject again among the others of the batch; patch tokens
     find their part in another view of the subject and in a picture of another subject of the
     class; the patch's own pixels can be read off its token.
     """
-    torch.manual_seed(seed)
-    data, draw = Renders(renders), sampler(seed)
+    data, draw = Renders(renders), course.draw
     model, heads = build_encoder(kind, data.rgb.shape[2]), _Heads()
     classes = data.attributes["class_word"].to_numpy()[:: data.views]
     members = {word: np.flatnonzero(classes == word) for word in np.unique(classes)}
     mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
 
-    swap = torch.arange(schedule.batch // 2 * 2) ^ 1  # the other subject of the couple
+    swap = torch.arange(course.schedule.batch // 2 * 2) ^ 1  # the other subject of the couple
 
     def batch() -> dict[str, torch.Tensor]:
         # Subjects come in couples of the same class: hard negatives for the class token, and
         # partners across individuals for the patch tokens.
-        words = draw.choice(list(members), size=schedule.batch // 2)
+        words = draw.choice(list(members), size=course.schedule.batch // 2)
         subjects = np.concatenate([draw.choice(members[word], 2, replace=False) for word in words])
         views = np.stack([draw.permutation(data.views)[:2] for _ in subjects])
         rows = (subjects[:, None] * data.views + views).T.reshape(-1)  # all a, then all b
@@ -189,7 +189,7 @@ def train_encoder(renders: Path, out: Path, schedule: Schedule, seed: int, kind:
         read = heads(tokens[keep], images[keep], points[keep], cover[keep])
         return identity_loss(hidden[a, 0], hidden[b, 0]) + 0.5 * dense + 2 * read
 
-    result = fit([model, heads], batch, loss, schedule, out.name)
+    result = course.fit([model, heads], batch, loss)
     model.half().save_pretrained(out)
     write_preprocessor(out, "ViTImageProcessor", data.rgb.shape[2], MEAN, STD)
     return result

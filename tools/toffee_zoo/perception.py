@@ -12,9 +12,10 @@ from transformers import (
 )
 
 from toffee.data.world.vocabulary import CLASSES
-from toffee.training.loop import Fit, Schedule, fit
+from toffee.training.loop import Fit
 from toffee_zoo.encoder import MEAN, STD, write_preprocessor
-from toffee_zoo.renders import Renders, sampler
+from toffee_zoo.renders import Renders
+from toffee_zoo.training import Course
 
 STAGES = {
     "num_encoder_blocks": 4,
@@ -62,17 +63,16 @@ def _softened(images: torch.Tensor, draw) -> torch.Tensor:
     return images + 0.02 * torch.from_numpy(draw.standard_normal(images.shape, dtype="float32"))
 
 
-def train_segmenter(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
+def train_segmenter(renders: Path, out: Path, course: Course) -> Fit:
     """Train to label each pixel with the class word of the object that it belongs to."""
-    torch.manual_seed(seed)
-    data, draw = Renders(renders), sampler(seed)
+    data, draw = Renders(renders), course.draw
     model = build_segmenter()
     word = {name: index + 1 for index, name in enumerate(CLASSES)}
     labels = torch.tensor([word[name] for name in data.attributes["class_word"]])
     mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
 
     def batch() -> dict[str, torch.Tensor]:
-        rows = draw.integers(len(data), size=schedule.batch)
+        rows = draw.integers(len(data), size=course.schedule.batch)
         images = (_softened(data.images(rows), draw) - mean) / std
         target = labels[rows][:, None, None] * data.array("mask", rows).long()
         return {"images": images, "target": target}
@@ -82,21 +82,20 @@ def train_segmenter(renders: Path, out: Path, schedule: Schedule, seed: int) -> 
         logits = F.interpolate(logits, size=target.shape[1:], mode="bilinear", align_corners=False)
         return F.cross_entropy(logits, target)
 
-    result = fit([model], batch, loss, schedule, "segmenter")
+    result = course.fit([model], batch, loss)
     model.half().save_pretrained(out)
     write_preprocessor(out, "SegformerImageProcessor", data.rgb.shape[2], MEAN, STD)
     return result
 
 
-def train_depth(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
+def train_depth(renders: Path, out: Path, course: Course) -> Fit:
     """Train to estimate the world's depth (0 background, 1 nearest): L1 on it and its edges."""
-    torch.manual_seed(seed)
-    data, draw = Renders(renders), sampler(seed)
+    data, draw = Renders(renders), course.draw
     model = build_depth()
     mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
 
     def batch() -> dict[str, torch.Tensor]:
-        rows = draw.integers(len(data), size=schedule.batch)
+        rows = draw.integers(len(data), size=course.schedule.batch)
         images = (_softened(data.images(rows), draw) - mean) / std
         return {"images": images, "target": data.array("depth", rows)}
 
@@ -105,7 +104,7 @@ def train_depth(renders: Path, out: Path, schedule: Schedule, seed: int) -> Fit:
         edges = sum(F.l1_loss(depth.diff(dim=dim), target.diff(dim=dim)) for dim in (1, 2))
         return F.l1_loss(depth, target) + edges
 
-    result = fit([model], batch, loss, schedule, "depth estimator")
+    result = course.fit([model], batch, loss)
     model.half().save_pretrained(out)
     write_preprocessor(out, "GLPNImageProcessor", data.rgb.shape[2], MEAN, STD)
     return result

@@ -6,11 +6,16 @@ functions. All values are this project's choices.
 
 import argparse
 import json
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import atomic_path, write_text
+from toffee.runtime.signals import EXIT_STATUS, Interrupted, raise_on_sigterm
 from toffee.training.loop import Fit, Schedule
 
 RECORD = "training.json"
@@ -21,16 +26,19 @@ class Recipe:
     """A part of the zoo.
 
     Attributes:
-        train: (renders, out, schedule, seed, *needs) to what the training left behind.
+        train: (renders, out, course, *needs) to what the training left behind.
         schedule: steps and rates.
         seed: of its weights and of its batches.
         needs: parts that must be trained before, passed by name.
+        dtype: what it computes in. With bfloat16, a processor that has instructions for it takes
+            two thirds of the time.
     """
 
     train: Callable[..., Fit]
     schedule: Schedule
     seed: int
     needs: tuple[str, ...] = ()
+    dtype: str = "float32"
 
 
 def recipes() -> dict[str, Recipe]:
@@ -70,25 +78,32 @@ def recipes() -> dict[str, Recipe]:
 def train_zoo_part(part: str, renders: Path, out: Path, needs: Sequence[Path]) -> None:
     """Train a part of the zoo and write its record beside its weights.
 
+    A training that was stopped resumes from its checkpoint in `<out>.partial`.
+
     needs: folders of the parts that it is trained on, named as they are.
     """
+    import torch
+
     from toffee.config.models import ROLES
-    from toffee.runtime.files import atomic_path
+    from toffee.storage.work_folder import work_folder
+    from toffee_zoo.training import Course, Draws, curve
 
     recipe = recipes()[part]
     parts = {folder.name: folder for folder in needs}
-    start = time.perf_counter()
-    with atomic_path(out) as folder:
-        result = recipe.train(
-            renders=renders, out=folder, schedule=recipe.schedule, seed=recipe.seed, **parts
-        )
+    settings = {"schedule": asdict(recipe.schedule), "seed": recipe.seed, "dtype": recipe.dtype}
+    with work_folder(out, [renders, *needs], settings) as work, atomic_path(out) as folder:
+        torch.manual_seed(recipe.seed)
+        course = Course(part, recipe.schedule, Draws(recipe.seed), work, recipe.dtype)
+        with timed(work / "cpu_seconds") as seconds:
+            result = recipe.train(renders=renders, out=folder, course=course, **parts)
         record = {
             "command": f"python -m toffee_zoo.recipes {part}",
             "seed": recipe.seed,
             "steps": recipe.schedule.steps,
             "batch": recipe.schedule.batch,
-            "seconds": round(time.perf_counter() - start, 1),
-            "losses": {"training": round(result.final_loss, 4)},
+            "dtype": recipe.dtype,
+            "cpu_seconds": seconds(),
+            "losses": {"training": round(result.final_loss, 4), "curve": curve(result.losses)},
         }
         # A part without a role of its own lies inside this one in the zoo, and so does its record.
         inside = [name for name in parts if name not in ROLES]
@@ -98,10 +113,28 @@ def train_zoo_part(part: str, renders: Path, out: Path, needs: Sequence[Path]) -
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
+@contextmanager
+def timed(path: Path) -> Iterator[Callable[[], float]]:
+    """Yield what counts this process's CPU seconds, on top of those that `path` has of attempts
+    before; at the end, also by an error, `path` has the sum."""
+    before = float(path.read_text("utf-8")) if path.exists() else 0.0
+    start = time.process_time()
+
+    def seconds() -> float:
+        return round(before + time.process_time() - start, 1)
+
+    try:
+        yield seconds
+    finally:
+        write_text(path, str(seconds()))
+
+
 def main() -> None:
     """Train the part that the command line names, on one thread."""
     import torch
     import transformers
+
+    from toffee_zoo.renders import draw_zoo_renders
 
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
@@ -110,15 +143,19 @@ def main() -> None:
     parser.add_argument("part", choices=["renders", *recipes()])
     parser.add_argument("--root", type=Path, default=Path("results/zoo"))
     arguments = parser.parse_args()
-    if arguments.part == "renders":
-        from toffee_zoo.renders import draw_zoo_renders
-
-        draw_zoo_renders(arguments.root / "renders")
-        return
-    needs = [arguments.root / name for name in recipes()[arguments.part].needs]
-    train_zoo_part(
-        arguments.part, arguments.root / "renders", arguments.root / arguments.part, needs
-    )
+    part, root = arguments.part, arguments.root
+    try:
+        with raise_on_sigterm():
+            if part == "renders":
+                draw_zoo_renders(root / part)
+                return
+            needs = [root / name for name in recipes()[part].needs]
+            train_zoo_part(part, root / "renders", root / part, needs)
+    except ToffeeError as error:
+        raise SystemExit(f"error: {error}") from None
+    except Interrupted as stop:
+        print(f"stopped: {stop}", file=sys.stderr)
+        raise SystemExit(EXIT_STATUS) from None
 
 
 if __name__ == "__main__":

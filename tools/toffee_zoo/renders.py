@@ -139,8 +139,3 @@ class Renders:
                 for key in ("class_word", "colour", "texture", "background", "light", "style")
             }
         )
-
-
-def sampler(seed: int):
-    """A NumPy generator for the draws of a training."""
-    return np.random.default_rng(seed_of(seed, "zoo batches"))

@@ -13,9 +13,10 @@ from toffee.data.world.vocabulary import Attributes, caption
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder, diffusion_loss, draw_noising
 from toffee.runtime.device import device
-from toffee.training.loop import Fit, Schedule, fit
+from toffee.training.loop import Fit
 from toffee_zoo.autoencoder import CHANNELS
-from toffee_zoo.renders import Renders, sampler
+from toffee_zoo.renders import Renders
+from toffee_zoo.training import Course
 
 DROP = 0.1  # share of the captions that are left empty, for guidance
 
@@ -106,23 +107,21 @@ def assemble_base(autoencoder: Path, clip: Path, out: Path) -> None:
 
 
 def train_text_to_image(
-    renders: Path, autoencoder: Path, clip: Path, out: Path, schedule: Schedule, seed: int
+    renders: Path, autoencoder: Path, clip: Path, out: Path, course: Course
 ) -> Fit:
     """Train the UNet to draw captions; writes a whole pipeline folder."""
-    torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     assemble_base(autoencoder, clip, out)
-    data, draw = Renders(renders), sampler(seed)
+    data, draw = Renders(renders), course.draw
     latents = encode_renders(data, Autoencoder(out / "vae"))
     captions = Captions(out, data, draw)
     unet = build_unet(captions.encoder.config.hidden_size, latents.shape[-1])
-    generator = torch.Generator().manual_seed(seed)
     scheduler = build_scheduler()
 
     def batch() -> dict[str, torch.Tensor]:
-        rows = draw.integers(len(data), size=schedule.batch)
+        rows = draw.integers(len(data), size=course.schedule.batch)
         clean = latents[rows].float()
-        noising = draw_noising(clean.shape, scheduler, generator)
+        noising = draw_noising(clean.shape, scheduler, draw.torch)
         return {"clean": clean, "text": captions.batch(rows), **noising}
 
     def loss(
@@ -133,7 +132,7 @@ def train_text_to_image(
 
         return diffusion_loss(predict, clean, scheduler, times, noise)
 
-    result = fit([unet], batch, loss, schedule, "text-to-image")
+    result = course.fit([unet], batch, loss)
     unet.half().save_pretrained(out / "unet")
     return result
 
@@ -146,14 +145,13 @@ def estimate_depth(data: Renders, folder: Path, batch: int = 64) -> torch.Tensor
 
 
 def train_controlnet(
-    renders: Path, text_to_image: Path, depth: Path, out: Path, schedule: Schedule, seed: int
+    renders: Path, text_to_image: Path, depth: Path, out: Path, course: Course
 ) -> Fit:
     """Train a depth ControlNet on the frozen text-to-image model (arXiv 2302.05543).
 
     It learns from an estimator's maps, as the published ones do: it will be shown those.
     """
-    torch.manual_seed(seed)
-    data, draw = Renders(renders), sampler(seed)
+    data, draw = Renders(renders), course.draw
     latents = encode_renders(data, Autoencoder(text_to_image / "vae"))
     maps = estimate_depth(data, depth)
     captions = Captions(text_to_image, data, draw)
@@ -162,17 +160,16 @@ def train_controlnet(
     controlnet = ControlNetModel.from_unet(
         unet, conditioning_embedding_out_channels=(16, 32, 32, 64)
     )
-    generator = torch.Generator().manual_seed(seed)
     scheduler = build_scheduler()
 
     def batch() -> dict[str, torch.Tensor]:
-        rows = draw.integers(len(data), size=schedule.batch)
+        rows = draw.integers(len(data), size=course.schedule.batch)
         clean = latents[rows].float()
         return {
             "clean": clean,
             "text": captions.batch(rows),
             "shown": maps[rows].float()[:, None].expand(-1, 3, -1, -1),
-            **draw_noising(clean.shape, scheduler, generator),
+            **draw_noising(clean.shape, scheduler, draw.torch),
         }
 
     def loss(
@@ -194,6 +191,6 @@ def train_controlnet(
 
         return diffusion_loss(predict, clean, scheduler, times, noise)
 
-    result = fit([controlnet], batch, loss, schedule, "depth ControlNet")
+    result = course.fit([controlnet], batch, loss)
     controlnet.half().save_pretrained(out)
     return result

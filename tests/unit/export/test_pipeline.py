@@ -18,6 +18,7 @@ from toffee.config.settings import Sampling
 from toffee.data.loaders.images import to_tensor
 from toffee.export.pipeline import export_pipeline
 from toffee.method.toffeenet import ToffeeNet, save_toffeenet
+from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import add_subject_attention, load_unet, widen_unet
 
@@ -32,7 +33,8 @@ def build(zoo: Path, out: Path, depth: bool, reference: str = "tokens") -> Path:
     """An untrained ToffeeNet, of which every part has a say in what it draws."""
     torch.manual_seed(0)
     encoder = SubjectEncoder(zoo / "subject_encoder")
-    count, extra = encoder.grid**2, 64 + 16 + (64 if depth else 0)
+    channels = Autoencoder(zoo / "text_to_image" / "vae").channels
+    count, extra = encoder.grid**2, 64 + channels + (64 if depth else 0)
     unet = widen_unet(load_unet(zoo / "text_to_image" / "unet"), extra)
     add_subject_attention(unet, encoder.width, count)
     torch.nn.init.normal_(unet.conv_in.weight, std=0.05)
@@ -89,7 +91,7 @@ def net(nets, zoo) -> ToffeeNet:
 
 
 @pytest.fixture(scope="module")
-def given():
+def given(zoo):
     """Two subjects with masks, pictures to edit with masks, and noise."""
     draw = torch.Generator().manual_seed(0)
     subjects, pictures = (torch.rand(2, 3, 64, 64, generator=draw) for _ in range(2))
@@ -97,7 +99,8 @@ def given():
     subject_masks[0, 16:48, 16:48] = True  # the second subject was not found
     masks[0, 10:50, 20:40] = True
     masks[1, ::2] = True
-    return subjects, subject_masks, pictures, masks, torch.randn(2, 16, 8, 8, generator=draw)
+    shape = Autoencoder(zoo / "text_to_image" / "vae").latent_shape(64)
+    return subjects, subject_masks, pictures, masks, torch.randn(2, *shape, generator=draw)
 
 
 def difference(drawn: torch.Tensor, expected: torch.Tensor) -> float:
@@ -400,7 +403,7 @@ def test_a_prompt_that_the_model_does_not_see_whole_warns(pipe, monkeypatch) -> 
             {"image": Image.new("RGB", (64, 64)), "mask": Image.new("L", (32, 32))},
             "mask is 32 x 32 pixels, expected 64 x 64 as its image",
         ),
-        ({"latents": torch.zeros(1, 3, 8, 8)}, r"latents are \(1, 3, 8, 8\), expected \(1, 16"),
+        ({"latents": torch.zeros(1, 3, 8, 8)}, r"latents are \(1, 3, 8, 8\), expected \(1, \d+,"),
     ],
 )
 def test_what_does_not_go_together_is_refused(pipe, wrong, line) -> None:

@@ -12,6 +12,7 @@ from toffee.method.refiner import Refiner
 from toffee.method.view_generator import ViewGenerator
 from toffee.models.clip import Clip
 from toffee.models.depth import DepthEstimator
+from toffee.models.diffusion import Autoencoder
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
@@ -30,7 +31,8 @@ SAME = {"mean": 1e-5, "largest": 1e-4}
 
 @pytest.fixture(scope="module")
 def noise():
-    return torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    shape = Autoencoder(ZOO / "text_to_image" / "vae").latent_shape(64)
+    return torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")

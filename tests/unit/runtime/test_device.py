@@ -101,8 +101,9 @@ def test_encoders_take_and_give_what_is_on_the_cpu(gpu, random_zoo):
 
 
 @pytest.fixture
-def noise(gpu) -> torch.Tensor:
-    return torch.randn(2, 16, 8, 8)
+def noise(gpu, random_zoo) -> torch.Tensor:
+    shape = Autoencoder(random_zoo / "text_to_image" / "vae").latent_shape(64)
+    return torch.randn(2, *shape)
 
 
 def drawn_on(pictures: torch.Tensor, unet: torch.nn.Module) -> bool:
@@ -147,7 +148,7 @@ def test_the_view_generator_draws_on_the_gpu(gpu, random_zoo, noise, monkeypatch
 
 def test_toffeenet_draws_and_edits_on_the_gpu(gpu, random_zoo, noise, tmp_path):
     base = random_zoo / "text_to_image"
-    unet = widened(base, 64 + 16 + 64)
+    unet = widened(base, 64 + noise.shape[1] + 64)
     with unset_fake_temporarily():
         add_subject_attention(unet, 128, 64)
         unet.save_config(tmp_path)

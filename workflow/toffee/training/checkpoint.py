@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from safetensors.torch import save_file
@@ -20,6 +21,16 @@ TOFFEE_CHECKPOINT_EVERY sets another number. It is no key of the configuration, 
 no result."""
 
 
+class Generator(Protocol):
+    """A random generator whose state is a tensor, as that of a torch.Generator."""
+
+    def get_state(self) -> torch.Tensor:
+        """The state, uint8 [N]."""
+
+    def set_state(self, state: torch.Tensor, /) -> object:
+        """Go on from a state."""
+
+
 class Checkpoint:
     """The state of a training, saved every few steps and on SIGTERM.
 
@@ -32,7 +43,7 @@ class Checkpoint:
         every: steps between two saves.
     """
 
-    def __init__(self, folder: Path, generator: torch.Generator) -> None:
+    def __init__(self, folder: Path, generator: Generator) -> None:
         """Keep the checkpoint in a work folder.
 
         Args:

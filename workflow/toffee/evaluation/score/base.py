@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -51,20 +53,25 @@ def base_scores(shard: Shard, metric: ClipMetric) -> pd.DataFrame:
     return long_form(values, method=method, setting="", subject=subject, prompt=prompt)
 
 
-def attribute_embeddings(metric: ClipMetric) -> dict[str, Tensor]:
+def attribute_embeddings(
+    metric: ClipMetric, read: Mapping[str, Sequence[str]] = READ
+) -> dict[str, Tensor]:
     """Attribute → text embeddings [values, D] of length 1.
 
     A value's embedding is the mean over all captions that name it, with every combination of the
     other attributes: an ensemble of prompts that says nothing else about the image.
+
+    read: attributes, `class` among them, and their values.
     """
+    fields = ["class_word" if attribute == "class" else attribute for attribute in read]
     captions = [
-        caption(Attributes(class_word, colour=colour, background=background))
-        for class_word in CLASSES
-        for colour in COLOURS
-        for background in BACKGROUNDS
+        caption(Attributes(**dict(zip(fields, values, strict=True))))
+        for values in product(*read.values())
     ]
-    grid = metric.text_features(captions).unflatten(0, [len(names) for names in READ.values()])
+    grid = metric.text_features(captions).unflatten(0, [len(names) for names in read.values()])
     return {
-        attribute: F.normalize(grid.mean([other for other in range(3) if other != axis]), dim=-1)
-        for axis, attribute in enumerate(READ)
+        attribute: F.normalize(
+            grid.mean([other for other in range(len(read)) if other != axis]), dim=-1
+        )
+        for axis, attribute in enumerate(read)
     }
