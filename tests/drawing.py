@@ -20,7 +20,7 @@ def write_results(folder: Path) -> Path:
     unet = widen_unet(load_unet(ZOO / "text_to_image" / "unet"), 64 + 16)
     add_subject_attention(unet, encoder.width, encoder.grid**2)
     settings = {"token_width": encoder.width, "tokens": encoder.grid**2, "depth": False}
-    settings |= {"segmented": True, "kinds": "both", "pairs": 5}
+    settings |= {"segmented": True, "kinds": "both", "pairs": 5, "reference": "canvas"}
     models = folder / "models"
     models.mkdir(parents=True)
     save_toffeenet(models / "toffeenet", unet, settings)
@@ -29,7 +29,7 @@ def write_results(folder: Path) -> Path:
     names = {role: f"zoo/{role}" for role in ("text_to_image", "subject_encoder")}
     licences = {"text_to_image": "openrail++", "subject_encoder": "mine"}
     export_pipeline(
-        *parts, folder / "pipeline", "toffeenet-test", 64, 1.0, STEPS, 3.0, names, licences
+        *parts, folder / "pipeline", "toffeenet-test", 64, 1.0, STEPS, 3.0, 5.0, names, licences
     )
     return folder
 

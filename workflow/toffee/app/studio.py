@@ -211,7 +211,7 @@ class Studio:
 
     def _sampling(self, asked: Mapping[str, Any]) -> Sampling:
         scale, steps = float(asked["scale"]), int(asked["steps"])
-        return Sampling(scale, steps, None, self.device, self.dtype)
+        return Sampling(scale, steps, device=self.device, dtype=self.dtype)
 
     def _start(self, run: Callable[[Callable[[Path], Path]], list[Path]]) -> None:
         if not self._lock.acquire(blocking=False):

@@ -47,7 +47,8 @@ class Sampling:
     Attributes:
         subject_scale: the paper's λ; None is what the pipeline was exported with, as below.
         steps: denoising steps.
-        guidance: weight of text and subject.
+        guidance: weight of text and subject; of the text alone where they are guided apart.
+        subject_guidance: weight of the subject, apart from the text's.
         device: of torch.
         dtype: precision of the model.
     """
@@ -55,6 +56,7 @@ class Sampling:
     subject_scale: float | None = None
     steps: int | None = None
     guidance: float | None = None
+    subject_guidance: float | None = None
     device: str = "cpu"
     dtype: str = "float32"
 
@@ -223,6 +225,7 @@ class _Artist:
             "subject_scale": sampling.subject_scale,
             "num_inference_steps": sampling.steps,
             "guidance_scale": sampling.guidance,
+            "subject_guidance_scale": sampling.subject_guidance,
         }
         self.values: dict[str, Any] = {
             key: config[key] if one is None else one for key, one in given.items()
@@ -270,7 +273,7 @@ class _Artist:
             "Comment": MADE.format(photo=" and a photo of the subject" if photo else ""),
             "prompt": prompt,
             "seed": str(seed),
-            **{key: f"{value:g}" for key, value in self.values.items()},
+            **{key: f"{value:g}" for key, value in self.values.items() if value is not None},
             "model": f"{self.card.name} sha256:{self.card.sha256}",
             "licence": self.card.licence,
         }

@@ -99,6 +99,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--scale", type=_number(0), metavar="X", help="λ: 0 forgets the subject, 1 is as trained")
     add("--steps", type=_whole, metavar="N", help="denoising steps")
     add("--guidance", type=_number(0), metavar="X", help="weight of text and subject; 1 is off")
+    add("--subject-guidance", type=_number(0), metavar="X", help="the subject's own weight, apart")
 
 
 def _number(least: float) -> Callable[[str], float]:
@@ -161,7 +162,14 @@ def _common(options: argparse.Namespace) -> tuple[Any, Any]:
 
     model = find_model(options.results, options.pipeline, options.segmenter)
     device = options.device or default_device()
-    sampling = Sampling(options.scale, options.steps, options.guidance, device, options.dtype)
+    sampling = Sampling(
+        options.scale,
+        options.steps,
+        options.guidance,
+        options.subject_guidance,
+        device,
+        options.dtype,
+    )
     return model, sampling
 
 
