@@ -5,6 +5,8 @@ Gives: evaluation/dreambench/<method>/<seed>.h5 and .parquet, one file per gener
 further seeds and methods redraw nothing.
 """
 
+from toffee.launch.prepare import fingerprints
+
 
 rule generate_benchmark:
     """One method's images of the benchmark, from the same noise as every other method's."""
@@ -65,7 +67,7 @@ rule import_pictures:
         function="toffee.evaluation.draw.pictures.import_pictures",
         draws=CONFIG.evaluation.images_per_prompt,
         source=lambda w: {"path": PICTURES[w.method]},
-        sources_digest=lambda w: fingerprints([PICTURES[w.method]])(w),
+        sources_digest=lambda w: fingerprints([PICTURES[w.method]], RESULTS)(w),
     script:
         "../workflow/run.py"
 

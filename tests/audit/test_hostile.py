@@ -164,7 +164,9 @@ def test_a_number_leads_with_its_own_chain(run, capsys, monkeypatch):
     assert main(["trace", "dataset", "all", "pairs"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "pairs = 3" in lines[0]
-    assert lines[1].startswith("made by: tabulate_dataset ← filter_dataset ← score_shard 00000")
+    assert lines[2].startswith("by    tabulate_dataset")
+    (after,) = [line for line in lines if line.startswith("after ")]
+    assert after.endswith(": filter_dataset, score_shard, write_subjects")
 
 
 def test_a_huge_record_is_refused(run):

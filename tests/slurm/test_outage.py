@@ -121,6 +121,8 @@ def outage(cluster: Cluster, tmp_path_factory) -> Outage:
     try:
         killed = wait_for(lambda: number_of("killed"), 60)
         kill(killed, folder)
+        # SLURM is told of this end before it is away: of a job that fails meanwhile it never is.
+        wait_for(lambda: "Error in rule wait" in printed.read_text(), 120)
         wait_for(lambda: {"within", "across"} <= set(words(begun)), 120)
         cluster.stop("slurmctld")
         cluster.stop("munged")

@@ -119,11 +119,11 @@ def test_a_reason_names_the_value_that_changed(project):
     )
     assert "results/tiny/dataset/funnel.csv" in found["tabulate_dataset"]
     assert (
-        "thresholds.max_copy_rate = 0.9 now: thresholds.max_copy_rate = 0.6"
+        "thresholds.max_copy_rate = 0.3 now: thresholds.max_copy_rate = 0.6"
         in found["export_shard"]
     )
     for reason in found.values():
-        assert re.search(r"max_copy_rate = 0.9 now|updated by another job: results/", reason)
+        assert re.search(r"max_copy_rate = 0.3 now|updated by another job: results/", reason)
 
 
 def test_a_reason_names_code(project):

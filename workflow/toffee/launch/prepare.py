@@ -36,7 +36,7 @@ def prepare_rules(rules: Iterable[Any], config: Config, results: str, shows_code
             checked(check_rule, one.name, params[FUNCTION], params, *names)
             fields = {name: a.fields for name, a in signature(params[FUNCTION]).items()}
             if read := sources_of(params, one.input, config, results):
-                params["sources_digest"] = _fingerprints(read, results)
+                params["sources_digest"] = fingerprints(read, results)
             params["code"] = checked(code_digest, params[FUNCTION])
             if shows_code:
                 one.script = str(checked(module_file, params[FUNCTION].rsplit(".", 1)[0]))
@@ -60,7 +60,7 @@ def sources_of(
     return [path for path in read if not str(path).startswith(f"{results}/")]
 
 
-def _fingerprints(paths: Iterable[str], results: str) -> Any:
+def fingerprints(paths: Iterable[str], results: str) -> Any:
     """A param that changes when one of these folders or files does; jobs alone compute it."""
 
     def value(wildcards: Any) -> dict[str, str | None]:

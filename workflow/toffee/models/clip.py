@@ -13,11 +13,7 @@ from toffee.runtime.device import device
 
 
 class Clip:
-    """A frozen CLIPModel with its tokenizer; all features are of unit length.
-
-    Attributes:
-        scale: of cosines, to logits.
-    """
+    """A frozen CLIPModel with its tokenizer; all features are of unit length."""
 
     def __init__(self, folder: str | Path, batch: int = 64) -> None:
         parts = ("vision_model", "visual_projection", "text_model", "text_projection")
@@ -28,7 +24,11 @@ class Clip:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.preprocessing = Preprocessing.read(folder)
         self.batch = batch
-        self.scale = float(self.model.logit_scale.exp())
+
+    @property
+    def scale(self) -> float:
+        """Of cosines, to logits."""
+        return float(self.model.logit_scale.exp())
 
     @torch.no_grad()
     def images(self, images: torch.Tensor) -> torch.Tensor:
