@@ -119,11 +119,12 @@ def outage(cluster: Cluster, tmp_path_factory) -> Outage:
             cwd=folder, stdout=out, stderr=out, env=os.environ | {"OMP_NUM_THREADS": "1"},
         )  # fmt: skip
     try:
-        killed = wait_for(lambda: number_of("killed"), 60)
+        wait_for(lambda: {"within", "across", "killed"} <= set(words(begun)), 120)
+        killed = number_of("killed")
+        assert killed
         kill(killed, folder)
         # SLURM is told of this end before it is away: of a job that fails meanwhile it never is.
         wait_for(lambda: "Error in rule wait" in printed.read_text(), 120)
-        wait_for(lambda: {"within", "across"} <= set(words(begun)), 120)
         cluster.stop("slurmctld")
         cluster.stop("munged")
         start = time.monotonic()
