@@ -1,4 +1,4 @@
-# make demo    the tiny scale, end to end: about 15 minutes on two CPU cores
+# make demo    the tiny scale, end to end: under 20 minutes on two CPU cores
 #              (SCALE=small takes config/small.yaml, CORES=8 more cores)
 # make tables  every table and figure of the paper at that scale: about 50 minutes; goes on from the demo
 # make audit   are the results what they claim to be? (snakemake audit does the same as a target)
