@@ -17,6 +17,7 @@ from toffee.launch.call import load
 from toffee.launch.rerun import rerun
 from toffee.provenance import record
 from toffee.provenance.code import COMMANDS, recorded_functions
+from toffee.runtime import processes
 from toffee.runtime.errors import ToffeeError
 from toffee.use.model import find_model
 from toffee.use.subject import class_word, square_around
@@ -37,6 +38,8 @@ def toffee(results, tmp_path, monkeypatch):
     """Calls a command in an empty folder with these results."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    # What trainings in this process took is no cost of a command.
+    monkeypatch.setattr(processes, "JOB", processes.Processes())
     # Whoever works on the checkout has changes, which the audit would name.
     monkeypatch.setattr(record, "git_state", lambda: {"commit": None, "changed": None})
 
