@@ -139,6 +139,7 @@ def outage(cluster: Cluster, tmp_path_factory) -> Outage:
         print(printed.read_text()[-6000:])
         raise
     finally:
+        (folder / "away").touch()  # for which a local job waits
         if snakemake.poll() is None:
             snakemake.kill()
             snakemake.wait()
