@@ -83,7 +83,7 @@ class Scheduler:
 
 
 @pytest.fixture
-def executor(tmp_path, monkeypatch):
+def workflow(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bin").mkdir()
     for name, code in COMMANDS.items():
@@ -101,12 +101,16 @@ def executor(tmp_path, monkeypatch):
         seconds_between_status_checks=1,
     )
     late = SimpleNamespace(init_seconds_before_status_checks=10**6)
-    workflow = SimpleNamespace(
+    return SimpleNamespace(
         dag=None, scheduler=Scheduler(), executor_settings=settings, main_snakefile="Snakefile",
         remote_execution_settings=remote, workdir_init=str(tmp_path),
         storage_settings=SimpleNamespace(shared_fs_usage=[]),
         executor_plugin=SimpleNamespace(common_settings=late),
     )  # fmt: skip
+
+
+@pytest.fixture
+def executor(workflow, monkeypatch):
     made = PatientExecutor(workflow, Said())
     monkeypatch.setattr(made, "format_job_exec", lambda job: "run --target-jobs draw:1")
     monkeypatch.setattr(
@@ -149,6 +153,25 @@ def test_jobs_are_given_back_as_long_as_no_query_is_answered(executor):
     said = [text for level, text in executor.logger if level == "warning"]
     assert "SLURM does not answer: 2 submitted jobs are watched again when it does" in said
     assert sum("answers again after" in text for text in said) == 1
+
+
+def test_watching_begins_when_the_executor_is_whole(workflow):
+    """Snakemake starts the thread first; it died here, and Snakemake waited for ever."""
+
+    class Slow(PatientExecutor):
+        def __post_init__(self, test_mode=False):
+            time.sleep(0.3)  # as on a loaded machine
+            super().__post_init__(test_mode)
+
+    workflow.executor_plugin.common_settings.init_seconds_before_status_checks = 0
+    workflow.scheduler, scheduler = None, workflow.scheduler
+    Path(".snakemake").mkdir()
+    made = Slow(workflow, Said())
+    workflow.scheduler = scheduler
+    time.sleep(0.3)
+    assert made.wait_thread.is_alive()
+    made.shutdown()
+    assert not made.wait_thread.is_alive()
 
 
 def record(number):

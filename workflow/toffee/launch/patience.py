@@ -114,6 +114,13 @@ class PatientExecutor(Executor):
 
     # -- watching, in Snakemake's thread for it
 
+    def _wait_thread(self) -> None:
+        """Watch once there is a scheduler: Snakemake starts this thread before the executor is
+        whole, and would wait for ever if an error ended the thread so early."""
+        while self.workflow.scheduler is None:
+            time.sleep(0.05)
+        super()._wait_thread()
+
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncIterator[SubmittedJobInfo]:
