@@ -1,11 +1,9 @@
 """What is taken over from a Snakemake that was killed, and what is left to one that runs."""
 
-import json
 import os
 import socket
 import subprocess
 import sys
-from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -39,21 +37,12 @@ def lock(files: list[str], name: str = "0.output.lock") -> Path:
     return path
 
 
-def note(host: str | None = None, pid: int = 1) -> Path:
+def note(host: str | None = None, pid: int = 1, run: str = "a-run") -> Path:
     """What a process that nobody has any more has left."""
     path = NOTES / f"{host or socket.gethostname()}-{pid}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+    path.write_text(f"{run}\n")
     return path
-
-
-def incomplete(output: str, number: str) -> None:
-    """A mark of Snakemake's, in folders where the name is long."""
-    name = urlsafe_b64encode(output.encode()).decode()
-    parts = [name[i : i + 254] for i in range(0, len(name), 254)]
-    path = Path(".snakemake", "incomplete", *(f"@{part}" for part in parts[:-1]), parts[-1])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"external_jobid": number}))
 
 
 def command(folder: Path, name: str, text: str) -> None:
@@ -65,9 +54,9 @@ def command(folder: Path, name: str, text: str) -> None:
 
 @pytest.fixture
 def queue(here, monkeypatch):
-    """A squeue that knows jobs 7 and 8_1 of this folder and 5 of another, until scancel comes,
-    which notes its arguments."""
-    known = f"7|7|{here}\\n8|8_1|{here}\\n5|5|/elsewhere\\n"
+    """A squeue that knows jobs 7 and 8_1 of a run and 5 of another, until scancel comes, which
+    notes its arguments."""
+    known = "7|a-run\\n8_1|a-run\\n5|another-run\\n"
     command(here, "squeue", f"test -e cancelled || printf '{known}'")
     command(here, "scancel", 'echo "$@" > cancelled')
     monkeypatch.setenv("PATH", f"{here}/bin:{os.environ['PATH']}")
@@ -85,7 +74,7 @@ def alive(folder: Path) -> subprocess.Popen:
 
 def test_the_lock_of_a_killed_process_goes_and_that_of_another_scale_stays(here, capsys):
     own, other = lock([f"{ROOT}/a"]), lock(["results/paper/a"], "1.output.lock")
-    left = note(pid=77)
+    left = note(pid=77, run="")
     take_over(ROOT)
     assert not own.exists() and other.exists() and not left.exists()
     assert "took over from process 77, which was killed" in capsys.readouterr().err
@@ -114,8 +103,7 @@ def test_a_process_that_is_killed_leaves_its_note_and_one_that_ends_does_not(her
 
 def test_what_a_running_process_has_is_left_alone_whoever_was_killed(here, queue):
     path = lock([f"{ROOT}/a"])
-    incomplete(f"{ROOT}/a", "7")
-    left = note(pid=77)
+    left = note(pid=77, run="")
     running = alive(here)  # takes over from 77, and holds what comes
     path = lock([f"{ROOT}/a"])
     queue.unlink(missing_ok=True)
@@ -130,14 +118,12 @@ def test_what_a_running_process_has_is_left_alone_whoever_was_killed(here, queue
 
 def test_a_lock_that_nobody_has_noted_is_left_alone(here, queue):
     path = lock([f"{ROOT}/a"])
-    incomplete(f"{ROOT}/a", "7")
     take_over(ROOT)
     assert path.exists() and not queue.exists()
 
 
 def test_another_machines_process_is_left_to_the_user(here, queue, capsys):
     path = lock([f"{ROOT}/a"])
-    incomplete(f"{ROOT}/a", "7")
     note("another")
     take_over(ROOT)
     assert path.exists() and not queue.exists()
@@ -146,24 +132,31 @@ def test_another_machines_process_is_left_to_the_user(here, queue, capsys):
 
 
 def test_jobs_that_were_left_on_the_cluster_are_cancelled(here, queue, capsys):
+    """All of the run: also those whose marks of incomplete files do not name them."""
     note()
-    incomplete(f"{ROOT}/a", "7")
-    incomplete(f"{ROOT}/{'long' * 80}", "8_1")
-    incomplete(f"{ROOT}/number-of-another-project", "5")
-    incomplete(f"{ROOT}/gone", "6")
-    incomplete("results/paper/a", "9")
-    Path(".snakemake/incomplete/not-a-mark").write_text("x")
     take_over(ROOT)
     assert queue.read_text().split() == ["7", "8_1"]
     assert "cancelling 2 jobs of an earlier Snakemake: 7 8_1" in capsys.readouterr().err
+
+
+def test_a_process_notes_how_it_names_its_jobs(here, queue):
+    code = f"""
+import os
+from toffee.launch.takeover import note_run, take_over
+take_over("{ROOT}")
+note_run("a-run")
+os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=here).returncode == 9
+    take_over(ROOT)
+    assert queue.read_text().split() == ["7", "8_1"]
 
 
 def test_a_controller_that_is_away_does_not_say_that_the_jobs_are(here, queue, monkeypatch):
     monkeypatch.setattr(takeover, "PATIENCE", 0)
     command(here, "squeue", "exit 1")
     left = note()
-    incomplete(f"{ROOT}/a", "7")
-    with pytest.raises(ToffeeError, match=r"SLURM does not answer.*may still run: 7;"):
+    with pytest.raises(ToffeeError, match=r"SLURM does not answer.*may still run, named a-run;"):
         take_over(ROOT)
     assert left.exists()  # the next one tries again
 
@@ -171,7 +164,6 @@ def test_a_controller_that_is_away_does_not_say_that_the_jobs_are(here, queue, m
 def test_without_a_cluster_there_is_nothing_to_cancel(here, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     note()
-    incomplete(f"{ROOT}/a", "7")
     take_over(ROOT)
 
 

@@ -25,6 +25,7 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from toffee.launch import controller
 from toffee.launch.failures import Death, forget, note
+from toffee.launch.takeover import note_run
 from toffee.provenance.digests import read_json
 from toffee.provenance.paths import record_path, root_of
 from toffee.runtime.errors import ToffeeError
@@ -48,6 +49,7 @@ class PatientExecutor(Executor):
         self._trial = threading.local()
         self._silent_since: float | None = None
         super().__post_init__(test_mode)
+        note_run(self.run_uuid)
 
     # -- submission, in the plugin's threads
 

@@ -2,23 +2,22 @@
 jobs that it had submitted.
 
 Snakemake's lock does not say whose it is. So each process notes that it is there, in a file that it
-holds locked as long as it lives; one that nobody holds is of a process that was killed. Jobs that
-still run on the cluster would write the files of the new run's jobs, so they are cancelled: they
-put down what they have (see `toffee.runtime.signals`), and the new ones go on from there.
+holds locked as long as it lives; one that nobody holds is of a process that was killed. The note
+says how the process names its jobs on the cluster: those that still run there would write the files
+of the new run's jobs, so they are cancelled. They save what they have (see
+`toffee.runtime.signals`), and the new ones go on from there.
 
 Wherever another process is there, or may be there on another machine, all is left as it is.
 """
 
 import atexit
 import fcntl
-import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -70,9 +69,23 @@ def take_over(root: str | Path) -> None:
     if locks:
         names = " and ".join(path.name.rpartition("-")[2] for path in killed)
         print(f"{root}: took over from process {names}, which was killed", file=sys.stderr)
-    _cancel(_submitted(root))
+    _cancel({name for path in killed for name in path.read_text().split()})
     for path in killed:
         path.unlink(missing_ok=True)
+
+
+def note_run(name: str) -> None:
+    """Note how this process names its jobs on the cluster, for the next one to find them.
+
+    The marks of incomplete files do not tell: each step of a group that begins takes the number of
+    its job out of its mark.
+
+    Args:
+        name: the `--job-name` of all jobs that this process submits.
+    """
+    for file in _held:
+        file.write(f"{name}\n")
+        file.flush()
 
 
 def _note(path: Path) -> None:
@@ -101,42 +114,22 @@ def _host(path: Path) -> str:
     return path.name.rpartition("-")[0]
 
 
-def _submitted(root: str | Path) -> set[str]:
-    """SLURM's numbers of jobs below a results folder that no Snakemake has seen end."""
-    found = set()
-    marks = STATE / "incomplete"
-    for mark in marks.rglob("*"):
-        if mark.is_file():
-            # Snakemake cuts long names into folders that begin with @.
-            parts = mark.relative_to(marks).parts
-            name = "".join(part.removeprefix("@") for part in parts[:-1]) + parts[-1]
-            try:
-                output = urlsafe_b64decode(name).decode()
-                number = json.loads(mark.read_text()).get("external_jobid")
-            except (ValueError, AttributeError, OSError):
-                continue  # not one of Snakemake's marks
-            if number and output.startswith(f"{root}/"):
-                found.add(str(number))
-    return found
-
-
-def _cancel(submitted: set[str]) -> None:
-    """Cancel those jobs that are still on the cluster, and wait until they are gone."""
-    if not submitted or not shutil.which("squeue"):
+def _cancel(runs: set[str]) -> None:
+    """Cancel the jobs of runs that are still on the cluster, and wait until they are gone."""
+    if not runs or not shutil.which("squeue"):
         return
-    present = sorted(_present(submitted))
+    present = _present(runs)
     if not present:
         return
     jobs = f"{len(present)} job{'s' if present[1:] else ''} of an earlier Snakemake"
     print(f"cancelling {jobs}: {' '.join(present)}", file=sys.stderr)
     subprocess.run(["scancel", *present], check=False)
-    if not _wait(lambda: not _present(submitted), GONE_WITHIN):
+    if not _wait(lambda: not _present(runs), GONE_WITHIN):
         raise ToffeeError(f"SLURM jobs {' '.join(present)} do not end after scancel")
 
 
-def _present(jobs: set[str]) -> set[str]:
-    """Those of the jobs that wait or run, of this user's and of this folder: a number alone may by
-    now be another job's.
+def _present(runs: set[str]) -> list[str]:
+    """Numbers of the jobs of these runs that wait or run.
 
     Raises:
         ToffeeError: SLURM does not answer.
@@ -144,7 +137,7 @@ def _present(jobs: set[str]) -> set[str]:
     answers: list[str] = []
 
     def answered() -> bool:
-        command = ["squeue", "--me", "--noheader", "--format=%A|%i|%Z"]
+        command = ["squeue", "--me", "--noheader", "--format=%i|%j"]
         done = subprocess.run(command, capture_output=True, text=True)
         answers[:] = [done.stdout]
         return done.returncode == 0
@@ -152,11 +145,10 @@ def _present(jobs: set[str]) -> set[str]:
     if not _wait(answered, PATIENCE):
         raise ToffeeError(
             "SLURM does not answer (squeue), and jobs of a Snakemake that was killed may still "
-            f"run: {' '.join(sorted(jobs))}; start again when it does"
+            f"run, named {' '.join(sorted(runs))}; start again when it does"
         )
-    rows = [line.strip().split("|", 2) for line in answers[0].splitlines()]
-    own = [row[:2] for row in rows if len(row) == 3 and os.path.realpath(row[2]) == os.getcwd()]
-    return {number for row in own for number in row} & jobs
+    rows = [line.strip().partition("|") for line in answers[0].splitlines()]
+    return sorted(number for number, _, name in rows if name in runs)
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:
