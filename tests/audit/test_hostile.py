@@ -10,6 +10,7 @@ import pytest
 from toffee.audit.run import audit
 from toffee.cli import main
 from toffee.provenance.record import seal
+from toffee.runtime.project import PROJECT
 
 from .conftest import ROOT, SHARD, TABLE
 from .test_faults import audited, caught
@@ -181,3 +182,18 @@ def test_a_sealed_record_of_another_version(run):
     path = run.record(SHARD)
     path.write_text(json.dumps(seal(json.loads(path.read_text()) | {"version": 3})))
     assert caught(audited(run, "schema"), "schema", RECORD)
+
+
+@pytest.mark.parametrize("name", ["--snakefile", "-s", "--profile", "seed", "--", "@/etc/passwd"])
+@pytest.mark.parametrize("value", ["/tmp/evil.smk", None, True, ["x"], {"-s": "/tmp/evil.smk"}])
+def test_a_recorded_configuration_is_no_option_of_snakemake(name, value, monkeypatch):
+    """Snakemake would run the Snakefile that a record names."""
+    from toffee.audit import plan
+
+    words = []
+    monkeypatch.setattr(plan, "planned_jobs", lambda given, *_: words.extend(given) or ({}, []))
+    config = {"seed": 1, name: value}
+    plan.plan_of(PROJECT, {"config": config, "configfiles": [["a.yaml", config]]})
+    options = [word for word in words if not word.endswith(".json")]
+    assert options == ["--forceall", "--cores", "1024", "--configfile", "--", *plan.TARGETS]
+    assert len(words) == len(options) + 2

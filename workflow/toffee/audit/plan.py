@@ -149,25 +149,17 @@ def plan_of(
     # Without the auditor's own profile, and without changes to the checkout's own results.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE_")}
     with tempfile.TemporaryDirectory() as folder:
+        # A record's values go into files: as words of a command line they could be its options.
+        given = [content for _, content, *_ in run.get("configfiles") or ()]
         files = []
-        for number, (_, content, *_) in enumerate(run.get("configfiles") or ()):
+        for number, content in enumerate([*given, *filter(None, [run.get("config")])]):
             files.append(Path(folder, f"{number}.json"))
             files[-1].write_text(json.dumps(content), encoding="utf-8")
         # All jobs are forced: the plan must not depend on which files are there.
         arguments = ["--forceall", "--cores", str(CORES)]
         arguments += ["--configfile", *map(str, files)] if files else []
-        values = [_argument(*one) for one in (run.get("config") or {}).items()]
-        arguments += ["--config", *values] if values else []
         arguments += ["--", *(ZOO_TARGETS if zoo else TARGETS)]
         return planned_jobs(arguments, project, environment | {ONLY_PLANNING: "1"})
-
-
-def _argument(name: str, value: Any) -> str:
-    """A value as a word after Snakemake's `--config`."""
-    if value is None:
-        return f"{name}="
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"{name}={str(value) if isinstance(value, bool) else text}"
 
 
 def _refuse_devices(value: Any, project: Path) -> None:
