@@ -13,9 +13,12 @@ MODELS = checked(load_catalogue, project(CONFIG.models.catalogue), CONFIG.models
 ZOO = project(CONFIG.models.zoo)
 PROMPTS = project_input(CONFIG.synthesis.prompts)
 REFERENCES = project_input(CONFIG.data.references)
-CLASSES = project_input(
-    CONFIG.data.real.keys("subjects").get("classes", "config/prompts/classes.txt")
-)
+# Lists of class words that the base model draws subjects of.
+WORD_LISTS = {
+    name: project_input(path)
+    for name in ("classes", "living")
+    if (path := CONFIG.data.real.keys("subjects").get(name))
+}
 PUBLISHED = {
     name: project_input(f"config/published/{name}.csv")
     for name in ("ablations", "cost", "dreambench")

@@ -33,9 +33,12 @@ rule import_subjects:
 
 
 rule draw_subjects:
-    """Training subjects that the base model draws from a list of class words, with masks."""
+    """Training subjects that the base model draws, with masks: of listed class words, or of those of
+    the sequences that lend them their poses."""
     input:
-        classes=CLASSES,
+        classes=WORD_LISTS.get("classes", []),
+        living=WORD_LISTS.get("living", []),
+        multiview=[] if "classes" in WORD_LISTS else data_root("multiview"),
         text_to_image=model("text_to_image"),
         segmenter=model("segmenter"),
         detector=detector(),
@@ -60,7 +63,7 @@ rule draw_subjects:
         sampling=CONFIG.sampler.sampling,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.seed,
-        classes_digest=digest_of(CLASSES),
+        lists_digest=[digest_of(path) for path in WORD_LISTS.values()],
     script:
         "../workflow/run.py"
 

@@ -26,6 +26,7 @@ rule list_subjects:
         mem_mb=2000,
     params:
         function="toffee.synthesis.listing.list_subjects",
+        subject_poses=CONFIG.synthesis.subject_poses,
     script:
         "../workflow/run.py"
 

@@ -19,7 +19,7 @@ PHOTOS = dict.fromkeys(SIX, 6) | {"duck_toy": 4, "red_cartoon": 4}
 
 def class_words(count: int) -> list[str]:
     """The first class words that subjects of the paper's scale are drawn of."""
-    lines = (PROMPTS / "classes_mvimgnet.txt").read_text(encoding="utf-8").splitlines()
+    lines = (PROMPTS / "classes.txt").read_text(encoding="utf-8").splitlines()
     words = [line.partition("#")[0].strip() for line in lines]
     return [word for word in words if word][:count]
 

@@ -187,7 +187,10 @@ MATRIX = {
         )
     },
     "data.real.subjects.classes": source(
-        "subjects", "classes", "config/prompts/classes_mvimgnet.txt", DRAWN_SUBJECTS, "drawn"
+        "subjects", "classes", "config/prompts/living.txt", DRAWN_SUBJECTS, "drawn"
+    ),
+    "data.real.subjects.living": source(
+        "subjects", "living", "config/prompts/living.txt", DRAWN_SUBJECTS, "drawn"
     ),
     "data.real.subjects.per_class": source("subjects", "per_class", 3, DRAWN_SUBJECTS, "drawn"),
     "data.real.multiview.kind": source("multiview", "kind", "uco3d", IMPORTED_VIEWS, "uco3d"),
@@ -246,6 +249,7 @@ MATRIX = {
     "synthesis.shards": Row(3, (PLANNED | FILTERED) - {"plot_pipeline"}),
     "synthesis.samples_per_shard": Row(64, PLANNED),
     "synthesis.prompts": Row("other/prompts.yaml", PLANNED | REFINER | TUNING),
+    "synthesis.subject_poses": Row(True, SUBJECTS),
     "synthesis.kinds.generation": Row(0.08, PLANNED, {"synthesis.kinds.background": 0.68}),
     "synthesis.kinds.background": Row(0.0, PLANNED, {"synthesis.kinds.colour": 0.16}),
     "synthesis.kinds.colour": Row(0.0, PLANNED, {"synthesis.kinds.texture": 0.16}),

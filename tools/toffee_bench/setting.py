@@ -67,8 +67,9 @@ def prepare(folder: Path, config: Config, models: Path | None = None) -> Setting
     size = config.data.resolution
     write_subjects(folder / "subjects", SUBJECTS, config.seed, size)
     write_multiview(folder / "multiview", SEQUENCES, VIEWS, config.seed, size)
-    outputs = [folder / name for name in ("subjects.parquet", "donors.parquet", "quarantine.csv")]
-    list_subjects(folder / "subjects", folder / "multiview", *outputs)
+    names = ("subjects.parquet", "donors.parquet", "quarantine.csv")
+    out, donors, quarantine = (folder / name for name in names)
+    list_subjects(folder / "subjects", folder / "multiview", out, donors, quarantine)
     base = models / "text_to_image"
     width = SubjectEncoder(models / "subject_encoder").width
     torch.manual_seed(config.seed)

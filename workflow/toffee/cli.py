@@ -49,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     plan = commands.add_parser(
         "plan",
         help="what a run will take: jobs, GPU hours, bytes to download and to store",
-        description="Nothing is run. Exit code 1 where the disk or config `budget` is too small.",
+        description="Nothing is run. Exit code 1 where a source is missing, or the disk or config "
+        "`budget` is too small.",
     )
     plan.add_argument("targets", nargs="*", metavar="TARGET", help="Snakemake targets, after --")
     plan.add_argument("--configfile", nargs="+", default=[], metavar="FILE", help="as Snakemake's")
@@ -144,15 +145,16 @@ def _plan(options: argparse.Namespace) -> int:
         given = getattr(options, name)
         arguments += [f"--{name}", *given] if given else []
     plan, config = plan_run([*arguments, "--", *options.targets], project, options.bench)
+    notes = plan.findings.notes
     if options.json:
         print(json.dumps(plan.content(), indent=1))
     else:
-        for line in table(plan):
+        for line in [*(table(plan) if plan.rows or not plan.findings.faults else []), *notes]:
             _say(line)
-    lines = refusals(plan, config)
-    if lines:
-        raise ToffeeError("; ".join(lines))
-    return 0
+    lines = [*plan.findings.faults, *refusals(plan, config)]
+    for line in lines:
+        print(f"error: {printable(line)}", file=sys.stderr)
+    return 1 if lines else 0
 
 
 def _audit(options: argparse.Namespace) -> int:

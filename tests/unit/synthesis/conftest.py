@@ -25,7 +25,9 @@ LIMITS |= {"min_subject_similarity": 0.3, "min_text_alignment": 0.2, "min_change
 LIMITS |= {"max_copy_rate": 0.8, "min_mask_connectedness": 0.2}
 
 
-def write_list(folder: Path, subjects: Path, multiview: Path) -> dict[str, Path]:
+def write_list(
+    folder: Path, subjects: Path, multiview: Path, subject_poses: bool = False
+) -> dict[str, Path]:
     """What a plan chooses from, and what was set aside: the paths, by name."""
     paths = {
         "subjects": folder / "subjects.parquet",
@@ -33,7 +35,7 @@ def write_list(folder: Path, subjects: Path, multiview: Path) -> dict[str, Path]
         "quarantine": folder / "quarantine.csv",
     }
     out, donors, quarantine = paths.values()
-    list_subjects(subjects, multiview, out, donors, quarantine)
+    list_subjects(subjects, multiview, out, donors, quarantine, subject_poses)
     return paths
 
 

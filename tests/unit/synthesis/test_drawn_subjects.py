@@ -7,11 +7,12 @@ import pytest
 
 from toffee.config.settings import Sampling
 from toffee.data.importers import collect as collecting
+from toffee.data.loaders.classes import classes_of_sequences, read_classes
 from toffee.data.loaders.images import read_mask
 from toffee.data.loaders.subjects import load_subjects
 from toffee.models.folders import SegmenterModels
 from toffee.runtime.errors import ToffeeError
-from toffee.synthesis.drawn_subjects import draw_subjects, read_classes
+from toffee.synthesis.drawn_subjects import _items, draw_subjects
 
 ZOO = Path(__file__).resolve().parents[3] / "workflow" / "zoo"
 SETTINGS = {"per_class": 2, "subjects": None, "licence": "Apache-2.0", "resolution": 64}
@@ -28,6 +29,7 @@ def classes(tmp_path: Path) -> Path:
 def run(classes: Path, out: Path, **changes) -> Path:
     draw_subjects(
         classes=classes,
+        multiview=None,
         text_to_image=ZOO / "text_to_image",
         segmenters=SegmenterModels(ZOO / "segmenter"),
         out=out,
@@ -111,3 +113,21 @@ def test_lists_of_classes(classes: Path, tmp_path: Path) -> None:
         read_classes(classes)
     with pytest.raises(ToffeeError, match="cannot read .*none.txt"):
         read_classes(tmp_path / "none.txt")
+
+
+def test_living_things_are_drawn_in_postures_and_classes_come_from_the_sequences(
+    tmp_path: Path,
+) -> None:
+    for name in ("ball", "toy_car"):
+        (tmp_path / "multiview" / name / "a").mkdir(parents=True)
+    (tmp_path / "living.txt").write_text("dog\nball\n")
+    words = classes_of_sequences(tmp_path / "multiview")
+    items = _items(words, read_classes(tmp_path / "living.txt"), 2)
+    prompts = [one.prompt for one in items]
+    assert [one.word for one in items] == ["ball", "toy car", "dog"] * 2
+    assert (
+        prompts[1] == prompts[4] == "a photo of a toy car, centred, in full view, plain background"
+    )
+    assert prompts[2] != prompts[5] and prompts[2].startswith(
+        "a photo of a dog standing, seen from"
+    )

@@ -1,6 +1,7 @@
 """The list that plans choose from: usable subjects, frames of their classes, what was set aside."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -8,10 +9,13 @@ import pytest
 
 from toffee.runtime.errors import ToffeeError
 from toffee.synthesis.listing import read_donors, read_subjects
+from toffee.synthesis.plan import plan_shard, read_plan
+from toffee.synthesis.stage import planned_files
 
 from ..data.loaders.conftest import write_multiview, write_subjects
 from .conftest import write_list
 
+PROMPTS = Path(__file__).resolve().parents[3] / "config" / "prompts" / "tiny.yaml"
 NAMES = ("s0", "s1", "s2", "s3")
 
 
@@ -32,7 +36,8 @@ def test_subjects_and_donors_can_be_found(folders: dict[str, Path], tmp_path: Pa
         assert (folders["subjects"] / one.image).is_file() and one.caption
         assert (folders["subjects"] / one.mask).is_file()
         assert one.licence == "unknown"
-        for frame, licence in donors[one.class_word]:
+        for frame, licence, place in donors[one.class_word]:
+            assert place == "multiview"
             assert (folders["multiview"] / frame).is_file()
             assert frame.startswith(f"{one.class_word}/") and licence == "unknown"
 
@@ -70,7 +75,7 @@ def test_licences_of_pictures_and_sequences_are_listed(
         "cc-by-4.0",
         *["unknown"] * 3,
     ]
-    for frame, licence in read_donors(listed["donors"])["ball"]:
+    for frame, licence, _ in read_donors(listed["donors"])["ball"]:
         assert licence == ("mit" if frame.startswith(f"ball/{sequence}/") else "unknown")
     table.write_text("class_word,sequence\n")
     with pytest.raises(ToffeeError, match=r"licences.csv: column licence is missing, expected cl"):
@@ -113,3 +118,38 @@ def test_another_file_is_one_line(tmp_path: Path) -> None:
     for name in ("other.parquet", "none.parquet"):
         with pytest.raises(ToffeeError, match=f"{name}: expected a Parquet file with class_word"):
             read_donors(tmp_path / name)
+
+
+def test_subjects_of_a_class_without_sequences_lend_each_other_their_poses(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.rmtree(folders["multiview"] / "crate")
+    listed = write_list(tmp_path, **folders)
+    assert [one.class_word for one in read_subjects(listed["subjects"])] == ["ball"] * 2
+    listed = write_list(tmp_path, **folders, subject_poses=True)
+    assert [one.subject for one in read_subjects(listed["subjects"])] == list(NAMES)
+    donors = read_donors(listed["donors"])
+    assert {one.folder for one in donors["ball"]} == {"multiview"}
+    assert [(one.frame, one.folder) for one in donors["crate"]] == [
+        ("images/s1.jpg", "subjects"),
+        ("images/s3.jpg", "subjects"),
+    ]
+    out = tmp_path / "plan.parquet"
+    given = (listed["subjects"], listed["donors"], PROMPTS, *folders.values())
+    plan_shard(*given, {"generation": 1.0}, "00000", 12, 0, out)
+    plan = read_plan(out).query("class_word == 'crate'")
+    assert {*zip(plan["image"], plan["donor"], strict=True)} == {
+        ("images/s1.jpg", "images/s3.jpg"),
+        ("images/s3.jpg", "images/s1.jpg"),
+    }, "never its own: the pair would be a copy"
+    files = planned_files(plan, "donor", [folders["subjects"]] * len(plan))
+    assert {path.name for path in files} == {"s1.jpg", "s3.jpg"}
+
+
+def test_one_subject_alone_has_no_pose(folders: dict[str, Path], tmp_path: Path) -> None:
+    shutil.rmtree(folders["multiview"] / "crate")
+    metadata = folders["subjects"] / "metadata.csv"
+    lines = metadata.read_text().splitlines()
+    metadata.write_text("\n".join(line for line in lines if "s3" not in line) + "\n")
+    listed = write_list(tmp_path, **folders, subject_poses=True)
+    assert "s1" not in [one.subject for one in read_subjects(listed["subjects"])]

@@ -32,7 +32,7 @@ that use it and all that depends on them, and nothing else.
 | `models.yaml` | sources of the base models: set → role → zoo folder or hub repository |
 | `models.lock.yaml` | SHA-256 of every file that came from a hub, see below |
 | `prompts/*.yaml` | contexts, colours, textures and styles that the prompts are made of |
-| `prompts/classes*.txt` | class words of the subjects that the base model draws |
+| `prompts/classes.txt`, `prompts/living.txt` | class words of subjects that are drawn |
 | `prompts/dreambench.txt` | DreamBench's prompts as published, see below |
 | `references/*.yaml` | the one photo kept of each benchmark subject, see below |
 | `published/` | published numbers with their sources |

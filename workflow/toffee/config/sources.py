@@ -84,8 +84,15 @@ class DrawnSubjects(Source):
     """Subjects that the base text-to-image model draws."""
 
     kind: Literal["drawn"] = Field(description="pictures that the base model draws, segmented")
-    classes: Path = Field(
-        description="text file with a class word a line (path, relative to the repository)"
+    classes: Path | None = Field(
+        default=None,
+        description="text file with a class word a line (path, relative to the repository); none: "
+        "the class words of the imported multi-view sequences, which lend the poses",
+    )
+    living: Path | None = Field(
+        default=None,
+        description="text file with a class word of living things a line, drawn besides in "
+        "different postures (path, relative to the repository; see synthesis.subject_poses)",
     )
     per_class: Count = Field(description="subjects of each class word (subjects)")
 

@@ -12,9 +12,10 @@ not be compared.
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from pathlib import Path
+from typing import TypeVar
 
 from toffee.config.models import DEFAULT_REVISION, HubFiles, HubPlace
 from toffee.download.hub import (
@@ -44,6 +45,8 @@ from toffee.runtime.files import (
 from toffee.runtime.progress import progress
 from toffee.runtime.project import PROJECT
 
+T = TypeVar("T")
+
 
 class Refused(ToffeeError):
     """A repository serves other bytes than the locked ones."""
@@ -62,14 +65,53 @@ def fetch_from_hub(role: str, source: HubFiles, lock_path: str | Path, out: str 
         ToffeeError: no place has the model, one serves other bytes than the locked ones, or the
             disk has no room.
     """
+
+    def fetch_here(place: HubPlace) -> None:
+        fetch_place(role, place, lock_path, out)
+
+    def say(problem: str, place: HubPlace) -> None:
+        where = f"{place.repo} at {place.revision or DEFAULT_REVISION}"
+        print(f"warning: {role}: {problem}; trying {where}", file=sys.stderr)
+
+    first_place(source, lock_path, fetch_here, say)
+
+
+def look_for(source: HubFiles, lock_path: str | Path) -> tuple[Repository, dict[str, RemoteFile]]:
+    """The repository that a download would take a model from, and the files that it would fetch.
+
+    Nothing is fetched, but for the list of files.
+
+    Raises:
+        ToffeeError: as in `fetch_from_hub`.
+    """
+
+    def look_here(place: HubPlace) -> tuple[Repository, dict[str, RemoteFile]]:
+        lock = SourceLock(lock_path, place.repo, place.revision)
+        return first_supply(
+            place, lock, lambda supply: (supply, wanted_files(place, lock, supply))
+        )[1]
+
+    return first_place(source, lock_path, look_here)
+
+
+def first_place(
+    source: HubFiles,
+    lock_path: str | Path,
+    use: Callable[[HubPlace], T],
+    say: Callable[[str, HubPlace], None] = lambda problem, place: None,
+) -> T:
+    """What `use` gives for the first place of a model that has it; `say` hears why another one is
+    tried.
+
+    Raises:
+        ToffeeError: no place has it, or `use` fails otherwise.
+    """
     problems: list[str] = []
     for place in in_order(source, lock_path):
         if problems:
-            where = f"{place.repo} at {place.revision or DEFAULT_REVISION}"
-            print(f"warning: {role}: {problems[-1]}; trying {where}", file=sys.stderr)
+            say(problems[-1], place)
         try:
-            fetch_place(role, place, lock_path, out)
-            return
+            return use(place)
         except Lacking as error:
             problems.append(str(error))
     raise ToffeeError("; ".join(problems))
@@ -99,13 +141,31 @@ def fetch_place(role: str, source: HubPlace, lock_path: str | Path, out: str | P
         ToffeeError: as in `fetch_from_hub`.
     """
     lock = SourceLock(lock_path, source.repo, source.revision)
+
+    def fetch_here(supply: Repository) -> dict[str, Entry]:
+        warn(role, source, lock, supply)
+        return fetch(role, source, lock, supply, Path(out))
+
+    supply, files = first_supply(source, lock, fetch_here)
+    finish(source, lock, supply, files, Path(out))
+
+
+def first_supply(
+    source: HubPlace, lock: SourceLock, use: Callable[[Repository], T]
+) -> tuple[Repository, T]:
+    """The repository of a place, or else the first of its mirrors, of which `use` gives something;
+    and what it gives.
+
+    Raises:
+        Lacking: there is none.
+        ToffeeError: the place's own repository is there, and fails.
+    """
     problems: list[str] = []
     for repo, revision in candidates(source, lock):
         is_mirror = bool(problems)  # the first candidate is the source itself
         try:
             supply = find(repo, revision, source, lock, is_mirror)
-            warn(role, source, lock, supply)
-            files = fetch(role, source, lock, supply, Path(out))
+            return supply, use(supply)
         except DiskFull:
             raise
         except ToffeeError as error:
@@ -113,9 +173,6 @@ def fetch_place(role: str, source: HubPlace, lock_path: str | Path, out: str | P
                 raise  # a mirror replaces only a repository that is gone
             what = f"mirror {repo} {'is refused' if isinstance(error, Refused) else 'fails'}: "
             problems.append(f"{what if is_mirror else ''}{error}")
-        else:
-            finish(source, lock, supply, files, Path(out))
-            return
     raise Lacking("; ".join(problems))
 
 
@@ -172,6 +229,26 @@ def fetch(
         Refused: the repository does not hold the locked files.
         ToffeeError: a file is missing or cannot be had, or the disk has no room.
     """
+    wanted = wanted_files(source, lock, supply)
+    with disk_full_as_error(out):
+        folder = work_folder(out, supply, wanted)
+        rest = sum(missing_bytes(file, folder / name) for name, file in wanted.items())
+        rewritten = sum(one.size for name, one in wanted.items() if is_rewritten(name, source))
+        require_space(folder, rest + rewritten)
+        entries: dict[str, Entry] = {}
+        received = receive(lock, supply, wanted, folder, entries)
+        for _ in progress(mebibytes(received), ceil(rest / MIB), f"download {role}", "MiB"):
+            pass
+    return entries
+
+
+def wanted_files(source: HubPlace, lock: SourceLock, supply: Repository) -> dict[str, RemoteFile]:
+    """The files that a source wants of a repository, by path in the repository.
+
+    Raises:
+        Refused: the repository does not hold the locked files, or lists other digests of them.
+        Lacking: a file is missing.
+    """
     locked = [name for name in lock.files(supply.key) if is_wanted(name, source)]
     for name in locked:
         if name not in supply.files:
@@ -183,16 +260,7 @@ def fetch(
     for name, file in wanted.items():
         if file.sha256 is not None:
             check(lock, supply, name, file.sha256)  # before its gigabytes are fetched
-    with disk_full_as_error(out):
-        folder = work_folder(out, supply, wanted)
-        rest = sum(missing_bytes(file, folder / name) for name, file in wanted.items())
-        rewritten = sum(one.size for name, one in wanted.items() if is_rewritten(name, source))
-        require_space(folder, rest + rewritten)
-        entries: dict[str, Entry] = {}
-        received = receive(lock, supply, wanted, folder, entries)
-        for _ in progress(mebibytes(received), ceil(rest / MIB), f"download {role}", "MiB"):
-            pass
-    return entries
+    return wanted
 
 
 def receive(

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -99,6 +100,21 @@ def fetch_commit(
         arguments = ("--no-write-fetch-head", "--filter=blob:none", "--stdin", END, "origin")
         _fetch(url, revision, work, arguments, "".join(f"{one}\n" for one in part))
     return files
+
+
+def reach(url: str) -> None:
+    """Ask a repository for its branches.
+
+    Raises:
+        ToffeeError: there is no git, or no such repository, or it does not answer.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        try:
+            _prepare(Path(work))
+            quick = ("-c", "http.lowSpeedTime=10")
+            _git(Path(work), *quick, "ls-remote", "--quiet", "--heads", END, url)
+        except GitError as error:
+            raise ToffeeError(f"cannot read {url}: {error}") from None
 
 
 def write_files(work: Path, files: Mapping[str, str], folder: Path) -> None:

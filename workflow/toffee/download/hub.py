@@ -127,6 +127,42 @@ def _listing(answer: Any) -> tuple[str, dict[str, RemoteFile]]:
     return answer["sha"], found
 
 
+def reach_hub() -> None:
+    """Ask the hub for any answer at all; offline it is not asked.
+
+    Raises:
+        ToffeeError: there is none.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import http_backoff
+
+    if constants.is_offline_mode():
+        return
+    try:
+        http_backoff("HEAD", constants.ENDPOINT, max_retries=1, retry_on_status_codes=())
+    except transport_errors() as error:
+        raise ToffeeError(f"cannot reach the hub at {constants.ENDPOINT}: {error}") from error
+
+
+def check_access(repository: Repository, name: str) -> None:
+    """Ask whether a file may be fetched: a gated repository lists its files to everybody.
+
+    Raises:
+        ToffeeError: it may not, or the hub cannot be reached.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if repository.cached or repository.folder is not None:
+        return
+    try:
+        get_hf_file_metadata(hf_hub_url(repository.repo, name, revision=repository.commit))
+    except HfHubHTTPError as error:
+        raise readable_error(error, repository.repo, repository.commit) from error
+    except transport_errors() as error:
+        raise ToffeeError(f"cannot reach {repository.repo}: {error}") from error
+
+
 def look_up_cached(repo: str, revision: str, wanted_files: list[str]) -> Repository:
     """A repository as the hub's cache on this machine (HF_HOME) has it.
 

@@ -37,7 +37,8 @@ _MEANINGS = {
     "prompt": "text of the target",
     SUBJECT_PROMPT: "text of `subject_image`: the class word with its article",
     "source_prompt": "editing pairs: text of the picture before the change",
-    "donor": "the frame whose pose `subject_image` has, below the multi-view folder",
+    "donor": "the picture whose pose `subject_image` has: a frame below the multi-view folder, or "
+    "below the subjects' folder, of a class without sequences",
     "subject_licence": "licence of the subject's photograph",
     "donor_licence": "licence of the donor's sequence",
     LICENCE: "licences of the photographs and of the models that drew the sample: all apply",

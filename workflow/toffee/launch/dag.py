@@ -18,6 +18,14 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PACKAGE
 
 
+class NoPlan(ToffeeError):
+    """Snakemake cannot plan a run; `values` is its configuration, None where it was not read."""
+
+    def __init__(self, reason: str, values: dict[str, Any] | None) -> None:
+        super().__init__(reason)
+        self.values = values
+
+
 @dataclass(frozen=True)
 class Job:
     """A job of Snakemake's plan that has outputs.
@@ -55,7 +63,7 @@ def planned_jobs(
         environment: the environment variables of Snakemake's process.
 
     Raises:
-        ToffeeError: Snakemake cannot plan them; its own line says why.
+        NoPlan: Snakemake cannot plan them; its own line says why.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "jobs")
@@ -67,10 +75,11 @@ def planned_jobs(
             capture_output=True,
             text=True,
         )
-        if done.returncode or not out.is_file():
-            raise ToffeeError(_reason(done.stdout + done.stderr))
-        with open(out, encoding="utf-8") as lines:
-            config, *jobs = map(json.loads, lines)
+        lines = out.read_text("utf-8").splitlines() if out.is_file() else []
+        if done.returncode or not lines:
+            values = json.loads(lines[0]) if lines else None
+            raise NoPlan(_reason(done.stdout + done.stderr), values)
+        config, *jobs = map(json.loads, lines)
     return config, [Job(**job) for job in jobs]
 
 
@@ -124,6 +133,8 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
             )
         except Exception as error:
             api.print_exception(error)
+            if "CONFIG" in flow._workflow.globals:  # the rules are read, their jobs are the trouble
+                yield dict(flow._workflow.globals["config"])
             raise SystemExit(1) from None
         workflow = flow._workflow  # Snakemake's API counts the jobs, but does not list them
         yield dict(workflow.globals["config"])
@@ -153,3 +164,4 @@ if __name__ == "__main__":
     with open(sys.argv[1], "w", encoding="utf-8") as out:
         for line in _plan(sys.argv[2:]):
             out.write(json.dumps(line) + "\n")
+            out.flush()  # what is known of a run that cannot be planned

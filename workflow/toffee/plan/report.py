@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from toffee.config import Config, load_catalogue, load_config
-from toffee.launch.dag import Job, planned_jobs
+from toffee.launch.dag import Job, NoPlan, planned_jobs
 from toffee.plan.architectures import Architectures, import_libraries
 from toffee.plan.costs import Costs
 from toffee.plan.download import DREAMBENCH, Downloads
 from toffee.plan.memory import Memory
+from toffee.plan.preflight import Findings, look, look_at_gpus, needs_at_most, needs_of
 from toffee.plan.sizes import Sizes
 from toffee.plan.speed import Speed, asks_for_gpus, read_speed
 from toffee.plan.storage import Storage
@@ -53,12 +54,14 @@ class Plan:
         rows: a rule each.
         notes: what the figures rest on, a line each.
         room: free bytes of the disk of the results.
+        findings: whether its sources are there (see `toffee.plan.preflight`).
     """
 
     scale: str
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
     room: int = 0
+    findings: Findings = field(default_factory=Findings)
 
     @property
     def total(self) -> Row:
@@ -81,13 +84,17 @@ class Plan:
         """As JSON."""
         total = asdict(self.total) | {"needed": self.needed, "room": self.room}
         rows = [asdict(row) for row in self.rows]
-        return {"scale": self.scale, "rules": rows, "total": total, "notes": self.notes}
+        found = {"faults": self.findings.faults, "unchecked": self.findings.notes}
+        return {"scale": self.scale, "rules": rows, "total": total, "notes": self.notes} | found
 
 
 def plan_run(
     arguments: Sequence[str], project: Path, bench: Path | None = None
 ) -> tuple[Plan, Config]:
-    """Plan a run, of which nothing is started.
+    """Plan a run, of which nothing is started, and look whether it can start.
+
+    Where Snakemake has no plan because something is missing that rules read, the plan has no rows,
+    and its findings say all that is missing.
 
     Args:
         arguments: options and targets of Snakemake.
@@ -95,13 +102,17 @@ def plan_run(
         bench: file of `make bench`; by default the newest, of a GPU where rules ask for one.
 
     Raises:
-        ToffeeError: there is no plan, or an architecture is not known.
+        ToffeeError: there is no plan for another reason, or an architecture is not known.
     """
     # They take seconds, and this process only waits for Snakemake's.
     importing = threading.Thread(target=import_libraries)
     importing.start()
-    values, jobs = planned_jobs(arguments, project)
-    importing.join()  # two threads that import the same libraries fail
+    try:
+        values, jobs = planned_jobs(arguments, project)
+    except NoPlan as error:
+        return _without_jobs(error, project)
+    finally:
+        importing.join()  # two threads that import the same libraries fail
     config = load_config(values)
     sources = load_catalogue(project / config.models.catalogue, config.models.set)
     results = project / "results" / config.scale
@@ -128,7 +139,30 @@ def plan_run(
         "GPU memory: of one process, counted; without CUDA's own and what fragmentation wastes"
     )
     notes.append("while running: encoded data and checkpoint of trainings, as if side by side")
-    return Plan(config.scale, rows, notes + sizes.notes, free(results)), config
+    needs = needs_of(((job.rule, job.wildcards) for job in jobs), sources)
+    findings = look(needs, config, sources, project)
+    plan = Plan(config.scale, rows, notes + sizes.notes, free(results), findings)
+    if gpus and plan.total.gpu_memory:
+        look_at_gpus({row.rule: row.gpu_memory for row in rows}, findings)
+    return plan, config
+
+
+def _without_jobs(error: NoPlan, project: Path) -> tuple[Plan, Config]:
+    """What can be said of a run that Snakemake cannot plan.
+
+    Raises:
+        NoPlan: nothing.
+    """
+    if error.values is None:
+        raise error
+    config = load_config(error.values)
+    sources = load_catalogue(project / config.models.catalogue, config.models.set)
+    results = project / "results" / config.scale
+    findings = look(needs_at_most(config, sources, results), config, sources, project)
+    if not findings.faults:
+        raise error
+    findings.unchecked("GPU hours, memory and room: there is no plan while something is missing")
+    return Plan(config.scale, [], room=free(results), findings=findings), config
 
 
 def tally(

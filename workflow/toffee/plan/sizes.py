@@ -6,10 +6,14 @@ from pathlib import Path
 
 from toffee.config import Config
 from toffee.config.sources import DrawnSubjects
+from toffee.data.loaders.classes import classes_of_sequences, read_classes
 from toffee.launch.dag import Job
 
 BENCHMARK_SUBJECTS, BENCHMARK_PHOTOS, BENCHMARK_PROMPTS = 30, 158, 25
 """Of DreamBench."""
+
+CLASSES = {"mvimgnet": 238, "uco3d": 1070}
+"""Classes of the releases, as their authors count them (arXiv 2303.06042, 2501.07574)."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -68,10 +72,21 @@ class Sizes:
         source, most = config.data.real.subjects, config.data.subjects
         if not isinstance(source, DrawnSubjects):
             return most or 0
-        from toffee.synthesis.drawn_subjects import read_classes  # which imports torch
-
-        found = len(read_classes(project / source.classes)) * source.per_class
+        found = _class_count(config, project) * source.per_class
         return min(found, most) if most else found
+
+
+def _class_count(config: Config, project: Path) -> int:
+    """Classes of drawn subjects: those of the lists, or as many as the multi-view source has."""
+    source, real = config.data.real.subjects, config.data.real
+    assert isinstance(source, DrawnSubjects)
+    if source.classes is None:
+        count = CLASSES.get(real.kind("multiview"), 0)
+        folder = real.given("multiview")
+        count = len(classes_of_sequences(project / folder)) if folder else count
+    else:
+        count = len(read_classes(project / source.classes))
+    return count + (len(read_classes(project / source.living)) if source.living else 0)
 
 
 def pictures(folder: Path) -> tuple[int, int]:

@@ -13,15 +13,26 @@ from toffee.data.faults import SetAside
 from toffee.data.importers.collect import Made, collect
 from toffee.data.importers.pictures import square
 from toffee.data.importers.subjects import TABLES
-from toffee.data.importers.words import LONGEST_WORD, class_word, file_names, folder_name
+from toffee.data.importers.words import file_names, folder_name
+from toffee.data.loaders.classes import classes_of_sequences, read_classes
 from toffee.data.loaders.images import to_arrays
 from toffee.data.loaders.prompt_parts import noun_phrase
-from toffee.data.texts import read_text
 from toffee.models.folders import SegmenterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.text_to_image import TextToImage
-from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import noise, seed_of
+
+POSTURES = (
+    " standing, seen from the side",
+    " sitting, seen from the front",
+    " lying down",
+    " walking, seen from the side",
+    " seen from behind, looking back",
+    " standing, seen from the front",
+    " jumping",
+    " seen from above",
+)
+"""How living things are drawn, in turns: they lend each other their poses."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,7 @@ class _Item:
     word: str
     file: str
     number: int
+    posture: str = ""
 
     @property
     def name(self) -> str:
@@ -39,12 +51,15 @@ class _Item:
     @property
     def prompt(self) -> str:
         # The words that base models know of pictures that show one object as it is, and whole.
-        return f"a photo of {noun_phrase(self.word)}, centred, in full view, plain background"
+        subject = f"{noun_phrase(self.word)}{self.posture}"
+        return f"a photo of {subject}, centred, in full view, plain background"
 
 
 def draw_subjects(
     *,
-    classes: str | Path,
+    classes: str | Path | None,
+    multiview: str | Path | None,
+    living: str | Path | None = None,
     text_to_image: str | Path,
     segmenters: SegmenterModels,
     out: str | Path,
@@ -62,7 +77,10 @@ def draw_subjects(
     The classes take turns. A picture without its class is set aside, and no other one is drawn.
 
     Args:
-        classes: text file with a class word a line; lines that begin with # do not count.
+        classes: text file with a class word a line; lines that begin with # do not count. None:
+            the class words of the sequences.
+        multiview: multi-view folder whose class words are drawn; None: those of the list.
+        living: list of class words of living things, drawn besides, in `POSTURES`; None: no list.
         text_to_image, segmenters: folders of the models.
         out: folder to write, laid out as `toffee.data.importers.subjects.import_subjects` does.
         per_class: subjects of a class word.
@@ -77,7 +95,9 @@ def draw_subjects(
     Raises:
         ToffeeError: the list of classes is malformed, or no picture is usable.
     """
-    items = _items(read_classes(classes), per_class)
+    words = read_classes(classes) if classes else classes_of_sequences(multiview or "")
+    alive = read_classes(living) if living else []
+    items = _items(words, alive, per_class)
     model = TextToImage(text_to_image)
     segment = load_segmenter(segmenters.segmenter, segmenters.detector).segment
 
@@ -89,7 +109,13 @@ def draw_subjects(
         arrays = to_arrays(drawn)
         return [_made(*one, licence) for one in zip(some, arrays, masks, strict=True)]
 
-    settings = {"per_class": per_class, "licence": licence, "resolution": resolution}
+    settings = {
+        "words": words,
+        "living": alive,
+        "per_class": per_class,
+        "licence": licence,
+        "resolution": resolution,
+    }
     settings |= {"batch": batch, "seed": seed, "code": code, "sampling": asdict(sampling)}
     collect(
         out,
@@ -97,39 +123,22 @@ def draw_subjects(
         draw,
         TABLES,
         limit=subjects,
-        inputs=[classes, text_to_image, *segmenters.paths()],
+        inputs=[text_to_image, *segmenters.paths()],
         settings=settings,
         what="subjects",
         batch=batch,
     )
 
 
-def _items(words: Sequence[str], per_class: int) -> list[_Item]:
-    """The classes in turns, each under a file name of its own."""
-    files = file_names({word: folder_name(word) for word in words})
-    return [_Item(word, files[word], number) for number in range(per_class) for word in words]
-
-
-def read_classes(path: str | Path) -> list[str]:
-    """The class words of a list, in its order.
-
-    Raises:
-        ToffeeError: the file is missing or empty, or names a class word twice.
-    """
-    words: list[str] = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        given = line.partition("#")[0]
-        word = class_word(given)
-        if given.strip() and not word:
-            expected = f"a class word with letters, of at most {LONGEST_WORD} bytes"
-            where = f"{path}, line {number}: {given.strip()[:100]!r}"
-            raise ToffeeError(f"{where}, expected {expected}")
-        if word in words:
-            raise ToffeeError(f"{path}, line {number}: {word} stands there twice, expected once")
-        words += [word] if word else []
-    if not words:
-        raise ToffeeError(f"{path}: no class word, expected one a line")
-    return words
+def _items(words: Sequence[str], living: Sequence[str], per_class: int) -> list[_Item]:
+    """The classes in turns, each under a file name of its own; a class of both lists is living."""
+    every = list(dict.fromkeys([*words, *living]))
+    files = file_names({word: folder_name(word) for word in every})
+    return [
+        _Item(word, files[word], n, POSTURES[n % len(POSTURES)] if word in living else "")
+        for n in range(per_class)
+        for word in every
+    ]
 
 
 def _made(item: _Item, pixels: np.ndarray, mask: np.ndarray, licence: str) -> Made:

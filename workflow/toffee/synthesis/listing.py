@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from toffee.config.licences import combined
 from toffee.data.loaders.multiview import load_licences, load_multiview
-from toffee.data.loaders.subjects import Quarantined, load_subjects, write_quarantine
+from toffee.data.loaders.subjects import Quarantined, SubjectFolder, load_subjects, write_quarantine
 from toffee.provenance.digests import sha256_of
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
@@ -38,11 +38,16 @@ class ListedSubject:
     licence: str
 
 
+MULTIVIEW, SUBJECTS = "multiview", "subjects"
+"""The folder that a donor's frame lies in."""
+
+
 class Donor(NamedTuple):
-    """A frame that lends its pose (relative to the multi-view folder), and its licence."""
+    """A picture that lends its pose, its licence, and the folder that it is relative to."""
 
     frame: str
     licence: str
+    folder: str = MULTIVIEW
 
 
 SUBJECT_COLUMNS = tuple(field.name for field in fields(ListedSubject))
@@ -55,16 +60,19 @@ def list_subjects(
     out: str | os.PathLike[str],
     donors: str | os.PathLike[str],
     quarantine: str | os.PathLike[str],
+    subject_poses: bool = False,
 ) -> None:
-    """List the usable subjects, and the frames of other objects of their classes.
+    """List the usable subjects, and the pictures of other objects of their classes that lend poses.
 
     Args:
         subjects: image folder (see `load_subjects`).
         multiview: multi-view folder (see `load_multiview`).
         out: Parquet file to write, a row a subject (`SUBJECT_COLUMNS`) in the folder's order.
-        donors: Parquet file to write, a row a frame: class_word, frame (relative to the multi-view
-            folder), licence.
+        donors: Parquet file to write, a row a picture: class_word, frame, licence, and the folder
+            that frame is relative to (multiview or subjects).
         quarantine: CSV file to write with the pictures that were set aside.
+        subject_poses: whether the subjects of a class without sequences are its donors, where
+            there are at least two.
 
     Raises:
         ToffeeError: a folder is missing or malformed, or no subject's class word has a multi-view
@@ -72,6 +80,8 @@ def list_subjects(
     """
     folder = load_subjects(subjects)
     frames = _frames(Path(multiview))
+    if subject_poses:
+        frames |= _subjects_as_donors(folder, set(frames))
     poseless = [one for one in folder.subjects if one.class_word not in frames]
     if len(poseless) == len(folder):
         words = ", ".join(sorted({one.class_word for one in poseless})[:5])
@@ -136,6 +146,16 @@ def _read(path: str | os.PathLike[str], columns: tuple[str, ...]) -> pd.DataFram
     except (OSError, ValueError) as error:
         expected = ", ".join(columns)
         raise ToffeeError(f"{path}: expected a Parquet file with {expected}") from error
+
+
+def _subjects_as_donors(folder: SubjectFolder, others: set[str]) -> dict[str, list[Donor]]:
+    """Class word → pictures of its subjects, for all but some classes, where there are several."""
+    donors: dict[str, list[Donor]] = {}
+    for one in folder.subjects:
+        if one.class_word not in others:
+            donor = Donor(folder.relative(one.image), combined([one.licence]), SUBJECTS)
+            donors.setdefault(one.class_word, []).append(donor)
+    return {word: some for word, some in donors.items() if len(some) > 1}
 
 
 def _frames(multiview: Path) -> dict[str, list[Donor]]:

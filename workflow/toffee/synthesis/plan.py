@@ -23,7 +23,14 @@ from toffee.data.loaders.prompt_parts import PromptParts, noun_phrase, read_prom
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, file_digest
 from toffee.runtime.seeds import SEED_BITS, seed_of
-from toffee.synthesis.listing import Donor, ListedSubject, read_donors, read_subjects
+from toffee.synthesis.listing import (
+    MULTIVIEW,
+    SUBJECTS,
+    Donor,
+    ListedSubject,
+    read_donors,
+    read_subjects,
+)
 
 STAGES = ("initial", "refined", "views", "edits")
 """What draws a sample's pictures, each from a noise of its own."""
@@ -44,6 +51,7 @@ _SCHEMA = pa.schema(
         ("prompt", pa.string()),
         ("source_prompt", pa.string()),
         ("donor", pa.string()),
+        ("donor_folder", pa.string()),
         ("donor_sha256", pa.string()),
         ("attempt", pa.int64()),
         ("subject_licence", pa.string()),
@@ -72,8 +80,9 @@ def plan_shard(
     Columns: sample (number of the sample), shard (five digits), row (within the shard), sample_id
     (16 hexadecimal digits, see `sample_id`), subject, class_word, image and mask (relative to the
     subjects' folder, mask "" for none), kind, prompt (text of the target), source_prompt (editing
-    kinds: text of the unedited picture; "" for generation), donor (frame of another object of the
-    class, relative to the multi-view folder: its depth is the pose of the generated view), attempt
+    kinds: text of the unedited picture; "" for generation), donor (picture of another object of the
+    class: its depth is the pose of the generated view), donor_folder (multiview or subjects: what
+    donor is relative to), attempt
     (which turn of its subject this is, from 0), subject_licence, donor_licence (see
     `toffee.config.licences`), seed_<stage> for each of `STAGES` (see `stage_seed`), and the SHA-256
     of the three files (image_sha256, mask_sha256, donor_sha256).
@@ -106,10 +115,11 @@ def plan_shard(
         for row in range(samples_per_shard)
     ]
     digest = cache(file_digest)  # subjects and donors return
+    roots = {MULTIVIEW: Path(multiview_root), SUBJECTS: Path(subjects_root)}
     for row in rows:
         row["image_sha256"] = digest(Path(subjects_root) / row["image"])
         row["mask_sha256"] = digest(Path(subjects_root) / row["mask"]) if row["mask"] else ""
-        row["donor_sha256"] = digest(Path(multiview_root) / row["donor"])
+        row["donor_sha256"] = digest(roots[row["donor_folder"]] / row["donor"])
     with atomic_path(out) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), temporary)
 
@@ -196,7 +206,9 @@ class _Drawer:
         elif kind == "background":
             others = [other for other in self.parts.contexts if other != context]
             source = f"{noun_phrase(subject.class_word)} {choose('source', others)}"
-        donor = choose("donor", self.donors[subject.class_word])
+        # Its own pose would make the pair a copy.
+        own = Donor(subject.image, subject.licence, SUBJECTS)
+        donor = choose("donor", [one for one in self.donors[subject.class_word] if one != own])
         identity = (subject.subject, prompt, kind, attempt)
         return {
             "sample_id": sample_id(self.seed, *identity),
@@ -208,6 +220,7 @@ class _Drawer:
             "prompt": prompt,
             "source_prompt": source,
             "donor": donor.frame,
+            "donor_folder": donor.folder,
             "attempt": attempt,
             "subject_licence": subject.licence,
             "donor_licence": donor.licence,

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,21 @@ def forget_journals(stage_file: str | Path) -> None:
         journal.unlink()
 
 
-def planned_files(rows: pd.DataFrame, column: str, root: str | Path) -> list[Path]:
+def planned_files(
+    rows: pd.DataFrame, column: str, root: str | Path | Iterable[str | Path]
+) -> list[Path]:
     """The files that plan rows name in `image`, `mask` or `donor`, as they were when planned.
+
+    Args:
+        rows: of the plan.
+        column: of the files' paths.
+        root: the folder of all of them, or of each.
 
     Raises:
         ToffeeError: one has changed since, or is gone.
     """
-    paths = [Path(root) / name for name in rows[column]]
+    roots = repeat(root) if isinstance(root, str | Path) else root
+    paths = [Path(one) / name for one, name in zip(roots, rows[column], strict=False)]
     for path, expected in zip(paths, rows[f"{column}_sha256"], strict=True):
         found = file_digest(path)
         if found != expected:

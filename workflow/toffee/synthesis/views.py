@@ -12,6 +12,7 @@ from toffee.method.view_generator import ViewGenerator
 from toffee.models.depth import DepthEstimator
 from toffee.models.folders import ViewModels
 from toffee.models.subject_encoder import SubjectEncoder
+from toffee.synthesis.listing import MULTIVIEW, SUBJECTS
 from toffee.synthesis.stage import draw_stage, planned_files, sample_noise, subject_images
 
 
@@ -39,9 +40,11 @@ def draw_views(
     encoder = SubjectEncoder(models.subject_encoder)
     estimate = DepthEstimator(models.depth_estimator)
     shape = model.autoencoder.latent_shape(drawing.resolution)
+    roots = {MULTIVIEW: multiview_root, SUBJECTS: subjects_root}
 
     def draw(rows: pd.DataFrame) -> dict[str, list[np.ndarray]]:
-        donors = stack_images(planned_files(rows, "donor", multiview_root), drawing.resolution)
+        folders = rows["donor_folder"].map(roots)
+        donors = stack_images(planned_files(rows, "donor", folders), drawing.resolution)
         tokens = encoder.tokens(subject_images(rows, subjects_root, drawing.resolution))
         noise = sample_noise(rows, "views", seed, shape)
         drawn = model.draw(tokens, estimate(donors), noise, sampling)

@@ -3,6 +3,7 @@
 import io
 import sqlite3
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +89,10 @@ def release(tmp_path: Path) -> Release:
     return made
 
 
-def write_video(path: Path, codec: str, pixels: str, frames: list[np.ndarray]) -> None:
-    """Ten frames a second, a key frame at every sixth."""
+def write_video(
+    path: Path, codec: str, pixels: str, frames: list[np.ndarray], start: int = 0
+) -> None:
+    """Ten frames a second, a key frame at every sixth; the first frame is number `start`."""
     import av
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,9 +101,11 @@ def write_video(path: Path, codec: str, pixels: str, frames: list[np.ndarray]) -
         stream = container.add_stream(codec, rate=10, options=options)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixels
-        for frame in frames:
+        for number, frame in enumerate(frames):
             format = "rgb24" if frame.ndim == 3 else "gray"
-            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format=format)):
+            picture = av.VideoFrame.from_ndarray(frame, format=format)
+            picture.pts, picture.time_base = start + number, Fraction(1, 10)
+            for packet in stream.encode(picture):
                 container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)

@@ -62,6 +62,23 @@ def test_frames_and_masks_are_of_the_same_moment(root: Path, tmp_path: Path) -> 
     assert {row["licence"] for row in rows(out / "licences.csv")} == {"cc-by-4.0"}
 
 
+@pytest.mark.parametrize("late", ["rgb_video.mp4", "mask_video.mkv"])
+def test_a_video_that_begins_late_has_its_own_masks(root: Path, tmp_path: Path, late: str) -> None:
+    """The frame of 0.2 s is the first one, and so is its mask."""
+    before = run(root, tmp_path / "before")
+    is_mask = late.startswith("mask")
+    for folder, shade in NAMES.items():
+        frames = [np.full((48, 64, 3), 10 * n + shade, np.uint8) for n in range(20)]
+        if is_mask:
+            frames = [disc(n).astype(np.uint8) * 255 for n in range(20)]
+        codec = ("ffv1", "gray") if is_mask else ("libx264", "yuv420p")
+        write_video(root / folder / late, *codec, frames, start=2)
+    after = run(root, tmp_path / "after")
+    for one, other in zip(load_multiview(before), load_multiview(after), strict=True):
+        for old, new in zip(one.frames + one.masks, other.frames + other.masks, strict=True):
+            assert np.array_equal(read_image(old).numpy(), read_image(new).numpy())
+
+
 def test_the_database_says_what_there_is(root: Path, tmp_path: Path) -> None:
     parts = [(folder.split("/")[2], *folder.split("/")[1::-1]) for folder in NAMES]
     listed = [
@@ -85,9 +102,10 @@ def test_a_set_list_chooses(root: Path, tmp_path: Path) -> None:
         lines = [("1-12-22", number, "train") for number in range(9)]
         database.executemany("INSERT INTO set_lists VALUES (?, ?, ?)", lines)
     database.close()
-    out = run(root, tmp_path / "out", set_list="mine")
-    assert [one.sequence for one in load_multiview(out)] == ["1-12-22"]
-    with pytest.raises(ToffeeError, match="set_lists_other.sqlite: no such file, see data.real"):
+    for name in ("mine", "set_lists_mine", "mine.sqlite", "set_lists_mine.sqlite"):
+        out = run(root, tmp_path / "out", set_list=name)
+        assert [one.sequence for one in load_multiview(out)] == ["1-12-22"]
+    with pytest.raises(ToffeeError, match="set_lists_other.sqlite: no such file, .*one of mine"):
         run(root, tmp_path / "out", set_list="other")
 
 

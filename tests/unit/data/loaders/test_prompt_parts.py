@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from toffee.data.importers.words import class_word
+from toffee.data.loaders.classes import read_classes
 from toffee.data.loaders.dreambench import LIVE_CLASSES, fill, load_benchmark, parse_prompts
 from toffee.data.loaders.frozen_prompts import check_frozen
 from toffee.data.loaders.prompt_parts import PromptParts, noun_phrase, read_prompt_parts
 from toffee.runtime.errors import ToffeeError
-from toffee.synthesis.drawn_subjects import read_classes
 
 PROMPTS = Path(__file__).resolve().parents[4] / "config" / "prompts"
 PARTS = read_prompt_parts(PROMPTS / "photos.yaml")
 FROZEN = parse_prompts(PROMPTS / "dreambench.txt")
-WORDS = sorted({*read_classes(PROMPTS / "classes.txt"), *FROZEN.classes.values()})
+LISTED = {*read_classes(PROMPTS / "classes.txt"), *read_classes(PROMPTS / "living.txt")}
+WORDS = sorted({*LISTED, *FROZEN.classes.values()})
 
 
 def dreambench() -> Path | None:
@@ -133,11 +134,10 @@ def test_a_downloaded_prompt_file_is_held_against_the_frozen_one(tmp_path):
             check_frozen(copy, PROMPTS / "dreambench.txt")
 
 
-def test_classes_are_class_words_and_those_of_mvimgnet_are_among_them():
-    for name in ("classes", "classes_mvimgnet"):
+def test_listed_classes_are_class_words():
+    for name in ("classes", "living"):
         words = read_classes(PROMPTS / f"{name}.txt")
-        assert len(words) > 100 and all(class_word(word) == word for word in words)
-    assert set(read_classes(PROMPTS / "classes_mvimgnet.txt")) <= set(WORDS)
+        assert len(words) > 50 and all(class_word(word) == word for word in words)
 
 
 def test_groups_are_for_the_reader_only(tmp_path):

@@ -38,6 +38,11 @@ class Synthesis(Section):
         description="YAML file of contexts, colours, textures and styles that prompts are made of "
         "(path, relative to the repository)"
     )
+    subject_poses: bool = Field(
+        description="whether subjects of a class without multi-view sequences take their poses "
+        "from each other's pictures (ours; for living things, which no turntable shows); else they "
+        "are set aside"
+    )
     kinds: Kinds = Field(description="shares of the kinds of pairs, adding up to 1")
     control_scale: Annotated[float, Field(ge=0, le=2)] = Field(
         description="weight of the depth ControlNet when an initial image is drawn (1 = as trained)"

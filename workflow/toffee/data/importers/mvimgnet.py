@@ -111,8 +111,8 @@ def list_mvimgnet(root: str | Path) -> Listing:
     Raises:
         ToffeeError: the folder, or mvimgnet_category.txt in it, is missing or malformed.
     """
+    words = check_mvimgnet(Path(root))
     archives = Archives(root)
-    words = read_categories(archives.root / CATEGORIES)
     videos: dict[tuple[str, str], Video] = {}
     masks: dict[tuple[str, str], dict[str, Member]] = defaultdict(dict)
     other: list[Fault] = []
@@ -140,6 +140,17 @@ def list_mvimgnet(root: str | Path) -> Listing:
             detail = f"{CATEGORIES} has no line {number},<word>"
             faults.append(Fault(f"{video.origin}: {name}", "unknown class id", detail))
     return Listing(usable, faults, LICENCE)
+
+
+def check_mvimgnet(root: Path) -> dict[int, str]:
+    """Look for what a listing begins with; gives class id → class word.
+
+    Raises:
+        ToffeeError: as in `list_mvimgnet`.
+    """
+    if not root.is_dir():
+        raise ToffeeError(f"{root}: no such folder, expected a release's files")
+    return read_categories(root / CATEGORIES)
 
 
 def read_categories(path: Path) -> dict[int, str]:

@@ -13,7 +13,9 @@ from toffee.data.importers.pictures import decode_image, decode_mask, square
 from toffee.data.importers.sources import Picture, source_digest, source_folder
 from toffee.data.importers.words import LONGEST_WORD, class_word, file_name, file_names, one_line
 from toffee.data.loaders.prompt_parts import noun_phrase
+from toffee.data.walk import list_folder
 from toffee.provenance.sources import remember_source
+from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import seed_of
 
 METADATA = "metadata.csv"
@@ -96,6 +98,12 @@ def import_subjects(
     )
     if folder := source_folder(source):
         remember_source(folder, out)
+
+
+def check_folder(folder: Path) -> None:
+    """Look for what an import of a folder begins with. Raises ToffeeError where it is missing."""
+    if not list_folder(folder).files and not list_folder(folder).folders:
+        raise ToffeeError(f"{folder}: empty folder, expected pictures or a data set")
 
 
 def check_sources(source: Mapping[str, Any], read: Mapping[str, str]) -> Iterator[str]:

@@ -34,6 +34,7 @@ from toffee.runtime.files import file_digest
 LICENCE = "cc-by-4.0"
 METADATA, TABLE = "metadata.sqlite", "sequence_annots"
 COLUMNS = ("super_category", "category", "sequence_name", "_video_path", "_mask_video_path")
+LISTS = "set_lists"
 RGB, MASK = "rgb_video.mp4", "mask_video.mkv"
 
 
@@ -77,8 +78,7 @@ def list_uco3d(root: str | Path, set_list: str | None = None) -> Listing:
         ToffeeError: the folder is missing, a database is malformed, or the list is missing.
     """
     root = Path(root)
-    if not root.is_dir():
-        raise ToffeeError(f"{root}: no such folder, expected uCO3D's files")
+    chosen = check_uco3d(root, set_list)
     files = walk_files(root)
     has_metadata = (root / METADATA).exists()
     named = _of_metadata(root, {*files.folders}) if has_metadata else _of_folders(files.files)
@@ -92,15 +92,44 @@ def list_uco3d(root: str | Path, set_list: str | None = None) -> Listing:
             )
         else:
             faults.append(Fault(one.rgb, "no class word", repr(one.category[:100])))
-    if set_list is not None:
-        path = root / "set_lists" / f"set_lists_{set_list.removeprefix('set_lists_')}.sqlite"
-        if not path.exists():
-            raise ToffeeError(f"{path}: no such file, see data.real.multiview.set_list")
-        names = {
-            name for (name,) in read_rows(path, "set_lists", ("sequence_name",), distinct=True)
-        }
+    if chosen is not None:
+        rows = read_rows(chosen, "set_lists", ("sequence_name",), distinct=True)
+        names = {name for (name,) in rows}
         found = [one for one in found if one.sequence in names]
     return Listing(found, faults, LICENCE)
+
+
+def check_uco3d(root: Path, set_list: str | None = None) -> Path | None:
+    """Look for what a listing begins with; gives the file of the set list.
+
+    Args:
+        root, set_list: as in `list_uco3d`; a list may be named as its file is, or by what stands
+            between `set_lists_` and the suffix.
+
+    Raises:
+        ToffeeError: the folder or the list is missing.
+    """
+    if not root.is_dir():
+        raise ToffeeError(f"{root}: no such folder, expected uCO3D's files")
+    if set_list is None:
+        return None
+    name = set_list.removeprefix(f"{LISTS}_").removesuffix(".sqlite")
+    path = root / LISTS / f"{LISTS}_{name}.sqlite"
+    if not path.exists():
+        there = sorted(one.stem.removeprefix(f"{LISTS}_") for one in path.parent.glob("*.sqlite"))
+        expected = f"one of {', '.join(there)}" if there else f"a file in {path.parent}"
+        raise ToffeeError(
+            f"{path}: no such file, see data.real.multiview.set_list, expected {expected}"
+        )
+    return path
+
+
+def words_of_uco3d(root: Path) -> set[str]:
+    """The class words of the release's database, and those of its folders where it has none."""
+    if (root / METADATA).exists():
+        rows = read_rows(root / METADATA, TABLE, ("category",), distinct=True)
+        return {class_word(category) for (category,) in rows} - {""}
+    return {class_word(path.name) for path in root.glob("*/*") if path.is_dir()} - {""}
 
 
 class _Named(NamedTuple):

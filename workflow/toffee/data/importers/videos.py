@@ -21,6 +21,9 @@ def read_frames(
 ) -> list[tuple[float, np.ndarray]]:
     """Frames of a video, each with its time in seconds, rotated as it is shown.
 
+    Times count from the stream's own start: a camera's video may begin later than the masks that
+    were made of its frames.
+
     Args:
         path: the video.
         file: what a fault names.
@@ -53,19 +56,21 @@ def read_frames(
             half = 0.5 / float(stream.average_rate or 25)
             if times is None:
                 wanted = min(wanted, max(1, round(seconds / (2 * half))))
-                times = [start + seconds * (2 * n + 1) / (2 * wanted) - half for n in range(wanted)]
-            return [_frame(container, stream, time, half, format) for time in times]
+                times = [seconds * (2 * n + 1) / (2 * wanted) - half for n in range(wanted)]
+            return [_frame(container, stream, time, start, half, format) for time in times]
     except SetAside:
         raise
     except (av.FFmpegError, OSError, ValueError, IndexError, EOFError) as error:
         raise SetAside(file, "broken video", error) from error
 
 
-def _frame(container, stream, time: float, half: float, format: str) -> tuple[float, np.ndarray]:
+def _frame(
+    container, stream, time: float, start: float, half: float, format: str
+) -> tuple[float, np.ndarray]:
     """The first frame that is not more than half a frame's duration earlier than a time."""
-    container.seek(max(0, round(time / stream.time_base)), stream=stream)
+    container.seek(max(0, round((start + time) / stream.time_base)), stream=stream)
     for frame in container.decode(stream):
-        if frame.time is not None and frame.time >= time - half:
+        if frame.time is not None and frame.time - start >= time - half:
             turned = np.rot90(frame.to_ndarray(format=format), frame.rotation // 90)
-            return frame.time, np.ascontiguousarray(turned)
+            return frame.time - start, np.ascontiguousarray(turned)
     raise ValueError(f"it ends before {time:.2f} s")

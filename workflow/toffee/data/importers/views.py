@@ -8,10 +8,10 @@ from typing import Any
 
 from toffee.data.faults import Fault, SetAside
 from toffee.data.importers.collect import Made, collect, each
-from toffee.data.importers.mvimgnet import list_mvimgnet
+from toffee.data.importers.mvimgnet import check_mvimgnet, list_mvimgnet
 from toffee.data.importers.pictures import square
 from toffee.data.importers.sources import Listing, ViewSequence, source_digest
-from toffee.data.importers.uco3d import list_uco3d
+from toffee.data.importers.uco3d import check_uco3d, list_uco3d, words_of_uco3d
 from toffee.data.importers.words import file_names, folder_name
 from toffee.provenance.sources import remember_source
 from toffee.runtime.seeds import SEED_BITS, seed_of
@@ -127,6 +127,22 @@ def check_sources(
             continue
         if digest.hexdigest() != sha256:
             yield f"{where}: SHA-256 {digest.hexdigest()[:16]}…, expected {sha256[:16]}…"
+
+
+def check_release(source: Mapping[str, Any]) -> set[str]:
+    """Look for what an import begins with, in a second; gives the class words of the release.
+
+    Args:
+        source: see `import_multiview`.
+
+    Raises:
+        ToffeeError: the release is missing, or is none.
+    """
+    root = Path(source["path"])
+    if source["kind"] == "mvimgnet":
+        return set(check_mvimgnet(root).values())
+    check_uco3d(root, source["set_list"])
+    return words_of_uco3d(root)
 
 
 def source_name(source: ViewSequence) -> str:

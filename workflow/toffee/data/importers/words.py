@@ -17,19 +17,31 @@ _SPELLING = {
     "wahser": "washer",
     "swin ring": "swim ring",
     "screw driver": "screwdriver",
-    "pipe pvc metal pipe": "pipe",
+    "monitor computer monitor": "computer monitor",
 }
-"""Corrected spelling of words in MVImgNet."""
+"""Corrected spelling of words in MVImgNet and LVIS."""
+
+_QUALIFIER = re.compile(r"[\s_]*\([^()]*\)")
+_QUALIFIED = {
+    "bow_(weapon)": "archery bow",
+    "bow_(decorative_ribbons)": "ribbon bow",
+    "pan_(metal_container)": "metal pan",
+    "fish_(food)": "cooked fish",
+    "salmon_(food)": "cooked salmon",
+}
+"""Names of LVIS, uCO3D's vocabulary, that are another class's without their parentheses."""
 
 
 def class_word(text: str) -> str:
     """A class word for prompts: lower case, spaces for underscores, no punctuation.
 
-    "Toy_butterfly " is "toy butterfly". Letters and the accents on them are those of any script;
-    equal ones are written in one way (NFC). Empty where no letter is left, as of a number, and
-    where it has more than `LONGEST_WORD` bytes.
+    "Toy_butterfly " is "toy butterfly". What stands in parentheses is left out: LVIS's
+    "chicken_(animal)" is "chicken", which is what a text calls it. Letters and the accents on them
+    are those of any script; equal ones are written in one way (NFC). Empty where no letter is left,
+    as of a number, and where it has more than `LONGEST_WORD` bytes.
     """
-    lower = unicodedata.normalize("NFC", text.replace("\u2019", "'")).lower()
+    lower = unicodedata.normalize("NFC", text.replace("\u2019", "'")).lower().strip()
+    lower = _QUALIFIED.get(lower) or _QUALIFIER.sub("", lower) or lower
     kept = "".join(one if _is_of_word(one) else " " for one in lower)
     words = " ".join(kept.split()).strip(" '-")
     has_letter = any(unicodedata.category(one)[0] == "L" for one in words)
