@@ -10,6 +10,7 @@ def write_results(folder: Path) -> Path:
     """Write `pipeline/` and `models/`, as a finished run has them; returns the folder."""
     import torch
 
+    from toffee.config.settings import Sampling
     from toffee.export.pipeline import export_pipeline
     from toffee.method.toffeenet import save_toffeenet
     from toffee.models.subject_encoder import SubjectEncoder
@@ -29,7 +30,15 @@ def write_results(folder: Path) -> Path:
     names = {role: f"zoo/{role}" for role in ("text_to_image", "subject_encoder")}
     licences = {"text_to_image": "openrail++", "subject_encoder": "mine"}
     export_pipeline(
-        *parts, folder / "pipeline", "toffeenet-test", 64, 1.0, STEPS, 3.0, 5.0, names, licences
+        *parts,
+        folder / "pipeline",
+        "toffeenet-test",
+        64,
+        1.0,
+        Sampling(STEPS, 3.0),
+        5.0,
+        names,
+        licences,
     )
     return folder
 

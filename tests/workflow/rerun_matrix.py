@@ -212,6 +212,7 @@ MATRIX = {
     "compute.channels_last": Row(True, COMPUTED),
     "compute.compile": Row(True, COMPUTED),
     "compute.attention": Row("eager", COMPUTED),
+    "compute.tf32": Row(True, COMPUTED),
     # All trainings. DreamBooth's batch is small, and it averages no weights.
     "training.micro_batch": Row(8, TRAINED_NETS),
     "training.checkpointing": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
@@ -222,6 +223,8 @@ MATRIX = {
     # The base model.
     "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
     "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
+    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
+    "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
     "sampler.batch": Row(8, WITH_MODELS - {"download_model"} - TRAININGS),
     # The Refiner, its training and its use.
     "refiner.steps": Row(16, REFINER_TRAINED),
@@ -237,6 +240,8 @@ MATRIX = {
     "refiner.keep_background": Row(False, REFINED | REFINER),
     "refiner.sampler_steps": Row(64, REFINED | REFINER),
     "refiner.guidance": Row(3.0, REFINED | REFINER),
+    "refiner.solver": Row("dpmpp_2m", REFINED | REFINER),
+    "refiner.guidance_interval": Row([0.5, 1.0], REFINED | REFINER),
     # The View Generator.
     "view_generator.steps": Row(16, VIEW_GENERATOR_TRAINED),
     "view_generator.batch": Row(64, VIEW_GENERATOR_TRAINED),
@@ -245,6 +250,8 @@ MATRIX = {
     "view_generator.depth": Row(False, VIEW_GENERATOR_TRAINED),
     "view_generator.sampler_steps": Row(64, VIEWED | VIEWS),
     "view_generator.guidance": Row(12.0, VIEWED | VIEWS),
+    "view_generator.solver": Row("dpmpp_2m", VIEWED | VIEWS),
+    "view_generator.guidance_interval": Row([0.5, 1.0], VIEWED | VIEWS),
     # The dataset. More shards leave those that are there, and the figure of the first one.
     "synthesis.shards": Row(3, (PLANNED | FILTERED) - {"plot_pipeline"}),
     "synthesis.samples_per_shard": Row(64, PLANNED),
@@ -283,6 +290,8 @@ MATRIX = {
     "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS | {"export_pipeline"}),
     "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS | {"export_pipeline"}),
     "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS | {"export_pipeline"}),
+    "toffeenet.solver": Row("dpmpp_2m", BENCHMARK | EDITS | {"export_pipeline"}),
+    "toffeenet.guidance_interval": Row([0.5, 1.0], BENCHMARK | EDITS | {"export_pipeline"}),
     "toffeenet.subject_guidance": Row(
         7.0, BENCHMARK | EDITS | {"export_pipeline", "tabulate_reference"}
     ),
@@ -304,6 +313,8 @@ MATRIX = {
     "variants.*.subject_scale": Row(3.0, ONE_VARIANT - {"train_toffeenet"}),
     "variants.*.sampler_steps": Row(64, ONE_VARIANT - {"train_toffeenet"}),
     "variants.*.guidance": Row(1.0, ONE_VARIANT - {"train_toffeenet"}),
+    "variants.*.solver": Row("dpmpp_2m", ONE_VARIANT - {"train_toffeenet"}),
+    "variants.*.guidance_interval": Row([0.5, 1.0], ONE_VARIANT - {"train_toffeenet"}),
     "variants.*.reference_photos": Row(
         3, ONE_VARIANT - {"train_toffeenet"} | {"tabulate_reference"}
     ),
@@ -358,7 +369,10 @@ MATRIX = {
     # What is told of a run: less of it, by the same rules.
     "report.scope": Row("core", PAGE),
     # What is reckoned with before a run.
-    "plan.sustained_tflops": Row(1.0),
+    "plan.sustained_tflops.float32": Row(1.0),
+    "plan.sustained_tflops.tf32": Row(1.0),
+    "plan.sustained_tflops.bfloat16": Row(1.0),
+    "plan.sustained_tflops.float16": Row(1.0),
     "plan.frames": Row(64),
     "budget.gpu_hours": Row(64),
     "budget.gpu_memory_gib": Row(64),

@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from toffee.config.sections import Config
+from toffee.plan.work import forwards_of
 from toffee.runtime.compute import Compute, computing, prepare
 from toffee.runtime.device import device
 from toffee_bench.setting import ROOT
@@ -152,17 +153,14 @@ def forwards_per_pair(config: Config) -> dict[str, float]:
         ControlNet (initial images, edits).
     """
 
-    def rows(guidance: float) -> int:
-        return 1 if guidance == 1 else 2
-
-    refiner, views, base = config.refiner, config.view_generator, config.sampler
+    refiner, base = config.refiner, config.sampler.sampling
     kinds, strength = config.synthesis.kinds, config.synthesis.edit_strength
     others = kinds.colour + kinds.texture + kinds.style
-    edits = kinds.background + others * strength
+    edits = kinds.background * forwards_of(base) + others * forwards_of(base, strength)
     return {
-        "plain": refiner.strength * refiner.sampler_steps * rows(refiner.guidance)
-        + views.sampler_steps * rows(views.guidance),
-        "controlled": base.steps * 2 * (1 + edits),
+        "plain": forwards_of(refiner.sampling, refiner.strength)
+        + forwards_of(config.view_generator.sampling),
+        "controlled": forwards_of(base) + edits,
     }
 
 

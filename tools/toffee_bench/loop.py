@@ -27,12 +27,14 @@ from diffusers import (
 )
 from PIL import Image
 
+from toffee.config.settings import Sampling
 from toffee.data.loaders.images import grown, read_image, to_arrays
 from toffee.data.loaders.prompt_parts import read_prompt_parts
 from toffee.method.matching import may_change
 from toffee.method.refiner import refiner_input
 from toffee.models.clip import Clip
 from toffee.models.depth import DepthEstimator
+from toffee.models.sampling import load_solver
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import unshuffle
@@ -44,7 +46,7 @@ from toffee.synthesis.scores import candidate_scores
 from toffee.synthesis.stage import sample_noise, subject_masks
 from toffee_bench.setting import ROOT, Setting
 
-Forward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Forward = Callable[[torch.Tensor, torch.Tensor, bool], torch.Tensor]
 
 
 def load_pipeline(base: Path, controlnet: Path) -> StableDiffusionControlNetPipeline:
@@ -80,6 +82,8 @@ class Loop:
             for name in ("refiner", "view_generator")
         )
         self.scheduler, self.vae = self.pipeline.scheduler, self.pipeline.vae
+        solver = load_solver(self.scheduler, setting.config.sampler.solver)
+        self.pipeline.register_modules(scheduler=solver)
         self.encoder = SubjectEncoder(model("subject_encoder"))
         self.estimate = DepthEstimator(model("depth"))
         self.segment = load_segmenter(model("segmenter"))
@@ -107,23 +111,24 @@ class Loop:
         self,
         forward: Forward,
         noise: torch.Tensor,
-        steps: int,
+        sampling: Sampling,
         start: torch.Tensor | None = None,
         strength: float = 1.0,
         change: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Latents drawn from noise, or over `start`, held to it where `change` is not set."""
-        self.scheduler.set_timesteps(steps)
-        times, latents = self.scheduler.timesteps, noise
+        solver = load_solver(self.scheduler, sampling.solver)
+        solver.set_timesteps(sampling.steps)
+        times, latents, first = solver.timesteps, noise, 0
         if start is not None and strength < 1:
-            times = times[len(times) - max(1, round(strength * len(times))) :]
-            latents = self.scheduler.add_noise(start, noise, times[:1])
-        for time_ in times:
+            first = len(times) - max(1, round(strength * len(times)))
+            latents = self.scheduler.add_noise(start, noise, times[first : first + 1])
+        for step, time_ in enumerate(times[first:], start=first):
             if change is not None:
                 held = self.scheduler.add_noise(start, noise, time_[None])
                 latents = torch.where(change, latents, held)
-            drawn = forward(latents, time_)
-            latents = self.scheduler.step(drawn, time_, latents).prev_sample
+            drawn = forward(latents, time_, sampling.guides(step))
+            latents = solver.step(drawn, time_, latents).prev_sample
         return latents
 
     def guided(
@@ -132,8 +137,8 @@ class Loop:
         """Classifier-free guidance over zero tokens, two rows at once; plain where it is off."""
         given = given.to(device())
 
-        def forward(latents: torch.Tensor, time_: torch.Tensor) -> torch.Tensor:
-            if scale == 1:
+        def forward(latents: torch.Tensor, time_: torch.Tensor, guide: bool) -> torch.Tensor:
+            if not guide or scale == 1:
                 return run(latents, time_, given)
             with_, without = run(
                 torch.cat([latents] * 2), time_, torch.cat([given, torch.zeros_like(given)])
@@ -177,7 +182,7 @@ class Loop:
         latents = self.denoise(
             self.guided(run, tokens, settings.guidance),
             self.noise(row, "refined"),
-            settings.sampler_steps,
+            settings.sampling,
             start,
             settings.strength,
             change,
@@ -198,7 +203,7 @@ class Loop:
             return self.views(latents, time_, given).sample
 
         forward = self.guided(run, self.encoder.tokens(subject), settings.guidance)
-        return self.decode(self.denoise(forward, self.noise(row, "views"), settings.sampler_steps))
+        return self.decode(self.denoise(forward, self.noise(row, "views"), settings.sampling))
 
     def edit(self, row: pd.DataFrame, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The edited picture and the mask, bool [1,H,W], of what was edited."""
@@ -210,25 +215,28 @@ class Loop:
         latents = self.encode(picture)
         change = F.adaptive_max_pool2d(mask[:, None].float(), latents.shape[-1]) > 0
 
-        def forward(latents: torch.Tensor, time_: torch.Tensor) -> torch.Tensor:
-            both = torch.cat([latents] * 2)
+        def run(latents: torch.Tensor, time_: torch.Tensor, rows: slice) -> torch.Tensor:
+            given = latents, time_, text[rows]
             scale = self.config.synthesis.control_scale
             down, middle = base.controlnet(
-                both, time_, text, control, conditioning_scale=scale, return_dict=False
+                *given, control[rows], conditioning_scale=scale, return_dict=False
             )
-            without, with_ = base.unet(
-                both,
-                time_,
-                text,
+            return base.unet(
+                *given,
                 down_block_additional_residuals=down,
                 mid_block_additional_residual=middle,
-            ).sample.chunk(2)
+            ).sample
+
+        def forward(latents: torch.Tensor, time_: torch.Tensor, guide: bool) -> torch.Tensor:
+            if not guide or self.config.sampler.guidance == 1:
+                return run(latents, time_, slice(1, 2))
+            without, with_ = run(torch.cat([latents] * 2), time_, slice(0, 2)).chunk(2)
             return without + self.config.sampler.guidance * (with_ - without)
 
         drawn = self.denoise(
             forward,
             self.noise(row, "edits"),
-            self.config.sampler.steps,
+            self.config.sampler.sampling,
             latents,
             1.0 if kind == "background" else self.config.synthesis.edit_strength,
             change.to(device()),

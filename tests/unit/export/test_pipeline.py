@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,10 @@ def nets(zoo, tmp_path_factory) -> dict[bool, Path]:
     return {depth: build(zoo, root / f"depth_{depth}", depth) for depth in (False, True)}
 
 
-def write(net: Path, zoo: Path, out: Path) -> Path:
+def write(net: Path, zoo: Path, out: Path, **solver) -> Path:
     parts = net, zoo / "text_to_image", zoo / "subject_encoder", out
-    export_pipeline(*parts, "toffeenet-test", 64, 1.0, STEPS, GUIDANCE, None, MODELS, LICENCES)
+    values = "toffeenet-test", 64, 1.0, Sampling(STEPS, GUIDANCE, **solver), None
+    export_pipeline(*parts, *values, MODELS, LICENCES)
     return out
 
 
@@ -151,6 +153,21 @@ def test_a_model_with_depth_takes_it(nets, zoo, given, tmp_path) -> None:
     assert difference(flat, drawn) > 1e-3
 
 
+@pytest.mark.parametrize(
+    "solver", [{"solver": "dpmpp_2m"}, {"guidance_low": 0.3}, {"guidance_high": 0.6}]
+)
+def test_it_samples_as_the_run_did(nets, net, zoo, given, tmp_path, solver) -> None:
+    pipe = load(write(nets[False], zoo, tmp_path / "pipeline", **solver))
+    subjects, subject_masks, *_, noise = given
+    tokens, sampling = net.tokens(subjects, subject_masks), Sampling(STEPS, GUIDANCE, **solver)
+    options = {"latents": noise, "output_type": "pt", "num_inference_steps": 4}
+    drawn = pipe(PROMPTS, subjects, subject_masks, **options).images
+    expected = net.draw(PROMPTS, tokens, noise, replace(sampling, steps=4))
+    assert difference(drawn, expected) < 1e-4
+    plain = net.draw(PROMPTS, tokens, noise, Sampling(4, GUIDANCE))
+    assert difference(drawn, plain) > 1e-3
+
+
 @pytest.fixture(scope="module")
 def canvas(zoo, tmp_path_factory) -> tuple[DiffusionPipeline, ToffeeNet]:
     """A pipeline and its ToffeeNet that see the subject on a canvas."""
@@ -229,7 +246,7 @@ def test_a_canvas_takes_pictures_that_are_not_square(canvas, given) -> None:
 
 def test_the_folder_says_how_it_guides(nets, zoo, given, tmp_path) -> None:
     parts = nets[False], zoo / "text_to_image", zoo / "subject_encoder", tmp_path / "pipeline"
-    export_pipeline(*parts, "test", 64, 1.0, STEPS, GUIDANCE, 5.0, MODELS, LICENCES)
+    export_pipeline(*parts, "test", 64, 1.0, Sampling(STEPS, GUIDANCE), 5.0, MODELS, LICENCES)
     assert "guidance 3 by the text and 5 by the subject" in (parts[-1] / "README.md").read_text()
     pipe, options = load(parts[-1]), {"latents": given[-1], "output_type": "pt"}
     drawn, same, at_once = (

@@ -1,11 +1,11 @@
-"""Diffusion: sampling and loss against closed forms, for both kinds of prediction."""
+"""Diffusion: latents and loss against closed forms, for both kinds of prediction."""
 
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from closeness import close, differ
+from closeness import close
 from diffusers import DDIMScheduler
 
 from toffee.models.diffusion import (
@@ -14,115 +14,13 @@ from toffee.models.diffusion import (
     diffusion_loss,
     draw_noising,
     draw_times,
-    guided,
-    hold_outside,
     min_snr_weight,
     pictures_at_once,
-    sample,
 )
 from toffee.runtime.errors import ToffeeError
 from toffee_zoo.text_to_image import build_scheduler
 
-SHAPE = (16, 4, 4)
-
-
-def scheduler_of(kind: str) -> DDIMScheduler:
-    """The zoo's schedule (velocity), or the classic one of Stable Diffusion (noise)."""
-    if kind == "v_prediction":
-        return build_scheduler()
-    return DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=True)
-
-
-def perfect(scheduler: DDIMScheduler, clean: torch.Tensor):
-    """The prediction of a model that knows the clean latents."""
-
-    def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-        assert times.shape == (len(latents),)
-        share = scheduler.alphas_cumprod[times][:, None, None, None]
-        signal, spread = share.sqrt(), (1 - share).sqrt()
-        noise = (latents - signal * clean) / spread
-        if scheduler.config.prediction_type == "epsilon":
-            return noise
-        return signal * noise - spread * clean
-
-    return predict
-
-
-def draws(*seeds: int) -> list[torch.Tensor]:
-    return [torch.randn(3, *SHAPE, generator=torch.Generator().manual_seed(s)) for s in seeds]
-
-
-@pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])
-@pytest.mark.parametrize("steps", [2, 12])
-@pytest.mark.parametrize("strength", [1.0, 0.5])
-def test_a_perfect_model_recovers_the_clean_latents(kind, steps, strength):
-    scheduler, (clean, noise, start) = scheduler_of(kind), draws(0, 1, 2)
-    drawn = sample(perfect(scheduler, clean), scheduler, noise, steps, start, strength)
-    assert torch.allclose(drawn, clean, atol=2e-3)
-
-
-@pytest.mark.parametrize(("strength", "expected"), [(1.0, 10), (0.9, 9), (0.5, 5), (0.01, 1)])
-def test_strength_is_the_share_of_the_steps_that_run(strength, expected):
-    scheduler, (noise, start) = scheduler_of("v_prediction"), draws(0, 1)
-    seen = []
-
-    def predict(latents, times):
-        seen.append(int(times[0]))
-        return torch.zeros_like(latents)
-
-    sample(predict, scheduler, noise, 10, start, strength)
-    assert len(seen) == expected and seen == sorted(seen, reverse=True)
-
-
-def test_full_strength_ignores_the_start_and_less_does_not():
-    scheduler, (noise, a, b) = scheduler_of("v_prediction"), draws(0, 1, 2)
-    zero = lambda latents, times: torch.zeros_like(latents)  # noqa: E731
-    full = [sample(zero, scheduler, noise, 4, start) for start in (None, a, b)]
-    assert torch.equal(full[0], full[1]) and torch.equal(full[1], full[2])
-    half = [sample(zero, scheduler, noise, 4, start, 0.5) for start in (a, b)]
-    assert differ(*half)
-
-
-def test_a_sample_is_the_same_alone_and_in_a_batch():
-    scheduler, (noise, start) = scheduler_of("v_prediction"), draws(0, 1)
-    predict = lambda latents, times: latents.tanh()  # noqa: E731
-    whole = sample(predict, scheduler, noise, 5, start, 0.6)
-    alone = [
-        sample(predict, scheduler, noise[i : i + 1], 5, start[i : i + 1], 0.6) for i in range(3)
-    ]
-    assert close(torch.cat(alone), whole)
-
-
-def test_keep_is_asked_before_every_step():
-    scheduler, (noise, held) = scheduler_of("v_prediction"), draws(0, 1)
-    entered = []
-    sample(
-        lambda latents, times: entered.append(latents) or torch.zeros_like(latents),
-        scheduler,
-        noise,
-        3,
-        keep=lambda latents, time: held,
-    )
-    assert len(entered) == 3 and all(torch.equal(latents, held) for latents in entered)
-
-
-@pytest.mark.parametrize("strength", [1.0, 0.5])
-def test_held_places_are_the_picture_noised_as_the_step_has_it(strength):
-    scheduler, (clean, other, noise) = scheduler_of("v_prediction"), draws(0, 1, 2)
-    change = torch.zeros(3, 1, 4, 4, dtype=torch.bool)
-    change[:, :, :2] = True
-    entered = []
-
-    def predict(latents, times):
-        entered.append((latents, times))
-        return perfect(scheduler, other)(latents, times)
-
-    keep = hold_outside(change, clean, noise, scheduler)
-    drawn = sample(predict, scheduler, noise, 10, clean, strength, keep)
-    for latents, times in entered:
-        expected = scheduler.add_noise(clean, noise, times)
-        assert torch.equal(latents[:, :, 2:], expected[:, :, 2:])
-    assert torch.allclose(drawn[:, :, :2], other[:, :, :2], atol=2e-3)
+from .schedules import draws, perfect, scheduler_of
 
 
 @pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])
@@ -158,13 +56,6 @@ def test_training_times_are_of_the_schedule_and_mostly_in_its_middle():
     assert times.min() >= 0 and times.max() <= scheduler.config.num_train_timesteps - 1
     # Of a logit-normal draw erf(ln 3 / √2) ≈ 72.8 % lie in the middle half.
     assert ((times > 250) & (times < 749)).float().mean() == pytest.approx(0.728, abs=0.03)
-
-
-def test_guidance_of_one_is_the_condition_and_of_zero_is_none():
-    a, b = draws(0, 1)
-    assert torch.allclose(guided(a, b, 1.0), a, atol=1e-6)
-    assert torch.equal(guided(a, b, 0.0), b)
-    assert torch.allclose(guided(a, b, 3.0) - b, 3 * (a - b), atol=1e-5)
 
 
 def test_batches_cover_everything_once():

@@ -11,6 +11,7 @@ from diffusers import (
     AutoencoderKL,
     ControlNetModel,
     DDIMScheduler,
+    DPMSolverMultistepScheduler,
     StableDiffusionControlNetPipeline,
     StableDiffusionPipeline,
     UNet2DConditionModel,
@@ -68,11 +69,16 @@ def assert_same_pictures(ours: torch.Tensor, theirs: torch.Tensor) -> None:
     assert (ours - theirs).abs().max() < 1e-4
 
 
-def test_pictures_are_those_of_diffusers_pipeline(stable_diffusion, noise):
+@pytest.mark.parametrize(
+    ("solver", "kind"), [("ddim", DDIMScheduler), ("dpmpp_2m", DPMSolverMultistepScheduler)]
+)
+def test_pictures_are_those_of_diffusers_pipeline(stable_diffusion, noise, solver, kind):
     ours = TextToImage(stable_diffusion)
     assert ours.autoencoder.latent_shape(SIDE) == (4, 8, 8)
-    theirs = drawn(StableDiffusionPipeline(**parts(stable_diffusion)), noise)
-    assert_same_pictures(ours.draw(PROMPTS, noise, Sampling(STEPS, GUIDANCE)), theirs)
+    pipeline = StableDiffusionPipeline(**parts(stable_diffusion))
+    pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
+    sampling = Sampling(STEPS, GUIDANCE, solver=solver)
+    assert_same_pictures(ours.draw(PROMPTS, noise, sampling), drawn(pipeline, noise))
 
 
 def test_pictures_over_a_depth_are_those_of_diffusers_pipeline(stable_diffusion, noise):

@@ -11,7 +11,7 @@ from toffee.launch.dag import Job
 from toffee.plan.costs import Costs
 from toffee.plan.download import Downloads
 from toffee.plan.memory import Memory
-from toffee.plan.report import Plan, Row, precision, tally
+from toffee.plan.report import Plan, Row, tally
 from toffee.plan.sizes import Sizes
 from toffee.plan.speed import Speed, asks_for_gpus, read_speed
 from toffee.plan.storage import Storage
@@ -28,6 +28,9 @@ ROWS = [
     Row("download_model", 8, 0.0, 3 * GIB, 3 * GIB),
     Row("write_site", 1),
 ]
+
+
+SEVEN, HUNDRED = (dict.fromkeys(("float32", "bfloat16", "float16"), x) for x in (7.0, 100.0))
 
 
 def job(rule: str, **wildcards: str) -> Job:
@@ -90,7 +93,9 @@ def test_jobs_that_are_alike_count_each():
         job("download_dreambench"),
     ]
     downloads = Downloads(architectures("tiny"), ROOT / "config" / "models.lock.yaml")
-    rows = {row.rule: row for row in tally(jobs, config, work, downloads, Speed({}, 2.0))}
+    rows = {
+        row.rule: row for row in tally(jobs, config, work, downloads, Speed({}, {"float32": 2.0}))
+    }
     assert [rows[name].jobs for name in ("plan_shard", "draw_initial")] == [3, 2]
     flops = 2 * work.flops(job("draw_initial"))
     assert rows["draw_initial"].gpu_hours == pytest.approx(flops / 2e12 / 3600)
@@ -149,20 +154,19 @@ def test_downloads_are_those_of_the_lock_file(tmp_path):
 def test_the_newest_bench_is_believed_and_said(tmp_path):
     bench = tmp_path / "results" / "bench"
     bench.mkdir(parents=True)
-    assert (
-        read_speed(7.0, tmp_path).said(["float32"]).startswith("ASSUMED, not measured: 7 TFLOP/s")
-    )
+    said = read_speed(SEVEN, tmp_path).said(["float32"])
+    assert said.startswith("ASSUMED, not measured: 7 in float32 TFLOP/s")
     (bench / "synthesis.json").write_text(
         json.dumps({"device": "NVIDIA X", "sustained_tflops": {"bfloat16": 200, "float32": 40.0}})
     )
     (bench / "other.json").write_text("{}")
-    speed = read_speed(7.0, tmp_path)
+    speed = read_speed(SEVEN, tmp_path)
     assert (speed.tflops("bfloat16"), speed.tflops("float16")) == (200, 7.0)
     said = speed.said(["bfloat16", "float32"])
     assert "200 in bfloat16 and 40 in float32" in said and "on NVIDIA X" in said
     assert "ASSUMED" not in said and "ASSUMED" in speed.said(["float16"])
     with pytest.raises(ToffeeError, match="other.json: no sustained_tflops"):
-        read_speed(7.0, tmp_path, bench / "other.json")
+        read_speed(SEVEN, tmp_path, bench / "other.json")
 
 
 def test_a_processors_figures_plan_no_gpu_unless_they_are_given(tmp_path):
@@ -176,24 +180,57 @@ def test_a_processors_figures_plan_no_gpu_unless_they_are_given(tmp_path):
 
     write("silent", 0, 0.2)
     write("cpu", 1, 0.1, device="Xeon", device_kind="cpu")
-    speed = read_speed(100.0, tmp_path, only_gpus=True)
+    speed = read_speed(HUNDRED, tmp_path, only_gpus=True)
     assert speed.tflops("bfloat16") == 100.0
     said = speed.said(["bfloat16"])
     assert "ASSUMED" in said and "not measured on a GPU and left out" in said
     assert f"{bench / 'cpu.json'} on Xeon" in said and str(bench / "silent.json") in said
     write("gpu", 2, 300.0, device="X", device_kind="cuda")
-    assert read_speed(100.0, tmp_path, only_gpus=True).tflops("bfloat16") == 300.0
-    given = read_speed(100.0, tmp_path, bench / "cpu.json", only_gpus=True)
+    assert read_speed(HUNDRED, tmp_path, only_gpus=True).tflops("bfloat16") == 300.0
+    given = read_speed(HUNDRED, tmp_path, bench / "cpu.json", only_gpus=True)
     assert given.tflops("bfloat16") == 0.1 and "left out" not in given.said(["bfloat16"])
-    assert read_speed(100.0, tmp_path).tflops("bfloat16") == 0.2
+    assert read_speed(HUNDRED, tmp_path).tflops("bfloat16") == 0.2
     scales = {name: asks_for_gpus(ROOT, name) for name in ("tiny", "small", "paper", "own")}
     assert scales == {"tiny": False, "small": True, "paper": True, "own": True}
 
 
-def test_what_measures_is_float32():
-    config = SimpleNamespace(compute=SimpleNamespace(dtype="bfloat16"))
-    assert precision("score_dreambench", config) == "float32"
-    assert precision("score_shard", config) == precision("draw_initial", config) == "bfloat16"
+def planned(*layers: dict | str, models: str = "paper") -> Work:
+    config = config_of(*layers)
+    return Work(config, Costs(architectures(models), config), Sizes(config, [], ROOT))
+
+
+def test_what_measures_is_float32_and_so_is_what_finds_boxes():
+    work = planned("paper.yaml")
+    costs, samples = work.costs, work.config.synthesis.samples_per_shard
+    measured = work.by_precision(job("score_oracle"))
+    assert measured == {"float32": 158 * costs.metrics}
+    found = work.by_precision(job("score_shard"))
+    assert found["tf32"] == 2 * samples * (costs.segment - costs.segmenter)
+    assert sum(found.values()) == work.flops(job("score_shard"))
+    assert work.by_precision(job("draw_initial"))["tf32"] == 0
+    # Without bfloat16 the segmenter, and trainings, are float32 too.
+    older = planned("paper.yaml", {"compute": {"dtype": "float16", "tf32": False}})
+    assert older.by_precision(job("score_shard"))["float32"] == 2 * samples * costs.segment
+    assert set(older.by_precision(job("pretrain_refiner"))) == {"float32"}
+
+
+def test_each_precision_has_its_speed():
+    work = planned("paper.yaml")
+    speed = Speed({"bfloat16": 200.0}, {"bfloat16": 1.0, "tf32": 50.0})
+    downloads = Downloads(work.costs.models, ROOT / "config" / "models.lock.yaml")
+    (row,) = tally([job("score_shard")], work.config, work, downloads, speed)
+    spent = work.by_precision(job("score_shard"))
+    hours = (spent["bfloat16"] / 200e12 + spent["tf32"] / 50e12) / 3600
+    assert row.gpu_hours == pytest.approx(hours)
+
+
+def test_masks_that_subjects_bring_are_not_made_again():
+    given = planned("paper.yaml")
+    subjects = {"kind": "images", "path": "data/none", "classes": None, "per_class": None}
+    found = planned("paper.yaml", {"data": {"real": {"subjects": subjects}}})
+    for rule in ("refine_shard", "score_shard"):
+        more = found.flops(job(rule)) - given.flops(job(rule))
+        assert more == found.config.synthesis.samples_per_shard * given.costs.segment
 
 
 def test_frames_are_counted_where_the_configuration_does_not_say(tmp_path):

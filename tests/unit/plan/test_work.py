@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from toffee.config.settings import Sampling
 from toffee.method.refiner import Refiner
 from toffee.method.toffeenet import CONFIG, WEIGHTS, ToffeeNet
 from toffee.method.view_generator import ViewGenerator
@@ -67,7 +68,12 @@ def counted(run) -> int:
 
 
 @pytest.mark.parametrize("control", [False, True])
-def test_the_base_models_pictures(work, tiny, noise, control):
+@pytest.mark.parametrize(
+    "sampling", [{}, {"guidance": 1.0}, {"solver": "dpmpp_2m", "guidance_interval": [0.4, 1.0]}]
+)
+def test_the_base_models_pictures(tiny, costs, noise, control, sampling):
+    tiny = config_of({"sampler": {"steps": 3} | sampling})
+    work = Work(tiny, costs, Sizes(tiny, [], ROOT))
     model = TextToImage(BASE, ZOO / "controlnet_depth")
     depth = torch.rand(COUNT, 64, 64) if control else None
     real = counted(lambda: model.draw(PROMPTS, noise, tiny.sampler.sampling, depth))
@@ -130,14 +136,15 @@ def test_encoders(costs):
 
 @pytest.mark.parametrize("strength", [1.0, 0.75, 0.5, 0.01])
 def test_steps_are_those_that_sampling_runs(strength):
-    from toffee.models.diffusion import load_scheduler, sample
+    from toffee.models.diffusion import load_scheduler
+    from toffee.models.sampling import sample
 
     seen = []
 
-    def predict(latents, times):
+    def predict(latents, times, guide):
         seen.append(times)
         return latents
 
     noise = torch.zeros(1, 16, 8, 8)
-    sample(predict, load_scheduler(BASE / "scheduler"), noise, 10, noise, strength)
+    sample(predict, load_scheduler(BASE / "scheduler"), noise, Sampling(10, 1.0), noise, strength)
     assert len(seen) == share_of(10, strength)

@@ -191,3 +191,21 @@ def test_a_training_keeps_float32_weights_and_computes_as_asked(dtype):
     assert set(seen) == {torch.bfloat16 if dtype == "bfloat16" else torch.float32}
     assert model.weight.dtype == torch.float32
     assert result.losses[-1] < result.losses[0] / 4
+
+
+def test_tf32_is_for_what_draws_and_not_for_what_measures():
+    """Torch multiplies in TF32 inside convolutions unless it is told not to."""
+
+    def precisions() -> set[str]:
+        backends = torch.backends
+        return {backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision}
+
+    with computing(EXACT):
+        prepare(nn.Linear(2, 2))
+        assert precisions() == {"ieee"}
+        with computing(Compute(dtype="bfloat16", tf32=True)):
+            assert precisions() == {"tf32"}
+        assert precisions() == {"ieee"}
+    with computing(Compute(tf32=True)):
+        layer = prepare(nn.Linear(2, 2))
+        assert layer.forward.__func__ is nn.Linear.forward, "nothing to convert"

@@ -9,6 +9,8 @@ INFERENCE = (
     "reference_photos",
     "sampler_steps",
     "guidance",
+    "solver",
+    "guidance_interval",
     "subject_guidance",
 )
 """Keys of `toffeenet` that no training sees."""

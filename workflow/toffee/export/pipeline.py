@@ -23,7 +23,7 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from toffee.config.licences import combined, parts_of
 from toffee.config.models import ALLOWED_SUFFIXES
-from toffee.config.settings import CANVAS
+from toffee.config.settings import CANVAS, Sampling
 from toffee.data import pictures
 from toffee.export.card import licence_header, table
 from toffee.export.diffusers_code import inputs as inputs_code
@@ -32,6 +32,7 @@ from toffee.export.diffusers_code import toffeenet_unet as unet_code
 from toffee.export.release import PAPER
 from toffee.method.toffeenet import CONFIG, WEIGHTS
 from toffee.models.diffusion import load_scheduler
+from toffee.models.sampling import load_solver
 from toffee.models.subject_encoder import subject_preprocessing
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, link_or_copy
@@ -96,8 +97,7 @@ def export_pipeline(
     name: str,
     resolution: int,
     subject_scale: float,
-    sampler_steps: int,
-    guidance: float,
+    sampling: Sampling,
     subject_guidance: float | None,
     models: Mapping[str, str],
     model_licences: Mapping[str, str],
@@ -109,7 +109,7 @@ def export_pipeline(
         out: folder to write; one that exists is replaced as a whole.
         name: name of the model.
         resolution: side of its pictures in pixels.
-        subject_scale, sampler_steps, guidance, subject_guidance: what a call uses that gives none.
+        subject_scale, sampling, subject_guidance: what a call uses that gives none.
         models, model_licences: where each base model is from and its licence, by role.
 
     Raises:
@@ -117,16 +117,19 @@ def export_pipeline(
     """
     net, base, encoder = Path(toffeenet), Path(text_to_image), Path(subject_encoder)
     settings = json.loads((net / CONFIG).read_text())
+    solver = load_solver(load_scheduler(base / "scheduler"), sampling.solver)
     index = {
         **_components(base, encoder),
+        "scheduler": ["diffusers", type(solver).__name__],
         "subject_preprocessing": _preprocessing(encoder),
         "segmented": settings["segmented"],
         "depth": settings["depth"],
         "reference": settings["reference"],
         "resolution": resolution,
         "subject_scale": subject_scale,
-        "num_inference_steps": sampler_steps,
-        "guidance_scale": guidance,
+        "num_inference_steps": sampling.steps,
+        "guidance_scale": sampling.guidance,
+        "guidance_interval": [sampling.guidance_low, sampling.guidance_high],
         "subject_guidance_scale": subject_guidance,
     }
     card = _card(name, settings, index, Path(out).name, models, model_licences)
@@ -135,7 +138,7 @@ def export_pipeline(
         for part in ("vae", "text_encoder", "tokenizer"):
             _link_files(base / part, folder / part)
         _link_files(encoder, folder / "subject_encoder")
-        load_scheduler(base / "scheduler").save_pretrained(folder / "scheduler")
+        solver.save_pretrained(folder / "scheduler")
         _write_unet(net, settings, folder / "unet")
         shutil.copyfile(pipeline_code.__file__, folder / "pipeline.py")
         shutil.copyfile(inputs_code.__file__, folder / "inputs.py")
@@ -156,7 +159,6 @@ def _components(base: Path, encoder: Path) -> dict[str, object]:
         "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "CLIPTokenizer"],
         "unet": [code, unet_code.ToffeeNetUNet.__name__],
-        "scheduler": ["diffusers", "DDIMScheduler"],
         "subject_encoder": ["transformers", kind],
     }
 

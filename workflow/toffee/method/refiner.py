@@ -21,12 +21,9 @@ from toffee.models.diffusion import (
     batches,
     diffusion_loss,
     draw_noising,
-    guided,
-    hold_outside,
-    in_parts,
     load_scheduler,
-    sample,
 )
+from toffee.models.sampling import guided, hold_outside, in_parts, sample
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import load_unet, token_grid, widen_unet
 from toffee.runtime.compute import prepare
@@ -197,8 +194,8 @@ class Refiner:
         tokens = tokens.to(device())
         both = torch.cat([tokens, torch.zeros_like(tokens)])
 
-        def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            if sampling.guidance == 1:
+        def predict(latents: torch.Tensor, times: torch.Tensor, guide: bool) -> torch.Tensor:
+            if not guide or sampling.guidance == 1:
                 entry = refiner_input(self.unet, latents, tokens)
                 return self.unet(entry, times, tokens).sample
             entry = refiner_input(self.unet, torch.cat([latents] * 2), both)
@@ -217,7 +214,7 @@ class Refiner:
             places = F.adaptive_max_pool2d(change.float(), start.shape[-1]) > 0
             keep = hold_outside(places, start, noise, self.scheduler)
         with torch.no_grad():
-            drawn = sample(predict, self.scheduler, noise, sampling.steps, start, strength, keep)
+            drawn = sample(predict, self.scheduler, noise, sampling, start, strength, keep)
         pictures = self.autoencoder.decode(drawn)
         if change is None or initial is None:
             return pictures

@@ -14,13 +14,8 @@ from toffee.method.canvas import drawn_by
 from toffee.method.guidance import forwards
 from toffee.method.pairs import encode_pairs, grey_latents, hidden
 from toffee.models.depth import DepthEstimator
-from toffee.models.diffusion import (
-    Autoencoder,
-    diffusion_loss,
-    draw_noising,
-    load_scheduler,
-    sample,
-)
+from toffee.models.diffusion import Autoencoder, diffusion_loss, draw_noising, load_scheduler
+from toffee.models.sampling import sample
 from toffee.models.subject_encoder import SubjectEncoder, cut_out
 from toffee.models.text_to_image import TextEncoder
 from toffee.models.unet import (
@@ -284,18 +279,21 @@ class ToffeeNet:
         if self.canvas:
             seen = empty if reference is None or subject_scale == 0 else reference
             beside = torch.cat([seen if part.subject else empty for part in parts]).to(device())
-        entry = torch.cat([entry] * len(parts))
         set_subject_scale(self.unet, subject_scale)
 
         @torch.no_grad()
-        def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            states = (text, [self.unet.subject_projection(tokens)])
-            noisy, times = (torch.cat([given] * len(parts)) for given in (latents, times))
-            drawn = drawn_by(self.unet, noisy, entry, times, states, beside, factor)
-            each = zip(parts, drawn.chunk(len(parts)), strict=True)
-            return torch.stack([part.weight * one for part, one in each]).sum(0)
+        def predict(latents: torch.Tensor, times: torch.Tensor, guide: bool) -> torch.Tensor:
+            # The first forward sees both text and subject: all there is without guidance.
+            weights = [part.weight for part in parts] if guide else [1.0]
+            rows = slice(0, count * len(weights))
+            states = (text[rows], [self.unet.subject_projection(tokens[rows])])
+            noisy, shown, now = (torch.cat([x] * len(weights)) for x in (latents, entry, times))
+            right = None if beside is None else beside[rows]
+            drawn = drawn_by(self.unet, noisy, shown, now, states, right, factor)
+            each = zip(weights, drawn.chunk(len(weights)), strict=True)
+            return torch.stack([weight * one for weight, one in each]).sum(0)
 
-        drawn = self.autoencoder.decode(sample(predict, self.scheduler, noise, sampling.steps))
+        drawn = self.autoencoder.decode(sample(predict, self.scheduler, noise, sampling))
         if picture is not None and paste:
             drawn = torch.where(mask[:, None], drawn, picture)
         return drawn

@@ -13,11 +13,9 @@ from toffee.models.diffusion import (
     Autoencoder,
     diffusion_loss,
     draw_noising,
-    guided,
-    in_parts,
     load_scheduler,
-    sample,
 )
+from toffee.models.sampling import guided, in_parts, sample
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.unet import load_unet, unshuffle, widen_unet
 from toffee.runtime.compute import prepare
@@ -150,9 +148,9 @@ class ViewGenerator:
         both = torch.cat([tokens, torch.zeros_like(tokens)])
         pose = unshuffle(depth, self.autoencoder.factor).to(device()) if self.depth else None
 
-        def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+        def predict(latents: torch.Tensor, times: torch.Tensor, guide: bool) -> torch.Tensor:
             entry = latents if pose is None else torch.cat([latents, pose], 1)
-            if sampling.guidance == 1:
+            if not guide or sampling.guidance == 1:
                 return self.unet(entry, times, tokens).sample
             entry, times = torch.cat([entry] * 2), torch.cat([times] * 2)
 
@@ -163,5 +161,5 @@ class ViewGenerator:
             return guided(conditional, empty, sampling.guidance)
 
         with torch.no_grad():
-            latents = sample(predict, self.scheduler, noise, sampling.steps)
+            latents = sample(predict, self.scheduler, noise, sampling)
         return self.autoencoder.decode(latents)

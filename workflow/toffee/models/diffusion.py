@@ -1,8 +1,7 @@
-"""Diffusion on latents: the autoencoder's codes, the training loss, sampling with guidance."""
+"""Diffusion on latents: the autoencoder's codes, the noise schedule, the training loss."""
 
 import inspect
 import json
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from toffee.runtime.errors import ToffeeError
 
 PREDICTIONS = ("v_prediction", "epsilon")
 """What a model may predict of a noised latent: velocity or noise."""
-ROWS_ON_CPU = 64  # of a forward
 PIXELS = 64 * 128**2
 """Coded at once by an autoencoder: its first layers hold 128 channels of each, some GB."""
 
@@ -179,88 +177,6 @@ def diffusion_loss(
     if gamma is not None:
         error = error * min_snr_weight(scheduler, times, gamma)[:, None, None, None]
     return (error if weight is None else error * weight).mean()
-
-
-@torch.no_grad()
-def sample(
-    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    scheduler: DDIMScheduler,
-    noise: torch.Tensor,
-    steps: int,
-    start: torch.Tensor | None = None,
-    strength: float = 1.0,
-    keep: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
-) -> torch.Tensor:
-    """Denoise from noise, or from `start` noised to `strength`.
-
-    Args:
-        predict: (latents, times [B]), on the device, to the model's output, guidance included.
-        scheduler: the noise schedule.
-        noise: [B,C,h,w], one draw a sample.
-        steps: denoising steps of a full run; a smaller strength takes its share of them.
-        start: latents to begin from (image to image), or None.
-        strength: share of the schedule that is run, in (0,1]; 1 ignores what `start` shows.
-        keep: (latents, time) to latents, applied before each step: holds parts of a picture.
-
-    Returns:
-        Clean latents [B,C,h,w], on the CPU.
-    """
-    noise = noise.to(device())
-    scheduler.set_timesteps(steps)
-    times = scheduler.timesteps
-    latents = noise * scheduler.init_noise_sigma
-    if start is not None and strength < 1:
-        times = times[len(times) - max(1, round(strength * len(times))) :]
-        latents = scheduler.add_noise(start.to(device()), noise, times[:1].expand(len(start)))
-    for time in times:
-        if keep is not None:
-            latents = keep(latents, time)
-        output = predict(latents, time.expand(len(latents)).to(device()))
-        latents = scheduler.step(output, time, latents).prev_sample
-    return latents.cpu()
-
-
-def hold_outside(
-    change: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor, scheduler: DDIMScheduler
-) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """A `keep` for `sample`: everywhere else the picture's own noised latents are put back.
-
-    Source: blended latent diffusion, arXiv 2206.02779.
-
-    Args:
-        change: bool [B,1,h,w], the places that sampling may change.
-        latents: the picture's clean latents [B,C,h,w].
-        noise: the noise that sampling starts from.
-        scheduler: the noise schedule.
-    """
-
-    change, latents, noise = (given.to(device()) for given in (change, latents, noise))
-
-    def keep(current: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        held = scheduler.add_noise(latents, noise, time.expand(len(latents)))
-        return torch.where(change, current, held)
-
-    return keep
-
-
-def guided(with_condition: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
-    """Classifier-free guidance (Ho and Salimans, arXiv 2207.12598)."""
-    return without + scale * (with_condition - without)
-
-
-def in_parts(forward: Callable[[slice], torch.Tensor], count: int) -> torch.Tensor:
-    """A forward of `count` rows: at once on a GPU, in parts that fit the caches of a CPU.
-
-    Guidance doubles the rows of a batch; 128 at once took a CPU a seventh longer than twice 64.
-
-    Args:
-        forward: gives the rows of a slice.
-    """
-    if device().type != "cpu" or count <= ROWS_ON_CPU:
-        return forward(slice(0, count))
-    # Of equal size: a few rows left over would be rounded by other kernels than the rest.
-    size = math.ceil(count / math.ceil(count / ROWS_ON_CPU))
-    return torch.cat([forward(span) for span in batches(count, size)])
 
 
 def batches(count: int, size: int) -> Sequence[slice]:

@@ -1,7 +1,6 @@
 """The base text-to-image model, with or without a depth ControlNet."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,14 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from toffee.config.settings import Sampling
-from toffee.models.diffusion import Autoencoder, guided, in_parts, load_scheduler, sample
+from toffee.models.diffusion import Autoencoder, load_scheduler
 from toffee.models.load import load_model
+from toffee.models.sampling import Predict, guided, in_parts, sample
 from toffee.runtime.compute import prepare
 from toffee.runtime.device import device
 
 REMEMBERED = 4096
 """Prompts whose embeddings are kept; 315 KB each of Stable Diffusion 2.1."""
-
-Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class TextEncoder:
@@ -84,7 +82,7 @@ class TextToImage:
         sampling: Sampling,
         depth: torch.Tensor | None = None,
     ) -> Predict:
-        """The model's guided prediction under these prompts, for `toffee.models.diffusion.sample`.
+        """The model's guided prediction under these prompts, for `toffee.models.sampling.sample`.
 
         Args:
             prompts: one per sample.
@@ -95,10 +93,13 @@ class TextToImage:
         control = None
         if depth is not None:
             maps = depth.to(device())[:, None].expand(-1, 3, -1, -1)
-            control = self.embed_depth(maps.repeat(2, 1, 1, 1))
+            halves = 1 if sampling.guidance == 1 else 2
+            control = self.embed_depth(maps.repeat(halves, 1, 1, 1))
 
-        def predict(latents: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            latents, times = torch.cat([latents, latents]), torch.cat([times, times])
+        def predict(latents: torch.Tensor, times: torch.Tensor, guide: bool) -> torch.Tensor:
+            guide = guide and sampling.guidance != 1
+            if guide:
+                latents, times = torch.cat([latents, latents]), torch.cat([times, times])
 
             def forward(rows: slice) -> torch.Tensor:
                 given, extra = (latents[rows], times[rows], text[rows]), {}
@@ -115,7 +116,10 @@ class TextToImage:
                     }
                 return self.unet(*given, **extra).sample.float()  # autocast leaves it in half
 
-            conditional, empty = in_parts(forward, len(latents)).chunk(2)
+            drawn = in_parts(forward, len(latents))
+            if not guide:
+                return drawn
+            conditional, empty = drawn.chunk(2)
             return guided(conditional, empty, sampling.guidance)
 
         return predict
@@ -130,4 +134,4 @@ class TextToImage:
         """Pictures [B,3,H,W] in [0,1] of the prompts, from noise [B,C,h,w]."""
         with torch.no_grad():
             predict = self.predictor(prompts, sampling, depth)
-            return self.autoencoder.decode(sample(predict, self.scheduler, noise, sampling.steps))
+            return self.autoencoder.decode(sample(predict, self.scheduler, noise, sampling))

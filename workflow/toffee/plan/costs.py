@@ -185,6 +185,14 @@ class Costs:
         return found + (self._detector() if "detector" in self.models.sources else 0)
 
     @cached_property
+    def segment_exact(self) -> int:
+        """What of it is float32 whatever the configuration says: what finds boxes, and without
+        bfloat16 also what is prompted with them (see `toffee.models.grounded_segmenter`)."""
+        if "detector" not in self.models.sources:
+            return 0
+        return self.segment - (self.segmenter if self.config.compute.dtype == "bfloat16" else 0)
+
+    @cached_property
     def segmenter(self) -> int:
         """The segmenter alone."""
         return self._vision("segmenter")

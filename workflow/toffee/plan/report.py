@@ -118,12 +118,12 @@ def plan_run(
     results = project / "results" / config.scale
     models = Architectures(sources, project / config.models.zoo, results / "models")
     gpus = asks_for_gpus(project, config.models.set)
-    speed = read_speed(config.plan.sustained_tflops, project, bench, gpus)
+    speed = read_speed(config.plan.sustained_tflops.model_dump(), project, bench, gpus)
     jobs = [job for job in jobs if job.runs]
     sizes, downloads = Sizes(config, jobs, project), Downloads(models, project / config.models.lock)
     work = Work(config, Costs(models, config), sizes)
     rows = tally(jobs, config, work, downloads, speed)
-    used = sorted({precision(row.rule, config) for row in rows if row.gpu_hours})
+    used = sorted({one for job in jobs for one, flops in work.by_precision(job).items() if flops})
     notes = (
         [f"GPU hours: FLOPs counted from the architectures; speed {speed.said(used)}"]
         if used
@@ -176,7 +176,8 @@ def tally(
         # Jobs of a rule differ in their wildcards alone, and all shards are alike.
         key = (job.rule, *sorted((k, v) for k, v in job.wildcards.items() if k != "shard"))
         if key not in seen:
-            hours = work.flops(job) / (speed.tflops(precision(job.rule, config)) * TERA) / HOUR
+            spent = work.by_precision(job).items()
+            hours = sum(flops / speed.tflops(dtype) for dtype, flops in spent) / TERA / HOUR
             fetched = fetched_bytes(job, downloads)
             kept = storage.kept(job) if job.rule != "download_dreambench" else fetched
             running = storage.while_running(job)
@@ -191,13 +192,6 @@ def fetched_bytes(job: Job, downloads: Downloads) -> int:
     if job.rule == "download_model":
         return downloads.model(job.wildcards["role"])
     return DREAMBENCH if job.rule == "download_dreambench" else 0
-
-
-def precision(rule: str, config: Config) -> str:
-    """What a rule computes in: what measures is float32 always."""
-    measures = rule.startswith("score_") and rule != "score_shard"
-    compute = getattr(config, "compute", None)
-    return "float32" if measures or compute is None else compute.dtype
 
 
 def free(folder: Path) -> int:

@@ -25,6 +25,7 @@ class Sizes:
         frames, sequences: of the multi-view sequences for training.
         heldout: held-out sequences.
         subjects: training subjects.
+        masks_given: whether all of these come with masks.
         benchmark, photos: subjects of the benchmark, and their photos.
         samples, editing: pairs of a shard, and those of them that are edits.
         notes: what could not be counted, a line each.
@@ -32,7 +33,9 @@ class Sizes:
 
     def __init__(self, config: Config, jobs: Sequence[Job], project: Path) -> None:
         """Take them from the configuration, or count pictures in the folders that jobs read."""
-        data = config.data
+        data, source = config.data, config.data.real.subjects
+        # Others may have masks too, which is seen when they are there.
+        self.masks_given = data.source == "world" or isinstance(source, DrawnSubjects)
         self.notes: list[str] = []
         self.samples = config.synthesis.samples_per_shard
         self.editing = round(self.samples * (1 - config.synthesis.kinds.generation))

@@ -20,19 +20,19 @@ class Speed:
 
     Attributes:
         measured: by precision; empty where nothing was measured.
-        assumed: the value of the configuration, for every other precision.
+        assumed: those of the configuration, for what was not measured.
         origin: where the measured ones come from.
         passed_over: newer files that are not of a GPU, which the scale is planned for.
     """
 
     measured: Mapping[str, float]
-    assumed: float
+    assumed: Mapping[str, float]
     origin: str = ""
     passed_over: tuple[str, ...] = ()
 
     def tflops(self, dtype: str) -> float:
         """TFLOP/s in a precision."""
-        return self.measured.get(dtype, self.assumed)
+        return self.measured.get(dtype) or self.assumed[dtype]
 
     def said(self, dtypes: list[str]) -> str:
         """One line that says what the GPU hours rest on."""
@@ -40,8 +40,9 @@ class Speed:
         unknown = [d for d in dtypes if d not in self.measured]
         lines = [f"measured by {self.origin}: {' and '.join(known)} TFLOP/s"] if known else []
         if unknown:
+            values = " and ".join(f"{self.assumed[dtype]:g} in {dtype}" for dtype in unknown)
             lines.append(
-                f"ASSUMED, not measured: {self.assumed:g} TFLOP/s in {' and '.join(unknown)} "
+                f"ASSUMED, not measured: {values} TFLOP/s "
                 "(config plan.sustained_tflops; make bench measures it)"
             )
         if self.passed_over:
@@ -62,12 +63,12 @@ def asks_for_gpus(project: Path, models: str) -> bool:
 
 
 def read_speed(
-    assumed: float, project: Path, given: Path | None = None, only_gpus: bool = False
+    assumed: Mapping[str, float], project: Path, given: Path | None = None, only_gpus: bool = False
 ) -> Speed:
     """The speed in a file of `make bench`, by default the newest that has one.
 
     Args:
-        assumed: TFLOP/s where nothing was measured.
+        assumed: TFLOP/s by precision where nothing was measured.
         project: folder of the workflow.
         given: the file to take, whatever it was measured on.
         only_gpus: take no other file that was measured on a CPU, or does not say on what.

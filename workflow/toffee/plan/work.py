@@ -4,10 +4,11 @@ A rule without a method here computes nothing on a device.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from toffee.config import Config
 from toffee.config.sections.evaluation import TUNED_METHODS
-from toffee.config.settings import CANVAS
+from toffee.config.settings import CANVAS, Sampling
 from toffee.config.variants import BASE
 from toffee.launch.dag import Job
 from toffee.method.guidance import forwards
@@ -18,6 +19,9 @@ REFINER_METHODS = 6  # of table refiner, besides the initial image
 EDIT_KINDS = 4
 TUNING_PROMPTS, TUNING_PHOTOS = 8, 5  # of toffee.evaluation.tune_dreambooth
 BASE_METHODS = ("text_only", "initial")
+
+
+TRAININGS = ("pretrain_refiner", "pretrain_view_generator", "train_toffeenet")
 
 
 class Work:
@@ -31,36 +35,46 @@ class Work:
         method = getattr(self, job.rule, None)
         return round(method(job.wildcards)) if method else 0
 
-    # Pictures. Guidance runs a network twice a step (ToffeeNet's up to three times); the base model
-    # always does.
+    def by_precision(self, job: Job) -> dict[str, int]:
+        """FLOPs of a job by what they are computed in: all of float32 in what measures; else in the
+        configuration's precision, but for what stays float32."""
+        whole = self.flops(job)
+        if job.rule.startswith("score_") and job.rule != "score_shard":
+            return {"float32": whole}
+        compute = self.config.compute
+        float32 = "tf32" if compute.tf32 else "float32"
+        if compute.dtype == "float32" or (compute.dtype == "float16" and job.rule in TRAININGS):
+            return {float32: whole}
+        exact = Work(self.config, _Exact(self.costs), self.sizes).flops(job)
+        return {compute.dtype: whole - exact, float32: exact}
+
+    # Pictures. Guidance runs a network twice a step (ToffeeNet's up to three times).
 
     def base_draw(self, control: bool, strength: float = 1.0) -> float:
         """A picture of the base model (see `TextToImage.draw`)."""
-        costs, steps = self.costs, share_of(self.config.sampler.steps, strength)
+        costs, sampling = self.costs, self.config.sampler.sampling
         step = costs.unet + (costs.control if control else 0)
         # Both halves of guidance have the map embedded.
-        once = 2 * costs.embed_depth if control else 0
-        return costs.text + once + 2 * steps * step + costs.decode
+        once = twice(sampling.guidance) * costs.embed_depth if control else 0
+        return costs.text + once + forwards_of(sampling, strength) * step + costs.decode
 
     def refiner_draw(self) -> float:
         """A picture of the Refiner over an initial one (see `Refiner.draw`)."""
         costs, settings = self.costs, self.config.refiner
-        steps = share_of(settings.sampler_steps, settings.strength)
-        return costs.encode + twice(settings.guidance) * steps * costs.refiner + costs.decode
+        drawn = forwards_of(settings.sampling, settings.strength) * costs.refiner
+        return costs.encode + drawn + costs.decode
 
     def view_draw(self) -> float:
         """A picture of the View Generator (see `ViewGenerator.draw`)."""
         costs, settings = self.costs, self.config.view_generator
-        return twice(settings.guidance) * settings.sampler_steps * costs.views + costs.decode
+        return forwards_of(settings.sampling) * costs.views + costs.decode
 
     def net_draw(self, name: str) -> float:
         """A picture of ToffeeNet or a variant of it (see `ToffeeNet.draw`)."""
         costs, settings = self.costs, self.config.variant(name)
         each = len(forwards(settings.guidance, settings.subject_guidance))
-        steps = (
-            each * settings.sampler_steps * costs.net(settings.depth, settings.reference == CANVAS)
-        )
-        return costs.text + steps + costs.decode
+        step = costs.net(settings.depth, settings.reference == CANVAS)
+        return costs.text + forwards_of(settings.sampling, 1.0, each) * step + costs.decode
 
     def edit_draw(self, background: float) -> float:
         """An edit by the base model, mean over kinds (see `edit_pictures`).
@@ -109,7 +123,8 @@ class Work:
         return self.sizes.samples * (self.costs.depth + self.base_draw(True))
 
     def refine_shard(self, wildcards: Mapping[str, str]) -> float:
-        each = 2 * self.costs.segment + 2 * self.costs.subject + self.refiner_draw()
+        own = 0 if self.sizes.masks_given else self.costs.segment
+        each = own + self.costs.segment + 2 * self.costs.subject + self.refiner_draw()
         return self.sizes.samples * each
 
     def draw_views(self, wildcards: Mapping[str, str]) -> float:
@@ -123,7 +138,8 @@ class Work:
     def score_shard(self, wildcards: Mapping[str, str]) -> float:
         costs = self.costs
         # The other texts of edits return, and are not counted.
-        seen = 3 * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
+        segmented = 2 if self.sizes.masks_given else 3
+        seen = segmented * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
         return self.sizes.samples * seen
 
     # Evaluation
@@ -239,6 +255,16 @@ def share_of(steps: int, strength: float) -> int:
     return steps if strength >= 1 else max(1, round(strength * steps))
 
 
+def forwards_of(sampling: Sampling, strength: float = 1.0, guided: int = 2) -> int:
+    """Forwards of a picture: one in a step without guidance.
+
+    guided: in a step with it.
+    """
+    first = sampling.steps - share_of(sampling.steps, strength)
+    each = 1 if sampling.guidance == 1 and guided == 2 else guided
+    return sum(each if sampling.guides(step) else 1 for step in range(first, sampling.steps))
+
+
 def twice(guidance: float) -> int:
     """How often a network runs in a step: twice with guidance."""
     return 1 if guidance == 1 else 2
@@ -247,3 +273,13 @@ def twice(guidance: float) -> int:
 def net_of(wildcards: Mapping[str, str]) -> str:
     """The model that a training makes: toffeenet or the name of a variant."""
     return wildcards.get("net", BASE).rpartition("/")[2]
+
+
+class _Exact:
+    """Costs with all left out but what stays float32 in half precision."""
+
+    def __init__(self, costs: Costs) -> None:
+        self.segment = costs.segment_exact
+
+    def __getattr__(self, name: str) -> Any:
+        return (lambda *arguments, **named: 0) if name == "net" else 0

@@ -5,9 +5,10 @@ or trains with computes as they say. A rule without these params computes in flo
 PyTorch. Rules that measure have none, so that scores do not depend on how images were drawn.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,20 @@ class Compute:
         channels_last: memory layout of pictures and convolutions.
         compile: whether frozen models go through torch.compile.
         attention: sdpa, torch's fused kernels, or eager, the same as plain matrix products.
+        tf32: whether GPUs round the factors of float32 products to TensorFloat-32, which Ampere and
+            newer ones compute several times as fast; others take no notice.
     """
 
     dtype: str = "float32"
     channels_last: bool = False
     compile: bool = False
     attention: str = "sdpa"
+    tf32: bool = False
+
+    @property
+    def converted(self) -> "Compute":
+        """What of it changes a model, and not the process."""
+        return replace(self, tf32=False)
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> "Compute":
@@ -57,10 +66,24 @@ def compute() -> Compute:
 def computing(settings: Compute) -> Iterator[None]:
     """Inside, models that are loaded and trainings compute with these settings."""
     before, _State.current = _State.current, settings
+    set_float32(settings)
     try:
         yield
     finally:
         _State.current = before
+        set_float32(before)
+
+
+def set_float32(settings: Compute) -> None:
+    """Tell torch how a GPU multiplies float32. Its own default is TF32 for convolutions alone.
+
+    Without torch in the process there is nothing to tell: `prepare` does so when it comes.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "backends"):
+        precision = "tf32" if settings.tf32 else "ieee"
+        torch.backends.cuda.matmul.fp32_precision = precision
+        torch.backends.cudnn.conv.fp32_precision = precision
 
 
 def prepare(model: Any, *calls: str) -> Any:
@@ -78,8 +101,9 @@ def prepare(model: Any, *calls: str) -> Any:
     from toffee.runtime.device import device
 
     settings = compute()
+    set_float32(settings)
     model = model.eval().to(device())
-    if settings == EXACT:
+    if settings.converted == EXACT:
         return model
     model = model.to(getattr(torch, settings.dtype))
     if settings.channels_last:

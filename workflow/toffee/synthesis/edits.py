@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import grown, to_arrays, to_tensor
 from toffee.models.depth import DepthEstimator
-from toffee.models.diffusion import hold_outside, sample
 from toffee.models.folders import BaseModels, SegmenterModels
+from toffee.models.sampling import hold_outside, sample
 from toffee.models.segmenter import Segmenter, load_segmenter
 from toffee.models.text_to_image import TextToImage
 from toffee.storage.reader import Shard
@@ -55,7 +55,7 @@ def redraw(
     keep = hold_outside(change, latents, noise, model.scheduler)
     with torch.no_grad():
         predict = model.predictor(prompts, sampling, depth)
-        drawn = sample(predict, model.scheduler, noise, sampling.steps, latents, strength, keep)
+        drawn = sample(predict, model.scheduler, noise, sampling, latents, strength, keep)
     return model.autoencoder.decode(torch.where(change, drawn, latents))
 
 

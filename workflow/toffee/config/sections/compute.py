@@ -26,3 +26,7 @@ class Compute(Section):
         description="sdpa: torch's fused kernels; eager: the same attention as plain matrix "
         "products"
     )
+    tf32: bool = Field(
+        description="whether GPUs of Ampere and newer multiply what stays float32, as the detector "
+        "does, in TensorFloat-32"
+    )

@@ -6,14 +6,24 @@ from pydantic import Field
 
 from toffee.config.base import Count, Section
 
+Speed = Annotated[float, Field(gt=0)]
+
+
+class Tflops(Section):
+    """What a device sustains by precision, an assumption until `make bench` has measured it."""
+
+    float32: Speed = Field(description="float32, of what measures (TFLOP/s)")
+    tf32: Speed = Field(description="float32 with compute.tf32, of what draws (TFLOP/s)")
+    bfloat16: Speed = Field(description="bfloat16 (TFLOP/s)")
+    float16: Speed = Field(description="float16 (TFLOP/s)")
+
 
 class Plan(Section):
     """What `toffee plan` reckons with where nothing was measured or counted; no result depends on
     it."""
 
-    sustained_tflops: Annotated[float, Field(gt=0)] = Field(
-        description="speed of the device that GPU hours are reckoned with, an assumption until "
-        "`make bench` has measured it (TFLOP/s)"
+    sustained_tflops: Tflops = Field(
+        description="speed of the device by precision, which GPU hours are reckoned with"
     )
     frames: Count | None = Field(
         description="frames of the multi-view sequences for training, where the real source has "

@@ -5,7 +5,18 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from toffee.config import settings
-from toffee.config.base import Count, Decay, Guidance, LearningRate, SamplerSteps, Section, Share
+from toffee.config.base import (
+    Count,
+    Decay,
+    Guidance,
+    Interval,
+    LearningRate,
+    SamplerSteps,
+    Section,
+    Share,
+    Solver,
+    sampling_of,
+)
 
 MatchingRule = Literal["cosine", "silhouette", "silhouette+position"]
 MATCHING_RULES: tuple[str, ...] = get_args(MatchingRule)
@@ -48,6 +59,8 @@ class Refiner(Section):
         description="denoising steps of a whole schedule, of which `strength` is run (steps)"
     )
     guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+    solver: Solver
+    guidance_interval: Interval
 
     @property
     def training(self) -> settings.Training:
@@ -57,7 +70,7 @@ class Refiner(Section):
     @property
     def sampling(self) -> settings.Sampling:
         """How it samples."""
-        return settings.Sampling(self.sampler_steps, self.guidance)
+        return sampling_of(self, self.sampler_steps)
 
     @property
     def refining(self) -> settings.Refining:

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from toffee.config import settings
-from toffee.config.base import Count, Guidance, SamplerSteps, Section
+from toffee.config.base import Count, Guidance, Interval, SamplerSteps, Section, Solver, sampling_of
 
 
 class Sampler(Section):
@@ -13,6 +13,8 @@ class Sampler(Section):
     guidance: Guidance = Field(
         description="weight of classifier-free guidance of the base model (1 = off)"
     )
+    solver: Solver
+    guidance_interval: Interval
     batch: Count = Field(
         description="samples that are drawn or scored at once (images); memory grows with it"
     )
@@ -20,4 +22,4 @@ class Sampler(Section):
     @property
     def sampling(self) -> settings.Sampling:
         """How the base model samples from text alone."""
-        return settings.Sampling(self.steps, self.guidance)
+        return sampling_of(self, self.steps)

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from toffee.config import settings
-from toffee.config.base import Count, Decay, Guidance, LearningRate, SamplerSteps, Section, Share
+from toffee.config.base import (
+    Count,
+    Decay,
+    Guidance,
+    Interval,
+    LearningRate,
+    SamplerSteps,
+    Section,
+    Share,
+    Solver,
+    sampling_of,
+)
 
 
 class ToffeeNet(Section):
@@ -49,6 +60,8 @@ class ToffeeNet(Section):
     )
     sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
     guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+    solver: Solver
+    guidance_interval: Interval
     subject_guidance: Annotated[float, Field(ge=0, le=50)] | None = Field(
         description="weight of guidance by the subject, apart from the text, whose weight then is "
         "guidance (ours); none guides by both at once, as the paper does"
@@ -71,7 +84,7 @@ class ToffeeNet(Section):
     @property
     def sampling(self) -> settings.Sampling:
         """How it samples."""
-        return settings.Sampling(self.sampler_steps, self.guidance)
+        return sampling_of(self, self.sampler_steps)
 
     @property
     def conditioning(self) -> settings.Conditioning:

@@ -3,7 +3,17 @@
 from pydantic import Field
 
 from toffee.config import settings
-from toffee.config.base import Count, Decay, Guidance, LearningRate, SamplerSteps, Section
+from toffee.config.base import (
+    Count,
+    Decay,
+    Guidance,
+    Interval,
+    LearningRate,
+    SamplerSteps,
+    Section,
+    Solver,
+    sampling_of,
+)
 
 
 class ViewGenerator(Section):
@@ -19,6 +29,8 @@ class ViewGenerator(Section):
     )
     sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
     guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")
+    solver: Solver
+    guidance_interval: Interval
 
     @property
     def training(self) -> settings.Training:
@@ -28,4 +40,4 @@ class ViewGenerator(Section):
     @property
     def sampling(self) -> settings.Sampling:
         """How it samples."""
-        return settings.Sampling(self.sampler_steps, self.guidance)
+        return sampling_of(self, self.sampler_steps)

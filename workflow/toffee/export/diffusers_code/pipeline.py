@@ -51,6 +51,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
         resolution: side in pixels of the pictures that it was trained on.
         subject_scale, num_inference_steps, guidance_scale, subject_guidance_scale: what a call uses
             that gives none.
+        guidance_interval: the part of the noise schedule in which guidance is on, from 0 (the
+            picture) to 1 (noise); outside of it a step is one forward.
     """
 
     model_cpu_offload_seq = "text_encoder->subject_encoder->unet->vae"
@@ -72,6 +74,7 @@ class ToffeeNetPipeline(DiffusionPipeline):
         num_inference_steps: int = 50,
         guidance_scale: float = 7.5,
         subject_guidance_scale: float | None = None,
+        guidance_interval: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         super().__init__()
         for module in (vae, text_encoder, subject_encoder):
@@ -95,6 +98,7 @@ class ToffeeNetPipeline(DiffusionPipeline):
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             subject_guidance_scale=subject_guidance_scale,
+            guidance_interval=guidance_interval,
         )
         blocks = vae.config.get("encoder_block_out_channels") or vae.config.block_out_channels
         self.factor = 2 ** (len(blocks) - 1)  # pixels a side of one latent
@@ -325,23 +329,27 @@ class ToffeeNetPipeline(DiffusionPipeline):
         """Latents, denoised; between the steps they are kept in single precision.
 
         beside: what the right half of the canvas shows, or None.
-        weights: of the predictions of a step's forwards, which are one batch.
+        weights: of the predictions of a step's forwards, which are one batch; the first of them
+            sees text and subject.
         """
         dtype = self.unet.dtype
         width, height = noise.shape[-1], noise.shape[-2]
         self.unet.set_subject_scale(scale, 2 * width / height)
         text, tokens, entry = (given.to(device, dtype) for given in (text, tokens, entry))
-        entry = torch.cat([entry] * len(weights))
+        low, high = self.config.guidance_interval
         self.scheduler.set_timesteps(steps, device=device)
         latents = noise.to(device, torch.float32) * self.scheduler.init_noise_sigma
-        for time in self.progress_bar(self.scheduler.timesteps):
+        for step, time in enumerate(self.progress_bar(self.scheduler.timesteps)):
+            used = weights if low <= 1 - (step + 0.5) / steps <= high else [1.0]
+            rows = slice(0, len(noise) * len(used))
             scaled = self.scheduler.scale_model_input(latents, time)
-            shown = torch.cat([torch.cat([scaled.to(dtype)] * len(weights)), entry], 1)
+            shown = torch.cat([torch.cat([scaled.to(dtype), entry], 1)] * len(used))
             if beside is not None:
-                shown = torch.cat([shown, self._right_half(beside.to(dtype), entry)], 3)
-            drawn = self.unet(shown, time, text, tokens).sample.float()[..., :width]
-            drawn = drawn.chunk(len(weights))
-            drawn = sum(weight * one for weight, one in zip(weights, drawn, strict=True))
+                right = self._right_half(beside[rows].to(dtype), torch.cat([entry] * len(used)))
+                shown = torch.cat([shown, right], 3)
+            drawn = self.unet(shown, time, text[rows], tokens[rows]).sample.float()[..., :width]
+            drawn = drawn.chunk(len(used))
+            drawn = sum(weight * one for weight, one in zip(used, drawn, strict=True))
             latents = self.scheduler.step(drawn, time, latents).prev_sample
         return latents
 
@@ -367,14 +375,14 @@ def _forwards(guidance, of_subject):
     """The forwards of a step, as (sees the text, sees the subject, weight of its prediction).
 
     The weights are those of: neither + of_subject * (subject - neither) + guidance * (both -
-    subject), and what has no weight is not computed.
+    subject), and what has no weight is not computed but for the first one.
     """
     every = [
         (True, True, guidance),
         (False, True, of_subject - guidance),
         (False, False, 1 - of_subject),
     ]
-    return [one for one in every if one[2]]
+    return every[:1] + [one for one in every[1:] if one[2]]
 
 
 def _noise(shape, latents, seed, generator):
