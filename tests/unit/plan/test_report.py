@@ -110,7 +110,16 @@ def test_jobs_that_are_alike_count_each():
 def test_every_method_is_a_rule():
     """A rule that is renamed would silently take nothing."""
     text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
+    shared = {
+        "flops",
+        "by_precision",
+        "base_draw",
+        "refiner_draw",
+        "view_draw",
+        "net_draw",
+        "edit_draw",
+        "pairs",
+    }
     shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
     shared |= {"kept", "while_running", "latents", "tokens", "depth"}
     shared |= {"needed", "base", "autoencoder", "text", "encoders", "segmenter", "generator", "net"}
@@ -194,6 +203,10 @@ def test_a_processors_figures_plan_no_gpu_unless_they_are_given(tmp_path):
     assert scales == {"tiny": False, "small": True, "paper": True, "own": True}
 
 
+DRAWN = ("classes", "living", "per_class")
+"""What the paper scale says of subjects that its base model draws, and no other source has."""
+
+
 def planned(*layers: dict | str, models: str = "paper") -> Work:
     config = config_of(*layers)
     return Work(config, Costs(architectures(models), config), Sizes(config, [], ROOT))
@@ -226,7 +239,8 @@ def test_each_precision_has_its_speed():
 
 def test_masks_that_subjects_bring_are_not_made_again():
     given = planned("paper.yaml")
-    subjects = {"kind": "images", "path": "data/none", "classes": None, "per_class": None}
+    subjects = {"kind": "images", "path": "data/none"}
+    subjects |= dict.fromkeys(DRAWN)
     found = planned("paper.yaml", {"data": {"real": {"subjects": subjects}}})
     for rule in ("refine_shard", "score_shard"):
         more = found.flops(job(rule)) - given.flops(job(rule))
@@ -261,7 +275,7 @@ def test_subjects_that_nobody_can_count_are_said(tmp_path, source):
     job = Job("list_subjects", {}, {}, {"subjects": str(tmp_path / "none")}, {}, "", True)
 
     def sizes(most: int | None, *jobs: Job) -> Sizes:
-        gone = {"classes": None, "per_class": None}
+        gone = dict.fromkeys(DRAWN)
         real = {"subjects": gone | source}
         return Sizes(
             config_of("paper.yaml", {"data": {"subjects": most, "real": real}}), jobs, ROOT

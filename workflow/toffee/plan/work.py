@@ -4,7 +4,7 @@ A rule without a method here computes nothing on a device.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from toffee.config import Config
 from toffee.config.sections.evaluation import TUNED_METHODS
@@ -45,7 +45,7 @@ class Work:
         float32 = "tf32" if compute.tf32 else "float32"
         if compute.dtype == "float32" or (compute.dtype == "float16" and job.rule in TRAININGS):
             return {float32: whole}
-        exact = Work(self.config, _Exact(self.costs), self.sizes).flops(job)
+        exact = Work(self.config, cast(Costs, _Exact(self.costs)), self.sizes).flops(job)
         return {compute.dtype: whole - exact, float32: exact}
 
     # Pictures. Guidance runs a network twice a step (ToffeeNet's up to three times).
