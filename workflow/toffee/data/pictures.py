@@ -123,10 +123,10 @@ def mask_of(picture: Image.Image, subject: bool = True) -> np.ndarray:
     if int(np.ptp(colours, axis=2).max()) <= COLOURED:
         grey = np.asarray(picture.convert("L"))
     else:  # black is 0; two colours are told apart by their brightness, more cannot be
-        used = np.unique(colours.reshape(-1, 3), axis=0)
-        if len(used) > 2 or used[0].any():
+        grey = colours.any(2).astype(np.uint8)
+        place = np.unravel_index(grey.argmax(), grey.shape)
+        if grey.all() or (grey > (colours == colours[place]).all(2)).any():
             raise ValueError("has several colours, expected white where the subject is")
-        grey = np.where(colours.any(2), 1, 0)
     return upright(set_values(grey, 255), subject)
 
 
