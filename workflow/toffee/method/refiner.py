@@ -90,7 +90,7 @@ def pretrain_refiner(
         "seed": seed,
         "code": code,
     }
-    with work_folder(out, [multiview, text_to_image, subject_encoder], settings) as folder:
+    with work_folder(out, [multiview, text_to_image, subject_encoder], settings, team()) as folder:
         data = encode_frames(folder, frames, resolution, autoencoder, encoder)
         latents, tokens = data["latents"], data["tokens"]
 

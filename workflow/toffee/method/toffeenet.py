@@ -90,7 +90,7 @@ def train_toffeenet(
         "training_seed": training_seed,
         "code": code,
     }
-    with work_folder(out, inputs, settings) as folder:
+    with work_folder(out, inputs, settings, team()) as folder:
         pairs = encode_pairs(
             folder,
             index,

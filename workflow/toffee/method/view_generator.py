@@ -72,7 +72,7 @@ def pretrain_view_generator(
         "seed": seed,
         "code": code,
     }
-    with work_folder(out, inputs, settings) as folder:
+    with work_folder(out, inputs, settings, team()) as folder:
         data = encode_frames(folder, frames, resolution, autoencoder, encoder, estimate)
         latents, tokens = data["latents"], data["tokens"]
 
