@@ -75,6 +75,8 @@ WORLD = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"
 PHOTOGRAPHED = SUBJECTS | MULTIVIEW | HELDOUT | BENCHMARK_PHOTOS
 EVERYTHING = {"download_model"} | WORLD | PHOTOGRAPHED | BASE
 # Planning reads no model and no picture.
+# The rival draws the benchmark as ToffeeNet does.
+SAMPLED = BENCHMARK | EDITS | DREAMBOOTH | TUNING | {"export_pipeline"}
 WITH_MODELS = EVERYTHING - WORLD - {"list_subjects", "plan_shard"}
 COMPUTED = WITH_MODELS - {"download_model", "score_oracle", "check_oracle", "score_leakage"}
 TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
@@ -221,10 +223,10 @@ MATRIX = {
     "training.times": Row("uniform", TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.min_snr_gamma": Row(5.0, TRAINED_NETS | DREAMBOOTH | TUNING),
     # The base model.
-    "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
-    "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
-    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
-    "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
+    "sampler.steps": Row(64, DRAWN | BASE | REFINER),
+    "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER),
+    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER),
+    "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER),
     "sampler.batch": Row(8, WITH_MODELS - {"download_model"} - TRAININGS),
     # The Refiner, its training and its use.
     "refiner.steps": Row(16, REFINER_TRAINED),
@@ -288,10 +290,10 @@ MATRIX = {
     "toffeenet.depth": Row(True, TRAINED),
     # The base model's images know no λ, and the sweep has values of its own.
     "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS | {"export_pipeline"}),
-    "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS | {"export_pipeline"}),
-    "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS | {"export_pipeline"}),
-    "toffeenet.solver": Row("dpmpp_2m", BENCHMARK | EDITS | {"export_pipeline"}),
-    "toffeenet.guidance_interval": Row([0.5, 1.0], BENCHMARK | EDITS | {"export_pipeline"}),
+    "toffeenet.sampler_steps": Row(64, SAMPLED),
+    "toffeenet.guidance": Row(1.0, SAMPLED),
+    "toffeenet.solver": Row("dpmpp_2m", SAMPLED),
+    "toffeenet.guidance_interval": Row([0.5, 1.0], SAMPLED),
     "toffeenet.subject_guidance": Row(
         7.0, BENCHMARK | EDITS | {"export_pipeline", "tabulate_reference"}
     ),
