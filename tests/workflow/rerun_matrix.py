@@ -220,6 +220,7 @@ MATRIX = {
     "training.checkpointing": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.fused": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.average_on_cpu": Row(True, TRAINED_NETS),
+    "training.store": Row("latents", TRAINED_NETS),
     "training.times": Row("uniform", TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.min_snr_gamma": Row(5.0, TRAINED_NETS | DREAMBOOTH | TUNING),
     # The base model.

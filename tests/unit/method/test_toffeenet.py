@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import torch
 from closeness import close, differ
+from safetensors.torch import load_file
 
 from toffee.config.settings import Conditioning, Sampling, Training
 from toffee.method import toffeenet
 from toffee.method.canvas import on_canvas
 from toffee.method.guidance import forwards
-from toffee.method.pairs import KINDS, encode_pairs, hidden
+from toffee.method.pairs import KINDS, encode_pairs, hidden, packed, unpacked
 from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, segmented
@@ -198,14 +199,37 @@ def test_pairs_are_the_accepted_ones_of_the_kinds_asked_for(pairs, parts, tmp_pa
 
 def test_pairs_ask_to_draw_all_of_a_generation_and_the_mask_of_an_edit(pairs, parts, tmp_path):
     found = encoded(pairs, parts, tmp_path, "both", batch=2)
-    rows = torch.arange(len(found))
-    area = found.mask[rows].float().mean((1, 2))
+    read = found.read(torch.arange(len(found)))
+    area = read["mask"].float().mean((1, 2))
     assert area.tolist() == [1, 0.25, 1, 1, 0.25]
     masked = parts[1].encode(torch.full((1, 3, 64, 64), 0.5)).half()[0]
     # Rows are kept in half precision, whose steps are a share of 1e-3.
-    same = [close(row.float(), masked.float(), 2e-3) for row in found.masked[rows]]
+    same = [close(row.float(), masked.float(), 2e-3) for row in read["masked"]]
     assert same == [True, False, True, True, False]
+    assert read["generation"].tolist() == [True, False, True, True, False]
     assert (found.prompts[1], found.words[1]) == ("prompt 1", "class_word 1")
+
+
+@pytest.mark.parametrize("changes", [{}, {"segmented": False, "reference": "canvas"}])
+def test_what_is_not_kept_is_computed_alike(pairs, parts, tmp_path, changes):
+    index, shards = pairs / "index.parquet", [str(pairs / "00000.h5")]
+    asked = index, shards, shown("both", **changes)
+    kept, anew = (
+        encode_pairs(tmp_path / store, *asked, *parts, store=store) for store in ("all", "latents")
+    )
+    rows = torch.tensor([4, 0, 3])
+    expected, found = kept.read(rows), anew.read(rows)
+    assert set(found) == set(expected) and ("reference" in found) == bool(changes)
+    for name, value in found.items():
+        assert value.dtype == expected[name].dtype
+        assert close(value.float(), expected[name].float(), 2e-3), name
+    files = [path for path in (tmp_path / "latents").rglob("*.safetensors")]
+    assert [set(load_file(path)) for path in files] == [{"target", "own", "masked", "mask"}]
+
+
+def test_masks_are_the_same_from_their_bits():
+    masks = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.5
+    assert torch.equal(unpacked(packed(masks), 8), masks) and packed(masks).shape == (3, 8)
 
 
 def test_nothing_accepted_is_one_line(pairs, parts, tmp_path):

@@ -74,16 +74,22 @@ def test_models_that_ship_have_about_the_weights_that_are_planned(storage):
 
 
 def test_a_trainings_own_data_grow_with_the_pairs_and_no_other_job_has_any():
-    def needed(shards, rule="train_toffeenet"):
-        config = config_of("paper.yaml", {"synthesis": {"shards": shards}})
+    def needed(shards, rule="train_toffeenet", store="latents"):
+        layers = {"synthesis": {"shards": shards}, "training": {"store": store}}
+        config = config_of("paper.yaml", layers)
         work = Work(config, Costs(architectures("paper"), config), Sizes(config, [], ROOT))
         return Storage(work).while_running(
             SimpleNamespace(rule=rule, wildcards={"net": "toffeenet"})
         )
 
-    # A pair: three latents of 4 × 64 × 64, 256 tokens of 1,024, a mask of 512 × 512 bytes.
-    pair = 3 * 2 * 4 * 64**2 + 2 * 256 * 1024 + 512**2
-    assert needed(3) - needed(1) == 2 * 6000 * pair
+    # A pair: two latents of 4 × 64 × 64; an edit a third, and a mask of 512 × 512 bits.
+    latents = 2 * 4 * 64**2
+    shard = 6000 * 2 * latents + 2000 * (latents + 512**2 / 8)
+    assert needed(3) - needed(1) == pytest.approx(2 * shard, rel=1e-3)
+    assert needed(800) < 0.45e12
+    # Where all is kept, also 256 tokens of 1,024.
+    more = 6000 * 2 * 256 * 1024
+    assert needed(1, store="all") - needed(1) == more
     # The checkpoint of Stable Diffusion's UNet: 14 GB, as toffee.training.checkpoint has it.
-    assert needed(1) - 6000 * pair == pytest.approx(14e9, rel=0.1)
+    assert needed(1) - shard == pytest.approx(14e9, rel=0.1)
     assert needed(3, "score_shard") == 0

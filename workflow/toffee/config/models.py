@@ -200,5 +200,5 @@ class ModelSet(RootModel[dict[str, Source]]):
                 raise ValueError(f"expected a source for role {role}")
         for role, source in self.root.items():
             if (source.steps is None) == (role == "few_step"):
-                raise ValueError(f"{role}: expected steps for role few_step, and no other")
+                raise ValueError(f"expected steps for role few_step and for no other, see {role}")
         return self

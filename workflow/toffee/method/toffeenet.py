@@ -91,20 +91,13 @@ def train_toffeenet(
         "code": code,
     }
     with work_folder(out, inputs, settings) as folder:
-        pairs = encode_pairs(
-            folder,
-            index,
-            shards,
-            conditioning,
-            encoder,
-            autoencoder,
-            estimate,
-        )
+        encoders = encoder, autoencoder, estimate
+        pairs = encode_pairs(folder, index, shards, conditioning, *encoders, store=training.store)
         class_texts = [f"a {word}" for word in pairs.words]
         factor = autoencoder.factor
         extra = factor**2 + autoencoder.channels + (factor**2 if conditioning.depth else 0)
         unet = widen_unet(load_unet(base / "unet"), extra)
-        add_subject_attention(unet, encoder.width, pairs.tokens.shape[1])
+        add_subject_attention(unet, encoder.width, encoder.grid**2)
         start_subject_attention(unet, load_unet(Path(view_generator)))
         empty = grey_latents(autoencoder, resolution, resolution)
 
@@ -163,7 +156,7 @@ def train_toffeenet(
         if team().is_main_process:
             model = {
                 "token_width": encoder.width,
-                "tokens": pairs.tokens.shape[1],
+                "tokens": encoder.grid**2,
                 "depth": conditioning.depth,
                 "segmented": conditioning.segmented,
                 "reference": conditioning.reference,

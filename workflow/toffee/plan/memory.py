@@ -204,7 +204,11 @@ class Memory:
         copies = 4 + (training.ema > 0 and not training.average_on_cpu)
         rows = min(training.micro_batch or training.batch, training.batch)
         trained = self.trained(weights, step, training, copies, rows)
-        return self.frozen(encoding) + max(trained, *(self.call(one) for one in encoding))
+        calls = [self.call(one) for one in encoding]
+        if training.store != "all":  # what is not kept is encoded while a step is computed
+            names = ("subject", "depth")
+            trained += max(self.call(one) for one in encoding if one.name in names)
+        return self.frozen(encoding) + max(trained, *calls)
 
     # Rules
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from toffee.config import Config
 from toffee.config.drawing import sampling_of
 from toffee.config.sections.evaluation import TUNED_METHODS
-from toffee.config.settings import CANVAS, Sampling
+from toffee.config.settings import CANVAS, Sampling, Training
 from toffee.config.variants import BASE
 from toffee.launch.dag import Job
 from toffee.method.guidance import forwards
@@ -95,22 +95,33 @@ class Work:
 
     def pretrain_refiner(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.refiner, self.costs
-        encoded = self.sizes.frames * (costs.encode + costs.subject)
+        count, seen = self.sizes.frames, costs.subject
+        encoded = self.encoded(count, costs.encode, seen, settings.training)
         return encoded + settings.steps * settings.batch * costs.refiner_step
 
     def pretrain_view_generator(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.view_generator, self.costs
-        each = costs.encode + costs.subject + (costs.depth if settings.depth else 0)
-        trained = settings.steps * settings.batch * costs.views_step
-        return self.sizes.frames * each + trained
+        seen = costs.subject + (costs.depth if settings.depth else 0)
+        encoded = self.encoded(self.sizes.frames, costs.encode, seen, settings.training)
+        return encoded + settings.steps * settings.batch * costs.views_step
 
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.variant(net_of(wildcards)), self.costs
-        each = 3 * costs.encode + costs.subject + (costs.depth if settings.depth else 0)
         canvas = settings.reference == CANVAS
-        each += costs.encode if canvas else 0
+        seen = costs.subject + (costs.depth if settings.depth else 0)
+        seen += costs.encode if canvas else 0
+        pairs = self.pairs(settings.kinds)
+        edits = self.pairs("editing") if settings.kinds != "generation" else 0
+        encoded = self.encoded(pairs, 2 * costs.encode, seen, settings.training)
         step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
-        return self.pairs(settings.kinds) * each + settings.steps * settings.batch * step
+        return encoded + edits * costs.encode + settings.steps * settings.batch * step
+
+    def encoded(self, count: int, latents: float, seen: float, training: Training) -> float:
+        """What a training's data takes: all of it once; or the latents once, and the rest, which is
+        then not kept, in every step."""
+        whole = self.config.training.store == "all"
+        others = count if whole else training.steps * training.batch
+        return count * latents + others * seen
 
     def pairs(self, kinds: str) -> int:
         """Pairs of these kinds if the filter takes every candidate: the most there can be."""

@@ -1,4 +1,5 @@
-"""A data set encoded by the frozen encoders, once, and read from disk row by row.
+"""A data set encoded by the frozen encoders and read row by row: from disk, where it is kept once
+encoded, or computed when it is read.
 
 It is written in parts, one file each. The processes of a training share the parts, and a requeued
 job makes the missing ones. Then every process maps all parts into its memory, which the processes
@@ -49,6 +50,18 @@ class Column:
         for value, part, place in zip(values, parts, places, strict=True):
             value.copy_(self.parts[part][place - self.ends[part]])  # counted from the part's end
         return values.to(rows.device)
+
+
+class Computed:
+    """What is computed from its pictures whenever rows of it are read, in place of a `Column`."""
+
+    def __init__(self, compute: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """compute: the values [B, …] of some rows [B]."""
+        self.compute = compute
+
+    def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
+        """The values of some rows [B], on the device that the rows are on."""
+        return self.compute(rows.cpu()).to(rows.device)
 
 
 def encode(
