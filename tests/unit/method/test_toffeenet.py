@@ -13,7 +13,8 @@ from toffee.config.settings import Conditioning, Sampling, Training
 from toffee.method import toffeenet
 from toffee.method.canvas import on_canvas
 from toffee.method.guidance import forwards
-from toffee.method.pairs import KINDS, encode_pairs, hidden, packed, unpacked
+from toffee.method.pair_latents import encode_pairs, hidden, packed, unpacked
+from toffee.method.pairs import KINDS, read_pairs
 from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, segmented
@@ -74,6 +75,15 @@ def parts(random_zoo):
     return encoder, Autoencoder(base / "vae"), None
 
 
+def latents(pairs: Path, zoo: Path) -> Path:
+    """The folder of the pairs' latents."""
+    out = pairs / "encoded"
+    if not out.exists():
+        given = {"index": pairs / "index.parquet", "shards": [str(pairs / "00000.h5")]}
+        encode_pairs(**given, text_to_image=zoo / "text_to_image", out=out)
+    return out
+
+
 def train(
     pairs: Path, zoo: Path, view_generator: Path, out: Path, kinds: str = "both", **changes
 ) -> Path:
@@ -81,6 +91,7 @@ def train(
     train_toffeenet(
         index=pairs / "index.parquet",
         shards=[str(pairs / "00000.h5")],
+        encoded=latents(pairs, zoo),
         text_to_image=zoo / "text_to_image",
         subject_encoder=zoo / "subject_encoder",
         depth_estimator=zoo / "depth",
@@ -180,10 +191,15 @@ def test_a_subject_is_cut_out_unless_it_was_not_found(model, given):
     assert torch.equal(tokens[1], whole[1])
 
 
+@pytest.fixture(scope="module")
+def coded(pairs, random_zoo) -> Path:
+    return latents(pairs, random_zoo)
+
+
 def encoded(pairs, parts, folder, kinds, **options):
-    shards = [str(pairs / "00000.h5")]
-    index = pairs / "index.parquet"
-    return encode_pairs(folder, index, shards, shown(kinds), *parts, **options)
+    """The pairs of some kinds, whose latents fixture `coded` makes."""
+    shards, index = [str(pairs / "00000.h5")], pairs / "index.parquet"
+    return read_pairs(folder, index, shards, pairs / "encoded", shown(kinds), *parts, **options)
 
 
 def shown(kinds: str, **changes) -> Conditioning:
@@ -192,12 +208,14 @@ def shown(kinds: str, **changes) -> Conditioning:
     )
 
 
-def test_pairs_are_the_accepted_ones_of_the_kinds_asked_for(pairs, parts, tmp_path):
+def test_pairs_are_the_accepted_ones_of_the_kinds_asked_for(pairs, parts, coded, tmp_path):
     counts = {kinds: len(encoded(pairs, parts, tmp_path / kinds, kinds)) for kinds in KINDS}
     assert counts == {"both": 5, "generation": 3, "editing": 2}
 
 
-def test_pairs_ask_to_draw_all_of_a_generation_and_the_mask_of_an_edit(pairs, parts, tmp_path):
+def test_pairs_ask_to_draw_all_of_a_generation_and_the_mask_of_an_edit(
+    pairs, parts, coded, tmp_path
+):
     found = encoded(pairs, parts, tmp_path, "both", batch=2)
     read = found.read(torch.arange(len(found)))
     area = read["mask"].float().mean((1, 2))
@@ -211,11 +229,11 @@ def test_pairs_ask_to_draw_all_of_a_generation_and_the_mask_of_an_edit(pairs, pa
 
 
 @pytest.mark.parametrize("changes", [{}, {"segmented": False, "reference": "canvas"}])
-def test_what_is_not_kept_is_computed_alike(pairs, parts, tmp_path, changes):
+def test_what_is_not_kept_is_computed_alike(pairs, parts, coded, tmp_path, changes):
     index, shards = pairs / "index.parquet", [str(pairs / "00000.h5")]
-    asked = index, shards, shown("both", **changes)
+    asked = index, shards, coded, shown("both", **changes)
     kept, anew = (
-        encode_pairs(tmp_path / store, *asked, *parts, store=store) for store in ("all", "latents")
+        read_pairs(tmp_path / store, *asked, *parts, store=store) for store in ("all", "latents")
     )
     rows = torch.tensor([4, 0, 3])
     expected, found = kept.read(rows), anew.read(rows)
@@ -223,7 +241,8 @@ def test_what_is_not_kept_is_computed_alike(pairs, parts, tmp_path, changes):
     for name, value in found.items():
         assert value.dtype == expected[name].dtype
         assert close(value.float(), expected[name].float(), 2e-3), name
-    files = [path for path in (tmp_path / "latents").rglob("*.safetensors")]
+    assert not (tmp_path / "latents").exists()
+    files = list(coded.glob("*.safetensors"))
     assert [set(load_file(path)) for path in files] == [{"target", "own", "masked", "mask"}]
 
 
@@ -232,12 +251,18 @@ def test_masks_are_the_same_from_their_bits():
     assert torch.equal(unpacked(packed(masks), 8), masks) and packed(masks).shape == (3, 8)
 
 
-def test_nothing_accepted_is_one_line(pairs, parts, tmp_path):
-    index = tmp_path / "index.parquet"
+def test_nothing_accepted_is_one_line(pairs, parts, coded, tmp_path):
+    index, shards = tmp_path / "index.parquet", [str(pairs / "00000.h5")]
     frame = pd.read_parquet(pairs / "index.parquet")
     frame[frame["kind"] == "generation"].to_parquet(index)
     with pytest.raises(ToffeeError, match="index.parquet: no accepted pair of the kinds backgr"):
-        encode_pairs(tmp_path, index, [], shown("editing"), *parts)
+        read_pairs(tmp_path, index, shards, coded, shown("editing"), *parts)
+    frame.assign(accepted=False).to_parquet(index)
+    with pytest.raises(ToffeeError, match="index.parquet: no accepted pair$"):
+        encode_pairs(index=index, shards=shards, text_to_image=coded, out=tmp_path / "out")
+    with pytest.raises(ToffeeError, match="none: no encoded parts"):
+        given = pairs / "index.parquet", shards, tmp_path / "none", shown("both")
+        read_pairs(tmp_path, *given, *parts)
 
 
 def test_a_picture_that_is_repainted_as_a_whole_is_shown():
@@ -248,7 +273,9 @@ def test_a_picture_that_is_repainted_as_a_whole_is_shown():
     assert (shown[1, :, 1:] == 0.5).all()
 
 
-def test_training_and_drawing_show_a_subject_alike_found_or_not(pairs, parts, model, tmp_path):
+def test_training_and_drawing_show_a_subject_alike_found_or_not(
+    pairs, parts, model, coded, tmp_path
+):
     found = encoded(pairs, parts, tmp_path, "both")
     with Shard(pairs / "00000.h5") as shard:
         rows = np.arange(len(found))

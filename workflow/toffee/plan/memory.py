@@ -226,6 +226,9 @@ class Memory:
             weights, Network("views_step", weights, 0), settings.training, encoding
         )
 
+    def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
+        return self.drawing(self.autoencoder())
+
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
         settings = self.config.variant(net_of(wildcards))
         weights = parameters(self.peaks.net_unet(settings.depth))

@@ -91,11 +91,13 @@ class Storage:
         settings = self.config.variant(net_of(wildcards))
         seen = self.tokens + (self.depth if settings.depth else 0)
         seen += self.latents if settings.reference == CANVAS else 0
-        pairs = self.work.pairs(settings.kinds)
-        edits = self.work.pairs("editing") if settings.kinds != "generation" else 0
-        each = self.latents + self.encoded(seen)  # of target and subject
-        edited = edits * (self.latents + self.config.data.resolution**2 / 8)
-        return CHECKPOINT * parameters(self._net(wildcards)) + pairs * each + edited
+        pairs = self.work.pairs(settings.kinds) if self.config.training.store == "all" else 0
+        return CHECKPOINT * parameters(self._net(wildcards)) + pairs * seen
+
+    def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
+        """Target and subject, and of edits what is edited, with a bit a pixel of their masks."""
+        edit = self.latents + self.config.data.resolution**2 / 8
+        return self.work.pairs("both") * 2 * self.latents + self.work.pairs("editing") * edit
 
     def encoded(self, seen: int) -> int:
         """Bytes of an encoded picture, with what the model sees besides where that is kept."""

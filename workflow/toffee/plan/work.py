@@ -110,11 +110,12 @@ class Work:
         canvas = settings.reference == CANVAS
         seen = costs.subject + (costs.depth if settings.depth else 0)
         seen += costs.encode if canvas else 0
-        pairs = self.pairs(settings.kinds)
-        edits = self.pairs("editing") if settings.kinds != "generation" else 0
-        encoded = self.encoded(pairs, 2 * costs.encode, seen, settings.training)
+        encoded = self.encoded(self.pairs(settings.kinds), 0, seen, settings.training)
         step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
-        return encoded + edits * costs.encode + settings.steps * settings.batch * step
+        return encoded + settings.steps * settings.batch * step
+
+    def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
+        return (2 * self.pairs("both") + self.pairs("editing")) * self.costs.encode
 
     def encoded(self, count: int, latents: float, seen: float, training: Training) -> float:
         """What a training's data takes: all of it once; or the latents once, and the rest, which is

@@ -99,6 +99,22 @@ def encode(
     if sum(sum_over_processes(interrupted())):
         kept = sum(path.is_file() for path in parts)
         raise Interrupted(f"{kept} of {len(parts)} encoded parts are kept in {folder}")
+    return _columns(list(parts))
+
+
+def opened(folder: Path) -> dict[str, Column]:
+    """A data set that another job encoded: a folder of parts.
+
+    Raises:
+        ToffeeError: there is none.
+    """
+    parts = sorted(folder.glob("*.safetensors"))
+    if not parts:
+        raise ToffeeError(f"{folder}: no encoded parts, expected *.safetensors")
+    return _columns(parts)
+
+
+def _columns(parts: Sequence[Path]) -> dict[str, Column]:
     tensors = [_open_part(path) for path in parts]
     return {name: Column([part[name] for part in tensors]) for name in tensors[0]}
 
