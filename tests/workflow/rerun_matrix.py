@@ -274,6 +274,7 @@ MATRIX = {
         for name in Filter.model_fields
     },
     # What may leave.
+    "export.hub": Row(False, COST),
     "export.licences": Row(["apache-2.0"], {"export_shard"} | EXPORTED),
     # ToffeeNet.
     "toffeenet.steps": Row(64, TRAINED),
