@@ -14,7 +14,11 @@ SHARD_STAGES = [
     "score_shard",
     *(["export_shard"] if CONFIG.export.hub else []),
 ]
-SINGLE_STAGES = ["list_subjects", "filter_dataset", *(["export_dataset"] if CONFIG.export.hub else [])]
+SINGLE_STAGES = [
+    "list_subjects",
+    "filter_dataset",
+    *(["export_dataset"] if CONFIG.export.hub else []),
+]
 
 
 rule tabulate_cost:
