@@ -32,7 +32,7 @@ sys.path.insert(0, str(PROJECT / "tests" / "unit" / "download"))
 
 from git_server import commit, git, serving  # noqa: E402
 
-TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site")
+TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site", "dataset")
 TABLES = ("refiner", "views", "dreambench", "dataset", "variants", "reconstruction", "dreambooth")
 TABLES += ("segmentation", "reference", "strength", "editing", "cost")
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
