@@ -167,5 +167,6 @@ def test_the_large_scales_fit_their_gpus():
     for scale in ("small", "paper"):
         config = config_of(f"{scale}.yaml")
         memory = Memory(config, architectures(config.models.set))
-        found = memory.needed(job("train_toffeenet", net="toffeenet"))
-        assert 10 * GIB < found < config.budget.gpu_memory_gib * GIB
+        for net in ("toffeenet", "variants/canvas"):
+            found = memory.needed(job("train_toffeenet", net=net))
+            assert 10 * GIB < found < config.budget.gpu_memory_gib * GIB

@@ -206,8 +206,8 @@ class Memory:
         trained = self.trained(weights, step, training, copies, rows)
         calls = [self.call(one) for one in encoding]
         if training.store != "all":  # what is not kept is encoded while a step is computed
-            names = ("subject", "depth")
-            trained += max(self.call(one) for one in encoding if one.name in names)
+            seen = [replace(one, rows=rows) for one in encoding if one.name in ("subject", "depth")]
+            trained += max(self.call(one) for one in seen)
         return self.frozen(encoding) + max(trained, *calls)
 
     # Rules
