@@ -228,6 +228,18 @@ def test_pairs_ask_to_draw_all_of_a_generation_and_the_mask_of_an_edit(
     assert (found.prompts[1], found.words[1]) == ("prompt 1", "class_word 1")
 
 
+def test_what_is_encoded_apart_is_as_in_a_batch_of_all(pairs, parts, coded, tmp_path):
+    """To the bit on a CPU: a training is the same as when each pair had what only edits need."""
+    found = encoded(pairs, parts, tmp_path, "both")
+    with Shard(pairs / "00000.h5") as shard:
+        rows = np.arange(len(found))
+        masked = torch.full_like(shard.images("target", rows), 0.5)
+        edits = np.array([1, 4])
+        masked[edits] = hidden(shard.images("input", edits), shard.masks("mask", edits))
+    expected = parts[1].encode(masked).half()
+    assert torch.equal(found.read(torch.arange(len(found)))["masked"], expected)
+
+
 @pytest.mark.parametrize("changes", [{}, {"segmented": False, "reference": "canvas"}])
 def test_what_is_not_kept_is_computed_alike(pairs, parts, coded, tmp_path, changes):
     index, shards = pairs / "index.parquet", [str(pairs / "00000.h5")]

@@ -103,15 +103,23 @@ def latents_of(shard: Shard, rows: np.ndarray, autoencoder: Autoencoder) -> dict
         return coded | {"masked": targets[:0], "mask": packed(torch.zeros(0, side, side).bool())}
     mask = shard.masks("mask", edits)
     masked = hidden(shard.images("input", edits), mask)
-    if len(edits) == 1:  # alone, a picture is rounded by other kernels than beside others
-        masked = masked.repeat(2, 1, 1, 1)
-    seen = autoencoder.encode(masked)[: len(edits)].half()
+    seen = encode_alike(autoencoder, masked).half()
     return coded | {"masked": seen, "mask": packed(mask)}
 
 
-def grey_latents(autoencoder: Autoencoder, height: int, width: int, count: int = 1) -> torch.Tensor:
-    """Latents [B,C,h,w] of pictures that show nothing."""
-    return autoencoder.encode(torch.full((count, 3, height, width), GREY))
+def encode_alike(autoencoder: Autoencoder, pictures: torch.Tensor) -> torch.Tensor:
+    """Latents of pictures, to the bit as those in a batch of a shard's pictures.
+
+    A CPU rounds a picture that is alone, or lies otherwise in memory, by other kernels.
+    """
+    several = torch.cat([pictures, pictures]) if len(pictures) == 1 else pictures
+    several = several.contiguous(memory_format=torch.channels_last)
+    return autoencoder.encode(several)[: len(pictures)]
+
+
+def grey_latents(autoencoder: Autoencoder, height: int, width: int) -> torch.Tensor:
+    """Latents [1,C,h,w] of a picture that shows nothing."""
+    return autoencoder.encode(torch.full((1, 3, height, width), GREY))
 
 
 def packed(masks: torch.Tensor) -> torch.Tensor:

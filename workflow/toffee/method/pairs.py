@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from toffee.config.settings import CANVAS, Conditioning
-from toffee.method.pair_latents import accepted_pairs, by_shard, grey_latents, unpacked
+from toffee.method.pair_latents import GREY, accepted_pairs, by_shard, encode_alike, unpacked
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, cut_out
@@ -159,7 +159,7 @@ def read_pairs(
         **opened(Path(encoded)),
         **_seen(folder, table, conditioning, encoder, autoencoder, estimate, batch, store),
         side=side,
-        grey=grey_latents(autoencoder, side, side, 2)[:1].half(),  # two: see `latents_of`
+        grey=encode_alike(autoencoder, torch.full((1, 3, side, side), GREY)).half(),
         generation=torch.tensor((every["kind"] == "generation").to_numpy()),
         prompts=prompts,
         words=words,
