@@ -64,8 +64,7 @@ rule all:
     input:
         table_files(TABLES),
         figure_files(FIGURES),
-        rules.export_dataset.output.out,
-        rules.export_pipeline.output.out,
+        EXPORTS,
 
 
 prepare_rules(workflow.rules, CONFIG, RESULTS, asks_for_report(sys.argv))

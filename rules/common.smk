@@ -5,11 +5,16 @@ files share. Nothing here makes a file.
 """
 
 from toffee.config import ROLES, ZooSource, load_catalogue, load_config
+from toffee.config.drawing import drawer_of, sampling_of
 from toffee.config.sections.evaluation import TUNED_METHODS
 from toffee.config.variants import BASE, rows_of
 
 CONFIG = checked(load_config, config)
 MODELS = checked(load_catalogue, project(CONFIG.models.catalogue), CONFIG.models.set)
+# What draws initial images, edits and drawn subjects: a few-step model where the set has one.
+DRAWER = drawer_of(MODELS)
+SAMPLING = sampling_of(MODELS, CONFIG.sampler.sampling)
+CONTROLLED_SAMPLING = sampling_of(MODELS, CONFIG.controlled_sampling)
 ZOO = project(CONFIG.models.zoo)
 PROMPTS = project_input(CONFIG.synthesis.prompts)
 REFERENCES = project_input(CONFIG.data.references)

@@ -33,7 +33,7 @@ rule generate_dreambooth:
         draws=CONFIG.evaluation.images_per_prompt,
         tuning=CONFIG.training.applied(CONFIG.dreambooth.tuning),
         drawing=CONFIG.drawing,
-        sampling=CONFIG.sampler.sampling,
+        sampling=CONFIG.toffeenet.sampling,
         seed=CONFIG.evaluation.seed,
         references_digest=lambda w: {} if w.tuned == "dreambooth" else digest_of(REFERENCES),
     script:
@@ -98,7 +98,7 @@ rule tune_dreambooth:
         steps=CONFIG.dreambooth.tuning_steps,
         # `steps` has the numbers of steps.
         tuning=replace(CONFIG.training.applied(CONFIG.dreambooth.tuning), steps=0),
-        sampling=CONFIG.sampler.sampling,
+        sampling=CONFIG.toffeenet.sampling,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),

@@ -71,6 +71,10 @@ rule export_dataset:
         "../workflow/run.py"
 
 
+# What is exported without being asked for by name.
+HUB = [rules.export_dataset.output.out] if CONFIG.export.hub else []
+
+
 rule export_folder:
     """The generation pairs as a folder of pictures with a list, as SynCD has them; built by its name alone."""
     input:

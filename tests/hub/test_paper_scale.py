@@ -32,7 +32,7 @@ sys.path.insert(0, str(PROJECT / "tests" / "unit" / "download"))
 
 from git_server import commit, git, serving  # noqa: E402
 
-TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site")
+TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site", "dataset")
 TABLES = ("refiner", "views", "dreambench", "dataset", "variants", "reconstruction", "dreambooth")
 TABLES += ("segmentation", "reference", "strength", "editing", "cost")
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
@@ -103,7 +103,7 @@ def run(tmp_path_factory):
     revision = commit(root / "git" / "dreambooth")
     (root / "classes.txt").write_text("\n".join(words) + "\n")
     with Hub() as hub, serving(root / "git") as server:
-        serve(hub, read_set("paper"), root / "served")
+        serve(hub, read_set("turbo"), root / "served")
         addresses = {
             "data": {
                 "dreambench": {
@@ -160,7 +160,7 @@ def test_tables_have_the_contracts_columns(run):
 
 def test_every_model_came_from_the_hub_and_is_locked(run):
     lock = yaml.safe_load((run.folder / "config" / "models.lock.yaml").read_text())
-    sources = read_set("paper")
+    sources = read_set("turbo")
     assert {key.partition("@")[0] for key in lock["files"]} == {
         source["repo"] for source in sources.values()
     }

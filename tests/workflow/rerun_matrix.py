@@ -50,7 +50,7 @@ VIEWS = {"generate_views", "score_views", "tabulate_views", "plot_views"} | PAGE
 TRAINED = {"train_toffeenet", "export_pipeline"} | BENCHMARK | EDITS
 EXPORTED = {"export_dataset"} | COST
 INDEXED = {"export_shard", "export_dataset", "score_dataset", "plot_dataset", "plot_editing"}
-FILTERED = {"filter_dataset"} | INDEXED | DATASET_TABLE | COST | TRAINED
+FILTERED = {"filter_dataset", "encode_pairs"} | INDEXED | DATASET_TABLE | COST | TRAINED
 SCORED = {"score_shard"} | FILTERED
 EDITED = {"make_edits"} | SCORED
 VIEWED = {"draw_views", "plot_pipeline"} | SCORED
@@ -75,6 +75,8 @@ WORLD = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"
 PHOTOGRAPHED = SUBJECTS | MULTIVIEW | HELDOUT | BENCHMARK_PHOTOS
 EVERYTHING = {"download_model"} | WORLD | PHOTOGRAPHED | BASE
 # Planning reads no model and no picture.
+# The rival draws the benchmark as ToffeeNet does.
+SAMPLED = BENCHMARK | EDITS | DREAMBOOTH | TUNING | {"export_pipeline"}
 WITH_MODELS = EVERYTHING - WORLD - {"list_subjects", "plan_shard"}
 COMPUTED = WITH_MODELS - {"download_model", "score_oracle", "check_oracle", "score_leakage"}
 TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
@@ -218,13 +220,14 @@ MATRIX = {
     "training.checkpointing": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.fused": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.average_on_cpu": Row(True, TRAINED_NETS),
+    "training.store": Row("latents", TRAINED_NETS),
     "training.times": Row("uniform", TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.min_snr_gamma": Row(5.0, TRAINED_NETS | DREAMBOOTH | TUNING),
     # The base model.
-    "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
-    "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
-    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
-    "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
+    "sampler.steps": Row(64, DRAWN | BASE | REFINER),
+    "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER),
+    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER),
+    "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER),
     "sampler.batch": Row(8, WITH_MODELS - {"download_model"} - TRAININGS),
     # The Refiner, its training and its use.
     "refiner.steps": Row(16, REFINER_TRAINED),
@@ -271,6 +274,7 @@ MATRIX = {
         for name in Filter.model_fields
     },
     # What may leave.
+    "export.hub": Row(False, COST),
     "export.licences": Row(["apache-2.0"], {"export_shard"} | EXPORTED),
     # ToffeeNet.
     "toffeenet.steps": Row(64, TRAINED),
@@ -288,10 +292,10 @@ MATRIX = {
     "toffeenet.depth": Row(True, TRAINED),
     # The base model's images know no λ, and the sweep has values of its own.
     "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS | {"export_pipeline"}),
-    "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS | {"export_pipeline"}),
-    "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS | {"export_pipeline"}),
-    "toffeenet.solver": Row("dpmpp_2m", BENCHMARK | EDITS | {"export_pipeline"}),
-    "toffeenet.guidance_interval": Row([0.5, 1.0], BENCHMARK | EDITS | {"export_pipeline"}),
+    "toffeenet.sampler_steps": Row(64, SAMPLED),
+    "toffeenet.guidance": Row(1.0, SAMPLED),
+    "toffeenet.solver": Row("dpmpp_2m", SAMPLED),
+    "toffeenet.guidance_interval": Row([0.5, 1.0], SAMPLED),
     "toffeenet.subject_guidance": Row(
         7.0, BENCHMARK | EDITS | {"export_pipeline", "tabulate_reference"}
     ),

@@ -74,6 +74,7 @@ class Training:
     average_on_cpu: bool = False
     times: str = "logit_normal"
     min_snr_gamma: float | None = None
+    store: str = "all"
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def mask_of(picture: Image.Image, subject: bool = True) -> np.ndarray:
     if int(np.ptp(colours, axis=2).max()) <= COLOURED:
         grey = np.asarray(picture.convert("L"))
     else:  # black is 0; two colours are told apart by their brightness, more cannot be
-        grey = colours.any(2).astype(np.uint8)
+        grey = np.asarray(colours.any(2), dtype=np.uint8)
         place = np.unravel_index(grey.argmax(), grey.shape)
         if grey.all() or (grey > (colours == colours[place]).all(2)).any():
             raise ValueError("has several colours, expected white where the subject is")

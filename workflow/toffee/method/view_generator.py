@@ -73,7 +73,8 @@ def pretrain_view_generator(
         "code": code,
     }
     with work_folder(out, inputs, settings, team()) as folder:
-        data = encode_frames(folder, frames, resolution, autoencoder, encoder, estimate)
+        given = folder, frames, resolution, autoencoder, encoder, estimate
+        data = encode_frames(*given, store=training.store)
         latents, tokens = data["latents"], data["tokens"]
 
         def draw() -> dict[str, torch.Tensor]:

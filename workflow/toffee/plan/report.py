@@ -123,7 +123,8 @@ def plan_run(
     sizes, downloads = Sizes(config, jobs, project), Downloads(models, project / config.models.lock)
     work = Work(config, Costs(models, config), sizes)
     rows = tally(jobs, config, work, downloads, speed)
-    used = sorted({one for job in jobs for one, flops in work.by_precision(job).items() if flops})
+    spent = [work.by_precision(job) for job in {alike(job): job for job in jobs}.values()]
+    used = sorted({dtype for one in spent for dtype, flops in one.items() if flops})
     notes = (
         [f"GPU hours: FLOPs counted from the architectures; speed {speed.said(used)}"]
         if used
@@ -173,8 +174,7 @@ def tally(
     rows: dict[str, Row] = {}
     seen: dict[tuple, Row] = {}
     for job in jobs:
-        # Jobs of a rule differ in their wildcards alone, and all shards are alike.
-        key = (job.rule, *sorted((k, v) for k, v in job.wildcards.items() if k != "shard"))
+        key = alike(job)
         if key not in seen:
             spent = work.by_precision(job).items()
             hours = sum(flops / speed.tflops(dtype) for dtype, flops in spent) / TERA / HOUR
@@ -185,6 +185,12 @@ def tally(
             seen[key] = row
         rows[job.rule] = rows.get(job.rule, Row(job.rule)) + seen[key]
     return list(rows.values())
+
+
+def alike(job: Job) -> tuple[Any, ...]:
+    """What jobs that take the same have in common: jobs of a rule differ in their wildcards alone,
+    and all shards are alike."""
+    return (job.rule, *sorted((k, v) for k, v in job.wildcards.items() if k != "shard"))
 
 
 def fetched_bytes(job: Job, downloads: Downloads) -> int:

@@ -10,8 +10,8 @@ The layout, from the README and the loader of its repository (CC BY 4.0):
 
 Without metadata.sqlite, the sequences are those of the folders. A part of the release is enough:
 sequences that were not downloaded are ignored. Frames are found by their time; only those that are
-needed, and the frames from the key frame before them, are decoded. Masks are understood as everywhere
-(`toffee.data.pictures`).
+needed, and the frames from the key frame before them, are decoded. Masks are understood as
+everywhere (`toffee.data.pictures`).
 """
 
 import os

@@ -58,7 +58,7 @@ def generate_refiner(
         refining: how the Refiner draws, as in `toffee.synthesis.refined.refine_shard`.
         base_sampling: how initial images are drawn, as in `toffee.synthesis.initial.draw_initial`.
     """
-    base = TextToImage(base_models.text_to_image, base_models.controlnet_depth)
+    base = TextToImage(base_models.drawer, base_models.controlnet_depth)
     estimate = DepthEstimator(base_models.depth_estimator)
     refiner = Refiner(models.refiner, models.text_to_image)
     encoder = SubjectEncoder(models.subject_encoder)
