@@ -32,6 +32,9 @@ HUB_WAY_OUT = (
 )
 
 
+IMPORTED = ("images", "hub", "subjects200k")
+"""Kinds of subjects that rule import_subjects reads."""
+
 JobName = tuple[str, Mapping[str, str]]
 """The rule of a job that would run, and its wildcards."""
 
@@ -93,7 +96,7 @@ def needs_at_most(config: Config, sources: Mapping[str, Source], results: Path) 
     real, rules, folders = config.data.real, set[str](), dict[str, str]()
     if config.data.source == "real":
         outputs = {
-            "import_subjects": real.kind("subjects") in ("images", "hub") and "subjects",
+            "import_subjects": real.kind("subjects") in IMPORTED and "subjects",
             "draw_subjects": real.kind("subjects") == "drawn" and "drawn",
             "import_multiview": real.kind("multiview") != "folder" and "multiview",
             "download_dreambench": real.kind("benchmark") == "dreambench" and "benchmark",
