@@ -115,7 +115,7 @@ def mask_of(picture: Image.Image, subject: bool = True, any_value: bool = False)
         if alpha.min() != alpha.max():
             return upright(set_values(alpha, 255), subject)
     if any_value and not _is_deep(picture):
-        return upright(np.asarray(picture.convert("RGB")).any(2), subject)
+        return upright(np.asarray(picture.convert("RGB")).max(2) > 0, subject)
     if picture.mode == "1":
         return upright(np.asarray(picture), subject)
     if _is_deep(picture):
