@@ -192,7 +192,7 @@ def _look_at_models(
     def look_at(role: str) -> int | str:
         try:
             repository, files = look_for(hub[role], lock)
-            check_access(repository, next(iter(files)))
+            check_access(repository, min(files, key=lambda name: files[name].size))
         except ToffeeError as error:
             return str(error)
         return sum(one.size for one in files.values())
@@ -224,7 +224,8 @@ def _look_at_subjects(config: Config, project: Path, found: Findings) -> None:
     source = config.data.real.keys("subjects")
     if source.get("revision"):
         found.unchecked(
-            f"columns and split of {source['repo']} (data.real.subjects): its import reads them"
+            f"whether {source['repo']} is there with its columns (data.real.subjects): its import "
+            "reads it"
         )
         return
     key = "path" if "path" in source else "repo"
