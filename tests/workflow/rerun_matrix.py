@@ -257,7 +257,7 @@ MATRIX = {
     "synthesis.shards": Row(3, (PLANNED | FILTERED) - {"plot_pipeline"}),
     "synthesis.samples_per_shard": Row(64, PLANNED),
     "synthesis.prompts": Row("other/prompts.yaml", PLANNED | REFINER | TUNING),
-    "synthesis.subject_poses": Row(True, SUBJECTS),
+    "synthesis.subject_poses": Row(True, LISTED),
     "synthesis.kinds.generation": Row(0.08, PLANNED, {"synthesis.kinds.background": 0.68}),
     "synthesis.kinds.background": Row(0.0, PLANNED, {"synthesis.kinds.colour": 0.16}),
     "synthesis.kinds.colour": Row(0.0, PLANNED, {"synthesis.kinds.texture": 0.16}),
