@@ -24,6 +24,10 @@ WORD_LISTS = {
     for name in ("classes", "living")
     if (path := CONFIG.data.real.keys("subjects").get(name))
 }
+# Where a threshold is a quantile, what reads it waits for the cosines of real photos (rule calibrate).
+CALIBRATION = f"results/{CONFIG.scale}/dataset/calibration.json"
+FILTER_CALIBRATION = CALIBRATION if CONFIG.filter.is_calibrated else []
+MATCH_CALIBRATION = CALIBRATION if isinstance(CONFIG.refiner.match_threshold, str) else []
 PUBLISHED = {
     name: project_input(f"config/published/{name}.csv")
     for name in ("ablations", "cost", "dreambench")
@@ -37,7 +41,7 @@ LACKING = [] if CONFIG.data.source == "world" else ["base"]
 # What target `all` builds, and what only `tables`, `figures` and its own name build.
 TABLES = [name for name in tables_in("tabulate.smk") if name not in LACKING]
 FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
-MORE_TABLES = [*tables_in("ablate.smk"), *tables_in("cost.smk")]
+MORE_TABLES = [*tables_in("ablate.smk"), *tables_in("cost.smk"), *tables_in("calibrate.smk")]
 MORE_FIGURES = ["strength", "edits", "cost"]
 # Diagnostic tables, built only by name.
 OWN_TABLES = ["dreambooth"]

@@ -50,6 +50,7 @@ rule filter_dreambooth:
         clip=model("clip"),
         segmenter=model("segmenter"),
         detector=detector(),
+        calibration=FILTER_CALIBRATION,
     output:
         out=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
     log:

@@ -46,6 +46,7 @@ rule generate_refiner:
         subject_encoder=model("subject_encoder"),
         segmenter=model("segmenter"),
         detector=detector(),
+        calibration=MATCH_CALIBRATION,
     output:
         out=f"{RESULTS}/evaluation/refiner/images.h5",
     log:

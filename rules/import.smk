@@ -17,7 +17,7 @@ rule import_subjects:
         benchmark_of("import_subjects")
     priority: FIRST
     # Compute nodes may lack internet access.
-    localrule: CONFIG.data.real.kind("subjects") == "hub"
+    localrule: CONFIG.data.real.kind("subjects") in ("hub", "subjects200k")
     conda:
         "../envs/toffee.yaml"
     resources:

@@ -44,6 +44,7 @@ rule refine_shard:
         subject_encoder=model("subject_encoder"),
         segmenter=model("segmenter"),
         detector=detector(),
+        calibration=MATCH_CALIBRATION,
     output:
         out=stage("refined"),
     log:

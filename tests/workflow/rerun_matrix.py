@@ -67,7 +67,8 @@ TRAINED_NETS = REFINER_TRAINED | VIEW_GENERATOR_TRAINED | TRAINED
 # What reads each folder of photographs.
 SUBJECTS = LISTED | LEAKAGE
 MULTIVIEW = REFINER_TRAINED | VIEW_GENERATOR_TRAINED | LISTED | TUNING | LEAKAGE
-HELDOUT = REFINER | VIEWS | LEAKAGE
+CALIBRATION = {"calibrate", "tabulate_calibration"} | PAGE
+HELDOUT = REFINER | VIEWS | LEAKAGE | CALIBRATION
 ORACLE = {"score_oracle", "check_oracle"}
 BENCHMARK_PHOTOS = ORACLE | BENCHMARK | DREAMBOOTH | LEAKAGE
 WORLD = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"}
@@ -237,7 +238,7 @@ MATRIX = {
     "refiner.token_grid": Row(False, REFINER_TRAINED),
     "refiner.token_dropout": Row(0.99, REFINER_TRAINED),
     "refiner.matching": Row("silhouette", REFINED | REFINER),
-    "refiner.match_threshold": Row(0.9, REFINED | REFINER),
+    "refiner.match_threshold": Row(0.9, REFINED | REFINER | {"tabulate_calibration"}),
     "refiner.position_weight": Row(0.5, REFINED | REFINER),
     "refiner.strength": Row(0.5, REFINED | REFINER),
     "refiner.keep_background": Row(False, REFINED | REFINER),
@@ -259,7 +260,7 @@ MATRIX = {
     "synthesis.shards": Row(3, (PLANNED | FILTERED) - {"plot_pipeline"}),
     "synthesis.samples_per_shard": Row(64, PLANNED),
     "synthesis.prompts": Row("other/prompts.yaml", PLANNED | REFINER | TUNING),
-    "synthesis.subject_poses": Row(True, SUBJECTS),
+    "synthesis.subject_poses": Row(True, LISTED),
     "synthesis.kinds.generation": Row(0.08, PLANNED, {"synthesis.kinds.background": 0.68}),
     "synthesis.kinds.background": Row(0.0, PLANNED, {"synthesis.kinds.colour": 0.16}),
     "synthesis.kinds.colour": Row(0.0, PLANNED, {"synthesis.kinds.texture": 0.16}),
@@ -270,7 +271,7 @@ MATRIX = {
     "synthesis.quality": Row(96, DRAWN | VIEWED | BASE | REFINER | VIEWS | DREAMBOOTH),
     # The filter, which also judges what fine-tuning draws.
     **{
-        f"filter.{name}": Row(0.55, FILTERED | {"filter_dreambooth"})
+        f"filter.{name}": Row(0.55, FILTERED | {"filter_dreambooth", "tabulate_calibration"})
         for name in Filter.model_fields
     },
     # What may leave.
@@ -347,7 +348,7 @@ MATRIX = {
         | {"score_dataset"}
         | DATASET_TABLE,
     ),
-    "evaluation.refiner_subjects": Row(64, REFINER),
+    "evaluation.refiner_subjects": Row(64, REFINER | CALIBRATION),
     "evaluation.views_subjects": Row(64, VIEWS),
     "evaluation.base_prompts": Row(64, BASE),
     "evaluation.methods": Row(

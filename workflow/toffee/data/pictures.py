@@ -99,12 +99,13 @@ def rgb(picture: Image.Image, profile: bool = True) -> Image.Image:
     return Image.alpha_composite(white, picture).convert("RGB")
 
 
-def mask_of(picture: Image.Image, subject: bool = True) -> np.ndarray:
+def mask_of(picture: Image.Image, subject: bool = True, any_value: bool = False) -> np.ndarray:
     """A mask as bool [H, W] by the rules above.
 
     Args:
         picture: upright, as `decoded` gives it.
         subject: whether it shows a subject; one of what may change can be white all around.
+        any_value: whether every value above 0 is set, where no alpha channel says more.
 
     Raises:
         ValueError: it is not understood; the text says what was found and expected.
@@ -113,6 +114,8 @@ def mask_of(picture: Image.Image, subject: bool = True) -> np.ndarray:
         alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
         if alpha.min() != alpha.max():
             return upright(set_values(alpha, 255), subject)
+    if any_value and not _is_deep(picture):
+        return upright(np.asarray(picture.convert("RGB")).max(2) > 0, subject)
     if picture.mode == "1":
         return upright(np.asarray(picture), subject)
     if _is_deep(picture):

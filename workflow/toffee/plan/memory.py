@@ -293,6 +293,9 @@ class Memory:
 
     filter_dreambooth = score_shard
 
+    def calibrate(self, wildcards: Mapping[str, str]) -> float:
+        return self.drawing(self.encoders("subject_encoder", "clip"))
+
     def metrics(self) -> list[Network]:
         """The metric encoders, in float32."""
         exact = [("metric_dino", "dino"), ("metric_clip", "clip_i")]

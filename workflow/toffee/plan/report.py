@@ -1,5 +1,6 @@
 """The plan of a run: what each rule takes, with totals, and what the figures rest on."""
 
+import os
 import shutil
 import threading
 from collections.abc import Sequence
@@ -141,7 +142,7 @@ def plan_run(
     )
     notes.append("while running: encoded data and checkpoint of trainings, as if side by side")
     needs = needs_of(((job.rule, job.wildcards) for job in jobs), sources)
-    findings = look(needs, config, sources, project)
+    findings = look(needs, config, sources, Path(os.path.relpath(project)))
     plan = Plan(config.scale, rows, notes + sizes.notes, free(results), findings)
     if gpus and plan.total.gpu_memory:
         look_at_gpus({row.rule: row.gpu_memory for row in rows}, findings)
@@ -159,7 +160,8 @@ def _without_jobs(error: NoPlan, project: Path) -> tuple[Plan, Config]:
     config = load_config(error.values)
     sources = load_catalogue(project / config.models.catalogue, config.models.set)
     results = project / "results" / config.scale
-    findings = look(needs_at_most(config, sources, results), config, sources, project)
+    needs = needs_at_most(config, sources, results)
+    findings = look(needs, config, sources, Path(os.path.relpath(project)))
     if not findings.faults:
         raise error
     findings.unchecked("GPU hours, memory and room: there is no plan while something is missing")

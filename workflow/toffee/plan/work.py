@@ -158,6 +158,10 @@ class Work:
         seen = segmented * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
         return self.sizes.samples * seen
 
+    def calibrate(self, wildcards: Mapping[str, str]) -> float:
+        photos = 2 * self.config.evaluation.refiner_subjects
+        return photos * (2 * self.costs.subject + self.costs.judge)
+
     # Evaluation
 
     def generate_base(self, wildcards: Mapping[str, str]) -> float:
