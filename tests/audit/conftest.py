@@ -152,8 +152,10 @@ def finished_run(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         as_if_released(patch)
-        # All jobs of this run are one process: its start is not the start of a job.
+        # All jobs of this run are one process: its start is not the start of a job,
+        # and what it took is not one job's.
         patch.setattr("toffee.provenance.record.process_start", time.time)
+        patch.setattr("toffee.provenance.costs.cpu_seconds", lambda: 0.5)
         if request.param == BESIDE:
             patch.setattr("toffee.provenance.listing.MANY", 0)
         for one in JOBS:
@@ -168,6 +170,7 @@ def run(finished_run, tmp_path, monkeypatch):
     jobs = [planned_job(*one, zoo=finished_run / "zoo") for one in JOBS]
     monkeypatch.setattr("toffee.audit.plan.plan_of", lambda *_: (CONFIG, jobs))
     monkeypatch.setattr("toffee.provenance.record.process_start", time.time)
+    monkeypatch.setattr("toffee.provenance.costs.cpu_seconds", lambda: 0.5)
     as_if_released(monkeypatch)
     # Its page is made up. The real one is made again in tests/workflow.
     monkeypatch.setattr("toffee.audit.recompute._page", lambda *_: ())

@@ -3,6 +3,7 @@
 import base64
 import json
 import subprocess
+import time
 
 import pytest
 
@@ -91,6 +92,17 @@ def test_the_whole_audit_knows_the_file(run, keys):
 def test_what_is_no_statement(run, keys, text):
     (run.folder / FILE).write_text(text)
     assert verify(Results(run.folder, run.project), run.folder / FILE, keys[0][1])
+
+
+def test_no_more_signatures_are_looked_at_than_an_envelope_needs(run, keys, monkeypatch):
+    (private, public), (other, _) = keys
+    main(["attest", str(run.folder), "--key", str(other)])
+    signed = json.loads((run.folder / FILE).read_text())
+    signed["signatures"] *= 50_000
+    (run.folder / FILE).write_text(json.dumps(signed))
+    start = time.process_time()
+    assert audit(run, "--key", public) == 10
+    assert time.process_time() - start < 3
 
 
 def test_what_is_no_key_is_one_line(run, keys, tmp_path, capsys):

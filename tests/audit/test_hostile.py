@@ -113,7 +113,8 @@ def test_pipes_devices_sockets_and_links(run, tmp_path):
         server.bind(f"/proc/self/fd/{here}/socket")
     os.close(here)
     found = audited(run)
-    for name in (SHARD, "tables/dataset.csv.json", "more", "socket", "attestation.json"):
+    logs = ("logs/score_shard/00000.log",)
+    for name in (SHARD, "tables/dataset.csv.json", "more", "socket", "attestation.json", *logs):
         assert any(name in one.file for one in found), name
 
 
@@ -130,9 +131,13 @@ def test_links_out_of_the_folder(run, tmp_path):
     (tmp_path / "many").mkdir()
     (tmp_path / "many" / "secret.txt").write_text("secret")
     (run.folder / "models/clip/more").symlink_to(tmp_path / "many")
-    (run.folder / "file").symlink_to(tmp_path / "secret")
+    names = ("file", "logs/score_shard/00000.log", "benchmarks/more", ".x.0a1b2c3d.tmp")
+    for name in names:
+        (run.folder / name).unlink(missing_ok=True)
+        (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.folder / name).symlink_to(tmp_path / "secret")
     found = audited(run)
-    for name in ("models/clip/more", "file"):
+    for name in ("models/clip/more", *names):
         assert [one for one in found if one.file.endswith(name) and "a link to" in one.found]
     assert not any("secret.txt" in one.file for one in found)
 

@@ -137,6 +137,16 @@ def test_a_gate_of_another_run_is_not_the_one_that_a_table_was_planned_behind(ru
         ({"attempt": 3}, "attempt 1"),
         ({"device": "H100"}, "GPU seconds on H100"),
         ({"gpu_seconds": 3.0}, "no GPU seconds"),
+        ({"cpu_seconds": 1e6}, "CPU seconds of its threads"),
+        ({"device": "H100", "seconds": 100.0, "gpu_seconds": 150.0}, "times a number of GPUs"),
+        (
+            {"earlier": [{"start": "2020-01-01T00:00:00+00:00", "seconds": 1e9}], "attempt": 2},
+            "that ended before",
+        ),
+        (
+            {"earlier": [{"start": "2020-01-01T00:00:00+00:00", "cpu_seconds": 9.0}], "attempt": 2},
+            "CPU seconds of its threads",
+        ),
         ({"seconds": 7000.0}, "from its start to its end"),
         ({"log": f"{ROOT}/logs/other.log"}, "log "),
         ({"benchmark": f"{ROOT}/benchmarks/other.tsv"}, "benchmark "),

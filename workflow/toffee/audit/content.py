@@ -1,6 +1,7 @@
 """Tier bytes: every file that a job wrote is there and what it was, and no other file is."""
 
 import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,7 +25,7 @@ from toffee.provenance.paths import (
 )
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
-from toffee.runtime.files import TEMPORARY, file_digest
+from toffee.runtime.files import TEMPORARY, file_digest, kind_of
 from toffee.runtime.progress import progress
 
 BY_PRODUCTS = (LOGS, BENCHMARKS)
@@ -72,6 +73,15 @@ def _outside(results: Results, place: Path) -> str:
     return "" if real == base or real.startswith(f"{base}/") else f"a link to {real}"
 
 
+def _irregular(place: Path) -> str:
+    """What stands in the place of a file; "" for a file."""
+    try:
+        mode = place.stat().st_mode
+    except OSError as error:  # a link that leads nowhere
+        return f"a link that cannot be followed ({error.strerror})"
+    return "" if stat.S_ISREG(mode) else kind_of(mode)
+
+
 def _check_file(place: Path, sha256: str, size: int) -> tuple[str, str] | None:
     """What was expected and found, where they differ."""
     if not place.is_file():
@@ -117,11 +127,11 @@ def _unknown(results: Results) -> Iterator[Finding]:
     for below in _walk(results.folder, {results.place(path) for path in listed}):
         place = results.folder / below
         aside = below.parts[0] in BY_PRODUCTS or below.as_posix() == ATTESTATION
-        if aside or TEMPORARY.match(place.name):
-            continue
         path = f"{results.root}/{below.as_posix()}"
-        if path not in known and (outside := _outside(results, place)):
-            yield Finding(TIER, path, "files that a job wrote", outside)
+        if path not in known and (odd := _outside(results, place) or _irregular(place)):
+            yield Finding(TIER, path, "files that a job wrote", odd)
+        elif aside or TEMPORARY.match(place.name):
+            continue
         elif below.parts[0] == RECORDS:
             if not _is_record(results, below, listings):
                 yield Finding(TIER, path, "records of jobs alone", "an unknown file")

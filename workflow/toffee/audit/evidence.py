@@ -31,23 +31,28 @@ AROUND = 300.0
 cluster's shared file system may take minutes to import. On a busy machine more, in proportion
 (`SHARE`)."""
 SHARE = 0.1
+BUSY = 4
+"""Cores that a thread of a job may keep busy: others encode pictures and wait for a GPU."""
 
 
 def check_evidence(results: Results, notes: Notes) -> Iterator[Finding]:
     """Compare each record with itself, its benchmark, its log, and the checkout it ran from."""
     now = datetime.now(UTC)
-    without = 0
+    without, silent = 0, 0
     for name, record in {**results.records, **results.earlier}.items():
-        found = [*_of_times(record, now), *_of_machine(record)]
+        found = [*_of_times(record, now), *_of_machine(record), *_of_costs(record)]
         if name in results.records:
             benchmark = _benchmark(results, record)
-            without += benchmark is None
-            found += [*_of_benchmark(record, benchmark or {}), *_of_log(results, record)]
+            said = _last_line(results, record)
+            without, silent = without + (benchmark is None), silent + (said is None)
+            found += [*_of_benchmark(record, benchmark or {}), *_of_log(record, said)]
             found += _of_threads(results, record)
         for expected, was in found:
             yield Finding(TIER, f"{RECORDS}/{name}", expected, was)
     if without:
         notes.add(f"jobs without a benchmark to compare their times with: {without}")
+    if silent:
+        notes.add(f"jobs without a log that says how long they took: {silent}")
 
 
 def _of_times(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
@@ -59,6 +64,9 @@ def _of_times(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
     for attempt in record.earlier:
         if attempt.start > record.start:
             yield f"earlier attempts before its start {record.start}", f"one at {attempt.start}"
+        elif (attempt.seconds or 0) > (record.start - attempt.start).total_seconds() + ROUNDING:
+            expected = f"an attempt at {attempt.start} that ended before {record.start}"
+            yield expected, f"one of {attempt.seconds} seconds"
     if record.attempt != len(record.earlier) + 1:
         yield f"attempt {len(record.earlier) + 1}, after those listed", f"attempt {record.attempt}"
 
@@ -69,6 +77,18 @@ def _of_machine(record: Record) -> Iterator[tuple[str, str]]:
         yield "no GPU seconds on a CPU", f"{record.gpu_seconds}"
     if record.device != "cpu" and record.seconds and not record.gpu_seconds:
         yield f"GPU seconds on {record.device}", "none"
+
+
+def _of_costs(record: Record) -> Iterator[tuple[str, str]]:
+    """Whether so much can be computed in its time, and in that of the attempts before it."""
+    for one in (record, *record.earlier):
+        seconds, gpu = one.seconds or 0.0, one.gpu_seconds or 0.0
+        most = BUSY * record.threads * record.processes * seconds + ROUNDING
+        if (one.cpu_seconds or 0.0) > most:
+            expected = f"at most {most:.0f} CPU seconds of its threads in {seconds} seconds"
+            yield expected, f"{one.cpu_seconds}"
+        if abs(gpu - seconds * round(gpu / (seconds or 1.0))) > ROUNDING:
+            yield f"its {seconds} seconds times a number of GPUs", f"{gpu} GPU seconds"
 
 
 def _benchmark(results: Results, record: Record) -> Mapping[str, float] | None:
@@ -90,13 +110,16 @@ def _of_benchmark(record: Record, measured: Mapping[str, float]) -> Iterator[tup
         yield f"{cpu} CPU seconds at least, as its benchmark has", f"{record.cpu_seconds}"
 
 
-def _of_log(results: Results, record: Record) -> Iterator[tuple[str, str]]:
-    """The last line of a log says how long its job took."""
+def _last_line(results: Results, record: Record) -> re.Match[str] | None:
+    """The last line of a log says how long its job took; None where there is none such."""
     try:
         lines = read_text(results.place(record.log)).strip().splitlines()
     except ToffeeError:
-        return
-    said = re.fullmatch(r"(.*): done in ([\d.]+) s", lines[-1]) if lines else None
+        return None
+    return re.fullmatch(r"(.*): done in ([\d.]+) s", lines[-1]) if lines else None
+
+
+def _of_log(record: Record, said: re.Match[str] | None) -> Iterator[tuple[str, str]]:
     if said and said[1] != record.job:
         yield f"the job of its log, {said[1]}", record.job
     elif said and not _near(float(said[2]), record.seconds):
