@@ -16,7 +16,7 @@ from toffee.provenance.code import COMMANDS
 from toffee.provenance.digests import read_text
 from toffee.provenance.paths import RECORDS
 from toffee.provenance.results import Results
-from toffee.provenance.schema import Record
+from toffee.provenance.schema import Attempt, Record
 from toffee.runtime.errors import ToffeeError
 
 TIER = "graph"
@@ -81,7 +81,8 @@ def _of_machine(record: Record) -> Iterator[tuple[str, str]]:
 
 def _of_costs(record: Record) -> Iterator[tuple[str, str]]:
     """Whether so much can be computed in its time, and in that of the attempts before it."""
-    for one in (record, *record.earlier):
+    spent: list[Record | Attempt] = [record, *record.earlier]
+    for one in spent:
         seconds, gpu = one.seconds or 0.0, one.gpu_seconds or 0.0
         most = BUSY * record.threads * record.processes * seconds + ROUNDING
         if (one.cpu_seconds or 0.0) > most:
