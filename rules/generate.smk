@@ -38,7 +38,7 @@ rule generate_refiner:
     input:
         multiview_heldout=data_root("multiview_heldout"),
         prompts=PROMPTS,
-        drawer=model(DRAWER),
+        drawer=model(DRAWER) if DRAWER != "text_to_image" else [],
         text_to_image=model("text_to_image"),
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),

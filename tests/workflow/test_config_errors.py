@@ -15,7 +15,7 @@ import pytest
         (
             ["--config", "models={set: huge}"],
             "error: config/models.yaml has no set huge (models.set), expected one of: tiny, small, "
-            "paper",
+            "paper, turbo",
         ),
         (
             ["--config", "models={zoo: elsewhere}"],

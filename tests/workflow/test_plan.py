@@ -54,7 +54,7 @@ def test_too_small_a_budget_is_one_line(project):
     done = toffee_plan(project, "--config", budget, steps, "--", "results/tiny/models/refiner")
     assert done.returncode == 1
     assert re.search(r"^pretrain_refiner +1 +0\.\d", done.stdout, re.M)
-    assert "ASSUMED, not measured: 0.05 TFLOP/s" in done.stdout
+    assert "ASSUMED, not measured: 0.05 in float32 TFLOP/s" in done.stdout
     assert re.fullmatch(
         r"error: budget.gpu_hours is too small: \S+ h needed, 0.001 h available\n", done.stderr
     )

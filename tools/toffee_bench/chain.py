@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from toffee.models.folders import BaseModels, RefinerModels, SegmenterModels, ViewModels
@@ -32,6 +33,9 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
     viewer = ViewModels(
         model("view_generator"), model("text_to_image"), model("subject_encoder"), model("depth")
     )
+    matching = config.refiner.refining.matching
+    if isinstance(matching.threshold, str):  # nothing is calibrated here; the time is the same
+        matching = replace(matching, threshold=0.5)
     return {
         "draw_initial": lambda: draw_initial(
             plan=plan,
@@ -50,7 +54,8 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
             segmenters=segmenters,
             out=files["refined"],
             drawing=drawing,
-            refining=config.refiner.refining,
+            refining=replace(config.refiner.refining, matching=matching),
+            calibration=None,
             seed=seed,
         ),
         "draw_views": lambda: draw_views(

@@ -28,6 +28,16 @@ class BaseModels(Folders):
 
 
 @dataclass(frozen=True)
+class InitialModels(Folders):
+    """As `BaseModels`, for a function that has the base model as another argument's: `drawer` is
+    None where that draws too, since Snakemake wants each input once."""
+
+    controlnet_depth: Path
+    depth_estimator: Path
+    drawer: Path | None = None
+
+
+@dataclass(frozen=True)
 class SegmenterModels(Folders):
     """The segmenter, and the detector for a segmenter that is prompted with boxes."""
 

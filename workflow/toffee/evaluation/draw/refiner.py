@@ -15,7 +15,7 @@ from toffee.method.matching import match_tokens, may_change
 from toffee.method.refiner import Refiner
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import batches
-from toffee.models.folders import BaseModels, RefinerModels, SegmenterModels
+from toffee.models.folders import InitialModels, RefinerModels, SegmenterModels
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
@@ -33,7 +33,7 @@ def generate_refiner(
     *,
     multiview_heldout: str | Path,
     prompts: str | Path,
-    base_models: BaseModels,
+    base_models: InitialModels,
     models: RefinerModels,
     segmenters: SegmenterModels,
     out: str | Path,
@@ -62,7 +62,7 @@ def generate_refiner(
         base_sampling: how initial images are drawn, as in `toffee.synthesis.initial.draw_initial`.
     """
     refining = replace(refining, matching=settled(refining.matching, calibration))
-    base = TextToImage(base_models.drawer, base_models.controlnet_depth)
+    base = TextToImage(base_models.drawer or models.text_to_image, base_models.controlnet_depth)
     estimate = DepthEstimator(base_models.depth_estimator)
     refiner = Refiner(models.refiner, models.text_to_image)
     encoder = SubjectEncoder(models.subject_encoder)
