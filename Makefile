@@ -53,10 +53,9 @@ audit: $(ENV)
 bench: $(ENV)
 	@$(BIN)/python -m toffee_bench
 
-# One worker more than cores, since those of the cluster's tests mostly wait for it.
 test: export OMP_NUM_THREADS := 1
 test: $(ENV)
-	@$(BIN)/python -m pytest --numprocesses $$(( $(CORES) + 1 )) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 lint: $(ENV)
 	@$(BIN)/ruff check .
