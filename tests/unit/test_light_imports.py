@@ -27,7 +27,8 @@ MODULES = {
     "import_multiview import_pictures import_subjects write_crate",
     "pandas": "check_oracle export_dataset export_shard filter_dataset list_subjects plan_shard "
     "plot_cost plot_dataset plot_editing plot_edits plot_pipeline plot_refiner plot_strength "
-    "plot_toffeenet plot_views tabulate_base tabulate_calibration tabulate_cost tabulate_dataset tabulate_dreambench "
+    "plot_toffeenet plot_views tabulate_base tabulate_calibration tabulate_cost tabulate_dataset "
+    "tabulate_dreambench "
     "tabulate_dreambooth tabulate_editing tabulate_reconstruction tabulate_reference "
     "tabulate_refiner tabulate_segmentation tabulate_strength tabulate_variants tabulate_views "
     "write_ledger write_site",
