@@ -229,7 +229,9 @@ MATRIX = {
     "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER),
     "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER),
     "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER),
-    "sampler.batch": Row(8, WITH_MODELS - {"download_model"} - TRAININGS | CALIBRATION),
+    "sampler.batch": Row(
+        8, WITH_MODELS - {"download_model", "calibrate", "tabulate_calibration"} - TRAININGS
+    ),
     # The Refiner, its training and its use.
     "refiner.steps": Row(16, REFINER_TRAINED),
     "refiner.batch": Row(64, REFINER_TRAINED),
