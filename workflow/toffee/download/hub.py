@@ -134,12 +134,12 @@ def reach_hub() -> None:
         ToffeeError: there is none.
     """
     from huggingface_hub import constants
-    from huggingface_hub.utils import http_backoff
+    from huggingface_hub.utils import get_session
 
     if constants.is_offline_mode():
         return
     try:
-        http_backoff("HEAD", constants.ENDPOINT, max_retries=1, retry_on_status_codes=())
+        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except transport_errors() as error:
         raise ToffeeError(f"cannot reach the hub at {constants.ENDPOINT}: {error}") from error
 
