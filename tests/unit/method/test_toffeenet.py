@@ -240,6 +240,18 @@ def test_what_is_encoded_apart_is_as_in_a_batch_of_all(pairs, parts, coded, tmp_
     assert torch.equal(found.read(torch.arange(len(found)))["masked"], expected)
 
 
+@pytest.mark.parametrize(("kinds", "rows"), [("editing", [1, 4]), ("generation", [0, 2, 3])])
+def test_pairs_of_some_kinds_are_those_among_all(pairs, parts, coded, tmp_path, kinds, rows):
+    every, some = (encoded(pairs, parts, tmp_path / one, one) for one in ("both", kinds))
+    expected, found = every.read(torch.tensor(rows)), some.read(torch.arange(len(rows)))
+    assert set(found) == set(expected)
+    for name, value in found.items():
+        # Tokens are encoded in a batch of their own, which rounds otherwise.
+        assert close(value.float(), expected[name].float(), 2e-3), name
+    assert differ(found["target"], every.read(torch.arange(len(rows)))["target"])
+    assert some.prompts == [every.prompts[row] for row in rows]
+
+
 @pytest.mark.parametrize("changes", [{}, {"segmented": False, "reference": "canvas"}])
 def test_what_is_not_kept_is_computed_alike(pairs, parts, coded, tmp_path, changes):
     index, shards = pairs / "index.parquet", [str(pairs / "00000.h5")]
