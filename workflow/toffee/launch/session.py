@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from toffee.config import Config
-from toffee.data.importers.survey import survey
 from toffee.launch.adopt import adopt
 from toffee.launch.failures import deaths, failures, format_failures, with_causes
 from toffee.launch.looking import write_nothing
@@ -56,6 +55,8 @@ def _say_what_is_there(config: Config, results: str) -> None:
     given = command_line(sys.argv)
     if given is None or not given.dryrun or Path(results, LISTED).exists():
         return
+    from toffee.data.importers.survey import survey
+
     if lines := survey(config):
         lines.append("what it will cost: toffee plan, with the same --configfile and --config")
         atexit.register(lambda: print(*lines, sep="\n", file=sys.stderr))
