@@ -72,4 +72,4 @@ prepare_rules(workflow.rules, CONFIG, RESULTS, asks_for_report(sys.argv))
 if workflow.is_main_process:
     check_runtimes(workflow.rules)
     check_targets(workflow.rules, CONFIG.scale)
-begin_run(workflow, RESULTS, [ZOO_RESULTS])
+begin_run(workflow, CONFIG, RESULTS, [ZOO_RESULTS])

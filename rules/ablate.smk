@@ -53,7 +53,7 @@ rule tabulate_reconstruction:
         after=GATE,
         shares={name: CONFIG.variant(name).reconstruction for name in rows("reconstruction")},
         encoders=ENCODERS,
-        source=CONFIG.data.source,
+        source=BENCHMARK,
         resolution=CONFIG.data.resolution,
         published_digest=digest_of(PUBLISHED["ablations"]),
     script:

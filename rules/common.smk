@@ -28,6 +28,8 @@ WORD_LISTS = {
 CALIBRATION = f"results/{CONFIG.scale}/dataset/calibration.json"
 FILTER_CALIBRATION = CALIBRATION if CONFIG.filter.is_calibrated else []
 MATCH_CALIBRATION = CALIBRATION if isinstance(CONFIG.refiner.match_threshold, str) else []
+# A user's own prompts; no input where there are none.
+TEXTS = project_input(CONFIG.synthesis.texts) if CONFIG.synthesis.texts else []
 PUBLISHED = {
     name: project_input(f"config/published/{name}.csv")
     for name in ("ablations", "cost", "dreambench")
@@ -37,7 +39,8 @@ RESULTS = f"results/{CONFIG.scale}"
 PLAN = f"{RESULTS}/dataset/plan/{{shard}}.parquet"
 SHARDS = [f"{number:05d}" for number in range(CONFIG.synthesis.shards)]
 # Table base needs the world's vocabulary.
-LACKING = [] if CONFIG.data.source == "world" else ["base"]
+LACKING = [] if CONFIG.data.is_world("multiview") else ["base"]
+BENCHMARK = "world" if CONFIG.data.is_world("benchmark") else "real"
 # What target `all` builds, and what only `tables`, `figures` and its own name build.
 TABLES = [name for name in tables_in("tabulate.smk") if name not in LACKING]
 FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]

@@ -10,6 +10,7 @@ rule score_shard:
     input:
         plan=PLAN,
         prompts=PROMPTS,
+        texts=TEXTS,
         refined=stage("refined"),
         views=stage("views"),
         edits=stage("edits"),
@@ -34,6 +35,7 @@ rule score_shard:
         subjects_root=data_root("subjects"),
         drawing=CONFIG.drawing,
         prompts_digest=digest_of(PROMPTS),
+        texts_digest=digest_of(TEXTS) if TEXTS else None,
     script:
         "../workflow/run.py"
 

@@ -8,10 +8,7 @@ More shards leave the exported ones as they are.
 from toffee.config.drawing import licences_of, names_of
 
 # What the dataset's card says of where it comes from.
-KIND_OF = {
-    name: "world" if CONFIG.data.source == "world" else CONFIG.data.real.kind(name)
-    for name in ("subjects", "multiview")
-}
+KIND_OF = {name: CONFIG.data.real.kind(name) for name in ("subjects", "multiview")}
 # Copied as they are: here comments count too.
 PIPELINE_FILES = project_files("workflow/toffee/export/diffusers_code", "[!_]*.py")
 

@@ -45,7 +45,7 @@ def digest_of(path):
 def data_root(name):
     """Folder of subjects, multiview, multiview_heldout or benchmark: the world's, a given one, or
     where a source is imported, drawn or downloaded to."""
-    if CONFIG.data.source == "world":
+    if CONFIG.data.is_world(name.removesuffix("_heldout")):
         return f"{RESULTS}/world/{name}"
     if name == "subjects" and CONFIG.data.real.kind(name) == "drawn":
         return f"{RESULTS}/data/drawn"

@@ -37,6 +37,7 @@ rule plan_shard:
         subjects=f"{RESULTS}/dataset/subjects.parquet",
         donors=f"{RESULTS}/dataset/donors.parquet",
         prompts=PROMPTS,
+        texts=TEXTS,
     output:
         out=PLAN,
     log:
@@ -56,5 +57,6 @@ rule plan_shard:
         samples_per_shard=CONFIG.synthesis.samples_per_shard,
         seed=CONFIG.seed,
         prompts_digest=digest_of(PROMPTS),
+        texts_digest=digest_of(TEXTS) if TEXTS else None,
     script:
         "../workflow/run.py"

@@ -106,7 +106,7 @@ rule write_site:
     params:
         function="toffee.site.write.write_site",
         results=RESULTS,
-        source=CONFIG.data.source,
+        source=BENCHMARK,
         resolution=CONFIG.data.resolution,
         page_digest=digest_of_all([*CAPTIONS, *PAGE_FILES]),
     script:

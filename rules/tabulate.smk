@@ -93,7 +93,7 @@ rule tabulate_dreambench:
         mem_mb=1000,
     params:
         function="toffee.tables.dreambench.tabulate_dreambench",
-        source=CONFIG.data.source,
+        source=BENCHMARK,
         resolution=CONFIG.data.resolution,
         encoders=ENCODERS,
         gate=GATE,

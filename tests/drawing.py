@@ -26,6 +26,7 @@ def write_results(folder: Path) -> Path:
     models.mkdir(parents=True)
     save_toffeenet(models / "toffeenet", unet, settings)
     (models / "segmenter").symlink_to(ZOO / "segmenter")
+    (models / "text_to_image").symlink_to(ZOO / "text_to_image")
     parts = models / "toffeenet", ZOO / "text_to_image", ZOO / "subject_encoder"
     names = {role: f"zoo/{role}" for role in ("text_to_image", "subject_encoder")}
     licences = {"text_to_image": "openrail++", "subject_encoder": "mine"}

@@ -17,7 +17,7 @@ from toffee.app.server import make_server
 from toffee.app.studio import Studio
 from toffee.cli import main
 from toffee.provenance import record
-from toffee.use import draw as drawing
+from toffee.use import artist
 from toffee.use.model import find_model, load_pipeline
 from toffee.use.subject import segmenter_of
 
@@ -35,7 +35,7 @@ def studio(results, tmp_path, monkeypatch) -> Iterator[Studio]:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     # Whoever works on the checkout has changes, which the audit would name.
     monkeypatch.setattr(record, "git_state", lambda: {"commit": None, "changed": None})
-    monkeypatch.setattr(drawing, "WATCH", [])
+    monkeypatch.setattr(artist, "WATCH", [])
     model = find_model(results)
     load_pipeline(str(model.pipeline.absolute()), "cpu", "float32")  # the page need not wait for it
     segmenter_of(str(model.segmenter), None)
@@ -134,6 +134,24 @@ def test_a_picture_is_drawn_from_a_photo_and_edited_inside_of_a_mask(app, addres
     before, after = pixels(tmp_path / "drawn" / drawn), pixels(edited)
     assert 0.005 < change.mean() < 0.6
     assert (before[~change] == after[~change]).all() and (before[change] != after[change]).any()
+    assert main(["audit", "drawn"]) == 0
+
+
+def test_two_photos_draw_one_picture_beside_the_base_models(app, address, tmp_path):
+    open_app(app, address, width=390)
+    assert app.run("document.getElementById('together-row').hidden")
+    for n in (1, 2):
+        give(app, "file", write_photo(tmp_path / f"mug{n}.png", size=(64, 64 + n)))
+        app.wait(f"document.querySelectorAll('#thumbs button').length === {n}")
+        write(app, "word", "mug")
+        app.click("#find")
+        app.wait("document.getElementById('state').textContent === ''")
+    for box in ("together", "base", "alone"):
+        app.click(f"#{box}")
+    draw(app, "a mug on a rug", 2)
+    assert app.texts("#history .soft") == ["seed 0 · λ 1", "the base model · seed 0"]
+    wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    assert app.run(wide)
     assert main(["audit", "drawn"]) == 0
 
 

@@ -39,7 +39,7 @@ def test_the_jobs_are_snakemakes_own(project):
     assert jobs.pop("dataset") == 1  # a target makes nothing
     assert plan["total"]["jobs"] == jobs.pop("total") - 1
     assert {row["rule"]: row["jobs"] for row in plan["rules"]} == jobs
-    assert plan["total"]["gpu_hours"] > 0 and plan["total"]["download"] == 0
+    assert plan["total"]["cpu_hours"] > 0 and plan["total"]["download"] == 0
     assert not (project.folder / "results").exists()
 
 
@@ -50,13 +50,13 @@ def test_a_file_that_is_not_there_is_one_line(project, option):
 
 
 def test_too_small_a_budget_is_one_line(project):
-    budget, steps = "budget={gpu_hours: 0.001}", "refiner={steps: 5000}"
+    budget, steps = "budget={cpu_hours: 0.001}", "refiner={steps: 5000}"
     done = toffee_plan(project, "--config", budget, steps, "--", "results/tiny/models/refiner")
     assert done.returncode == 1
     assert re.search(r"^pretrain_refiner +1 +0\.\d", done.stdout, re.M)
     assert "ASSUMED, not measured: 0.05 in float32 TFLOP/s" in done.stdout
     assert re.fullmatch(
-        r"error: budget.gpu_hours is too small: \S+ h needed, 0.001 h available\n", done.stderr
+        r"error: budget.cpu_hours is too small: \S+ h needed, 0.001 h available\n", done.stderr
     )
 
 

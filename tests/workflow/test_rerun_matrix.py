@@ -62,6 +62,7 @@ def other(finished, tmp_path_factory):
     place.mkdir()
     shutil.copytree(project.folder / "workflow" / "zoo", place / "zoo")
     shutil.copy(config / "prompts" / "tiny.yaml", place / "prompts.yaml")
+    (place / "texts.txt").write_text("in the snow\non a rug\n")
     shutil.copy(config / "references" / "world.yaml", place / "references.yaml")
     catalogue = yaml.safe_load((config / "models.yaml").read_text())
     catalogue["tiny"]["metric_clip"] = {"zoo": "clip"}

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from toffee.config.sections import Config
+from toffee.config.sources import Real
 from toffee.data.loaders.images import list_images, read_image, to_arrays
 from toffee.data.world.write import write_subjects
 from toffee.runtime.compute import EXACT, Compute
@@ -170,7 +171,8 @@ def full(config: Config, folder: Path, repeats: int, sizes: dict | None = None) 
     }
     torch.set_num_threads(threads)
     if gpu:
-        world = config.data.model_copy(update={"source": "world"})
+        nothing = Real(subjects=None, multiview=None, benchmark=None)
+        world = config.data.model_copy(update={"source": "world", "real": nothing})
         config = config.model_copy(update={"data": world})
         models = full_size.prepare_models(folder / "models", sizes)
         setting = replace(prepare(folder / "sd21", config, models))

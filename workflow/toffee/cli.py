@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add_app(commands)
     plan = commands.add_parser(
         "plan",
-        help="what a run will take: jobs, GPU hours, bytes to download and to store",
+        help="what a run will take: jobs, hours, bytes to download and to store",
         description="Nothing is run. Exit code 1 where a source is missing, or the disk or config "
         "`budget` is too small.",
     )

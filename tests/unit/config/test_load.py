@@ -91,7 +91,7 @@ def test_the_papers_dataset_has_its_size_and_shares():
         ),
         (
             {"data": {"subjects": None}},
-            "config key data: expected a number in subjects, because source is world",
+            "config key data: expected a number in subjects, because subjects is the world's",
         ),
         (
             {"data": {"real": {"subjects": {"path": "x"}}}},
@@ -140,7 +140,7 @@ def test_the_papers_dataset_has_its_size_and_shares():
                     },
                 }
             },
-            "config key data: expected benchmark_split benchmark, because source is real",
+            "config key data: expected benchmark_split benchmark, because benchmark is real",
         ),
         (
             {"filter": {"min_mask_area": 0.9}},
@@ -199,6 +199,18 @@ def test_folders_are_used_where_they_are_and_all_else_is_not(folder, given):
     assert config.data.real.given(folder) == given
     paper = load_config(merged(read("config.yaml"), read("paper.yaml")))
     assert paper.data.real.given(folder) is None
+
+
+@pytest.mark.parametrize("name", ["subjects", "multiview", "benchmark"])
+def test_one_section_may_stand_beside_the_world(name):
+    sections = {
+        "subjects": {"kind": "images", "path": "a"},
+        "multiview": {"kind": "uco3d", "path": "b", "heldout": 0.1},
+        "benchmark": {"kind": "folder", "path": "c"},
+    }
+    change = {"data": {"real": {name: sections[name]}}}
+    data = load_config(merged(read("config.yaml"), change)).data
+    assert {one for one in sections if not data.is_world(one)} == {name}
 
 
 def test_values_from_the_command_line_come_as_text():

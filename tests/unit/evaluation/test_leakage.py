@@ -88,3 +88,27 @@ def test_a_leaked_subject_is_as_near_as_its_own_photos(folders, monkeypatch):
     assert table.loc["leaked", "nearest"] == "two"
     assert (table["among"] == 2).all()
     assert table.loc["leaked", "trained"] > table.loc["leaked", "untrained"]
+
+
+class Balls:
+    """A segmenter that knows balls alone."""
+
+    labels = ("ball",)
+
+    def segment(self, images, words):
+        assert set(words) == {"ball"}
+        return segment(images, words)
+
+
+def test_a_photo_that_no_pair_can_have_is_left_out(folders, monkeypatch):
+    monkeypatch.setattr(scoring, "Metrics", Colours)
+    monkeypatch.setattr(scoring, "load_segmenter", lambda *_: Balls())
+    save(folders / "subjects/images/pot.png", flat(2))
+    with open(folders / "subjects/metadata.csv", "a") as table:
+        table.write("pot.png,pot,teapot,a teapot\n")
+    places = ("benchmark", "subjects", "multiview", "multiview_heldout")
+    models = MetricModels(Path(), Path(), Path())
+    out = folders / "leakage.csv"
+    paths = {name: folders / name for name in places}
+    score_leakage(**paths, models=models, out=out, resolution=64, batch=2)
+    assert "pot" not in set(pd.read_csv(out)["nearest"])

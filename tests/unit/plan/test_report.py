@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from toffee.launch.dag import Job
+from toffee.plan.clock import wall_clock
 from toffee.plan.costs import Costs
 from toffee.plan.download import Downloads
 from toffee.plan.memory import Memory
@@ -43,7 +44,7 @@ def budget(**values: float):
 
 def test_totals_and_the_room_that_running_trainings_need():
     plan = Plan("paper", ROWS, room=10**15)
-    assert (plan.total.jobs, plan.total.gpu_hours) == (18, 100.0)
+    assert (plan.total.jobs, plan.total.hours) == (18, 100.0)
     # The two generators train side by side, the ToffeeNets after them.
     assert plan.needed == (2 + 2 + 14 + 3) * GIB + 11 * GIB
 
@@ -65,8 +66,8 @@ def test_what_is_too_small_is_one_line(limits, room, line):
 
 
 def test_a_rule_that_needs_more_memory_than_a_gpu_has_is_named():
-    rows = [Row("draw_views", 3, gpu_memory=30 * GIB), Row("draw_initial", 1, gpu_memory=9 * GIB)]
-    plan = Plan("paper", [*rows, rows[0] + Row("draw_views", 1, gpu_memory=31 * GIB)], room=1)
+    rows = [Row("draw_views", 3, memory=30 * GIB), Row("draw_initial", 1, memory=9 * GIB)]
+    plan = Plan("paper", [*rows, rows[0] + Row("draw_views", 1, memory=31 * GIB)], room=1)
     found = refusals(plan, budget(gpu_memory_gib=30))
     assert found == [
         "budget.gpu_memory_gib of draw_views is too small: 31.0 GiB needed, 30.0 GiB available"
@@ -98,7 +99,7 @@ def test_jobs_that_are_alike_count_each():
     }
     assert [rows[name].jobs for name in ("plan_shard", "draw_initial")] == [3, 2]
     flops = 2 * work.flops(job("draw_initial"))
-    assert rows["draw_initial"].gpu_hours == pytest.approx(flops / 2e12 / 3600)
+    assert rows["draw_initial"].hours == pytest.approx(flops / 2e12 / 3600)
     # 30 subjects × 25 prompts; λ has fewer prompts and eight values.
     images = 30 * 25 + 30 * config.evaluation.strength_prompts * len(config.evaluation.strengths)
     assert rows["generate_benchmark"].store == pytest.approx(images * Storage(work).jpeg, abs=2)
@@ -226,7 +227,7 @@ def test_each_precision_has_its_speed():
     (row,) = tally([job("score_shard")], work.config, work, downloads, speed)
     spent = work.by_precision(job("score_shard"))
     hours = (spent["bfloat16"] / 200e12 + spent["tf32"] / 50e12) / 3600
-    assert row.gpu_hours == pytest.approx(hours)
+    assert row.hours == pytest.approx(hours)
 
 
 def test_masks_that_subjects_bring_are_not_made_again():
@@ -281,3 +282,27 @@ def test_subjects_that_nobody_can_count_are_said(tmp_path, source):
 
 def reader(folder) -> Job:
     return Job("pretrain_refiner", {}, {}, {"multiview": str(folder)}, {}, "", True)
+
+
+def test_hours_of_cores_are_never_called_those_of_gpus():
+    rows = [Row("train_toffeenet", 2, 3.0, memory=GIB), Row("write_site", 1)]
+    plan = Plan("tiny", rows, room=GIB, device="CPU", found=["found in my_photos:"])
+    lines = table(plan)
+    assert (
+        lines[0] == "found in my_photos:" and "CPU hours" in lines[2] and "CPU memory" in lines[2]
+    )
+    content = plan.content()
+    assert content["total"]["cpu_hours"] == 3.0 and "GPU" not in "".join(lines)
+    assert not any("gpu" in key for row in content["rules"] for key in row)
+    assert refusals(plan, budget(gpu_hours=1, gpu_memory_gib=0.5)) == []
+    assert refusals(plan, budget(cpu_hours=1)) == [
+        "budget.cpu_hours is too small: 3 h needed, 1 h available"
+    ]
+
+
+def test_wall_clock_is_of_the_cores_but_not_less_than_the_longest_job(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+    many, one = [(40, 8.0)], [(1, 8.0)]
+    assert "4 cores: about 2.0 h" in wall_clock(many, gpus=False)
+    assert "4 cores: about 8.0 h" in wall_clock(one, gpus=False)
+    assert "it has none" in wall_clock(many, gpus=True)

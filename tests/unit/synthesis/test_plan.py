@@ -8,9 +8,9 @@ import yaml
 
 from toffee.config.sections.synthesis import KINDS
 from toffee.config.sections.synthesis import KINDS as CONFIG_KINDS
-from toffee.data.loaders.prompt_parts import noun_phrase
+from toffee.data.loaders.prompt_parts import noun_phrase, read_prompt_parts
 from toffee.runtime.errors import ToffeeError
-from toffee.synthesis.plan import COLUMNS, plan_shard, read_plan
+from toffee.synthesis.plan import COLUMNS, other_prompts, plan_shard, read_plan
 
 from ..data.loaders.conftest import write_multiview, write_subjects
 from .conftest import write_list
@@ -201,3 +201,43 @@ def test_bad_prompt_files_are_one_line(world: dict[str, Path], change: dict, mes
 def test_bad_shares_are_one_line(world: dict[str, Path], kinds: dict, message: str) -> None:
     with pytest.raises(ToffeeError, match=message):
         plan(world, kinds=kinds)
+
+
+def own_texts(world: dict[str, Path], *lines: str) -> Path:
+    path = world["prompts"].with_name("mine.txt")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_own_prompts_take_the_place_of_the_contexts(world: dict[str, Path]) -> None:
+    lines = ("# mine", "in  the snow  # cold", "", "a photo of {} by a lamp", "A ball on a shelf")
+    frame = plan(world, shards=1, samples=120, texts=own_texts(world, *lines))
+    plain = frame[frame["kind"] == "generation"]
+    of = {word: set(some["prompt"]) for word, some in plain.groupby("class_word")}
+    assert of.keys() == {"ball", "crate"}
+    for word, prompts in of.items():
+        noun = noun_phrase(word)
+        expected = {f"{noun} in the snow", f"a photo of {noun} by a lamp"}
+        assert prompts == expected | ({"a ball on a shelf"} if word == "ball" else set())
+    parts = read_prompt_parts(world["prompts"], own_texts(world, *lines))
+    for row in frame[frame["kind"] == "texture"].to_dict("records"):
+        others = other_prompts(row, parts)
+        assert row["prompt"] not in others and row["source_prompt"] in others
+        assert len(others) == len(PARTS["textures"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ([], "mine.txt: no prompt, expected one a line"),
+        (["in snow", "in snow"], "line 2: 'in snow' stands there twice, expected once"),
+        (["a {mug} in snow"], "line 1: 'a {mug} in snow', expected {} where the subject stands"),
+        (["in snow", "a yak at sea", "at sea"], "'a yak at sea' begins with no subject's class"),
+        (["in snow"], "contexts has too few texts for background, expected 2"),
+        (["a ball in snow", "a ball at sea"], "0 texts for class crate, expected 2 or more"),
+    ],
+)
+def test_own_prompts_that_cannot_be_used_are_one_line(world, lines, line) -> None:
+    with pytest.raises(ToffeeError) as raised:
+        plan_one(world, "00000", texts=own_texts(world, *lines))
+    assert line in str(raised.value) and "\n" not in str(raised.value)

@@ -313,7 +313,7 @@ def test_a_command_that_is_stopped_leaves_nothing(toffee, photo, monkeypatch, ca
     def stop(*arguments, **options):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("toffee.use.draw._save", stop)
+    monkeypatch.setattr("toffee.use.artist.save", stop)
     assert toffee("draw", photo, "--prompt", "a mug") == 143
     assert capsys.readouterr().err.splitlines()[-1] == (
         "error: stopped, nothing of this command is kept"
@@ -339,6 +339,33 @@ def test_the_same_text_without_the_photo_is_drawn_beside_it(toffee, photo):
         Path("drawn", alone).read_bytes()
         == Path("drawn", alone.replace("0001", "0002")).read_bytes()
     )
+    assert toffee("audit", "drawn") == 0
+
+
+def test_the_base_model_draws_the_same_text_beside_it(toffee, photo, results, monkeypatch):
+    assert toffee("draw", photo, "--prompt", "a mug", "--seed", 4, "--base-model") == 0
+    path = Path("drawn", "0001-a-mug-seed4-base-model.png")
+    info = Image.open(path).info
+    assert info["model"].startswith("base model of") and "subject_scale" not in info
+    ball = write_photo(Path("ball.png"), "ball")
+    words = ("--prompt", "a mug", "--word", "ball", "--seed", 4, "--base-model", "--scale", 0)
+    assert toffee("draw", ball, *words) == 0
+    again = Path("drawn", path.name.replace("0001", "0002"))
+    assert (pixels(path) == pixels(again)).all()  # it sees no photo
+    assert toffee("audit", "drawn") == 0
+    monkeypatch.setattr("toffee.use.model.MODELS", "none")
+    segmenter = ("--segmenter", results / "models" / "segmenter")
+    assert toffee("draw", photo, "--prompt", "a mug", "--base-model", *segmenter) == 1
+
+
+def test_several_photos_of_a_subject_are_drawn_from_together(toffee, photo, capsys):
+    other = write_photo(Path("other.png"), size=(96, 64))
+    for photos in ((photo, other), (other, photo), (photo,)):
+        assert toffee("draw", *photos, "--prompt", "a mug", "--together") == 0
+    name = "a-mug-seed0.png"
+    both, turned, one = (pixels(Path("drawn", f"000{n}-{name}")) for n in (1, 2, 3))
+    assert (both != one).any() and (both != turned).any()
+    assert names(Path("drawn")).count("0001-found2.png") == 1
     assert toffee("audit", "drawn") == 0
 
 

@@ -19,9 +19,9 @@ from toffee.data.pictures import decoded, rgb
 from toffee.provenance.digests import read_json
 from toffee.provenance.paths import LOGS, RECORDS
 from toffee.runtime.errors import ToffeeError
-from toffee.use import draw as drawing
+from toffee.use import artist
+from toffee.use.artist import Sampling
 from toffee.use.command import PHOTOS, draw, edit
-from toffee.use.draw import Sampling
 from toffee.use.model import Model
 from toffee.use.subject import as_picture, class_word, find_subject, segmenter_of
 
@@ -57,7 +57,7 @@ class Studio:
         self.progress = Progress()
         self._lock = threading.Lock()
         self._uploads = tempfile.TemporaryDirectory(prefix="toffee-app-")
-        drawing.WATCH[:] = [self._watch]
+        artist.WATCH[:] = [self._watch]
 
     def close(self) -> None:
         """Remove photos that were given and never used."""
@@ -77,6 +77,7 @@ class Studio:
             "name": self.model.name,
             "licence": self.model.licence,
             "finds": self.model.segmenter is not None,
+            "base": self.model.base is not None,
             "words": labels,
             "device": self.device,
         }
@@ -113,7 +114,8 @@ class Studio:
         return {"mask": base64.b64encode(out.getvalue()).decode(), "word": asked}
 
     def draw(self, asked: Mapping[str, Any]) -> None:
-        """Start to draw. asked: photos (id and mask), prompts, seeds and values."""
+        """Start to draw. asked: photos (id and mask), prompts, seeds, values, and whether also
+        alone (without a photo), by base (the base model), and from all photos together."""
         photos = [self._photo(one["id"]) for one in asked["photos"]]
         if not photos:
             raise ToffeeError("no photo, expected one of your subject")
@@ -122,7 +124,8 @@ class Studio:
         if given and len(given) < len(photos):
             raise ToffeeError("only some photos have a mask: find or paint it in the others too")
         common = self._common(asked)
-        alone = bool(asked.get("alone"))
+        names = ("alone", "base", "together")
+        also: dict[str, Any] = {name: bool(asked.get(name)) for name in names}
 
         def run(kept: Callable[[Path], Path]) -> list[Path]:
             paths = [kept(one) for one in photos]
@@ -132,7 +135,7 @@ class Studio:
                 self._sampling(asked),
                 paths,
                 [kept(one) for one in given],
-                alone=alone,
+                **also,
                 command=["toffee", "app"],
                 **common,
             )
@@ -174,7 +177,8 @@ class Studio:
                 content = read_json(path.parent / content["see"])
             name = path.name.removesuffix(".json")
             output = content["output"]
-            pictures = [Path(one).name for one in (*output["out"], *output.get("alone", ()))]
+            kinds = ("out", "alone", "by_base")
+            pictures = [Path(one).name for kind in kinds for one in output.get(kind, ())]
             if name in pictures and (self.folder / name).is_file():
                 with Image.open(self.folder / name) as picture:
                     keys = ("prompt", "seed", "subject_scale", "num_inference_steps")

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from toffee.config.base import Count, Name, Path, Section
 
 HeldOut = Annotated[float, Field(gt=0, lt=1)]
+WORLD = "world"
+"""Kind of what the procedural world gives."""
 
 
 class Source(Section):
@@ -47,6 +49,11 @@ class ImageSubjects(Source):
     path: Path = Field(
         description="<class word>/*.jpg, or pictures with a captions.csv (file_name, class_word, "
         "caption, licence where known); optional captions *.txt beside them, and masks/ (path)"
+    )
+    class_word: Name | None = Field(
+        default=None,
+        description="class word of pictures in no folder of their class and no table (name); none: "
+        "they are set aside",
     )
 
 
@@ -171,7 +178,8 @@ class DreamBench(Source):
 
 
 class Real(Section):
-    """Where real photographs come from, used where `data.source` is `real`."""
+    """Where real photographs come from. What has no section is the world's, or is missed (see
+    `data.source`)."""
 
     subjects: FolderSubjects | ImageSubjects | HubSubjects | Subjects200K | DrawnSubjects | None = (
         Field(discriminator="kind", description="training subjects, a picture each")
@@ -184,9 +192,9 @@ class Real(Section):
     )
 
     def kind(self, name: str) -> str:
-        """The kind of subjects, multiview or benchmark; "" where there is none."""
+        """The kind of subjects, multiview or benchmark; the world's where there is no section."""
         source = getattr(self, name)
-        return "" if source is None else source.kind
+        return WORLD if source is None else source.kind
 
     def keys(self, name: str) -> dict[str, Any]:
         """What stands in the section of subjects, multiview or benchmark; {} for none."""

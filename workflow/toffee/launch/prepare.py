@@ -53,7 +53,7 @@ def sources_of(
     importer reads, which is no input. Of what jobs of this run wrote there are records."""
     real, source = config.data.real, params.get("source")
     folders = ("subjects", "multiview", "multiview_heldout", "benchmark")
-    given = {str(real.given(name)) for name in folders} if config.data.source == "real" else set()
+    given = {str(real.given(name)) for name in folders}
     read = sorted({str(path) for path in inputs} & given)
     if isinstance(source, dict) and (source.get("path") or source.get("repo")):
         read += filter(None, [source_folder(source)])

@@ -1,18 +1,21 @@
 """A run's beginning and end, for the process that the user started: what it takes over from
 earlier runs, what it guards itself against, and what it says of failed jobs."""
 
+import atexit
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from toffee.config import Config
 from toffee.launch.adopt import adopt
 from toffee.launch.failures import deaths, failures, format_failures, with_causes
 from toffee.launch.looking import write_nothing
 from toffee.launch.takeover import take_over
 from toffee.launch.targets import (
     checked,
+    command_line,
     only_looks,
     requested,
     stop,
@@ -22,13 +25,16 @@ from toffee.launch.targets import (
 from toffee.provenance.machine import name_of, note_run
 
 STATE = ".snakemake"
+LISTED = "dataset/subjects.parquet"
+"""What is there once the subjects were read."""
 
 
-def begin_run(workflow: Any, results: str, others: Iterable[str]) -> None:
+def begin_run(workflow: Any, config: Config, results: str, others: Iterable[str]) -> None:
     """Prepare Snakemake for a run: after the Snakefile's rules, before the plan is made.
 
     Args:
         workflow: Snakemake's.
+        config: the run's configuration.
         results: the run's results folder.
         others: results folders of other scales that this run may write too.
     """
@@ -40,6 +46,20 @@ def begin_run(workflow: Any, results: str, others: Iterable[str]) -> None:
         for root in (results, *others):
             checked(take_over, root)
     _adopt_results(results)
+    _say_what_is_there(config, results)
+
+
+def _say_what_is_there(config: Config, results: str) -> None:
+    """The first dry run with photos of the user's own says what was found of them: at its end, or
+    it would be far above what Snakemake prints."""
+    given = command_line(sys.argv)
+    if given is None or not given.dryrun or Path(results, LISTED).exists():
+        return
+    from toffee.data.importers.survey import survey
+
+    if lines := survey(config):
+        lines.append("what it will cost: toffee plan, with the same --configfile and --config")
+        atexit.register(lambda: print(*lines, sep="\n", file=sys.stderr))
 
 
 def _note_command_line(workflow: Any) -> None:

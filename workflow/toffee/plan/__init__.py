@@ -1,4 +1,4 @@
-"""What a run will take, before anything runs: jobs, GPU hours, bytes to download and to store.
+"""What a run will take, before anything runs: jobs, hours, bytes to download and to store.
 
 `dag` asks Snakemake for the jobs, `architectures` builds the models without weights, `costs` counts
 what they compute, `work` and `storage` say what each rule does with them, `report` adds it all up

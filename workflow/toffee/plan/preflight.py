@@ -16,6 +16,7 @@ from typing import Any
 
 from toffee.config import Config
 from toffee.config.models import HubSource, Source
+from toffee.config.sources import WORLD
 from toffee.data.importers.subjects import check_folder
 from toffee.data.importers.views import check_release
 from toffee.data.loaders.classes import read_classes
@@ -93,23 +94,20 @@ def needs_at_most(config: Config, sources: Mapping[str, Source], results: Path) 
         for role, source in sources.items()
         if isinstance(source, HubSource) and not (results / "models" / role).exists()
     ]
-    real, rules, folders = config.data.real, set[str](), dict[str, str]()
-    if config.data.source == "real":
-        outputs = {
-            "import_subjects": real.kind("subjects") in IMPORTED and "subjects",
-            "draw_subjects": real.kind("subjects") == "drawn" and "drawn",
-            "import_multiview": real.kind("multiview") != "folder" and "multiview",
-            "download_dreambench": real.kind("benchmark") == "dreambench" and "benchmark",
-        }
-        rules = {
-            rule
-            for rule, name in outputs.items()
-            if name and not (results / "data" / name).exists()
-        }
-        for name in ("subjects", "multiview", "benchmark"):
-            for folder, key in ((name, "path"), (f"{name}_heldout", "heldout_path")):
-                if hasattr(getattr(real, name), key) and (given := real.given(folder)):
-                    folders[f"data.real.{name}.{key}"] = given
+    real, folders = config.data.real, dict[str, str]()
+    outputs = {
+        "import_subjects": real.kind("subjects") in IMPORTED and "subjects",
+        "draw_subjects": real.kind("subjects") == "drawn" and "drawn",
+        "import_multiview": real.kind("multiview") not in ("folder", WORLD) and "multiview",
+        "download_dreambench": real.kind("benchmark") == "dreambench" and "benchmark",
+    }
+    rules = {
+        rule for rule, name in outputs.items() if name and not (results / "data" / name).exists()
+    }
+    for name in ("subjects", "multiview", "benchmark"):
+        for folder, key in ((name, "path"), (f"{name}_heldout", "heldout_path")):
+            if hasattr(getattr(real, name), key) and (given := real.given(folder)):
+                folders[f"data.real.{name}.{key}"] = given
     folders |= {f"evaluation.pictures.{k}": v for k, v in config.evaluation.pictures.items()}
     return Needs(sorted(roles), rules, folders)
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from toffee.config import Config, load_catalogue, load_config
+from toffee.data.importers.survey import survey
 from toffee.launch.dag import Job, NoPlan, planned_jobs
 from toffee.plan.architectures import Architectures, import_libraries
+from toffee.plan.clock import wall_clock
 from toffee.plan.costs import Costs
 from toffee.plan.download import DREAMBENCH, Downloads
 from toffee.plan.memory import Memory
@@ -28,22 +30,23 @@ PRETRAINING = ("pretrain_refiner", "pretrain_view_generator")
 class Row:
     """What the jobs of a rule take, all together; bytes.
 
-    `while_running` is on disk until they end, as if all of them ran at once. `gpu_memory` is what
-    one of them, or one of its processes, needs at most.
+    `hours` are those of the device (see `Plan`). `while_running` is on disk until they end, as if
+    all of them ran at once. `memory` is what one of them, or one of its processes, needs at most of
+    a GPU; on a CPU it needs more, the libraries' own.
     """
 
     rule: str
     jobs: int = 0
-    gpu_hours: float = 0.0
+    hours: float = 0.0
     download: int = 0
     store: int = 0
     while_running: int = 0
-    gpu_memory: int = 0
+    memory: int = 0
 
     def __add__(self, other: "Row") -> "Row":
         mine, others = asdict(self), asdict(other)
         sums = {name: mine[name] + others[name] for name in mine if name != "rule"}
-        return Row(self.rule, **sums | {"gpu_memory": max(self.gpu_memory, other.gpu_memory)})
+        return Row(self.rule, **sums | {"memory": max(self.memory, other.memory)})
 
 
 @dataclass
@@ -56,6 +59,8 @@ class Plan:
         notes: what the figures rest on, a line each.
         room: free bytes of the disk of the results.
         findings: whether its sources are there (see `toffee.plan.preflight`).
+        device: what computes, "GPU" or "CPU".
+        found: of the user's own subjects, a line each.
     """
 
     scale: str
@@ -63,6 +68,8 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     room: int = 0
     findings: Findings = field(default_factory=Findings)
+    device: str = "GPU"
+    found: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> Row:
@@ -83,10 +90,24 @@ class Plan:
 
     def content(self) -> dict[str, Any]:
         """As JSON."""
-        total = asdict(self.total) | {"needed": self.needed, "room": self.room}
-        rows = [asdict(row) for row in self.rows]
-        found = {"faults": self.findings.faults, "unchecked": self.findings.notes}
-        return {"scale": self.scale, "rules": rows, "total": total, "notes": self.notes} | found
+        total = self._named(self.total) | {"needed": self.needed, "room": self.room}
+        rows = [self._named(row) for row in self.rows]
+        return {
+            "scale": self.scale,
+            "device": self.device,
+            "rules": rows,
+            "total": total,
+            "found": self.found,
+            "notes": self.notes,
+            "faults": self.findings.faults,
+            "unchecked": self.findings.notes,
+        }
+
+    def _named(self, row: Row) -> dict[str, Any]:
+        """A row as JSON, whose hours and memory say of what they are."""
+        of_device = {"hours", "memory"}
+        device = self.device.lower()
+        return {f"{device}_{k}" if k in of_device else k: v for k, v in asdict(row).items()}
 
 
 def plan_run(
@@ -119,6 +140,7 @@ def plan_run(
     results = project / "results" / config.scale
     models = Architectures(sources, project / config.models.zoo, results / "models")
     gpus = asks_for_gpus(project, config.models.set)
+    device = "GPU" if gpus else "CPU"
     speed = read_speed(config.plan.sustained_tflops.model_dump(), project, bench, gpus)
     jobs = [job for job in jobs if job.runs]
     sizes, downloads = Sizes(config, jobs, project), Downloads(models, project / config.models.lock)
@@ -127,25 +149,26 @@ def plan_run(
     spent = [work.by_precision(job) for job in {alike(job): job for job in jobs}.values()]
     used = sorted({dtype for one in spent for dtype, flops in one.items() if flops})
     notes = (
-        [f"GPU hours: FLOPs counted from the architectures; speed {speed.said(used)}"]
+        [f"{device} hours: FLOPs counted from the architectures; speed {speed.said(used)}"]
         if used
         else []
     )
+    notes[:0] = [wall_clock(((row.jobs, row.hours) for row in rows), gpus)]
     if downloads.estimated:
         names = ", ".join(downloads.estimated)
         notes.append(f"download sizes of {names}: estimates, 4 bytes a parameter")
     notes.append(
         "to store: every candidate counts as accepted, the most that the filter can let in"
     )
-    notes.append(
-        "GPU memory: of one process, counted; without CUDA's own and what fragmentation wastes"
-    )
+    kept_out = "CUDA's own and what fragmentation wastes" if gpus else "the libraries' own"
+    notes.append(f"{device} memory: of one process, counted; without {kept_out}")
     notes.append("while running: encoded data and checkpoint of trainings, as if side by side")
+    notes += sizes.notes
     needs = needs_of(((job.rule, job.wildcards) for job in jobs), sources)
     findings = look(needs, config, sources, Path(os.path.relpath(project)))
-    plan = Plan(config.scale, rows, notes + sizes.notes, free(results), findings)
-    if gpus and plan.total.gpu_memory:
-        look_at_gpus({row.rule: row.gpu_memory for row in rows}, findings)
+    plan = Plan(config.scale, rows, notes, free(results), findings, device, survey(config))
+    if gpus and plan.total.memory:
+        look_at_gpus({row.rule: row.memory for row in rows}, findings)
     return plan, config
 
 
@@ -164,8 +187,9 @@ def _without_jobs(error: NoPlan, project: Path) -> tuple[Plan, Config]:
     findings = look(needs, config, sources, Path(os.path.relpath(project)))
     if not findings.faults:
         raise error
-    findings.unchecked("GPU hours, memory and room: there is no plan while something is missing")
-    return Plan(config.scale, [], room=free(results), findings=findings), config
+    findings.unchecked("hours, memory and room: there is no plan while something is missing")
+    plan = Plan(config.scale, [], room=free(results), findings=findings, found=survey(config))
+    return plan, config
 
 
 def tally(

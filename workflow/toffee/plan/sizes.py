@@ -1,11 +1,12 @@
 """How many pictures there are of what a run reads."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from toffee.config import Config
-from toffee.config.sources import DrawnSubjects
+from toffee.config.sources import DrawnSubjects, ImageSubjects
 from toffee.data.loaders.classes import classes_of_sequences, read_classes
 from toffee.launch.dag import Job
 
@@ -35,30 +36,39 @@ class Sizes:
         """Take them from the configuration, or count pictures in the folders that jobs read."""
         data, source = config.data, config.data.real.subjects
         # Others may have masks too, which is seen when they are there.
-        self.masks_given = data.source == "world" or isinstance(source, DrawnSubjects)
+        self.masks_given = data.is_world("subjects") or isinstance(source, DrawnSubjects)
         self.notes: list[str] = []
         self.samples = config.synthesis.samples_per_shard
         self.editing = round(self.samples * (1 - config.synthesis.kinds.generation))
         self.benchmark, self.photos = BENCHMARK_SUBJECTS, BENCHMARK_PHOTOS
-        if data.source == "world":
-            # A configuration with this source has all of these numbers.
-            self.sequences, self.subjects = data.sequences or 0, data.subjects or 0
-            self.frames = self.sequences * data.views
-            self.heldout, self.benchmark = data.heldout_sequences or 0, data.benchmark_subjects
-            return
+        if data.is_world("benchmark"):
+            self.benchmark = data.benchmark_subjects
+        # A configuration with the world has all of these numbers.
+        self.sequences, self.heldout = data.sequences or 0, data.heldout_sequences or 0
+        self.frames, self.subjects = self.sequences * data.views, data.subjects or 0
         read = {name: path for job in jobs for name, path in job.input.items()}
+        if not data.is_world("subjects"):
+            self._count_subjects(config, project, read)
+        if not data.is_world("multiview"):
+            self._count_sequences(config, project, read)
 
+    def _count_subjects(self, config: Config, project: Path, read: Mapping[str, Any]) -> None:
+        place = read.get("subjects", "")
+        found = pictures(project / place)[0] if place else 0
+        self.subjects = found or self._configured_subjects(config, project)
+        if place and not self.subjects:
+            self.notes.append(
+                f"no pictures in {place}: their import and the look for leakage are "
+                "not counted; config data.subjects says how many there will be at most"
+            )
+
+    def _count_sequences(self, config: Config, project: Path, read: Mapping[str, Any]) -> None:
         def count(name: str) -> tuple[int, int]:
             return pictures(project / read[name]) if name in read else (0, 0)
 
+        data = config.data
         self.frames, self.sequences = count("multiview")
         self.heldout = count("multiview_heldout")[1] or data.heldout_sequences or 0
-        self.subjects = count("subjects")[0] or self._configured_subjects(config, project)
-        if "subjects" in read and not self.subjects:
-            self.notes.append(
-                f"no pictures in {read['subjects']}: their import and the look for leakage are "
-                "not counted; config data.subjects says how many there will be at most"
-            )
         if "multiview" in read and not self.frames:
             # Before the import, the configured number counts.
             frames = data.sequences * data.views if data.sequences else config.plan.frames
@@ -73,6 +83,9 @@ class Sizes:
     def _configured_subjects(config: Config, project: Path) -> int:
         """Subjects that a source will give: those of the class list, or as many as are wanted."""
         source, most = config.data.real.subjects, config.data.subjects
+        if isinstance(source, ImageSubjects) and Path(source.path).is_dir():
+            found = pictures(Path(source.path))[0]
+            return min(found, most) if most else found
         if not isinstance(source, DrawnSubjects):
             return most or 0
         found = _class_count(config, project) * source.per_class

@@ -35,7 +35,7 @@ class Speed:
         return self.measured.get(dtype) or self.assumed[dtype]
 
     def said(self, dtypes: list[str]) -> str:
-        """One line that says what the GPU hours rest on."""
+        """One line that says what the hours rest on."""
         known = [f"{self.measured[d]:g} in {d}" for d in dtypes if d in self.measured]
         unknown = [d for d in dtypes if d not in self.measured]
         lines = [f"measured by {self.origin}: {' and '.join(known)} TFLOP/s"] if known else []

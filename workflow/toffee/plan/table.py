@@ -10,8 +10,9 @@ GIB = 2**30
 
 def table(plan: Plan) -> list[str]:
     """The plan as lines of text; rules that take next to nothing are one row."""
-    head = ("rule", "jobs", "GPU hours", "GPU memory", "to download", "to store", "while running")
-    large = [row for row in plan.rows if row.gpu_hours or row.store or row.download]
+    hours, memory = f"{plan.device} hours", f"{plan.device} memory"
+    head = ("rule", "jobs", hours, memory, "to download", "to store", "while running")
+    large = [row for row in plan.rows if row.hours or row.store or row.download]
     rest = [row for row in plan.rows if row not in large]
     if rest:
         large.append(sum(rest, Row(f"{len(rest)} other rules")))
@@ -28,15 +29,16 @@ def table(plan: Plan) -> list[str]:
     ]
     rule = "-" * len(texts[0])
     room = f"room needed in results/{plan.scale}: {shown(plan.needed)}, free: {shown(plan.room)}"
-    return [texts[0], rule, *texts[1:-1], rule, texts[-1], "", room, *plan.notes]
+    found = [*plan.found, ""] if plan.found else []
+    return [*found, texts[0], rule, *texts[1:-1], rule, texts[-1], "", room, *plan.notes]
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    hours = f"{row.gpu_hours:,.0f}" if row.gpu_hours >= 99.5 else f"{row.gpu_hours:.2g}"
+    hours = f"{row.hours:,.0f}" if row.hours >= 99.5 else f"{row.hours:.2g}"
     sizes = [shown(value) if value else "–" for value in (row.download, row.store)]
     running = shown(row.while_running) if row.while_running else "–"
-    memory = shown(row.gpu_memory) if row.gpu_memory else "–"
-    return (row.rule, f"{row.jobs:,}", hours if row.gpu_hours else "–", memory, *sizes, running)
+    memory = shown(row.memory) if row.memory else "–"
+    return (row.rule, f"{row.jobs:,}", hours if row.hours else "–", memory, *sizes, running)
 
 
 def refusals(plan: Plan, config: Config) -> list[str]:
@@ -46,16 +48,18 @@ def refusals(plan: Plan, config: Config) -> list[str]:
         (f"the disk of results/{plan.scale}", plan.needed, plan.room, shown),
         ("budget.storage_gib", plan.needed, _bytes(budget.storage_gib), shown),
         ("budget.download_gib", total.download, _bytes(budget.download_gib), shown),
-        ("budget.gpu_hours", total.gpu_hours, budget.gpu_hours, hours_shown),
     ]
+    hours = budget.gpu_hours if plan.device == "GPU" else budget.cpu_hours
+    checks.append((f"budget.{plan.device.lower()}_hours", total.hours, hours, hours_shown))
     checks += [
         (
             f"budget.gpu_memory_gib of {row.rule}",
-            row.gpu_memory,
+            row.memory,
             _bytes(budget.gpu_memory_gib),
             shown,
         )
         for row in plan.rows
+        if plan.device == "GPU"
     ]
     return [
         f"{what} is too small: {show(needed)} needed, {show(available)} available"
@@ -78,5 +82,5 @@ def shown(size: float) -> str:
 
 
 def hours_shown(hours: float) -> str:
-    """GPU hours for people."""
+    """Hours of a budget for people."""
     return f"{hours:,.0f} h" if hours >= 99.5 else f"{hours:.2g} h"

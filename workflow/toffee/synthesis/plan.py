@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toffee.config.sections.synthesis import KINDS
-from toffee.data.loaders.prompt_parts import PromptParts, noun_phrase, read_prompt_parts
+from toffee.data.loaders.prompt_parts import PromptParts, in_context, read_prompt_parts
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, file_digest
 from toffee.runtime.seeds import SEED_BITS, seed_of
+from toffee.synthesis.kinds import check_kinds
 from toffee.synthesis.listing import (
     MULTIVIEW,
     SUBJECTS,
@@ -74,6 +75,7 @@ def plan_shard(
     samples_per_shard: int,
     seed: int,
     out: str | os.PathLike[str],
+    texts: str | os.PathLike[str] | None = None,
 ) -> None:
     """Plan the candidate pairs of a shard and write them as Parquet.
 
@@ -102,13 +104,15 @@ def plan_shard(
         samples_per_shard: samples in every shard.
         seed: the run's seed.
         out: Parquet file to write.
+        texts: text file of own contexts, in place of those of `prompts`.
 
     Raises:
         ToffeeError: an input is missing or malformed, or a kind has no prompts.
     """
-    parts = read_prompt_parts(prompts)
-    _check_kinds(kinds, parts, prompts)
-    drawer = _Drawer(read_subjects(subjects), read_donors(donors), parts, dict(kinds), seed)
+    parts, listed = read_prompt_parts(prompts, texts), read_subjects(subjects)
+    words = sorted({one.class_word for one in listed})
+    check_kinds(kinds, parts, words, prompts, texts or prompts)
+    drawer = _Drawer(listed, read_donors(donors), parts, dict(kinds), seed)
     first = int(shard) * samples_per_shard
     rows: list[dict[str, Any]] = [
         {"sample": first + row, "shard": shard, "row": row} | drawer.draw(first + row)
@@ -143,12 +147,13 @@ def other_prompts(row: Mapping[Any, Any], parts: PromptParts) -> list[str]:
     """What the prompt of a planned edit could have been: every other change of its kind, and the
     text of the picture before it. Nothing for generation."""
     kind, source, word = row["kind"], row["source_prompt"], row["class_word"]
-    context = source.removeprefix(noun_phrase(word))
+    contexts = parts.contexts_of(word)
+    here = [one for one in contexts if in_context(one, word) == source]
     every = {
         "generation": [],
-        "background": [f"{noun_phrase(word)} {one}" for one in parts.contexts],
-        "colour": [f"{noun_phrase(one, word)}{context}" for one in parts.colours],
-        "texture": [f"{noun_phrase(one, word)}{context}" for one in parts.textures],
+        "background": [in_context(one, word) for one in contexts],
+        "colour": [in_context(one, new, word) for one in here for new in parts.colours],
+        "texture": [in_context(one, new, word) for one in here for new in parts.textures],
         "style": [f"{one} {source}" for one in parts.styles],
     }[kind]
     before = [source] if source else []
@@ -182,6 +187,9 @@ class _Drawer:
         self.subjects = subjects
         self.donors = donors
         self.parts = parts
+        self.contexts = {
+            word: parts.contexts_of(word) for word in {one.class_word for one in subjects}
+        }
         self.kinds = kinds
         self.seed = seed
         self.start = seed_of(seed, "plan kind") / 2**SEED_BITS
@@ -200,12 +208,12 @@ class _Drawer:
             draw = seed_of(self.seed, f"plan {stage} {kind}", subject.subject, prompt, attempt)
             return options[draw % len(options)]
 
-        source = f"{noun_phrase(subject.class_word)} {context}"
+        source = in_context(context, subject.class_word)
         if kind == "generation":
             source = ""
         elif kind == "background":
-            others = [other for other in self.parts.contexts if other != context]
-            source = f"{noun_phrase(subject.class_word)} {choose('source', others)}"
+            others = [other for other in self.contexts[subject.class_word] if other != context]
+            source = in_context(choose("source", others), subject.class_word)
         # Its own pose would make the pair a copy.
         own = Donor(subject.image, subject.licence, SUBJECTS)
         donor = choose("donor", [one for one in self.donors[subject.class_word] if one != own])
@@ -255,7 +263,7 @@ class _Drawer:
             draw = seed_of(self.seed, f"plan {stage} {kind}", subject.subject, "", attempt)
             return options[draw % len(options)]
 
-        context = choose("context", self.parts.contexts)
+        context = choose("context", self.contexts[subject.class_word])
         words = [subject.class_word]
         if kind in ("colour", "texture"):
             # An edit to the colour or texture that the subject already has would change nothing.
@@ -263,31 +271,7 @@ class _Drawer:
             known = subject.caption.lower().split()
             changes = [word for word in options if word.lower() not in known] or options
             words.insert(0, choose("change", changes))
-        prompt = f"{noun_phrase(*words)} {context}"
+        prompt = in_context(context, *words)
         if kind == "style":
             prompt = f"{choose('style', self.parts.styles)} {prompt}"
         return context, prompt
-
-
-def _check_kinds(
-    kinds: Mapping[str, float], parts: PromptParts, path: str | os.PathLike[str]
-) -> None:
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise ToffeeError(f"unknown kind {unknown[0]!r}, expected one of {', '.join(KINDS)}")
-    total = sum(kinds.values())
-    if abs(total - 1) > 1e-6 or min(kinds.values()) < 0:
-        raise ToffeeError(f"synthesis.kinds: expected shares that add up to 1, got {total:g}")
-    needed = {
-        "generation": ("contexts", 1),
-        "background": ("contexts", 2),
-        "colour": ("colours", 1),
-        "texture": ("textures", 1),
-        "style": ("styles", 1),
-    }
-    for kind, share in kinds.items():
-        name, least = needed[kind]
-        if share > 0 and not parts.contexts:
-            raise ToffeeError(f"{path}: contexts is empty, expected at least one")
-        if share > 0 and len(getattr(parts, name)) < least:
-            raise ToffeeError(f"{path}: {name} has too few texts for {kind}, expected {least}")

@@ -140,6 +140,7 @@ def score_shard(
     segmenters: SegmenterModels,
     out: str | Path,
     drawing: Drawing,
+    texts: str | Path | None = None,
     code: str = "",
 ) -> None:
     """Put a shard's pairs together and score them.
@@ -160,15 +161,17 @@ def score_shard(
     Licences and seeds of a sample stand in its row of the plan, and here beside its pictures.
 
     prompts: YAML file of the prompts' parts.
+    texts: text file of own contexts, in place of those of `prompts`.
     code: digest of the code, so that no shard is resumed by another one.
     """
-    rows, parts = read_plan(plan), read_prompt_parts(prompts)
+    rows, parts = read_plan(plan), read_prompt_parts(prompts, texts)
     encoder, judge, segment = (
         SubjectEncoder(subject_encoder),
         Clip(clip),
         load_segmenter(segmenters.segmenter, segmenters.detector),
     )
     inputs = [prompts, refined, views, edits, subject_encoder, clip, *segmenters.paths()]
+    inputs += [texts] if texts else []
     digest = identity(rows, inputs, {"resolution": drawing.resolution, "code": code})
     types: tuple[ColumnType, ...] = ("str", "int", "float")
     named = zip(types, (TEXTS, NUMBERS, SCORES), strict=True)

@@ -30,7 +30,7 @@ from toffee.runtime.environment import quieten_libraries, use_threads
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import remove
 from toffee.runtime.signals import raise_on_sigterm
-from toffee.use.draw import ModelCard, Sampling
+from toffee.use.artist import ModelCard, Sampling
 from toffee.use.model import Model
 
 PHOTOS = "photos"
@@ -50,6 +50,8 @@ def draw(
     seeds: Sequence[int],
     word: str,
     alone: bool = False,
+    together: bool = False,
+    base: bool = False,
     command: Sequence[str] = (),
 ) -> list[Path]:
     """Draw each prompt with each seed from each photo of one subject (see `draw_pictures`).
@@ -57,6 +59,8 @@ def draw(
     Args:
         folder: of drawings; it is made where it is not there.
         alone: whether each prompt is also drawn without a photo, to compare.
+        together: whether a picture is drawn from all photos, and not from each.
+        base: whether the base model draws each prompt too, to compare.
         command: the command line, for the record.
 
     Returns:
@@ -67,20 +71,26 @@ def draw(
     """
     if masks and len(masks) != len(photos):
         raise ToffeeError(f"{len(masks)} masks for {len(photos)} photos, expected one for each")
+    if base and model.base is None:
+        raise ToffeeError(f"{model.pipeline}: there is no base model beside it (--base-model)")
     views = len(photos) if model.segmented else 0
     masked = list(masks) if views else []
 
     def names(number: str) -> dict[str, Any]:
-        several = len(photos) > 1
-        ends = [f"-photo{n}" if several else "" for n in range(1, len(photos) + 1)]
+        several = len(photos) > 1 and not together
+        ends = [
+            f"-photo{n}" if several else "" for n in range(1, (len(photos) if several else 1) + 1)
+        ]
         stems = [f"{slug(prompt)}-seed{seed}" for prompt in prompts for seed in seeds]
         return {
             "out": [f"{number}-{stem}{end}.png" for stem in stems for end in ends],
             "alone": [f"{number}-{stem}-without-photo.png" for stem in stems if alone],
+            "by_base": [f"{number}-{stem}-base-model.png" for stem in stems if base],
         }
 
-    inputs = {"photos": list(photos), "masks": masked}
-    values = {"prompts": list(prompts), "seeds": list(seeds), "word": word}
+    inputs: dict[str, Any] = {"photos": list(photos), "masks": masked}
+    inputs |= {"base": model.base} if base else {}
+    values = {"prompts": list(prompts), "seeds": list(seeds), "word": word, "together": together}
     return _run("draw_pictures", folder, model, sampling, inputs, values, names, views, command)
 
 
@@ -172,7 +182,7 @@ def _run(
         except BaseException:
             remove(folder if is_new else folder.parent / log)
             raise
-        kinds = ("out", "alone", "shown")
+        kinds = ("out", "alone", "by_base", "shown")
         return [folder.parent / path for kind in kinds for path in output.get(kind, ())]
 
 

@@ -32,6 +32,7 @@ class Model:
     Attributes:
         pipeline: the exported pipeline.
         segmenter, detector: what finds subjects, if it is there.
+        base: the base text-to-image model, if it is there.
         segmented: whether subjects have to be cut out.
         licence: of the pipeline, as its card says.
         name: of the pipeline, as its card says.
@@ -40,6 +41,7 @@ class Model:
     pipeline: Path
     segmenter: Path | None
     detector: Path | None
+    base: Path | None
     segmented: bool
     licence: str
     name: str
@@ -66,7 +68,7 @@ def find_model(results: Path, pipeline: Path | None = None, segmenter: Path | No
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ToffeeError(f"{index}: expected the index of a ToffeeNet pipeline") from error
     beside = segmenter or folder.resolve().parent / MODELS / "segmenter"
-    detector = beside.parent / "detector"
+    detector, base = beside.parent / "detector", folder.resolve().parent / MODELS / "text_to_image"
     if segmenter and not segmenter.is_dir():
         raise ToffeeError(f"{segmenter}: no such folder, expected a segmenter")
     name, licence = _card(folder / "README.md")
@@ -74,6 +76,7 @@ def find_model(results: Path, pipeline: Path | None = None, segmenter: Path | No
         folder,
         beside if beside.is_dir() else None,
         detector if detector.is_dir() else None,
+        base if base.is_dir() else None,
         segmented,
         licence,
         name or folder.name,

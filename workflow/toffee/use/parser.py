@@ -33,6 +33,12 @@ def add_draw(commands: argparse._SubParsersAction) -> None:
     draw.add_argument(
         "--without-photo", action="store_true", help="also draw the prompts alone, to compare"
     )
+    draw.add_argument(
+        "--base-model", action="store_true", help="also draw them by the base model, to compare"
+    )
+    draw.add_argument(
+        "--together", action="store_true", help="draw from all photos at once, the best one first"
+    )
     _add_word(draw, "--subject")
     _add_options(draw)
     draw.set_defaults(run=_draw)
@@ -131,8 +137,21 @@ def _draw(options: argparse.Namespace) -> int:
     _require_files([*photos, *masks])
     prompts, seeds, word = options.prompt, _seeds(options), options.word
     model, sampling = _common(options)
-    asked = (photos, masks, prompts, seeds, word, options.without_photo)
-    return _say(draw(options.out, model, sampling, *asked, command=sys.argv))
+    made = draw(
+        options.out,
+        model,
+        sampling,
+        photos,
+        masks,
+        prompts,
+        seeds,
+        word,
+        alone=options.without_photo,
+        together=options.together,
+        base=options.base_model,
+        command=sys.argv,
+    )
+    return _say(made)
 
 
 def _edit(options: argparse.Namespace) -> int:
@@ -157,7 +176,7 @@ def _edit(options: argparse.Namespace) -> int:
 
 def _common(options: argparse.Namespace) -> tuple[Any, Any]:
     """The model and how it is to draw."""
-    from toffee.use.draw import Sampling
+    from toffee.use.artist import Sampling
     from toffee.use.model import default_device, find_model
 
     model = find_model(options.results, options.pipeline, options.segmenter)

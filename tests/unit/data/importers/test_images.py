@@ -290,3 +290,14 @@ def test_what_is_no_class_word_is_set_aside(root: Path, tmp_path: Path, word: st
     assert [(row["file"], row["reason"]) for row in rows(out / "quarantine.csv")] == [
         ("masks.jpg", "no class word")
     ]
+
+
+def test_photos_in_no_folder_have_the_class_word_of_the_section(root: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "mine"
+    (photos / "ball").mkdir(parents=True)
+    for name in ("a.jpg", "b.jpg", "ball/c.jpg"):
+        (photos / name).write_bytes(jpeg(len(name)))
+    source = {"kind": "images", "path": str(photos), "class_word": "mug"}
+    import_subjects(source=source, out=tmp_path / "out", resolution=32, subjects=None, seed=3)
+    words = {one.subject: one.class_word for one in load_subjects(tmp_path / "out").subjects}
+    assert words == {"a": "mug", "b": "mug", "ball_c": "ball"}

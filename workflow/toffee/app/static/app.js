@@ -77,7 +77,10 @@ class Editor {
   show(item, name) {
     this.item = item;
     const { width, height } = item.image;
-    if (!item.mask) item.mask = el("canvas", { width, height });
+    if (!item.mask) {
+      item.mask = el("canvas", { width, height });
+      item.mask.getContext("2d", { willReadFrequently: true }); // all later contexts are this one
+    }
     Object.assign(this.canvas, { width, height, ariaLabel: name });
     this.canvas.classList.toggle("small", width < SMALL);
     this.place.hidden = false;
@@ -203,6 +206,7 @@ const add = guarded(async (files) => {
     const item = await take(file);
     photos.push(item);
     const image = el("img", { src: item.image.src, alt: file.name });
+    $("together-row").hidden = photos.length < 2;
     $("thumbs").append(el("button", { type: "button", onclick: () => choose(item) }, image));
     choose(item);
     if (about.finds && $("word").value.trim()) await find();
@@ -231,6 +235,8 @@ function values() {
   return { prompts: prompts(), seeds, scale: $("scale").value, steps: $("steps").value, word: $("word").value.trim() };
 }
 
+const also = () => Object.fromEntries(["alone", "base", "together"].map((id) => [id, $(id).checked]));
+
 const given = (item) => ({ id: item.id, mask: maskOf(item) });
 
 const go = guarded(async (event) => {
@@ -241,7 +247,7 @@ const go = guarded(async (event) => {
     const also = $("with-subject").checked && chosen ? given(chosen) : null;
     await ask("/edit", JSON.stringify({ ...values(), picture: picture.id, mask: maskOf(picture), subject: also }));
   } else {
-    await ask("/draw", JSON.stringify({ ...values(), photos: photos.map(given), alone: $("alone").checked }));
+    await ask("/draw", JSON.stringify({ ...values(), photos: photos.map(given), ...also() }));
   }
   await follow();
 });
@@ -277,8 +283,9 @@ async function history() {
   $("history").replaceChildren(...pictures.map((one) => {
     const address = `/picture/${encodeURIComponent(one.name)}`;
     const small = one.width < SMALL ? "small" : "";
-    const alone = one.name.endsWith("-without-photo.png");
-    const told = alone ? `without the photo · seed ${one.seed}` : `seed ${one.seed} · λ ${one.subject_scale}`;
+    const alone = one.name.endsWith("-without-photo.png") ? "without the photo · " : "";
+    const base = one.name.endsWith("-base-model.png") ? "the base model · " : "";
+    const told = alone || base ? `${alone || base}seed ${one.seed}` : `seed ${one.seed} · λ ${one.subject_scale}`;
     return el("li", {},
       el("img", { src: address, alt: one.prompt, loading: "lazy", className: small }),
       el("p", {}, one.prompt),
@@ -307,6 +314,7 @@ const start = guarded(async () => {
   $("scale-now").textContent = about.subject_scale;
   $("steps").value = about.num_inference_steps;
   $("find").hidden = !about.finds;
+  $("base-row").hidden = !about.base;
   $("words").replaceChildren(...about.words.map((value) => el("option", { value })));
   await history();
 });

@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from toffee.config.base import Count, Path, Section
-from toffee.config.sources import Real
+from toffee.config.sources import WORLD, Real
+
+COUNTED = {"subjects": "subjects", "sequences": "multiview", "heldout_sequences": "multiview"}
+"""Counts that the world needs, and what they count."""
 
 
 class DreamBenchDownload(Section):
@@ -27,7 +30,8 @@ class Data(Section):
     """Photographs to train on, to synthesize from and to evaluate with."""
 
     source: Literal["world", "real"] = Field(
-        description="world: write the procedural world; real: photographs, see `data.real`"
+        description="what gives what has no section in `data.real`: world: the procedural world; "
+        "real: nothing, each has to have one"
     )
     resolution: Annotated[int, Field(ge=32, le=1024, multiple_of=8)] = Field(
         description="side of every square image (pixels)"
@@ -64,14 +68,16 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _source_is_given(self) -> "Data":
-        if self.source == "world":
-            for name in ("subjects", "sequences", "heldout_sequences"):
-                if getattr(self, name) is None:
-                    raise ValueError(f"expected a number in {name}, because source is world")
-        else:
-            for name in type(self.real).model_fields:
-                if getattr(self.real, name) is None:
-                    raise ValueError(f"expected a section real.{name}, because source is real")
-            if self.benchmark_split != "benchmark":
-                raise ValueError("expected benchmark_split benchmark, because source is real")
+        of_world = [name for name in type(self.real).model_fields if self.is_world(name)]
+        if of_world and self.source == "real":
+            raise ValueError(f"expected a section real.{of_world[0]}, because source is real")
+        for name, folder in COUNTED.items():
+            if folder in of_world and getattr(self, name) is None:
+                raise ValueError(f"expected a number in {name}, because {folder} is the world's")
+        if self.benchmark_split != "benchmark" and "benchmark" not in of_world:
+            raise ValueError("expected benchmark_split benchmark, because benchmark is real")
         return self
+
+    def is_world(self, name: str) -> bool:
+        """Whether subjects, multiview or benchmark are the world's."""
+        return self.real.kind(name) == WORLD

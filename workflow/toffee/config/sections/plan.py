@@ -23,7 +23,7 @@ class Plan(Section):
     it."""
 
     sustained_tflops: Tflops = Field(
-        description="speed of the device by precision, which GPU hours are reckoned with"
+        description="speed of the device by precision, which hours are reckoned with"
     )
     frames: Count | None = Field(
         description="frames of the multi-view sequences for training, where the real source has "
@@ -35,7 +35,10 @@ class Budget(Section):
     """What `toffee plan` refuses to go beyond; none is no limit, and no result depends on it."""
 
     gpu_hours: Annotated[float, Field(ge=0)] | None = Field(
-        description="most GPU hours of a run (hours)"
+        description="most GPU hours of a run whose rules ask for GPUs (hours)"
+    )
+    cpu_hours: Annotated[float, Field(ge=0)] | None = Field(
+        description="most CPU hours of any other run (hours)"
     )
     gpu_memory_gib: Annotated[float, Field(ge=0)] | None = Field(
         description="most memory of a GPU that a job may need, CUDA's own (about 1 GiB) left out "

@@ -43,6 +43,12 @@ class Synthesis(Section):
         "from each other's pictures (ours; for living things, which no turntable shows); else they "
         "are set aside"
     )
+    texts: Path | None = Field(
+        description="text file of your own prompts, one a line, in place of the contexts of "
+        "prompts: what follows the subject (in the snow), a text with {} for the subject, or one "
+        "that begins with a class word (a mug in the snow) and is for that class (path, relative "
+        "to the repository); none: those of prompts"
+    )
     kinds: Kinds = Field(description="shares of the kinds of pairs, adding up to 1")
     control_scale: Annotated[float, Field(ge=0, le=2)] = Field(
         description="weight of the depth ControlNet when an initial image is drawn (1 = as trained)"

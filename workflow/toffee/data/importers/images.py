@@ -50,8 +50,12 @@ class _Sorted:
     others: list[str]
 
 
-def list_images(root: str | os.PathLike[str]) -> Pictures:
+def list_images(root: str | os.PathLike[str], word: str | None = None) -> Pictures:
     """List the pictures of a folder and of the folders in it; each other file is a fault.
+
+    Args:
+        root: the folder.
+        word: class word of pictures that neither a table nor a folder gives one.
 
     Raises:
         ToffeeError: the folder is missing or holds no picture, or a table is malformed.
@@ -73,7 +77,7 @@ def list_images(root: str | os.PathLike[str]) -> Pictures:
         pictures.append(
             Picture(
                 name=str(PurePosixPath(name).with_suffix("")),
-                word=row.get("class_word") or words(name),
+                word=row.get("class_word") or words(name) or word or "",
                 licence=row.get("licence", ""),
                 file=name,
                 image=partial(_read, root, name, name, "missing image"),

@@ -22,7 +22,7 @@ from toffee.runtime.seeds import seed_of
 METADATA = "metadata.csv"
 SOURCES = "sources.csv"
 KEYS = {
-    "images": ("kind", "path"),
+    "images": ("kind", "path", "class_word"),
     "hub": (
         "kind",
         "repo",
@@ -76,7 +76,7 @@ def import_subjects(
     """
     items: Iterable[_Item]
     if source["kind"] == "images":
-        listed = list_images(source["path"])
+        listed = list_images(source["path"], source.get("class_word"))
         items, faults = _ordered(listed.pictures, resolution, seed), listed.faults
     else:
         pairs = source["kind"] == "subjects200k"
@@ -120,7 +120,8 @@ def check_sources(source: Mapping[str, Any], read: Mapping[str, str]) -> Iterato
     Raises:
         ToffeeError: the folder is missing or malformed.
     """
-    pictures = {one.file: one for one in list_images(source["path"]).pictures}
+    listed = list_images(source["path"], source.get("class_word"))
+    pictures = {one.file: one for one in listed.pictures}
     for file, sha256 in read.items():
         digest = hashlib.sha256()
         try:

@@ -2,10 +2,15 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from toffee.data.texts import read_yaml
+from toffee.data.texts import read_text, read_yaml
 from toffee.runtime.errors import ToffeeError
+
+SUBJECT = "{}"
+"""In a context: where the subject stands. Without it, it stands before the context."""
+
+_ARTICLE = re.compile(r"(an?|the|my) ", re.I)
 
 
 @dataclass(frozen=True)
@@ -13,7 +18,8 @@ class PromptParts:
     """The parts that prompts are made of.
 
     Attributes:
-        contexts: places, e.g. "on the grass".
+        contexts: what follows the subject, e.g. "on the grass", or a text with `SUBJECT` in it;
+            one that begins with a class word ("a mug in the snow") is for that class alone.
         colours: e.g. "red".
         textures: e.g. "striped".
         styles: beginnings of a text, e.g. "a sketch of".
@@ -24,15 +30,62 @@ class PromptParts:
     textures: list[str]
     styles: list[str]
 
+    def contexts_of(self, word: str) -> list[str]:
+        """The contexts for a class word, which is taken out of those that begin with it."""
+        named = rf"(?:(?:an?|the|my) {re.escape(word)}|{re.escape(noun_phrase(word))})(?!\w)"
+        found = []
+        for context in self.contexts:
+            begin = re.match(named, context, re.I)
+            if begin:
+                found.append(SUBJECT + context[begin.end() :])
+            elif SUBJECT in context or not _ARTICLE.match(context):
+                found.append(context)
+        return found
 
-def read_prompt_parts(path: str | os.PathLike) -> PromptParts:
+
+def in_context(context: str, *words: str) -> str:
+    """A subject in a context (see `PromptParts`): "a red mug in the snow"."""
+    noun = noun_phrase(*words)
+    return context.replace(SUBJECT, noun) if SUBJECT in context else f"{noun} {context}"
+
+
+def read_prompt_parts(
+    path: str | os.PathLike, texts: str | os.PathLike | None = None
+) -> PromptParts:
     """Read the YAML file of contexts, colours, textures and styles.
 
     Each is a list of texts, or several named lists, which are joined.
 
+    Args:
+        path: the file.
+        texts: a text file of a user's own contexts, one a line, which take the place of the
+            file's; `#` begins a comment.
+
     Raises:
-        ToffeeError: the file is missing, is no such YAML, or has a missing or unknown key.
+        ToffeeError: a file is missing, is no such YAML, has a missing or unknown key, or has a text
+            twice.
     """
+    parts = _read_parts(path)
+    return replace(parts, contexts=_read_lines(texts)) if texts else parts
+
+
+def _read_lines(path: str | os.PathLike) -> list[str]:
+    found: list[str] = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        text = " ".join(line.partition("#")[0].split())
+        if text in found:
+            raise ToffeeError(f"{path}, line {number}: {text!r} stands there twice, expected once")
+        if set(text.replace(SUBJECT, "")) & set("{}"):
+            raise ToffeeError(
+                f"{path}, line {number}: {text!r}, expected {SUBJECT} where the subject stands"
+            )
+        found += [text] if text else []
+    if not found:
+        raise ToffeeError(f"{path}: no prompt, expected one a line")
+    return found
+
+
+def _read_parts(path: str | os.PathLike) -> PromptParts:
     names = tuple(PromptParts.__dataclass_fields__)
     values = read_yaml(path)
     if not isinstance(values, dict) or set(values) != set(names):

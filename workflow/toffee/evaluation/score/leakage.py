@@ -13,7 +13,7 @@ from toffee.data.loaders.subjects import load_subjects
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.names import LEAKAGE_COLUMNS as COLUMNS
 from toffee.evaluation.names import LEAKAGE_METRICS as METRICS
-from toffee.evaluation.score.scoring import Segment, joined, load_metrics
+from toffee.evaluation.score.scoring import Segment, joined, labels_of, load_metrics
 from toffee.evaluation.sequences import spread
 from toffee.models.diffusion import batches
 from toffee.models.folders import MetricModels
@@ -40,7 +40,8 @@ def score_leakage(
     """Write the nearest training subject of every benchmark subject.
 
     A training subject is compared by one picture: its photo in the image folder, or the first frame
-    of its sequence. Columns of the CSV:
+    of its sequence. A photo without a mask, of a class that the segmenter has no label for, is left
+    out: it can be in no pair. Columns of the CSV:
 
     - subject; nearest: the training subject whose picture has the highest mean similarity to its
       photos, by the first metric of `METRICS`;
@@ -55,7 +56,12 @@ def score_leakage(
         resolution: side at which the pictures are read.
     """
     metrics, segment = load_metrics(models, METRICS, batch)
-    folder, sequences = load_subjects(subjects).subjects, load_multiview(multiview)
+    words, sequences = labels_of(segment), load_multiview(multiview)
+    folder = [
+        one
+        for one in load_subjects(subjects).subjects
+        if one.mask or words is None or one.class_word in words
+    ]
     heldout = load_multiview(multiview_heldout)
     trained: list[Photo] = [(s.image, s.mask, s.class_word) for s in folder]
     trained += [(s.frames[0], s.masks[0], s.class_word) for s in sequences]

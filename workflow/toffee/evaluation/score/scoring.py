@@ -6,7 +6,7 @@ nothing scores 0 on the masked metrics and on `mask_found`, and is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,11 @@ def load_metrics(models: MetricModels, names: Sequence[str], batch: int) -> tupl
     """The metrics of these names, which encode `batch` images at once, and the segmenter."""
     metrics = Metrics(models.metric_dino, models.metric_clip, batch=batch, names=names)
     return metrics, load_segmenter(models.segmenter, models.detector).segment
+
+
+def labels_of(segment: Segment) -> Container[str] | None:
+    """The class words that the model behind a segmenter is limited to; None where it takes any."""
+    return getattr(getattr(segment, "__self__", None), "labels", None)
 
 
 def stored_features(

@@ -1,0 +1,74 @@
+"""What a run finds of the user's own photos, before anything of it is read."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from toffee.config import load_config
+from toffee.data.importers.survey import survey
+
+from .conftest import disc, jpeg, png
+
+CONFIG = Path(__file__).resolve().parents[4] / "config"
+
+
+def said(tmp_path: Path, subjects: dict, **synthesis) -> list[str]:
+    values = yaml.safe_load((CONFIG / "config.yaml").read_text())
+    values["data"]["real"]["subjects"] = subjects
+    values["synthesis"] |= {"prompts": str(CONFIG / "prompts" / "tiny.yaml")} | synthesis
+    return survey(load_config(values))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Four photos of a mug, one with a caption, and one of a teapot, which the world has not."""
+    root = tmp_path / "photos"
+    (root / "teapot").mkdir(parents=True)
+    for number in range(4):
+        (root / f"{number}.jpg").write_bytes(jpeg(number))
+    (root / "0.txt").write_text("a blue mug")
+    (root / "1.HEIC").write_bytes(b"?")
+    (root / "teapot" / "t.jpg").write_bytes(jpeg(9))
+    return root
+
+
+def test_a_page_says_what_was_found_and_what_each_class_misses(tmp_path, photos):
+    lines = said(tmp_path, {"kind": "images", "path": str(photos), "class_word": "mug"})
+    assert lines[:2] == [
+        f"found in {photos}:",
+        "  5 photos, no masks: the segmenter finds the subjects, 1 captions; 1 set aside",
+    ]
+    assert lines[2].startswith("  set aside 1.HEIC: no picture")
+    assert lines[3].startswith("  teapot: 1 photos – MISSING: no sequence")
+    assert lines[4] == "  mug: 4 photos"
+    assert lines[-2:] == [
+        "benchmark: the rendered world's",
+        f"prompts: 22 texts of {CONFIG / 'prompts' / 'tiny.yaml'}",
+    ]
+
+
+def test_photos_without_a_class_or_a_mask_are_named(tmp_path, photos):
+    (photos / "masks" / "teapot").mkdir(parents=True)
+    (photos / "masks" / "teapot" / "t.png").write_bytes(png(disc(0)))
+    lines = said(tmp_path, {"kind": "images", "path": str(photos)})
+    assert lines[1].startswith("  1 photos, 1 masks, no captions; 5 set aside")
+    assert sum("no class word" in line for line in lines) == 4
+    assert any("MISSING: nothing is left" in line for line in lines)
+
+
+def test_what_is_not_there_is_a_line(tmp_path):
+    lines = said(tmp_path, {"kind": "images", "path": "nowhere"}, texts="nothing.txt")
+    assert lines[1] == "  MISSING nowhere: no such folder, expected pictures"
+    assert lines[-1].startswith("prompts: MISSING cannot read nothing.txt")
+
+
+def test_a_folder_in_our_layout_is_counted_by_its_table(tmp_path):
+    root = tmp_path / "mine"
+    (root / "masks").mkdir(parents=True)
+    (root / "masks" / "a.png").write_bytes(png(disc(0)))
+    head = "file_name,subject,class_word,caption\n"
+    (root / "metadata.csv").write_text(head + "a.jpg,a,mug,a mug\nb.jpg,b,mug,\n")
+    lines = said(tmp_path, {"kind": "folder", "path": str(root)})
+    assert lines[1:3] == ["  2 photos, 1 masks, 1 captions; 0 set aside", "  mug: 2 photos"]
+    assert said(tmp_path, None) == []

@@ -1,0 +1,168 @@
+"""What is there for a run before anything of it is read: photos, masks, captions, and which classes
+have poses. Nothing is decoded, so a page of it costs a second."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toffee.config.sections import Config
+from toffee.config.sources import WORLD
+from toffee.data.faults import SetAside
+from toffee.data.importers.images import list_images
+from toffee.data.importers.mvimgnet import CATEGORIES, read_categories
+from toffee.data.importers.sources import Picture
+from toffee.data.importers.words import class_word
+from toffee.data.loaders.prompt_parts import read_prompt_parts
+from toffee.data.loaders.subjects import METADATA
+from toffee.data.masks import MASKS
+from toffee.data.tables import read_table
+from toffee.data.walk import list_folder
+from toffee.data.world.vocabulary import CLASSES
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.text import printable
+
+SHOWN = 12
+"""Most classes that are listed, so that all fits on a page."""
+
+WIDEST = 120
+"""Most characters of a line about a file."""
+
+LOOKED_INTO = 1_000
+"""Most photos whose mask and caption are read."""
+
+
+@dataclass
+class _Photos:
+    """Photos by class word, and what else there is."""
+
+    words: Counter[str] = field(default_factory=Counter)
+    masks: int | None = None
+    captions: int = 0
+    aside: list[str] = field(default_factory=list)
+
+
+def survey(config: Config) -> list[str]:
+    """A page about the user's own subjects: what was found, what is missing for which class.
+
+    Empty where no photos of the user's are named. A missing folder is a line, too.
+    """
+    source = config.data.real.subjects
+    if source is None or source.kind not in ("images", "folder"):
+        return []
+    words = _words_with_poses(config)
+    lines = [f"found in {source.path}:"]
+    try:
+        photos = _in_folder(source.path) if source.kind == "folder" else _in_images(config)
+        # Subjects may also lend each other their poses.
+        known = None if config.synthesis.subject_poses else words
+        lines += _said(photos, known, config.data.subjects)
+    except ToffeeError as error:
+        lines.append(f"  MISSING {error}")
+    lines += [f"poses: {_poses(config, words)}", f"benchmark: {_benchmark(config)}"]
+    return [*lines, f"prompts: {_prompts(config)}"]
+
+
+def _in_images(config: Config) -> _Photos:
+    keys = config.data.real.keys("subjects")
+    listed = list_images(keys["path"], keys["class_word"])
+    photos = _Photos(aside=[f"{one.file}: {one.reason} ({one.detail})" for one in listed.faults])
+    photos.masks = 0 if any(one.mask for one in listed.pictures) else None
+    for one in listed.pictures[:LOOKED_INTO]:
+        _look(one, photos)
+    for one in listed.pictures[LOOKED_INTO:]:
+        photos.words[class_word(one.word)] += 1
+    return photos
+
+
+def _look(one: Picture, photos: _Photos) -> None:
+    word = class_word(one.word)
+    try:
+        if not word:
+            raise SetAside(one.file, "no class word", "expected a folder named after its class")
+        if one.mask:
+            one.mask()
+            photos.masks = (photos.masks or 0) + 1
+        photos.captions += bool(one.caption())
+    except SetAside as aside:
+        photos.aside.append(f"{one.file}: {aside.fault.reason} ({aside.fault.detail})")
+        return
+    photos.words[word] += 1
+
+
+def _in_folder(path: str) -> _Photos:
+    rows = read_table(Path(path, METADATA), ("file_name", "class_word", "caption"))
+    words = Counter(row["class_word"] for row in rows)
+    masks = len(list_folder(path, MASKS).files) if Path(path, MASKS).is_dir() else None
+    return _Photos(words, masks, sum(bool(row["caption"]) for row in rows))
+
+
+def _said(photos: _Photos, words: set[str] | None, most: int | None) -> Iterator[str]:
+    found = photos.words.total()
+    masks = "no masks: the segmenter finds the subjects"
+    if photos.masks is not None:
+        masks = f"{photos.masks} masks"
+    captions = f"{photos.captions} captions" if photos.captions else "no captions"
+    yield f"  {found} photos, {masks}, {captions}; {len(photos.aside)} set aside"
+    yield from (f"  set aside {printable(line)[:WIDEST]}" for line in photos.aside[:SHOWN])
+    if len(photos.aside) > SHOWN:
+        yield f"  … and {len(photos.aside) - SHOWN} more (quarantine.csv names all)"
+    poseless = {word for word in photos.words if words is not None and word not in words}
+    order = sorted(photos.words, key=lambda word: (word not in poseless, -photos.words[word]))
+    for word in order[:SHOWN]:
+        lack = " – MISSING: no sequence of this class lends a pose, they will be set aside"
+        yield f"  {word}: {photos.words[word]} photos{lack if word in poseless else ''}"
+    if len(order) > SHOWN:
+        yield f"  … and {len(order) - SHOWN} more classes"
+    if poseless and words:
+        known = ", ".join(sorted(words)[:SHOWN])
+        yield f"  classes with poses: {known}{', …' if len(words) > SHOWN else ''}"
+    if poseless == set(photos.words):
+        yield "  MISSING: nothing is left of these photos, rule list_subjects would stop"
+    usable = sum(count for word, count in photos.words.items() if word not in poseless)
+    if most is not None and usable > most:
+        yield f"  of these at most {most} are taken (config data.subjects)"
+
+
+def _words_with_poses(config: Config) -> set[str] | None:
+    """Class words of the multi-view source; None where it cannot be said yet."""
+    source = config.data.real.multiview
+    if source is None:
+        return set(CLASSES)
+    root = Path(source.path)
+    try:
+        if source.kind == "mvimgnet":
+            return {class_word(one) for one in read_categories(root / CATEGORIES).values()}
+        if source.kind == "syncd":
+            return None
+        depth = "*" if source.kind == "folder" else "*/*"
+        found = [path.name.replace("_", " ") for path in root.glob(depth) if path.is_dir()]
+        return {word for one in found if (word := class_word(one))} if found else None
+    except (OSError, ToffeeError):
+        return None
+
+
+def _poses(config: Config, words: set[str] | None) -> str:
+    kind = config.data.real.kind("multiview")
+    if kind == WORLD:
+        return f"the rendered world, {config.data.sequences} sequences of {len(CLASSES)} classes"
+    path = config.data.real.keys("multiview")["path"]
+    if words is None and Path(path).is_dir():
+        return f"{kind} in {path}, whose classes are known when it is imported"
+    if words is None:
+        return f"MISSING {path}: no such folder"
+    return f"{kind} in {path}, {len(words)} classes"
+
+
+def _benchmark(config: Config) -> str:
+    kind = config.data.real.kind("benchmark")
+    return "the rendered world's" if kind == WORLD else kind
+
+
+def _prompts(config: Config) -> str:
+    given = config.synthesis
+    try:
+        count = len(read_prompt_parts(given.prompts, given.texts).contexts)
+    except ToffeeError as error:
+        return f"MISSING {error}"
+    return f"{count} texts of {given.texts or given.prompts}"
