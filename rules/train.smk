@@ -2,15 +2,16 @@
 
 Needs: the dataset's index and shards, base models.
 Gives: models/toffeenet/ and models/variants/<name>/, safetensors in hub layout. A variant is a row of
-config `variants`; it differs in the keys named there and shares everything else.
+config `variants`; it differs in the keys named there and shares everything else. A number at the end of
+a name is that of a further training, with other draws.
 """
 
 
 rule train_toffeenet:
     """ToffeeNet, or a variant of it: one model for subject-driven generation and editing."""
     input:
-        index=f"{RESULTS}/dataset/index.parquet",
-        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        index=lambda w: index_of(times_of(w.net)),
+        shards=lambda w: shards_of(times_of(w.net)),
         text_to_image=model("text_to_image"),
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),
@@ -33,7 +34,8 @@ rule train_toffeenet:
         training=net_training,
         conditioning=of_net("conditioning"),
         seed=CONFIG.seed,
-        training_seed=of_net("training_seed"),
+        training_seed=lambda w: training_number(Path(w.net).name),
+        subset=of_net("subset"),
     script:
         "../workflow/run.py"
 

@@ -94,6 +94,9 @@ MEASURED = {
 SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE | EXPORTED
 ONE_VARIANT = {"train_toffeenet", "generate_benchmark", "score_dreambench"}
 ONE_VARIANT |= {"tabulate_reconstruction"} | PAGE
+# Fewer subjects with as many pairs need further shards.
+MORE_SHARDS = {"plan_shard", "draw_initial", "refine_shard", "draw_views", "make_edits"}
+MORE_SHARDS |= {"score_shard", "filter_more"}
 
 # Real photographs: the world's folders stand for what somebody has.
 PLACES = ("subjects", "multiview", "multiview_heldout", "benchmark")
@@ -282,7 +285,8 @@ MATRIX = {
     "toffeenet.drop_text": Row(0.1, TRAINED),
     "toffeenet.drop_subject": Row(0.1, TRAINED),
     "toffeenet.drop_both": Row(0.1, TRAINED),
-    "toffeenet.training_seed": Row(1, TRAINED),
+    "toffeenet.pairs": Row(0.05, TRAINED),
+    "toffeenet.subjects": Row(0.5, TRAINED | MORE_SHARDS),
     "toffeenet.reference": Row("tokens", TRAINED),
     "toffeenet.segmented": Row(False, TRAINED),
     "toffeenet.depth": Row(True, TRAINED),
@@ -306,7 +310,8 @@ MATRIX = {
     "variants.*.drop_text": Row(0.3, ONE_VARIANT),
     "variants.*.drop_subject": Row(0.3, ONE_VARIANT),
     "variants.*.drop_both": Row(0.3, ONE_VARIANT),
-    "variants.*.training_seed": Row(1, ONE_VARIANT),
+    "variants.*.pairs": Row(0.05, ONE_VARIANT),
+    "variants.*.subjects": Row(0.5, ONE_VARIANT | MORE_SHARDS),
     "variants.*.reference": Row("tokens", ONE_VARIANT | {"tabulate_reference"}),
     "variants.*.segmented": Row(False, ONE_VARIANT | {"tabulate_segmentation"}),
     "variants.*.depth": Row(True, ONE_VARIANT | EDITS - {"tabulate_variants"}),
@@ -331,6 +336,7 @@ MATRIX = {
     "dreambooth.groups": Row(4, DREAMBOOTH),
     "dreambooth.tuning_steps": Row([100, 200, 400], TUNING),
     "dreambooth.tuning_subjects": Row(4, TUNING),
+    "dreambooth.frontier_steps": Row([100, 400]),  # table scaling is not among these targets
     # The evaluation. Its parts rerun nothing of each other.
     "evaluation.seed": Row(
         0,
@@ -355,6 +361,12 @@ MATRIX = {
     ),
     # Figure toffeenet shows the first seed.
     "evaluation.images_per_prompt": Row(4, BENCHMARK - {"plot_toffeenet"} | EDITS | DREAMBOOTH),
+    "evaluation.trainings": Row(
+        4,
+        {"train_toffeenet", "generate_benchmark", "score_dreambench", "tabulate_dreambench"}
+        | ABLATIONS
+        | {"generate_edits", "score_edits", "tabulate_editing"},
+    ),
     "evaluation.ablation_prompts": Row(4, {"generate_benchmark", "score_dreambench"} | ABLATIONS),
     "evaluation.strengths": Row(
         [0.0, 0.25, 0.5, 0.75, 1.0, 3.0], {"generate_benchmark", "score_dreambench"} | SWEEP

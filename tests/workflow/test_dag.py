@@ -15,7 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def graph(finished):
     """Job → the jobs that it needs; a job is its rule's name and its wildcards."""
-    dot = finished.run("--dag", "dot", "--forceall", "all", "tables", "figures").stdout
+    return graph_of(finished, "all", "tables", "figures")
+
+
+def graph_of(project, *targets):
+    dot = project.run("--dag", "dot", "--forceall", *targets).stdout
     names = {
         number: label.replace("\\n", " ").replace(": ", "=")
         for number, label in re.findall(r'(\d+)\[label = "([^"]*)"', dot)
@@ -91,8 +95,26 @@ def test_the_gate_stands_before_tables_of_the_benchmark_and_waits_for_photos_alo
 
 def test_variants_share_the_data(graph):
     nets = trainings(graph)
-    assert len(nets) == 8
+    assert len(nets) == 3 * 8  # config evaluation.trainings
     assert len({frozenset(graph[net]) for net in nets}) == 1
+
+
+def test_scaling_appends_shards_and_shares_those_of_the_dataset(finished):
+    graph = graph_of(finished, "scaling")
+    own, more = (
+        ancestors(graph, f"train_toffeenet net=variants/{name}")
+        for name in ("pairs_quarter", "pairs_4-2")
+    )
+    shards = [{job for job in jobs if job.startswith("plan_shard")} for jobs in (own, more)]
+    assert [len(jobs) for jobs in shards] == [2, 8] and shards[0] < shards[1]
+    assert "filter_dataset" in own and "filter_more times=4" in more
+    tuned = [job for job in graph if job.startswith("generate_dreambooth")]
+    steps = {re.search(r"tuned=(\S+)", job)[1] for job in tuned}
+    assert steps == {
+        f"{method}{number}"
+        for method in ("dreambooth", "dreambooth_one_photo")
+        for number in ("", "-100-steps", "-200-steps")  # 400 is the configuration's
+    }
 
 
 def test_fine_tuning_sees_nothing_that_was_synthesized(graph):
@@ -147,6 +169,7 @@ def test_every_target_has_its_files(finished):
 def test_rules_and_their_functions_have_the_same_names():
     """But where two rules share a function, and where a rule is a target too."""
     shared = {"import_heldout": "import_multiview", "write_heldout": "write_multiview"}
+    shared["filter_more"] = "filter_dataset"
     shared["audit"] = "require_clean"
     for rule, function in rule_functions(ROOT).items():
         assert function.rpartition(".")[2] == shared.get(rule, rule)

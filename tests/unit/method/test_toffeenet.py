@@ -8,16 +8,17 @@ import pytest
 import torch
 from closeness import close, differ
 
-from toffee.config.settings import Conditioning, Sampling, Training
+from toffee.config.settings import Conditioning, Sampling, Subset, Training
 from toffee.method import toffeenet
 from toffee.method.canvas import on_canvas
 from toffee.method.guidance import forwards
-from toffee.method.pairs import KINDS, encode_pairs, hidden
+from toffee.method.pairs import KINDS, choose_pairs, encode_pairs, hidden
 from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.models.unet import load_unet, widen_unet
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.seeds import seed_of
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter
 from toffee.synthesis.scores import LAYOUT
@@ -51,7 +52,8 @@ def pairs(tmp_path_factory) -> Path:
     with ShardWriter(root / "00000.h5", 6, "test", LAYOUT, dict.fromkeys(COLUMNS, "str")) as writer:
         writer.append(columns, images)
     index = pd.DataFrame({"shard": "00000", "row": range(6), "kind": columns["kind"]})
-    index.assign(accepted=[True] * 5 + [False]).to_parquet(root / "index.parquet")
+    index = index.assign(accepted=[True] * 5 + [False], sample_id=[f"{n:016x}" for n in range(6)])
+    index.to_parquet(root / "index.parquet")
     return root
 
 
@@ -182,7 +184,7 @@ def test_a_subject_is_cut_out_unless_it_was_not_found(model, given):
 def encoded(pairs, parts, folder, kinds, **options):
     shards = [str(pairs / "00000.h5")]
     index = pairs / "index.parquet"
-    return encode_pairs(folder, index, shards, shown(kinds), *parts, **options)
+    return encode_pairs(folder, index, shards, Subset(), shown(kinds), *parts, **options)
 
 
 def shown(kinds: str, **changes) -> Conditioning:
@@ -213,7 +215,24 @@ def test_nothing_accepted_is_one_line(pairs, parts, tmp_path):
     frame = pd.read_parquet(pairs / "index.parquet")
     frame[frame["kind"] == "generation"].to_parquet(index)
     with pytest.raises(ToffeeError, match="index.parquet: no accepted pair of the kinds backgr"):
-        encode_pairs(tmp_path, index, [], shown("editing"), *parts)
+        encode_pairs(tmp_path, index, [], Subset(), shown("editing"), *parts)
+
+
+def test_parts_of_the_pairs_are_nested_and_repeat():
+    ids = [f"{seed_of(0, 'test', attempt=row):016x}" for row in range(400)]
+    index = pd.DataFrame({"sample_id": ids, "shard": "00000", "row": range(400)})
+    index["subject"] = [f"s{row % 20}" for row in range(400)]
+
+    def part(pairs, subjects=1.0, of=index):
+        return choose_pairs(of, Subset(pairs, subjects))
+
+    parts = [set(part(share)["row"]) for share in (0.0625, 0.25, 1)]
+    assert [len(rows) for rows in parts] == [25, 100, 400] and parts[0] < parts[1] < parts[2]
+    assert set(part(0.25, of=index.sample(frac=1, random_state=0))["row"]) == parts[1]
+    few = part(0.25, 0.25)
+    assert len(few) == 100 and few["subject"].nunique() == 5
+    assert set(part(0.1, 0.1)["subject"]) < set(few["subject"])
+    assert len(part(0.5, 0.25)) == 100  # all that these subjects have
 
 
 def test_a_picture_that_is_repainted_as_a_whole_is_shown():

@@ -1,5 +1,7 @@
 """The accepted pairs as ToffeeNet trains on them: read once and encoded once."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,11 +9,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toffee.config.settings import CANVAS, Conditioning
+from toffee.config.settings import CANVAS, Conditioning, Subset
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder, batches
 from toffee.models.subject_encoder import SubjectEncoder, cut_out
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.seeds import seed_of
 from toffee.storage.reader import Shard
 from toffee.training.encoded import Column, encode
 
@@ -43,6 +46,7 @@ class Pairs:
         depth: normalised depth of the target [P,H,W], or None.
         reference: latents of the subject's picture as the model is shown it, or None.
         prompts, words: the prompt and the class word of each pair.
+        subjects: number of different subjects.
     """
 
     target: Column
@@ -53,6 +57,7 @@ class Pairs:
     own: Column
     prompts: list[str]
     words: list[str]
+    subjects: int
     depth: Column | None = None
     reference: Column | None = None
 
@@ -69,6 +74,7 @@ def encode_pairs(
     folder: Path,
     index: str | Path,
     shards: list[str],
+    subset: Subset,
     conditioning: Conditioning,
     encoder: SubjectEncoder,
     autoencoder: Autoencoder,
@@ -80,6 +86,7 @@ def encode_pairs(
     Args:
         folder: the work folder (see `toffee.training.encoded`).
         index, shards: where the pairs are.
+        subset: which of them are used (see `choose_pairs`).
         conditioning: which kinds are wanted, and how the subject is shown.
         encoder, autoencoder, estimate: what encodes them.
         batch: pairs encoded at once.
@@ -87,12 +94,13 @@ def encode_pairs(
     Raises:
         ToffeeError: there is no such pair.
     """
-    kinds = KINDS[conditioning.kinds]
+    files = {Path(path).stem: path for path in shards}
     table = pd.read_parquet(index)
+    kinds = KINDS[conditioning.kinds]
     table = table[table["accepted"] & table["kind"].isin(kinds)]
     if table.empty:
         raise ToffeeError(f"{index}: no accepted pair of the kinds {', '.join(kinds)}")
-    files = {Path(path).stem: path for path in shards}
+    table = choose_pairs(with_subjects(table, files), subset)
     prompts: list[str] = []
     words: list[str] = []
     work: list[tuple[str, np.ndarray]] = []
@@ -133,7 +141,32 @@ def encode_pairs(
         return encoded
 
     columns = encode(folder / "pairs", work, encode_batch, "encode pairs")
-    return Pairs(**columns, prompts=prompts, words=words)
+    return Pairs(**columns, prompts=prompts, words=words, subjects=table["subject"].nunique())
+
+
+def with_subjects(index: pd.DataFrame, files: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of the index with the subject of each pair, which the shards' files have."""
+    parts = []
+    for name, rows in index.groupby("shard", sort=True):
+        with Shard(files[str(name)]) as shard:
+            parts.append(rows.assign(subject=shard.column("subject")[rows["row"].to_numpy()]))
+    return pd.concat(parts)
+
+
+def choose_pairs(index: pd.DataFrame, subset: Subset) -> pd.DataFrame:
+    """A part of the accepted pairs, the same for every training, within every larger part.
+
+    Subjects are taken in the order of the hashes of their names, pairs in that of their ids, which
+    are hashes too: so a part has the kinds, classes and prompts of the whole. Where the subjects
+    have fewer pairs than are wanted, it is all of theirs.
+
+    index: accepted pairs with columns sample_id and subject.
+    """
+    names = sorted(index["subject"].unique(), key=lambda name: seed_of(0, "subset", name))
+    shown = names[: math.ceil(subset.subjects * len(names))]
+    wanted = max(1, round(subset.pairs * len(index)))
+    rows = index[index["subject"].isin(shown)].sort_values("sample_id")
+    return rows.head(wanted).sort_values(["shard", "row"])
 
 
 def grey_latents(autoencoder: Autoencoder, height: int, width: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from toffee.config.settings import CANVAS, Conditioning, Sampling, Training
+from toffee.config.settings import CANVAS, Conditioning, Sampling, Subset, Training
 from toffee.method.canvas import drawn_by
 from toffee.method.guidance import forwards
 from toffee.method.pairs import encode_pairs, grey_latents, hidden
@@ -37,6 +37,7 @@ from toffee.training.checkpoint import Checkpoint
 from toffee.training.launch import in_processes
 from toffee.training.loop import Schedule, fit
 
+WHOLE = Subset()
 WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "toffeenet.json"
 
 
@@ -55,6 +56,7 @@ def train_toffeenet(
     conditioning: Conditioning,
     seed: int,
     training_seed: int = 0,
+    subset: Subset = WHOLE,
     code: str = "",
 ) -> None:
     """Train on the accepted pairs of the index.
@@ -68,6 +70,7 @@ def train_toffeenet(
             ToffeeNet-E), the share of samples whose target is the subject's own picture, the
             shares without a condition, and which conditions there are.
         training_seed: number of the training; each has draws of its own.
+        subset: the part of the pairs that is used.
         The rest as in `toffee.method.refiner.pretrain_refiner`.
 
     Raises:
@@ -88,6 +91,7 @@ def train_toffeenet(
         "conditioning": asdict(conditioning),
         "seed": seed,
         "training_seed": training_seed,
+        "subset": asdict(subset),
         "code": code,
     }
     with work_folder(out, inputs, settings) as folder:
@@ -95,6 +99,7 @@ def train_toffeenet(
             folder,
             index,
             shards,
+            subset,
             conditioning,
             encoder,
             autoencoder,
@@ -169,6 +174,7 @@ def train_toffeenet(
                 "reference": conditioning.reference,
                 "kinds": conditioning.kinds,
                 "pairs": len(pairs),
+                "subjects": pairs.subjects,
             }
             save_toffeenet(out, unet, model)
 

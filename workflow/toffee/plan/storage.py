@@ -90,7 +90,7 @@ class Storage:
         settings = self.config.variant(net_of(wildcards))
         side = self.config.data.resolution
         each = 3 * self.latents + self.tokens + side**2 + (self.depth if settings.depth else 0)
-        pairs = self.work.pairs(settings.kinds)
+        pairs = self.work.pairs(settings)
         return CHECKPOINT * parameters(self._net(wildcards)) + pairs * each
 
     def _net(self, wildcards: Mapping[str, str]):

@@ -4,12 +4,14 @@ A rule without a method here computes nothing on a device.
 """
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, cast
 
 from toffee.config import Config
 from toffee.config.sections.evaluation import TUNED_METHODS
+from toffee.config.sections.toffeenet import ToffeeNet
 from toffee.config.settings import CANVAS, Sampling
-from toffee.config.variants import BASE
+from toffee.config.variants import BASE, row_of, tuning_steps
 from toffee.launch.dag import Job
 from toffee.method.guidance import forwards
 from toffee.plan.costs import Costs
@@ -106,13 +108,14 @@ class Work:
         canvas = settings.reference == CANVAS
         each += costs.encode if canvas else 0
         step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
-        return self.pairs(settings.kinds) * each + settings.steps * settings.batch * step
+        return self.pairs(settings) * each + settings.steps * settings.batch * step
 
-    def pairs(self, kinds: str) -> int:
-        """Pairs of these kinds if the filter takes every candidate: the most there can be."""
+    def pairs(self, net: ToffeeNet) -> int:
+        """Pairs that it is trained on if the filter takes every candidate: the most."""
         editing = self.sizes.editing * self.config.synthesis.shards
         whole = self.sizes.samples * self.config.synthesis.shards
-        return {"both": whole, "editing": editing, "generation": whole - editing}[kinds]
+        most = {"both": whole, "editing": editing, "generation": whole - editing}[net.kinds]
+        return ceil(most * net.pairs)
 
     # Subjects and shards
 
@@ -170,19 +173,20 @@ class Work:
         """Pictures of a method with one generation seed."""
         settings = self.config.evaluation
         prompts, scales = BENCHMARK_PROMPTS, 1.0
-        if method in self.config.variants:
+        if row_of(method) in self.config.variants:
             prompts = min(prompts, settings.ablation_prompts)
         if method == "strength":
             prompts = min(prompts, settings.strength_prompts)
             scales = len(settings.strengths)
-        if method in TUNED_METHODS:  # a file has a group of subjects, and all seeds
+        if row_of(method) in TUNED_METHODS:  # a file has a group of subjects, and all seeds
             scales = settings.images_per_prompt / self.config.dreambooth.groups
         return round(self.sizes.benchmark * prompts * scales)
 
     def generate_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         subjects = self.sizes.benchmark / self.config.dreambooth.groups
         drawn = self.benchmark_images("dreambooth") * self.base_draw(False)
-        return drawn + subjects * (self.prior() + self.tuned(self.config.dreambooth.steps))
+        steps = tuning_steps(wildcards["tuned"]) or self.config.dreambooth.steps
+        return drawn + subjects * (self.prior() + self.tuned(steps))
 
     def prior(self) -> float:
         """The pictures of a class that a fine-tuning keeps to."""

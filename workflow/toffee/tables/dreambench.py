@@ -14,7 +14,7 @@ from toffee.evaluation.names import ALL, SIMILARITIES
 from toffee.evaluation.oracle import compare_with_published, describe_gate
 from toffee.evaluation.scores_file import read_all_scores
 from toffee.evaluation.statistics import gap_closed, in_common, paired_difference, summarise
-from toffee.tables.benchmark import CLASS_PROMPT, with_conditions
+from toffee.tables.benchmark import CLASS_PROMPT, describe_trainings, with_conditions
 from toffee.tables.markdown import markdown
 from toffee.tables.published import published_methods
 from toffee.tables.tidy import (
@@ -87,10 +87,10 @@ def tabulate_dreambench(
     )
     how = (
         "`living`, `objects`: the means over the animals and over the rest of the subjects apart. "
-        f"{seeds} generation seed{'s' * (seeds != 1)}. Prompts name the class word without a "
-        "unique token, unless the setting says `token prompt`; `clip_t` is always taken with the "
-        f"former. Metric encoders: {encoders} (`dino`, `clip`); `histogram` and `efficientnet` "
-        "were not trained here."
+        f"{seeds} generation seed{'s' * (seeds != 1)}, {describe_trainings(frame)}. Prompts name "
+        "the class word without a unique token, unless the setting says `token prompt`; `clip_t` "
+        f"is always taken with the former. Metric encoders: {encoders} (`dino`, `clip`); "
+        "`histogram` and `efficientnet` were not trained here."
     )
     body = [
         markdown(without(table, f"encoders {encoders}", CLASS_PROMPT), SHOWN),
