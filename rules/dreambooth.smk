@@ -76,6 +76,8 @@ rule tune_dreambooth:
         multiview=data_root("multiview"),
         prompts=PROMPTS,
         text_to_image=model("text_to_image"),
+        subject_encoder=model("subject_encoder"),
+        clip=model("clip"),
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),

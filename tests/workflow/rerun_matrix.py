@@ -39,7 +39,7 @@ BENCHMARK = {"generate_benchmark", "plot_toffeenet"} | DREAMBENCH | ABLATIONS | 
 EDITS = {"generate_edits", "score_edits", "tabulate_editing", "tabulate_variants", "plot_edits"}
 EDITS |= PAGE
 PAIRS = {"make_editing_pairs", "copy_controls"} | EDITS
-TUNING = {"tune_dreambooth", "tabulate_dreambooth"}
+TUNING = {"tune_dreambooth", "tabulate_dreambooth"} | COST  # at equal quality
 DREAMBOOTH = {"generate_dreambooth", "filter_dreambooth"} | DREAMBENCH | COST
 
 BASE = {"generate_base", "score_base", "tabulate_base"} | PAGE
@@ -373,7 +373,7 @@ MATRIX = {
     ),
     "evaluation.strength_prompts": Row(8, {"generate_benchmark", "score_dreambench"} | SWEEP),
     "evaluation.editing_subjects": Row(64, PAIRS),
-    "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE),
+    "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE | COST),
     # Another gate draws and scores nothing.
     "evaluation.oracle.dino": Row(0.774, GATE),
     "evaluation.oracle.clip_i": Row(0.885, GATE),

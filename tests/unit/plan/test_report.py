@@ -120,7 +120,7 @@ def test_every_method_is_a_rule():
         "edit_draw",
         "pairs",
     }
-    shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
+    shared |= {"benchmark_images", "prior", "tuned", "judged", "edited", "edit_images"}
     shared |= {"kept", "while_running", "latents", "tokens", "depth"}
     shared |= {"needed", "base", "autoencoder", "text", "encoders", "segmenter", "generator", "net"}
     shared |= {"call", "width", "frozen", "drawing", "trained", "training", "metrics", "measuring"}

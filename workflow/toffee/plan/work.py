@@ -199,7 +199,7 @@ class Work:
     def tune_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         settings = self.config.dreambooth
         rounds = len(settings.tuning_steps) + 1
-        drawn = TUNING_PROMPTS * (self.base_draw(False) + self.costs.metrics)
+        drawn = TUNING_PROMPTS * (self.base_draw(False) + self.costs.metrics + self.judged())
         each = self.prior() + rounds * (drawn + TUNING_PHOTOS * self.costs.metrics)
         return settings.tuning_subjects * (each + self.tuned(sum(settings.tuning_steps)))
 
@@ -249,9 +249,13 @@ class Work:
         return 2 * self.edit_images(wildcards["method"]) * self.costs.metrics
 
     def filter_dreambooth(self, wildcards: Mapping[str, str]) -> float:
-        costs, groups = self.costs, self.config.dreambooth.groups
-        each = 2 * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
-        return groups * self.benchmark_images("dreambooth") * each
+        groups = self.config.dreambooth.groups
+        return groups * self.benchmark_images("dreambooth") * self.judged()
+
+    def judged(self) -> float:
+        """A picture of a fine-tuning, as the dataset's filter scores it."""
+        costs = self.costs
+        return 2 * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
 
 
 def share_of(steps: int, strength: float) -> int:
