@@ -31,9 +31,9 @@ SHARDS = [f"{number:05d}" for number in range(CONFIG.synthesis.shards)]
 LACKING = [] if CONFIG.data.source == "world" else ["base"]
 # What target `all` builds, and what only `tables`, `figures` and its own name build.
 TABLES = [name for name in tables_in("tabulate.smk") if name not in LACKING]
-FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
+FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "worst", "dataset"]
 MORE_TABLES = [*tables_in("ablate.smk"), *tables_in("cost.smk")]
-MORE_FIGURES = ["strength", "edits", "cost"]
+MORE_FIGURES = ["strength", "edits", "learning", "cost"]
 # Tables and figures built only by name: diagnostics, and what takes many trainings.
 OWN_TABLES = ["dreambooth", "scaling"]
 OWN_FIGURES = ["scaling"]

@@ -122,7 +122,9 @@ def rows(table):
 def scores_of(methods):
     """Benchmark scores of some methods, of all trainings."""
     names = [name for method in methods for name in trainings_of(method)]
-    return [path for name in names for path in benchmark_files(name, "parquet")]
+    files = [path for name in names for path in benchmark_files(name, "parquet")]
+    several = names if len(SEEDS) > 1 else []
+    return files + [f"{RESULTS}/evaluation/dreambench/{name}/diversity.parquet" for name in several]
 
 
 def variant_scores(table):
@@ -139,3 +141,12 @@ def edit_scores(methods):
     """Scores of held-out edits, of all trainings."""
     names = [name for method in methods for name in trainings_of(method)]
     return [f"{RESULTS}/evaluation/editing/{name}.parquet" for name in names]
+
+
+# ToffeeNets of the tables, with all trainings, as rule train_toffeenet names them.
+NETS_OF_TABLES = dict.fromkeys(
+    net_of(name)
+    for table in [*ABLATIONS, "editing"]
+    for method in rows(table)
+    for name in trainings_of(method)
+)

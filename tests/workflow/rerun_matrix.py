@@ -33,9 +33,10 @@ LEAKAGE = {"score_leakage"} | DATASET_TABLE
 ABLATIONS = {"tabulate_variants", "tabulate_reconstruction", "tabulate_segmentation"}
 ABLATIONS |= {"tabulate_reference"} | PAGE
 SWEEP = {"tabulate_strength", "plot_strength"} | PAGE
-DREAMBENCH = {"score_dreambench", "tabulate_dreambench"} | PAGE
-GATE = {"check_oracle", "tabulate_dreambench"} | PAGE | ABLATIONS | SWEEP
-BENCHMARK = {"generate_benchmark", "plot_toffeenet"} | DREAMBENCH | ABLATIONS | SWEEP
+DREAMBENCH = {"score_dreambench", "score_diversity", "tabulate_dreambench"} | PAGE
+GATE = {"check_oracle", "tabulate_dreambench", "plot_worst"} | PAGE | ABLATIONS | SWEEP
+BENCHMARK = {"generate_benchmark", "plot_toffeenet", "plot_worst"}
+BENCHMARK |= DREAMBENCH | ABLATIONS | SWEEP
 EDITS = {"generate_edits", "score_edits", "tabulate_editing", "tabulate_variants", "plot_edits"}
 EDITS |= PAGE
 PAIRS = {"make_editing_pairs", "copy_controls"} | EDITS
@@ -47,7 +48,7 @@ BASE = {"generate_base", "score_base", "tabulate_base"} | PAGE
 REFINER = {"generate_refiner", "score_refiner", "tabulate_refiner", "plot_refiner"} | PAGE | PAIRS
 VIEWS = {"generate_views", "score_views", "tabulate_views", "plot_views"} | PAGE
 
-TRAINED = {"train_toffeenet", "export_pipeline"} | BENCHMARK | EDITS
+TRAINED = {"train_toffeenet", "export_pipeline", "plot_learning"} | BENCHMARK | EDITS
 EXPORTED = {"export_dataset"} | COST
 INDEXED = {"export_shard", "export_dataset", "score_dataset", "plot_dataset", "plot_editing"}
 FILTERED = {"filter_dataset"} | INDEXED | DATASET_TABLE | COST | TRAINED
@@ -82,7 +83,7 @@ TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
 MEASURED = {
     *("score_base", "score_refiner", "score_views", "score_dataset", "score_leakage"),
     *("tabulate_base", "tabulate_refiner", "tabulate_views", "tabulate_dataset"),
-    *("score_edits", "tabulate_editing"),
+    *("score_edits", "tabulate_editing", "plot_worst"),
     *ORACLE,
     *TUNING,
     *DREAMBENCH,
@@ -92,8 +93,9 @@ MEASURED = {
 # Tables and the dataset's card say where the photographs come from; there is no table `base`
 # without the world.
 SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE | EXPORTED
-ONE_VARIANT = {"train_toffeenet", "generate_benchmark", "score_dreambench"}
-ONE_VARIANT |= {"tabulate_reconstruction"} | PAGE
+USED_VARIANT = {"generate_benchmark", "score_dreambench", "score_diversity"}
+USED_VARIANT |= {"tabulate_reconstruction"} | PAGE
+ONE_VARIANT = {"train_toffeenet", "plot_learning"} | USED_VARIANT
 # Fewer subjects with as many pairs need further shards.
 MORE_SHARDS = {"plan_shard", "draw_initial", "refine_shard", "draw_views", "make_edits"}
 MORE_SHARDS |= {"score_shard", "filter_more"}
@@ -315,17 +317,13 @@ MATRIX = {
     "variants.*.reference": Row("tokens", ONE_VARIANT | {"tabulate_reference"}),
     "variants.*.segmented": Row(False, ONE_VARIANT | {"tabulate_segmentation"}),
     "variants.*.depth": Row(True, ONE_VARIANT | EDITS - {"tabulate_variants"}),
-    "variants.*.subject_scale": Row(3.0, ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.sampler_steps": Row(64, ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.guidance": Row(1.0, ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.solver": Row("dpmpp_2m", ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.guidance_interval": Row([0.5, 1.0], ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.reference_photos": Row(
-        3, ONE_VARIANT - {"train_toffeenet"} | {"tabulate_reference"}
-    ),
-    "variants.*.subject_guidance": Row(
-        7.0, ONE_VARIANT - {"train_toffeenet"} | {"tabulate_reference"}
-    ),
+    "variants.*.subject_scale": Row(3.0, USED_VARIANT),
+    "variants.*.sampler_steps": Row(64, USED_VARIANT),
+    "variants.*.guidance": Row(1.0, USED_VARIANT),
+    "variants.*.solver": Row("dpmpp_2m", USED_VARIANT),
+    "variants.*.guidance_interval": Row([0.5, 1.0], USED_VARIANT),
+    "variants.*.reference_photos": Row(3, USED_VARIANT | {"tabulate_reference"}),
+    "variants.*.subject_guidance": Row(7.0, USED_VARIANT | {"tabulate_reference"}),
     # The rival.
     "dreambooth.steps": Row(64, DREAMBOOTH | {"tabulate_dreambooth"}),
     "dreambooth.batch": Row(8, DREAMBOOTH | TUNING),
@@ -357,17 +355,22 @@ MATRIX = {
     ),
     "evaluation.pictures": Row(
         {"mine": "other/pictures"},
-        {"import_pictures", "score_dreambench", "tabulate_dreambench"} | PAGE,
+        {"import_pictures", "score_dreambench", "score_diversity", "tabulate_dreambench"} | PAGE,
     ),
-    # Figure toffeenet shows the first seed.
-    "evaluation.images_per_prompt": Row(4, BENCHMARK - {"plot_toffeenet"} | EDITS | DREAMBOOTH),
+    # Figures toffeenet and worst show the first seed.
+    "evaluation.images_per_prompt": Row(
+        4, BENCHMARK - {"plot_toffeenet", "plot_worst"} | EDITS | DREAMBOOTH
+    ),
     "evaluation.trainings": Row(
         4,
-        {"train_toffeenet", "generate_benchmark", "score_dreambench", "tabulate_dreambench"}
+        {"train_toffeenet", "plot_learning", "generate_benchmark"}
+        | DREAMBENCH
         | ABLATIONS
         | {"generate_edits", "score_edits", "tabulate_editing"},
     ),
-    "evaluation.ablation_prompts": Row(4, {"generate_benchmark", "score_dreambench"} | ABLATIONS),
+    "evaluation.ablation_prompts": Row(
+        4, {"generate_benchmark", "score_dreambench", "score_diversity"} | ABLATIONS
+    ),
     "evaluation.strengths": Row(
         [0.0, 0.25, 0.5, 0.75, 1.0, 3.0], {"generate_benchmark", "score_dreambench"} | SWEEP
     ),

@@ -103,12 +103,8 @@ def test_variants_share_the_data(graph):
 
 def test_scaling_appends_shards_and_shares_those_of_the_dataset(finished):
     graph = graph_of(finished, "scaling")
-    own, more = (
-        ancestors(graph, f"train_toffeenet net=variants/{name}")
-        for name in ("pairs_quarter", "pairs_4-2")
-    )
-    shards = [{job for job in jobs if job.startswith("plan_shard")} for jobs in (own, more)]
-    assert [len(jobs) for jobs in shards] == [2, 8] and shards[0] < shards[1]
+    assert len([job for job in graph if job.startswith("plan_shard")]) == 8
+    own, more = (graph[f"train_toffeenet net=variants/{n}"] for n in ("pairs_quarter", "pairs_4-2"))
     assert "filter_dataset" in own and "filter_more times=4" in more
     tuned = [job for job in graph if job.startswith("generate_dreambooth")]
     steps = {re.search(r"tuned=(\S+)", job)[1] for job in tuned}
@@ -155,8 +151,8 @@ def test_every_target_has_its_files(finished):
         "editing",
         "cost",
     ]
-    figures = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
-    figures += ["strength", "edits", "cost"]
+    figures = ["pipeline", "refiner", "views", "editing", "toffeenet", "worst", "dataset"]
+    figures += ["strength", "edits", "learning", "cost"]
     results = finished.folder / "results" / "tiny"
     for name in tables:
         assert (results / "tables" / f"{name}.csv").is_file()

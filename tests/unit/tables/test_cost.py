@@ -148,6 +148,14 @@ def test_quality_that_no_number_of_steps_has_is_said(given, tmp_path, similar, n
     assert f"at equal quality, {name}" in given["page"].read_text()
 
 
+def test_where_nothing_is_accepted_there_is_no_ratio_at_equal_quality(given):
+    given["thresholds"] = given["thresholds"] | {"min_subject_similarity": 0.95}
+    tabulate_cost(**given)
+    table = pd.read_csv(given["csv"]).set_index("setting")["value"]
+    assert np.isnan(table["at equal quality, nothing accepted to compare"])
+    assert table["marginal, 4 images per subject"] > 0
+
+
 def test_figure_keeps_measured_and_published_apart(given, tmp_path):
     tabulate_cost(**given)
     plot_cost(given["csv"], tmp_path / "cost.png")

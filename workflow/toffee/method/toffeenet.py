@@ -35,7 +35,7 @@ from toffee.runtime.seeds import seed_of
 from toffee.storage.work_folder import work_folder
 from toffee.training.checkpoint import Checkpoint
 from toffee.training.launch import in_processes
-from toffee.training.loop import Schedule, fit
+from toffee.training.loop import Fit, Schedule, fit
 
 WHOLE = Subset()
 WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "toffeenet.json"
@@ -164,7 +164,8 @@ def train_toffeenet(
             return diffusion_loss(predict, target, scheduler, times, noise, gamma=gamma)
 
         schedule = Schedule(**asdict(training))
-        fit([unet], draw, loss, schedule, "ToffeeNet", Checkpoint(folder, generator), pairs.read)
+        checkpoint = Checkpoint(folder, generator)
+        fitted = fit([unet], draw, loss, schedule, "ToffeeNet", checkpoint, pairs.read)
         if team().is_main_process:
             model = {
                 "token_width": encoder.width,
@@ -176,19 +177,26 @@ def train_toffeenet(
                 "pairs": len(pairs),
                 "subjects": pairs.subjects,
             }
-            save_toffeenet(out, unet, model)
+            save_toffeenet(out, unet, model, fitted)
 
 
-def save_toffeenet(out: str | Path, unet: UNet2DConditionModel, model: dict[str, Any]) -> None:
+def save_toffeenet(
+    out: str | Path,
+    unet: UNet2DConditionModel,
+    model: dict[str, Any],
+    fitted: Fit | None = None,
+) -> None:
     """Write a model's folder.
 
-    model: what `ToffeeNet` has to know of it besides the UNet's configuration.
+    model: what `ToffeeNet` has to know of it besides the UNet's configuration; fitted: its losses.
     """
     with atomic_path(out) as target:
         target.mkdir()
         unet.save_config(target)
         save_file(unet.state_dict(), target / WEIGHTS, metadata={"format": "pt"})
         (target / CONFIG).write_text(json.dumps(model, indent=2) + "\n")
+        if fitted is not None:
+            fitted.write(target)
 
 
 class ToffeeNet:

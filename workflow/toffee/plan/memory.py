@@ -291,4 +291,4 @@ class Memory:
         return self.drawing([*self.metrics(), *exact])
 
     score_base = score_refiner = score_views = score_dataset = score_leakage = measuring
-    score_oracle = score_dreambench = score_edits = measuring
+    score_oracle = score_dreambench = score_diversity = score_edits = measuring

@@ -148,6 +148,9 @@ class Storage:
     def filter_dataset(self, wildcards: Mapping[str, str]) -> float:
         return INDEX_ROW * self.sizes.samples * self.config.synthesis.shards
 
+    def filter_more(self, wildcards: Mapping[str, str]) -> float:
+        return int(wildcards["times"]) * self.filter_dataset(wildcards)
+
     # dataset/hub links to the exported shards, and pipeline/ to the models: no room of their own.
     export_shard = score_shard
 

@@ -245,6 +245,11 @@ class Work:
     def score_dreambench(self, wildcards: Mapping[str, str]) -> float:
         return self.benchmark_images(wildcards["method"]) * self.costs.metrics
 
+    def score_diversity(self, wildcards: Mapping[str, str]) -> float:
+        tuned = row_of(wildcards["method"]) in TUNED_METHODS
+        files = self.config.dreambooth.groups if tuned else self.config.evaluation.images_per_prompt
+        return files * self.score_dreambench(wildcards)
+
     def score_edits(self, wildcards: Mapping[str, str]) -> float:
         return 2 * self.edit_images(wildcards["method"]) * self.costs.metrics
 

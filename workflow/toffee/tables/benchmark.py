@@ -19,7 +19,15 @@ from toffee.tables.tidy import measured, without
 CLASS_PROMPT, TOKEN_PROMPT = "class prompt", "token prompt"
 TOKEN_METHODS = TUNED_METHODS
 """Methods that draw with the unique token."""
-GENERATION = ("dino", "clip_i", "clip_t", "dino_masked", "histogram_masked", "copy_rate")
+GENERATION = (
+    "dino",
+    "clip_i",
+    "clip_t",
+    "dino_masked",
+    "histogram_masked",
+    "copy_rate",
+    "diversity",
+)
 """Metrics that the Markdown of variants shows."""
 
 

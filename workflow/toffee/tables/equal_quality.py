@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ import pandas as pd
 from toffee.config.sections.filter import SCORES
 from toffee.evaluation.names import ONE_PHOTO, WANTED
 from toffee.evaluation.scores_file import read_scores
-from toffee.runtime.errors import ToffeeError
 from toffee.synthesis.filter import judge, thresholds_of
 
 
@@ -26,6 +26,8 @@ class Quality:
         steps: of DreamBooth, between those that were tried.
         share: of its images that the filter accepts.
         name: of this place, for a setting; it says where fewer or more steps were not tried.
+
+    All are NaN where there is nothing to compare.
     """
 
     wanted: float
@@ -47,18 +49,16 @@ def equal_quality(
         pair_scores: of `toffee.evaluation.score.dataset`.
         thresholds: config section `filter`.
 
-    Raises:
-        ToffeeError: there is no accepted generation pair, or no accepted image at any number of
-            steps.
+    Returns:
+        The place; not a number where no generation pair, or no image at any number of steps, is
+        accepted.
     """
     pairs = read_scores(pair_scores)
     chosen = (pairs["method"] == "accepted") & (pairs["metric"] == WANTED)
     own = pairs.loc[chosen & (pairs["kind"] == "generation")].groupby("subject")["value"].mean()
-    if own.empty:
-        raise ToffeeError(f"{pair_scores}: no {WANTED} of an accepted generation pair")
     curve = by_steps(read_scores(steps_scores), thresholds).dropna()
-    if curve.empty:
-        raise ToffeeError(f"{steps_scores}: the filter accepts no image of DreamBooth")
+    if own.empty or curve.empty:
+        return Quality(*[math.nan] * 4, "nothing accepted to compare")
     return crossing(curve, float(own.mean()))
 
 

@@ -27,7 +27,7 @@ from toffee.tables.tidy import MORE, PAIRED, Row, measured, read_csv, tidy, with
 SLOPE = "slope per doubling of the pairs"
 SHOWN = (
     *("pairs", "subjects", "seconds"),
-    *("dino", "clip_t", "dino_masked", "histogram_masked", "copy_rate"),
+    *("dino", "clip_t", "dino_masked", "histogram_masked", "copy_rate", "diversity"),
 )
 CURVES = ("dino", "clip_t")
 """What the figure shows and the text speaks of."""
