@@ -13,7 +13,7 @@ it says nothing of others: the error is over subjects alone then.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     """
     _check(scores)
     groups = scores.groupby(["method", "setting", "metric"], sort=False)
-    rows = [(*keys, *_mean(subject_means(group))) for keys, group in groups]
+    rows = [(*map(str, cast(tuple, keys)), *_mean(subject_means(one))) for keys, one in groups]
     return pd.DataFrame(rows, columns=list(RESULT))
 
 
@@ -131,8 +131,8 @@ def gap_closed(scores: pd.DataFrame, base: str, method: str, ceiling: str) -> pd
     for metric, (own, plain) in paired_values(scores, method, base).items():
         if metric not in gaps:
             continue
-        gained, whole = _minus(own, plain), _minus(*gaps[metric]).mean(axis=1)
-        whole = whole.reindex(gained.index).to_numpy()
+        gained, gap = _minus(own, plain), _minus(*gaps[metric]).mean(axis=1)
+        whole = gap.reindex(gained.index).to_numpy()
         value, error, n = ratio_of_sums(gained.mean(axis=1).to_numpy(), whole)
         error = np.hypot(error, np.sqrt(training_variance(gained)) / whole.mean())
         rows.append((f"gap_closed({method})", _setting(scores, method), metric, value, error, n))
@@ -201,8 +201,8 @@ def paired_values(
         )
         if right.empty:
             continue
-        cells = (pd.MultiIndex.from_frame(side[["subject", "prompt"]]) for side in (left, right))
-        _check_pairs(*cells, f"{a} {MINUS} {b}, metric {metric}")
+        cells = [pd.MultiIndex.from_frame(side[["subject", "prompt"]]) for side in (left, right)]
+        _check_pairs(cells[0], cells[1], f"{a} {MINUS} {b}, metric {metric}")
         pairs[metric] = subject_means(left), subject_means(right)
     if not pairs:
         raise ToffeeError(f"scores: {a!r} and {b!r} have no metric in common")
@@ -216,9 +216,10 @@ def _minus(left: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:
     if len(left.columns) == 1:
         return -right.sub(left.iloc[:, 0], axis="index")
     if list(left.columns) != list(right.columns):
+        numbers = [", ".join(map(str, side.columns)) for side in (left, right)]
         raise ToffeeError(
-            f"scores: trainings {', '.join(left)} and {', '.join(right)} are no pairs, expected "
-            "the same ones (config evaluation.trainings)"
+            f"scores: trainings {numbers[0]} and {numbers[1]} are no pairs, expected the same ones "
+            "(config evaluation.trainings)"
         )
     return left - right
 

@@ -83,9 +83,9 @@ def tabulate_dreambench(
         "kept of each subject (which is also what ToffeeNet is shown). `initial`: the base model "
         "over the depth of that photo. `dreambooth`: the base model fine-tuned on all photos of "
         "the subject; `dreambooth_one_photo`: on that photo alone. `copy_rate`: share of the "
-        "subject's patches that repeat that photo in place. `diversity`: mean distance (1 − DINO) of "
-        "the pictures of one subject and prompt over generation seeds. `oracle`: real photos against each "
-        "other. `gap_closed(A)` = (A − text_only) / (oracle − text_only)."
+        "subject's patches that repeat that photo in place. `diversity`: mean distance (1 − DINO) "
+        "of the pictures of one subject and prompt over generation seeds. `oracle`: real photos "
+        "against each other. `gap_closed(A)` = (A − text_only) / (oracle − text_only)."
     )
     how = (
         "`living`, `objects`: the means over the animals and over the rest of the subjects apart. "

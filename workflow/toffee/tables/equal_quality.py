@@ -58,7 +58,8 @@ def equal_quality(
     own = pairs.loc[chosen & (pairs["kind"] == "generation")].groupby("subject")["value"].mean()
     curve = by_steps(read_scores(steps_scores), thresholds).dropna()
     if own.empty or curve.empty:
-        return Quality(*[math.nan] * 4, "nothing accepted to compare")
+        none = math.nan
+        return Quality(none, none, none, none, "nothing accepted to compare")
     return crossing(curve, float(own.mean()))
 
 

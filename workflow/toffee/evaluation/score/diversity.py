@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import torch
 from torch import Tensor
 
 from toffee.evaluation.metrics import Metrics
@@ -47,8 +48,8 @@ def score_diversity(
     values = distances(keys, features)
     if values.empty:
         raise ToffeeError(f"{images[0]}: no subject and prompt with two generation seeds")
-    rows = values.assign(method=method, setting="", metric=NAME, seed="0")
-    write_scores(pd.concat([rows.assign(references=policy) for policy in (ALL, ONE)]), out)
+    scores = values.assign(method=method, setting="", metric=NAME, seed="0")
+    write_scores(pd.concat([scores.assign(references=policy) for policy in (ALL, ONE)]), out)
 
 
 def distances(keys: Sequence[tuple[str, str]], features: Sequence[Tensor]) -> pd.DataFrame:
@@ -62,6 +63,6 @@ def distances(keys: Sequence[tuple[str, str]], features: Sequence[Tensor]) -> pd
         count = len(some)
         if count > 1:
             # |Σ f|² = n + the sum of all cosines of two different ones
-            cosines = float(sum(some).square().sum()) - count
+            cosines = float(torch.stack(some).sum(0).square().sum()) - count
             rows.append((subject, prompt, 1 - cosines / (count * (count - 1))))
     return pd.DataFrame(rows, columns=["subject", "prompt", "value"])
