@@ -50,7 +50,7 @@ def subject_means(scores: pd.DataFrame) -> pd.DataFrame:
         scores = scores.assign(training="0")
     means = scores.groupby(["subject", "training"])["value"].mean().unstack("training")
     if means.isna().any(axis=None):
-        subject, training = means.stack(future_stack=True).isna().idxmax()
+        subject, training = cast(tuple, means.stack(future_stack=True).isna().idxmax())
         raise ToffeeError(
             f"scores: subject {subject!r} has none of training {training}, but of another"
         )
