@@ -55,8 +55,7 @@ def tune_dreambooth(
     Each subject's model is measured as on the benchmark: the pictures that it draws in several
     contexts against the photos that it was tuned on, `clip_t` without the unique token. Methods:
     text_only and dreambooth; setting of the latter: "<n> steps". The scores that the dataset's
-    filter reads are among them, as if the pictures were generation pairs with the first photo: so a
-    table can say which ones the filter takes.
+    filter reads are among them, as if the pictures were generation pairs with the first photo.
 
     Args:
         multiview: sequences of training subjects, whose first frames are the photos.

@@ -31,6 +31,16 @@ SHOWN = (
 )
 CURVES = ("dino", "clip_t")
 """What the figure shows and the text speaks of."""
+TEXTS = (
+    "All ToffeeNets see the same subjects' photos and draw from the same noise. A smaller "
+    "number of pairs is a part of every larger one; fewer subjects are compared at as many "
+    "pairs. The slope is that of the least squares' line over log2(pairs), for each subject, "
+    "over the ToffeeNets that were trained for as many steps on all subjects; its error is "
+    "that of these slopes' mean.",
+    "`seconds`: of a ToffeeNet, the pretraining of the generators, its pairs and its training, "
+    "once for any number of subjects; of DreamBooth, the fine-tunings of the benchmark's "
+    "subjects, which grow with their number. The time of drawing counts for neither.",
+)
 
 
 def tabulate_scaling(
@@ -84,14 +94,7 @@ def tabulate_scaling(
     body = [
         markdown(shown, SHOWN),
         *verdicts(slopes),
-        "All ToffeeNets see the same subjects' photos and draw from the same noise. A smaller "
-        "number of pairs is a part of every larger one; fewer subjects are compared at as many "
-        "pairs. The slope is that of the least squares' line over log2(pairs), for each subject, "
-        "over the ToffeeNets that were trained for as many steps on all subjects; its error is "
-        "that of these slopes' mean.",
-        "`seconds`: of a ToffeeNet, the pretraining of the generators, its pairs and its training, "
-        "once for any number of subjects; of DreamBooth, the fine-tunings of the benchmark's "
-        "subjects, which grow with their number. The time of drawing counts for neither.",
+        *TEXTS,
         describe_part(own, encoders),
         PAIRED,
         MORE,
