@@ -37,6 +37,7 @@ include: "rules/download.smk"
 include: "rules/dreambench.smk"
 include: "rules/world.smk"
 include: "rules/import.smk"
+include: "rules/calibrate.smk"
 include: "rules/pretrain.smk"
 include: "rules/plan.smk"
 include: "rules/synthesize.smk"
@@ -67,8 +68,7 @@ rule all:
     input:
         table_files(TABLES),
         figure_files(FIGURES),
-        rules.export_dataset.output.out,
-        rules.export_pipeline.output.out,
+        EXPORTS,
 
 
 prepare_rules(workflow.rules, CONFIG, RESULTS, asks_for_report(sys.argv))

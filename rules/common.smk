@@ -5,11 +5,16 @@ files share. Nothing here makes a file.
 """
 
 from toffee.config import ROLES, ZooSource, load_catalogue, load_config
+from toffee.config.drawing import drawer_of, sampling_of
 from toffee.config.sections.evaluation import TUNED_METHODS
 from toffee.config.variants import BASE, rows_of
 
 CONFIG = checked(load_config, config)
 MODELS = checked(load_catalogue, project(CONFIG.models.catalogue), CONFIG.models.set)
+# What draws initial images, edits and drawn subjects: a few-step model where the set has one.
+DRAWER = drawer_of(MODELS)
+SAMPLING = sampling_of(MODELS, CONFIG.sampler.sampling)
+CONTROLLED_SAMPLING = sampling_of(MODELS, CONFIG.controlled_sampling)
 ZOO = project(CONFIG.models.zoo)
 PROMPTS = project_input(CONFIG.synthesis.prompts)
 REFERENCES = project_input(CONFIG.data.references)
@@ -19,6 +24,10 @@ WORD_LISTS = {
     for name in ("classes", "living")
     if (path := CONFIG.data.real.keys("subjects").get(name))
 }
+# Where a threshold is a quantile, what reads it waits for the cosines of real photos (rule calibrate).
+CALIBRATION = f"results/{CONFIG.scale}/dataset/calibration.json"
+FILTER_CALIBRATION = CALIBRATION if CONFIG.filter.is_calibrated else []
+MATCH_CALIBRATION = CALIBRATION if isinstance(CONFIG.refiner.match_threshold, str) else []
 PUBLISHED = {
     name: project_input(f"config/published/{name}.csv")
     for name in ("ablations", "cost", "dreambench")
@@ -32,7 +41,7 @@ LACKING = [] if CONFIG.data.source == "world" else ["base"]
 # What target `all` builds, and what only `tables`, `figures` and its own name build.
 TABLES = [name for name in tables_in("tabulate.smk") if name not in LACKING]
 FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "worst", "dataset"]
-MORE_TABLES = [*tables_in("ablate.smk"), *tables_in("cost.smk")]
+MORE_TABLES = [*tables_in("ablate.smk"), *tables_in("cost.smk"), *tables_in("calibrate.smk")]
 MORE_FIGURES = ["strength", "edits", "learning", "cost"]
 # Tables and figures built only by name: diagnostics, and what takes many trainings.
 OWN_TABLES = ["dreambooth", "scaling"]

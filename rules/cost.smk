@@ -12,9 +12,13 @@ SHARD_STAGES = [
     "draw_views",
     "make_edits",
     "score_shard",
-    "export_shard",
+    *(["export_shard"] if CONFIG.export.hub else []),
 ]
-SINGLE_STAGES = ["list_subjects", "filter_dataset", "export_dataset"]
+SINGLE_STAGES = [
+    "list_subjects",
+    "filter_dataset",
+    *(["export_dataset"] if CONFIG.export.hub else []),
+]
 
 
 rule tabulate_cost:

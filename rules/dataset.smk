@@ -42,6 +42,7 @@ rule filter_dataset:
     """The index of accepted pairs and the yield of each threshold; reads scores only."""
     input:
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        calibration=FILTER_CALIBRATION,
     output:
         out=f"{RESULTS}/dataset/index.parquet",
         funnel=f"{RESULTS}/dataset/funnel.csv",

@@ -33,7 +33,7 @@ rule generate_dreambooth:
         draws=CONFIG.evaluation.images_per_prompt,
         tuning=lambda w: tuning_of(w.tuned),
         drawing=CONFIG.drawing,
-        sampling=CONFIG.sampler.sampling,
+        sampling=CONFIG.toffeenet.sampling,
         seed=CONFIG.evaluation.seed,
         references_digest=lambda w: {} if row_of(w.tuned) == "dreambooth" else digest_of(REFERENCES),
     script:
@@ -50,6 +50,7 @@ rule filter_dreambooth:
         clip=model("clip"),
         segmenter=model("segmenter"),
         detector=detector(),
+        calibration=FILTER_CALIBRATION,
     output:
         out=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
     log:
@@ -100,7 +101,7 @@ rule tune_dreambooth:
         steps=CONFIG.dreambooth.tuning_steps,
         # `steps` has the numbers of steps.
         tuning=replace(CONFIG.training.applied(CONFIG.dreambooth.tuning), steps=0),
-        sampling=CONFIG.sampler.sampling,
+        sampling=CONFIG.toffeenet.sampling,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),

@@ -20,6 +20,7 @@ rule export_shard:
     """A shard's accepted pairs that may be shared, in Parquet, and a summary of them."""
     input:
         shard=f"{RESULTS}/dataset/shards/{{shard}}.h5",
+        calibration=FILTER_CALIBRATION,
     output:
         out=f"{RESULTS}/dataset/export/{{shard}}.parquet",
         summary=f"{RESULTS}/dataset/export/{{shard}}.json",
@@ -46,6 +47,7 @@ rule export_dataset:
         parquet=expand(rules.export_shard.output.out, shard=SHARDS),
         summaries=expand(rules.export_shard.output.summary, shard=SHARDS),
         funnel=f"{RESULTS}/dataset/funnel.csv",
+        calibration=FILTER_CALIBRATION,
     output:
         out=directory(f"{RESULTS}/dataset/hub"),
     log:
@@ -69,6 +71,10 @@ rule export_dataset:
         seed=CONFIG.seed,
     script:
         "../workflow/run.py"
+
+
+# What is exported without being asked for by name.
+HUB = [rules.export_dataset.output.out] if CONFIG.export.hub else []
 
 
 rule export_folder:

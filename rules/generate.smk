@@ -9,7 +9,7 @@ nothing.
 rule generate_base:
     """The base model's images of held-out prompts, from text alone and over a depth map."""
     input:
-        text_to_image=model("text_to_image"),
+        drawer=model(DRAWER),
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
     output:
@@ -27,7 +27,7 @@ rule generate_base:
         compute=COMPUTE,
         base_prompts=CONFIG.evaluation.base_prompts,
         drawing=CONFIG.drawing,
-        sampling=CONFIG.controlled_sampling,
+        sampling=CONTROLLED_SAMPLING,
         seed=CONFIG.evaluation.seed,
     script:
         "../workflow/run.py"
@@ -38,6 +38,7 @@ rule generate_refiner:
     input:
         multiview_heldout=data_root("multiview_heldout"),
         prompts=PROMPTS,
+        drawer=model(DRAWER),
         text_to_image=model("text_to_image"),
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
@@ -45,6 +46,7 @@ rule generate_refiner:
         subject_encoder=model("subject_encoder"),
         segmenter=model("segmenter"),
         detector=detector(),
+        calibration=MATCH_CALIBRATION,
     output:
         out=f"{RESULTS}/evaluation/refiner/images.h5",
     log:
@@ -61,7 +63,7 @@ rule generate_refiner:
         subjects=CONFIG.evaluation.refiner_subjects,
         drawing=CONFIG.drawing,
         refining=CONFIG.refiner.refining,
-        base_sampling=CONFIG.controlled_sampling,
+        base_sampling=CONTROLLED_SAMPLING,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),
     script:

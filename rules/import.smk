@@ -17,7 +17,7 @@ rule import_subjects:
         benchmark_of("import_subjects")
     priority: FIRST
     # Compute nodes may lack internet access.
-    localrule: CONFIG.data.real.kind("subjects") == "hub"
+    localrule: CONFIG.data.real.kind("subjects") in ("hub", "subjects200k")
     conda:
         "../envs/toffee.yaml"
     resources:
@@ -39,7 +39,7 @@ rule draw_subjects:
         classes=WORD_LISTS.get("classes", []),
         living=WORD_LISTS.get("living", []),
         multiview=[] if "classes" in WORD_LISTS else data_root("multiview"),
-        text_to_image=model("text_to_image"),
+        text_to_image=model(DRAWER),
         segmenter=model("segmenter"),
         detector=detector(),
     output:
@@ -58,9 +58,9 @@ rule draw_subjects:
         compute=COMPUTE,
         per_class=CONFIG.data.real.keys("subjects").get("per_class"),
         subjects=CONFIG.data.subjects,
-        licence=getattr(MODELS["text_to_image"], "licence", "Apache-2.0"),
+        licence=getattr(MODELS[DRAWER], "licence", "Apache-2.0"),
         resolution=CONFIG.data.resolution,
-        sampling=CONFIG.sampler.sampling,
+        sampling=SAMPLING,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.seed,
         lists_digest=[digest_of(path) for path in WORD_LISTS.values()],

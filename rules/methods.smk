@@ -56,6 +56,12 @@ def index_of(times):
     return f"{RESULTS}/dataset/{part}index.parquet"
 
 
+def encoded_of(times):
+    """The latents of that index's pairs."""
+    part = "" if times == 1 else f"times_{times}/"
+    return f"{RESULTS}/dataset/{part}encoded"
+
+
 def shards_of(times):
     """The shards of that index: the dataset's own, and further ones that follow them."""
     numbers = range(int(times) * CONFIG.synthesis.shards)

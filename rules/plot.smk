@@ -56,6 +56,7 @@ rule plot_dataset:
         index=f"{RESULTS}/dataset/index.parquet",
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
         subjects=data_root("subjects"),
+        calibration=FILTER_CALIBRATION,
     output:
         out=item(f"{RESULTS}/figures/dataset.png", "figure"),
     log:

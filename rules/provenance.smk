@@ -9,7 +9,7 @@ WHOLE = CONFIG.report.scope == "whole"
 SHOWN_TABLES = [*TABLES, *(MORE_TABLES if WHOLE else [])]
 SHOWN_FIGURES = [*FIGURES, *(MORE_FIGURES if WHOLE else [])]
 REPORTED = [*table_files(SHOWN_TABLES), *figure_files(SHOWN_FIGURES)]
-EXPORTS = [rules.export_dataset.output.out, rules.export_pipeline.output.out]
+EXPORTS = [*HUB, rules.export_pipeline.output.out]
 
 # Files of the page besides code, and the captions of tables and figures.
 PAGE_FILES = project_files("workflow/toffee/site/static", "**/*")

@@ -6,10 +6,10 @@ tables/scaling.csv and .md, figures/scaling.png. Only their own name builds them
 """
 
 
-rule filter_more:
-    """The index of accepted pairs over the dataset's shards and further ones of the same synthesis."""
+use rule filter_dataset as filter_more with:
     input:
         shards=lambda w: shards_of(w.times),
+        calibration=FILTER_CALIBRATION,
     output:
         out=f"{RESULTS}/dataset/times_{{times}}/index.parquet",
         funnel=f"{RESULTS}/dataset/times_{{times}}/funnel.csv",
@@ -17,15 +17,19 @@ rule filter_more:
         log_of("filter_more/{times}"),
     benchmark:
         benchmark_of("filter_more/{times}")
-    conda:
-        "../envs/toffee.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        function="toffee.synthesis.filter.filter_dataset",
-        thresholds=CONFIG.filter,
-    script:
-        "../workflow/run.py"
+
+
+use rule encode_pairs as encode_more with:
+    input:
+        index=rules.filter_more.output.out,
+        shards=lambda w: shards_of(w.times),
+        text_to_image=model("text_to_image"),
+    output:
+        out=directory(f"{RESULTS}/dataset/times_{{times}}/encoded"),
+    log:
+        log_of("encode_more/{times}"),
+    benchmark:
+        benchmark_of("encode_more/{times}")
 
 
 rule tabulate_scaling:

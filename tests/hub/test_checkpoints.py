@@ -191,7 +191,7 @@ def test_the_detector_answers_with_boxes(repository, picture):
 def test_the_segmenter_answers_a_box_with_a_mask(repository, picture):
     from transformers import AutoProcessor, SamModel
 
-    folder = repository("facebook/sam-vit-huge")
+    folder = repository("facebook/sam-vit-large")
     processor = AutoProcessor.from_pretrained(folder, backend="pil")
     inputs = processor(picture, input_boxes=[[[10.0, 10.0, 80.0, 60.0]]], return_tensors="pt")
     with torch.no_grad():

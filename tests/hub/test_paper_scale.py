@@ -32,15 +32,15 @@ sys.path.insert(0, str(PROJECT / "tests" / "unit" / "download"))
 
 from git_server import commit, git, serving  # noqa: E402
 
-TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site")
+TARGETS = ("all", "tables", "figures", "dreambooth", "pipeline", "site", "dataset")
 TABLES = ("refiner", "views", "dreambench", "dataset", "variants", "reconstruction", "dreambooth")
-TABLES += ("segmentation", "reference", "strength", "editing", "cost")
+TABLES += ("segmentation", "reference", "strength", "editing", "cost", "calibration")
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
 FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength")
 FIGURES += ("edits", "cost", "worst", "learning")
 TRAINING = {"steps": 2, "batch": 4}
 SIZES = {
-    "data": {"resolution": 64, "views": 3, "subjects": 8, "heldout_sequences": None},
+    "data": {"resolution": 64, "views": 3, "subjects": 10, "heldout_sequences": None},
     "sampler": {"steps": 2, "batch": 16},
     "refiner": TRAINING | {"sampler_steps": 2},
     "view_generator": TRAINING | {"sampler_steps": 2},
@@ -101,9 +101,9 @@ def run(tmp_path_factory):
     git(root / "git" / "dreambooth", "init", "--quiet")
     git(root / "git" / "dreambooth", "config", "uploadpack.allowAnySHA1InWant", "true")
     revision = commit(root / "git" / "dreambooth")
-    (root / "classes.txt").write_text("\n".join(words) + "\n")
+    (root / "living.txt").write_text("dog\n")
     with Hub() as hub, serving(root / "git") as server:
-        serve(hub, read_set("paper"), root / "served")
+        serve(hub, read_set("turbo"), root / "served")
         addresses = {
             "data": {
                 "dreambench": {
@@ -112,7 +112,7 @@ def run(tmp_path_factory):
                     "sha256": None,  # that of the real photos is pinned
                 },
                 "real": {
-                    "subjects": {"classes": str(root / "classes.txt")},
+                    "subjects": {"living": str(root / "living.txt")},
                     "multiview": {"path": str(root / "mvimgnet"), "heldout": 0.4},
                 },
             }
@@ -160,12 +160,21 @@ def test_tables_have_the_contracts_columns(run):
 
 def test_every_model_came_from_the_hub_and_is_locked(run):
     lock = yaml.safe_load((run.folder / "config" / "models.lock.yaml").read_text())
-    sources = read_set("paper")
+    sources = read_set("turbo")
     assert {key.partition("@")[0] for key in lock["files"]} == {
         source["repo"] for source in sources.values()
     }
     config = json.loads((run.results / "models/toffeenet/config.json").read_text())
     assert config["use_linear_projection"] and config["_class_name"] == "UNet2DConditionModel"
+
+
+def test_dogs_lend_each_other_their_poses_and_thresholds_are_measured(run):
+    donors = pd.read_parquet(run.results / "dataset" / "donors.parquet")
+    dogs = donors[donors["class_word"] == "dog"]
+    assert list(dogs["folder"]) == ["subjects"] * len(dogs) and len(dogs) in (0, 2)
+    table = pd.read_csv(run.results / "tables" / "calibration.csv").set_index("method")
+    chosen = table.loc["match_threshold"].query("metric == 'below_class'")
+    assert list(chosen["setting"]) == ["class:0.006"] and chosen["value"].iloc[0] < 0.02
 
 
 def test_the_torn_frame_is_set_aside_and_counted(run):

@@ -51,7 +51,7 @@ VIEWS = {"generate_views", "score_views", "tabulate_views", "plot_views"} | PAGE
 TRAINED = {"train_toffeenet", "export_pipeline", "plot_learning"} | BENCHMARK | EDITS
 EXPORTED = {"export_dataset"} | COST
 INDEXED = {"export_shard", "export_dataset", "score_dataset", "plot_dataset", "plot_editing"}
-FILTERED = {"filter_dataset"} | INDEXED | DATASET_TABLE | COST | TRAINED
+FILTERED = {"filter_dataset", "encode_pairs"} | INDEXED | DATASET_TABLE | COST | TRAINED
 SCORED = {"score_shard"} | FILTERED
 EDITED = {"make_edits"} | SCORED
 VIEWED = {"draw_views", "plot_pipeline"} | SCORED
@@ -68,7 +68,8 @@ TRAINED_NETS = REFINER_TRAINED | VIEW_GENERATOR_TRAINED | TRAINED
 # What reads each folder of photographs.
 SUBJECTS = LISTED | LEAKAGE
 MULTIVIEW = REFINER_TRAINED | VIEW_GENERATOR_TRAINED | LISTED | TUNING | LEAKAGE
-HELDOUT = REFINER | VIEWS | LEAKAGE
+CALIBRATION = {"calibrate", "tabulate_calibration"} | PAGE
+HELDOUT = REFINER | VIEWS | LEAKAGE | CALIBRATION
 ORACLE = {"score_oracle", "check_oracle"}
 BENCHMARK_PHOTOS = ORACLE | BENCHMARK | DREAMBOOTH | LEAKAGE
 WORLD = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"}
@@ -76,6 +77,8 @@ WORLD = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"
 PHOTOGRAPHED = SUBJECTS | MULTIVIEW | HELDOUT | BENCHMARK_PHOTOS
 EVERYTHING = {"download_model"} | WORLD | PHOTOGRAPHED | BASE
 # Planning reads no model and no picture.
+# The rival draws the benchmark as ToffeeNet does.
+SAMPLED = BENCHMARK | EDITS | DREAMBOOTH | TUNING | {"export_pipeline"}
 WITH_MODELS = EVERYTHING - WORLD - {"list_subjects", "plan_shard"}
 COMPUTED = WITH_MODELS - {"download_model", "score_oracle", "check_oracle", "score_leakage"}
 TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
@@ -223,13 +226,14 @@ MATRIX = {
     "training.checkpointing": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.fused": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.average_on_cpu": Row(True, TRAINED_NETS),
+    "training.store": Row("latents", TRAINED_NETS),
     "training.times": Row("uniform", TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.min_snr_gamma": Row(5.0, TRAINED_NETS | DREAMBOOTH | TUNING),
     # The base model.
-    "sampler.steps": Row(64, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
-    "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
-    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
-    "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER | DREAMBOOTH | TUNING),
+    "sampler.steps": Row(64, DRAWN | BASE | REFINER),
+    "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER),
+    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER),
+    "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER),
     "sampler.batch": Row(8, WITH_MODELS - {"download_model"} - TRAININGS),
     # The Refiner, its training and its use.
     "refiner.steps": Row(16, REFINER_TRAINED),
@@ -239,7 +243,7 @@ MATRIX = {
     "refiner.token_grid": Row(False, REFINER_TRAINED),
     "refiner.token_dropout": Row(0.99, REFINER_TRAINED),
     "refiner.matching": Row("silhouette", REFINED | REFINER),
-    "refiner.match_threshold": Row(0.9, REFINED | REFINER),
+    "refiner.match_threshold": Row(0.9, REFINED | REFINER | {"tabulate_calibration"}),
     "refiner.position_weight": Row(0.5, REFINED | REFINER),
     "refiner.strength": Row(0.5, REFINED | REFINER),
     "refiner.keep_background": Row(False, REFINED | REFINER),
@@ -261,7 +265,7 @@ MATRIX = {
     "synthesis.shards": Row(3, (PLANNED | FILTERED) - {"plot_pipeline"}),
     "synthesis.samples_per_shard": Row(64, PLANNED),
     "synthesis.prompts": Row("other/prompts.yaml", PLANNED | REFINER | TUNING),
-    "synthesis.subject_poses": Row(True, SUBJECTS),
+    "synthesis.subject_poses": Row(True, LISTED),
     "synthesis.kinds.generation": Row(0.08, PLANNED, {"synthesis.kinds.background": 0.68}),
     "synthesis.kinds.background": Row(0.0, PLANNED, {"synthesis.kinds.colour": 0.16}),
     "synthesis.kinds.colour": Row(0.0, PLANNED, {"synthesis.kinds.texture": 0.16}),
@@ -272,10 +276,11 @@ MATRIX = {
     "synthesis.quality": Row(96, DRAWN | VIEWED | BASE | REFINER | VIEWS | DREAMBOOTH),
     # The filter, which also judges what fine-tuning draws.
     **{
-        f"filter.{name}": Row(0.55, FILTERED | {"filter_dreambooth"})
+        f"filter.{name}": Row(0.55, FILTERED | {"filter_dreambooth", "tabulate_calibration"})
         for name in Filter.model_fields
     },
     # What may leave.
+    "export.hub": Row(False, COST),
     "export.licences": Row(["apache-2.0"], {"export_shard"} | EXPORTED),
     # ToffeeNet.
     "toffeenet.steps": Row(64, TRAINED),
@@ -294,10 +299,10 @@ MATRIX = {
     "toffeenet.depth": Row(True, TRAINED),
     # The base model's images know no λ, and the sweep has values of its own.
     "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS | {"export_pipeline"}),
-    "toffeenet.sampler_steps": Row(64, BENCHMARK | EDITS | {"export_pipeline"}),
-    "toffeenet.guidance": Row(1.0, BENCHMARK | EDITS | {"export_pipeline"}),
-    "toffeenet.solver": Row("dpmpp_2m", BENCHMARK | EDITS | {"export_pipeline"}),
-    "toffeenet.guidance_interval": Row([0.5, 1.0], BENCHMARK | EDITS | {"export_pipeline"}),
+    "toffeenet.sampler_steps": Row(64, SAMPLED),
+    "toffeenet.guidance": Row(1.0, SAMPLED),
+    "toffeenet.solver": Row("dpmpp_2m", SAMPLED),
+    "toffeenet.guidance_interval": Row([0.5, 1.0], SAMPLED),
     "toffeenet.subject_guidance": Row(
         7.0, BENCHMARK | EDITS | {"export_pipeline", "tabulate_reference"}
     ),
@@ -347,7 +352,7 @@ MATRIX = {
         | {"score_dataset"}
         | DATASET_TABLE,
     ),
-    "evaluation.refiner_subjects": Row(64, REFINER),
+    "evaluation.refiner_subjects": Row(64, REFINER | CALIBRATION),
     "evaluation.views_subjects": Row(64, VIEWS),
     "evaluation.base_prompts": Row(64, BASE),
     "evaluation.methods": Row(

@@ -94,13 +94,16 @@ def test_sources_are_imported_and_listed(project):
         assert {rule for rule in planned if rule.startswith("import_")} == expected, change
 
 
-def test_a_source_that_is_not_there_is_one_line(project):
+def test_a_source_that_is_not_there_stops_the_run_before_its_first_job(project):
     values = {"data": {"real": {"multiview": {"path": "data/none"}}}, "scale": "none"}
     (project.folder / "none.yaml").write_text(yaml.safe_dump(values))
     target = "results/none/data/multiview"
     done = project.run(target, "--configfile", "real.yaml", "none.yaml", check=False)
     assert done.returncode == 1 and not (project.folder / target).exists()
-    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert lines == [
-        "error: import_multiview: data/none: no such folder, expected a release's files"
-    ]
+    lines = done.stderr.splitlines()
+    place = lines.index("error: this run cannot start, one fault:")
+    assert lines[place + 1].startswith(
+        "  data.real.multiview: data/none: no such folder, expected a release's files; docs/data.md"
+    )
+    assert not (project.folder / "results" / "none" / "logs").exists()
+    assert not list((project.folder / ".snakemake" / "locks").glob("*"))

@@ -16,7 +16,7 @@ import yaml
 from .conftest import ROOT
 from .finished_run import finish
 
-TARGETS = ("all", "tables", "figures", "dreambooth", "site")
+TARGETS = ("all", "tables", "figures", "dreambooth", "site", "dataset")
 ARGUMENTS = ("--configfile", "config/paper.yaml", "--", *TARGETS)
 STAGES = ("plan_shard", "draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard")
 STAGES += ("export_shard",)

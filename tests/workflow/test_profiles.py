@@ -12,7 +12,7 @@ from toffee.launch.profiles import laid_over, model_set, resources_of
 from .conftest import ROOT
 
 RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.M | re.S)
-SETS = ("tiny", "small", "paper")
+SETS = ("tiny", "small", "paper", "turbo")
 NEEDS_A_GPU = ("pretrain_refiner", "draw_initial", "train_toffeenet", "score_dreambench")
 NEEDS_NONE = ("filter_dataset", "tabulate_dreambench", "download_model", "write_site")
 
@@ -53,7 +53,7 @@ def test_the_profiles_stand_at_the_root_too(name):
     ("arguments", "expected"),
     [
         ([], "tiny"),
-        (["--config", "scale=paper", "--", "all"], "paper"),
+        (["--config", "scale=paper", "--", "all"], "turbo"),
         (["--configfile", "config/small.yaml"], "small"),
         (["--configfile", "config/demo.yaml"], "tiny"),
         (["--configfile", "config/small.yaml", "mine.yaml"], "small"),
@@ -139,6 +139,7 @@ def test_the_dry_run_at_paper_scale_names_what_every_rule_asks_for(paper_plan):
     absent |= {"generate_base", "score_base", "tabulate_base"}
     absent |= {"import_subjects"}  # they are drawn
     absent |= {"import_pictures", "export_folder", "export_imagenhub"}  # only where asked for
+    absent |= {"export_shard", "export_dataset"}
     assert rules_with_jobs() - set(paper_plan) == absent
     for rule in rules_with_jobs() - absent:
         line = paper_plan[rule]

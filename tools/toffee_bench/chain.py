@@ -10,7 +10,7 @@ from toffee.synthesis.initial import draw_initial
 from toffee.synthesis.refined import refine_shard
 from toffee.synthesis.scores import score_shard
 from toffee.synthesis.views import draw_views
-from toffee_bench.setting import ROOT, Setting
+from toffee_bench.setting import ROOT, Setting, drawer_sampling
 
 
 def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], None]]:
@@ -25,7 +25,7 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
     subjects, multiview = setting.folder / "subjects", setting.folder / "multiview"
     name = f"{plan.stem}.h5"
     files = {stage: out / "stages" / stage / name for stage in STAGES}
-    drawing, sampling, seed = config.drawing, config.controlled_sampling, config.seed
+    drawing, sampling, seed = config.drawing, drawer_sampling(config), config.seed
     base = BaseModels(model("text_to_image"), model("controlnet_depth"), model("depth"))
     segmenters = SegmenterModels(model("segmenter"))
     refiner = RefinerModels(model("refiner"), model("text_to_image"), model("subject_encoder"))

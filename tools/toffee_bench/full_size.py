@@ -26,7 +26,7 @@ from toffee.config.sections import Config
 from toffee.plan.work import forwards_of
 from toffee.runtime.compute import Compute, computing, prepare
 from toffee.runtime.device import device
-from toffee_bench.setting import ROOT
+from toffee_bench.setting import ROOT, drawer_sampling
 from toffee_zoo.encoder import write_preprocessor
 
 UNET = {
@@ -153,7 +153,7 @@ def forwards_per_pair(config: Config) -> dict[str, float]:
         ControlNet (initial images, edits).
     """
 
-    refiner, base = config.refiner, config.sampler.sampling
+    refiner, base = config.refiner, drawer_sampling(config)
     kinds, strength = config.synthesis.kinds, config.synthesis.edit_strength
     others = kinds.colour + kinds.texture + kinds.style
     edits = kinds.background * forwards_of(base) + others * forwards_of(base, strength)

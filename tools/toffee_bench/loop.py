@@ -44,7 +44,7 @@ from toffee.synthesis.plan import other_prompts, read_plan
 from toffee.synthesis.refined import mix_tokens
 from toffee.synthesis.scores import candidate_scores
 from toffee.synthesis.stage import sample_noise, subject_masks
-from toffee_bench.setting import ROOT, Setting
+from toffee_bench.setting import ROOT, Setting, drawer_sampling
 
 Forward = Callable[[torch.Tensor, torch.Tensor, bool], torch.Tensor]
 
@@ -82,7 +82,8 @@ class Loop:
             for name in ("refiner", "view_generator")
         )
         self.scheduler, self.vae = self.pipeline.scheduler, self.pipeline.vae
-        solver = load_solver(self.scheduler, setting.config.sampler.solver)
+        self.drawer = drawer_sampling(setting.config)
+        solver = load_solver(self.scheduler, self.drawer.solver)
         self.pipeline.register_modules(scheduler=solver)
         self.encoder = SubjectEncoder(model("subject_encoder"))
         self.estimate = DepthEstimator(model("depth"))
@@ -155,9 +156,9 @@ class Loop:
             image=self.estimate(subject)[:, None].expand(-1, 3, -1, -1),
             height=self.config.data.resolution,
             width=self.config.data.resolution,
-            num_inference_steps=self.config.sampler.steps,
-            guidance_scale=self.config.sampler.guidance,
-            controlnet_conditioning_scale=self.config.synthesis.control_scale,
+            num_inference_steps=self.drawer.steps,
+            guidance_scale=self.drawer.guidance,
+            controlnet_conditioning_scale=self.drawer.control_scale,
             latents=self.noise(row, "initial"),
             output_type="pt",
         ).images.cpu()
@@ -217,7 +218,7 @@ class Loop:
 
         def run(latents: torch.Tensor, time_: torch.Tensor, rows: slice) -> torch.Tensor:
             given = latents, time_, text[rows]
-            scale = self.config.synthesis.control_scale
+            scale = self.drawer.control_scale
             down, middle = base.controlnet(
                 *given, control[rows], conditioning_scale=scale, return_dict=False
             )
@@ -228,15 +229,15 @@ class Loop:
             ).sample
 
         def forward(latents: torch.Tensor, time_: torch.Tensor, guide: bool) -> torch.Tensor:
-            if not guide or self.config.sampler.guidance == 1:
+            if not guide or self.drawer.guidance == 1:
                 return run(latents, time_, slice(1, 2))
             without, with_ = run(torch.cat([latents] * 2), time_, slice(0, 2)).chunk(2)
-            return without + self.config.sampler.guidance * (with_ - without)
+            return without + self.drawer.guidance * (with_ - without)
 
         drawn = self.denoise(
             forward,
             self.noise(row, "edits"),
-            self.config.sampler.sampling,
+            self.drawer,
             latents,
             1.0 if kind == "background" else self.config.synthesis.edit_strength,
             change.to(device()),

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import torch
 
-from toffee.config.load import Config
+from toffee.config.drawing import sampling_of
+from toffee.config.load import Config, load_catalogue
+from toffee.config.settings import Sampling
 from toffee.data.world.write import write_multiview, write_subjects
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
@@ -19,6 +21,13 @@ ROOT = PROJECT
 SUBJECTS, SEQUENCES, VIEWS = 16, 16, 2
 GENERATORS = {"refiner": "token_grid", "view_generator": "depth"}
 """The generators that the paper trains, and the switch of each that widens its input."""
+
+
+def drawer_sampling(config: Config) -> Sampling:
+    """How initial images and edits are drawn: in a few steps where the set of models has one that
+    does. The model itself is always the base model, whose networks are as large."""
+    models = load_catalogue(ROOT / config.models.catalogue, config.models.set)
+    return sampling_of(models, config.controlled_sampling)
 
 
 @dataclass(frozen=True)

@@ -85,13 +85,14 @@ def train_zoo_part(part: str, renders: Path, out: Path, needs: Sequence[Path]) -
     import torch
 
     from toffee.config.models import ROLES
-    from toffee.storage.work_folder import work_folder
+    from toffee.storage.work_folder import Alone, work_folder
     from toffee_zoo.training import Course, Draws, curve
 
     recipe = recipes()[part]
     parts = {folder.name: folder for folder in needs}
     settings = {"schedule": asdict(recipe.schedule), "seed": recipe.seed, "dtype": recipe.dtype}
-    with work_folder(out, [renders, *needs], settings) as work, atomic_path(out) as folder:
+    kept = work_folder(out, [renders, *needs], settings, Alone())
+    with kept as work, atomic_path(out) as folder:
         torch.manual_seed(recipe.seed)
         course = Course(part, recipe.schedule, Draws(recipe.seed), work, recipe.dtype)
         with timed(work / "cpu_seconds") as seconds:

@@ -210,9 +210,9 @@ def test_flops_are_counted_and_the_projection_adds_up():
     assert speeds["float32"]["unet_tflop"] == speeds["bfloat16"]["unet_tflop"] > 0
     config = scale("paper")
     rows = full_size.forwards_per_pair(config)
-    edits = 0.0833 + 0.9 * (0.0833 * 2 + 0.0834)
-    assert rows["plain"] == pytest.approx(0.9 * 50 + 2 * 50)
-    assert rows["controlled"] == pytest.approx(2 * 50 * (1 + edits))
+    # Whole steps: 0.9 of 20 of the Refiner, 15 guided ones of the View Generator, 4 of SD-Turbo.
+    assert rows["plain"] == pytest.approx(18 + 2 * 15)
+    assert rows["controlled"] == pytest.approx(4 + 4 * (0.0833 * 3 + 0.0834))
     speed = {"batch": 2, "unet_seconds": 2.0, "control_seconds": 4.0}
     hours = (rows["plain"] + 2 * rows["controlled"]) / 3600
     assert full_size.project(config, speed, 1) == pytest.approx(hours)

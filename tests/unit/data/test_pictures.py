@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,7 @@ def test_a_mask_is_the_same_for_both_readers_however_it_is_written(
         (Image.fromarray(~MASK), "white all around and black inside"),
         (Image.effect_noise((30, 20), 90).convert("RGB").quantize(8).convert("HSV"), "colours"),
         (grey(2.5, np.float32), "values from 0 to 2.5, expected 0 to 1"),
+        (palette((9, 0, 99), (128, 0, 0)), "several colours"),
     ],
 )
 def test_a_mask_that_is_not_understood_is_refused(picture: Image.Image, line: str) -> None:
@@ -80,6 +82,14 @@ def test_a_mask_that_is_not_understood_is_refused(picture: Image.Image, line: st
         picture = Image.merge("RGB", picture.split())
     with pytest.raises(ValueError, match=line):
         mask_of(picture)
+
+
+def test_a_large_mask_of_many_colours_is_refused_soon() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), np.uint8)
+    start = time.process_time()
+    with pytest.raises(ValueError, match="several colours"):
+        mask_of(Image.fromarray(colours))
+    assert time.process_time() - start < 1
 
 
 def test_what_may_change_may_be_white_all_around() -> None:

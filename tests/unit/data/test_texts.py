@@ -47,6 +47,7 @@ def test_what_has_no_end_is_not_read_to_it(tmp_path: Path) -> None:
         ("a: &x [1]\nb: *x\n", "an alias"),
         ("a: [", "not valid YAML"),
         ("!!python/object:os.system x", "not valid YAML"),
+        ('a: "\\ud800"', "surrogates not allowed"),
         ("x" * 200_000, "more than"),
     ],
 )
@@ -54,6 +55,13 @@ def test_yaml_that_would_be_slow_or_large(tmp_path: Path, text: str, line: str) 
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(ToffeeError, match=f"a.yaml: .*{line}"):
         read_yaml(tmp_path / "a.yaml")
+
+
+def test_half_a_character_is_no_text(tmp_path: Path) -> None:
+    """JSON can name one; written to a table it would be an error without a file's name."""
+    (tmp_path / "a.jsonl").write_text('{"file_name": "a.jpg", "caption": "a \\ud800 mug"}\n')
+    with pytest.raises(ToffeeError, match=r"a.jsonl, row 1: column caption has \\ud800, which is"):
+        read_table(tmp_path / "a.jsonl", ("file_name",), ("caption",))
 
 
 def test_rows_of_both_formats(tmp_path: Path) -> None:

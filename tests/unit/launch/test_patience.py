@@ -164,14 +164,15 @@ def test_watching_begins_when_the_executor_is_whole(workflow):
             super().__post_init__(test_mode)
 
     workflow.executor_plugin.common_settings.init_seconds_before_status_checks = 0
-    workflow.scheduler, scheduler = None, workflow.scheduler
     Path(".snakemake").mkdir()
     made = Slow(workflow, Said())
-    workflow.scheduler = scheduler
-    time.sleep(0.3)
+    made.report_job_submission(info("7"))
+    Path("states").write_text("7|COMPLETED\n")
+    time.sleep(1)
     assert made.wait_thread.is_alive()
     made.shutdown()
     assert not made.wait_thread.is_alive()
+    assert made.workflow.scheduler.ended == ["submitted", "well"]
 
 
 def record(number):

@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 import torch
 from closeness import close, differ
+from safetensors.torch import load_file
 
 from toffee.config.settings import Conditioning, Sampling, Subset, Training
 from toffee.method import toffeenet
 from toffee.method.canvas import on_canvas
 from toffee.method.guidance import forwards
-from toffee.method.pairs import KINDS, choose_pairs, encode_pairs, hidden
+from toffee.method.pair_latents import encode_pairs, hidden, packed, unpacked
+from toffee.method.pairs import KINDS, choose_pairs, read_pairs
 from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, segmented
@@ -75,6 +77,15 @@ def parts(random_zoo):
     return encoder, Autoencoder(base / "vae"), None
 
 
+def latents(pairs: Path, zoo: Path) -> Path:
+    """The folder of the pairs' latents."""
+    out = pairs / "encoded"
+    if not out.exists():
+        given = {"index": pairs / "index.parquet", "shards": [str(pairs / "00000.h5")]}
+        encode_pairs(**given, text_to_image=zoo / "text_to_image", out=out)
+    return out
+
+
 def train(
     pairs: Path, zoo: Path, view_generator: Path, out: Path, kinds: str = "both", **changes
 ) -> Path:
@@ -82,6 +93,7 @@ def train(
     train_toffeenet(
         index=pairs / "index.parquet",
         shards=[str(pairs / "00000.h5")],
+        encoded=latents(pairs, zoo),
         text_to_image=zoo / "text_to_image",
         subject_encoder=zoo / "subject_encoder",
         depth_estimator=zoo / "depth",
@@ -181,10 +193,16 @@ def test_a_subject_is_cut_out_unless_it_was_not_found(model, given):
     assert torch.equal(tokens[1], whole[1])
 
 
+@pytest.fixture(scope="module")
+def coded(pairs, random_zoo) -> Path:
+    return latents(pairs, random_zoo)
+
+
 def encoded(pairs, parts, folder, kinds, **options):
-    shards = [str(pairs / "00000.h5")]
-    index = pairs / "index.parquet"
-    return encode_pairs(folder, index, shards, Subset(), shown(kinds), *parts, **options)
+    """The pairs of some kinds, whose latents fixture `coded` makes."""
+    shards, index = [str(pairs / "00000.h5")], pairs / "index.parquet"
+    given = folder, index, shards, pairs / "encoded", Subset(), shown(kinds)
+    return read_pairs(*given, *parts, **options)
 
 
 def shown(kinds: str, **changes) -> Conditioning:
@@ -193,29 +211,73 @@ def shown(kinds: str, **changes) -> Conditioning:
     )
 
 
-def test_pairs_are_the_accepted_ones_of_the_kinds_asked_for(pairs, parts, tmp_path):
+def test_pairs_are_the_accepted_ones_of_the_kinds_asked_for(pairs, parts, coded, tmp_path):
     counts = {kinds: len(encoded(pairs, parts, tmp_path / kinds, kinds)) for kinds in KINDS}
     assert counts == {"both": 5, "generation": 3, "editing": 2}
 
 
-def test_pairs_ask_to_draw_all_of_a_generation_and_the_mask_of_an_edit(pairs, parts, tmp_path):
+def test_pairs_ask_to_draw_all_of_a_generation_and_the_mask_of_an_edit(
+    pairs, parts, coded, tmp_path
+):
     found = encoded(pairs, parts, tmp_path, "both", batch=2)
-    rows = torch.arange(len(found))
-    area = found.mask[rows].float().mean((1, 2))
+    read = found.read(torch.arange(len(found)))
+    area = read["mask"].float().mean((1, 2))
     assert area.tolist() == [1, 0.25, 1, 1, 0.25]
     masked = parts[1].encode(torch.full((1, 3, 64, 64), 0.5)).half()[0]
     # Rows are kept in half precision, whose steps are a share of 1e-3.
-    same = [close(row.float(), masked.float(), 2e-3) for row in found.masked[rows]]
+    same = [close(row.float(), masked.float(), 2e-3) for row in read["masked"]]
     assert same == [True, False, True, True, False]
+    assert read["generation"].tolist() == [True, False, True, True, False]
     assert (found.prompts[1], found.words[1]) == ("prompt 1", "class_word 1")
 
 
-def test_nothing_accepted_is_one_line(pairs, parts, tmp_path):
-    index = tmp_path / "index.parquet"
+def test_what_is_encoded_apart_is_as_in_a_batch_of_all(pairs, parts, coded, tmp_path):
+    """To the bit on a CPU: a training is the same as when each pair had what only edits need."""
+    found = encoded(pairs, parts, tmp_path, "both")
+    with Shard(pairs / "00000.h5") as shard:
+        rows = np.arange(len(found))
+        masked = torch.full_like(shard.images("target", rows), 0.5)
+        edits = np.array([1, 4])
+        masked[edits] = hidden(shard.images("input", edits), shard.masks("mask", edits))
+    expected = parts[1].encode(masked).half()
+    assert torch.equal(found.read(torch.arange(len(found)))["masked"], expected)
+
+
+@pytest.mark.parametrize("changes", [{}, {"segmented": False, "reference": "canvas"}])
+def test_what_is_not_kept_is_computed_alike(pairs, parts, coded, tmp_path, changes):
+    index, shards = pairs / "index.parquet", [str(pairs / "00000.h5")]
+    asked = index, shards, coded, shown("both", **changes)
+    kept, anew = (
+        read_pairs(tmp_path / store, *asked, *parts, store=store) for store in ("all", "latents")
+    )
+    rows = torch.tensor([4, 0, 3])
+    expected, found = kept.read(rows), anew.read(rows)
+    assert set(found) == set(expected) and ("reference" in found) == bool(changes)
+    for name, value in found.items():
+        assert value.dtype == expected[name].dtype
+        assert close(value.float(), expected[name].float(), 2e-3), name
+    assert not (tmp_path / "latents").exists()
+    files = list(coded.glob("*.safetensors"))
+    assert [set(load_file(path)) for path in files] == [{"target", "own", "masked", "mask"}]
+
+
+def test_masks_are_the_same_from_their_bits():
+    masks = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.5
+    assert torch.equal(unpacked(packed(masks), 8), masks) and packed(masks).shape == (3, 8)
+
+
+def test_nothing_accepted_is_one_line(pairs, parts, coded, tmp_path):
+    index, shards = tmp_path / "index.parquet", [str(pairs / "00000.h5")]
     frame = pd.read_parquet(pairs / "index.parquet")
     frame[frame["kind"] == "generation"].to_parquet(index)
     with pytest.raises(ToffeeError, match="index.parquet: no accepted pair of the kinds backgr"):
-        encode_pairs(tmp_path, index, [], Subset(), shown("editing"), *parts)
+        read_pairs(tmp_path, index, shards, coded, Subset(), shown("editing"), *parts)
+    frame.assign(accepted=False).to_parquet(index)
+    with pytest.raises(ToffeeError, match="index.parquet: no accepted pair$"):
+        encode_pairs(index=index, shards=shards, text_to_image=coded, out=tmp_path / "out")
+    with pytest.raises(ToffeeError, match="none: no encoded parts"):
+        given = pairs / "index.parquet", shards, tmp_path / "none", Subset(), shown("both")
+        read_pairs(tmp_path, *given, *parts)
 
 
 def test_parts_of_the_pairs_are_nested_and_repeat():
@@ -243,7 +305,9 @@ def test_a_picture_that_is_repainted_as_a_whole_is_shown():
     assert (shown[1, :, 1:] == 0.5).all()
 
 
-def test_training_and_drawing_show_a_subject_alike_found_or_not(pairs, parts, model, tmp_path):
+def test_training_and_drawing_show_a_subject_alike_found_or_not(
+    pairs, parts, model, coded, tmp_path
+):
     found = encoded(pairs, parts, tmp_path, "both")
     with Shard(pairs / "00000.h5") as shard:
         rows = np.arange(len(found))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from toffee.config.settings import Conditioning, Drawing, Matching, Refining, Sampling, Training
+from toffee.method.pair_latents import encode_pairs
 from toffee.method.refiner import pretrain_refiner
 from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.method.view_generator import pretrain_view_generator
@@ -161,9 +162,11 @@ def test_toffeenet_trains_and_draws_on_stable_diffusion(work, shards, tmp_path):
         kinds = [str(kind) for kind in opened.column("kind")]
     index = pd.DataFrame({"shard": "00000", "row": range(len(kinds)), "kind": kinds})
     index.assign(accepted=True).to_parquet(tmp_path / "index.parquet")
+    given = {"index": tmp_path / "index.parquet", "shards": [str(shards[True])]}
+    encode_pairs(**given, text_to_image=roles["text_to_image"], out=tmp_path / "encoded")
     train_toffeenet(
-        index=tmp_path / "index.parquet",
-        shards=[str(shards[True])],
+        **given,
+        encoded=tmp_path / "encoded",
         **roles,
         view_generator=models / "view_generator",
         out=tmp_path / "net",

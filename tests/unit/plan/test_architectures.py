@@ -23,11 +23,12 @@ def test_stable_diffusion_2_1_has_its_parameters(part, millions):
     [
         ("small", "text_to_image", 859.5 + 83.7 + 123.1),
         ("small", "controlnet_depth", 361.3),
+        ("turbo", "few_step", 865.9 + 83.7 + 340.4),
         ("paper", "subject_encoder", 304.4),
         ("small", "subject_encoder", 86.6),
         ("paper", "clip", 427.6),
         ("paper", "metric_clip", 151.3),
-        ("paper", "segmenter", 641.1),
+        ("paper", "segmenter", 312.3),
         ("small", "segmenter", 93.7),
         ("paper", "depth", 24.8),
     ],
@@ -36,12 +37,13 @@ def test_published_checkpoints_have_theirs(scale, role, millions):
     assert architectures(scale).parameters(role) / 1e6 == pytest.approx(millions, abs=0.2)
 
 
-@pytest.mark.parametrize("scale", ["small", "paper"])
+@pytest.mark.parametrize("scale", ["small", "paper", "turbo"])
 def test_every_checkpoint_of_the_catalogue_is_known(scale):
     known = architectures(scale)
     for role in known.sources:
-        assert known.config(role, "unet" if role == "text_to_image" else "")
-        if role not in ("text_to_image", "controlnet_depth"):
+        drawer = role in ("text_to_image", "few_step")
+        assert known.config(role, "unet" if drawer else "")
+        if not drawer and role != "controlnet_depth":
             assert 64 <= known.input_side(role) <= 1024
 
 

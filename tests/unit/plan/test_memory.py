@@ -166,6 +166,7 @@ def test_the_large_scales_fit_their_gpus():
     """`small` 24 GB and `paper` 40 GB, with some two for CUDA itself: every training."""
     for scale in ("small", "paper"):
         config = config_of(f"{scale}.yaml")
-        memory = Memory(config, architectures(scale))
-        found = memory.needed(job("train_toffeenet", net="toffeenet"))
-        assert 10 * GIB < found < config.budget.gpu_memory_gib * GIB
+        memory = Memory(config, architectures(config.models.set))
+        for net in ("toffeenet", "variants/canvas"):
+            found = memory.needed(job("train_toffeenet", net=net))
+            assert 10 * GIB < found < config.budget.gpu_memory_gib * GIB

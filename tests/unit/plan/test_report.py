@@ -110,17 +110,9 @@ def test_jobs_that_are_alike_count_each():
 def test_every_method_is_a_rule():
     """A rule that is renamed would silently take nothing."""
     text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    shared = {
-        "flops",
-        "by_precision",
-        "base_draw",
-        "refiner_draw",
-        "view_draw",
-        "net_draw",
-        "edit_draw",
-        "pairs",
-    }
-    shared |= {"benchmark_images", "prior", "tuned", "judged", "edited", "edit_images"}
+    shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
+    shared |= {"by_precision", "text_draw", "encoded", "candidates", "judged"}
+    shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
     shared |= {"kept", "while_running", "latents", "tokens", "depth"}
     shared |= {"needed", "base", "autoencoder", "text", "encoders", "segmenter", "generator", "net"}
     shared |= {"call", "width", "frozen", "drawing", "trained", "training", "metrics", "measuring"}
@@ -207,7 +199,7 @@ DRAWN = ("classes", "living", "per_class")
 """What the paper scale says of subjects that its base model draws, and no other source has."""
 
 
-def planned(*layers: dict | str, models: str = "paper") -> Work:
+def planned(*layers: dict | str, models: str = "turbo") -> Work:
     config = config_of(*layers)
     return Work(config, Costs(architectures(models), config), Sizes(config, [], ROOT))
 

@@ -74,16 +74,26 @@ def test_models_that_ship_have_about_the_weights_that_are_planned(storage):
 
 
 def test_a_trainings_own_data_grow_with_the_pairs_and_no_other_job_has_any():
-    def needed(shards, rule="train_toffeenet"):
-        config = config_of("paper.yaml", {"synthesis": {"shards": shards}})
+    def needed(shards, rule="train_toffeenet", store="latents"):
+        layers = {"synthesis": {"shards": shards}, "training": {"store": store}}
+        config = config_of("paper.yaml", layers)
         work = Work(config, Costs(architectures("paper"), config), Sizes(config, [], ROOT))
         return Storage(work).while_running(
             SimpleNamespace(rule=rule, wildcards={"net": "toffeenet"})
         )
 
-    # A pair: three latents of 4 × 64 × 64, 256 tokens of 1,024, a mask of 512 × 512 bytes.
-    pair = 3 * 2 * 4 * 64**2 + 2 * 256 * 1024 + 512**2
-    assert needed(3) - needed(1) == 2 * 6000 * pair
+    # Where all is kept, 256 tokens of 1,024 for each pair.
+    assert needed(3, store="all") - needed(1, store="all") == 2 * 6000 * 2 * 256 * 1024
     # The checkpoint of Stable Diffusion's UNet: 14 GB, as toffee.training.checkpoint has it.
-    assert needed(1) - 6000 * pair == pytest.approx(14e9, rel=0.1)
+    assert needed(1) == needed(3) == pytest.approx(14e9, rel=0.1)
     assert needed(3, "score_shard") == 0
+
+
+def test_latents_of_all_pairs_are_kept_once():
+    config = config_of("paper.yaml")
+    work = Work(config, Costs(architectures("paper"), config), Sizes(config, [], ROOT))
+    kept = Storage(work).kept(SimpleNamespace(rule="encode_pairs", wildcards={}))
+    # Two latents of 4 × 64 × 64; an edit has a third, and a mask of 512 × 512 bits.
+    latents = 2 * 4 * 64**2
+    assert kept == pytest.approx(4.8e6 * 2 * latents + 1.6e6 * (latents + 512**2 / 8), rel=1e-3)
+    assert kept < 0.5e12

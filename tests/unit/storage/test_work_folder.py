@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from toffee.runtime.signals import interrupted, raise_on_sigterm
-from toffee.storage.work_folder import IDENTITY, work_folder
+from toffee.storage.work_folder import IDENTITY, Alone, work_folder
 
 
 def use(tmp_path, settings, fail: bool = True) -> bool:
@@ -14,7 +14,7 @@ def use(tmp_path, settings, fail: bool = True) -> bool:
     folder = tmp_path / "model.partial"
     had = (folder / "kept").exists()
     try:
-        with work_folder(tmp_path / "model", [tmp_path / "input"], settings) as given:
+        with work_folder(tmp_path / "model", [tmp_path / "input"], settings, Alone()) as given:
             assert given == folder and (folder / IDENTITY).is_file()
             had = (given / "kept").exists()
             (given / "kept").touch()
@@ -59,6 +59,6 @@ def test_what_a_killed_process_was_writing_goes(tmp_path):
 
 
 def test_sigterm_waits_until_the_work_asks(tmp_path):
-    with raise_on_sigterm(), work_folder(tmp_path / "model", [], {}):
+    with raise_on_sigterm(), work_folder(tmp_path / "model", [], {}, Alone()):
         os.kill(os.getpid(), signal.SIGTERM)
         assert interrupted()

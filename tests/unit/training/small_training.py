@@ -44,7 +44,7 @@ def train(
         draw = torch.Generator().manual_seed(batch.start)
         return {"x": torch.randn(len(batch), WIDTH, generator=draw)}
 
-    with work_folder(out, [], {"steps": steps, "batch": batch}) as folder:
+    with work_folder(out, [], {"steps": steps, "batch": batch}, team()) as folder:
         parts = [range(first, first + 2) for first in range(0, ROWS, 2)]
         x = encode(folder / "rows", parts, numbers, "encode numbers")["x"]
 

@@ -31,6 +31,7 @@ from toffee.runtime.errors import ToffeeError
 TIER = "graph"
 
 TARGETS = ("all", "tables", "figures", "dreambooth", "site", "crate") + (
+    "dataset",  # where target all does without
     "export_folder",
     "export_imagenhub",
 )

@@ -30,7 +30,7 @@ def check_sources(results: Results, notes: Notes) -> Iterator[Finding]:
         source = record.params.get("source") or {}
         folder = source_folder(source)
         place = results.place(folder) if folder else None
-        if place is None or not place.is_dir() or source.get("kind") == "hub":
+        if place is None or not place.is_dir() or "repo" in source:
             name = folder or source.get("repo")
             notes.add(f"graph: source {name} of {record.job}: not compared with what was read")
             continue

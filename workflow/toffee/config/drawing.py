@@ -1,12 +1,14 @@
-"""The models that a sample's pictures and masks come from, their names and licences."""
+"""The models that a sample's pictures and masks come from: names, licences, steps."""
 
 from collections.abc import Mapping
 
 from toffee.config.licences import REPOSITORY
 from toffee.config.models import Source, ZooSource
+from toffee.config.settings import Sampling
 
 DRAWING_ROLES = (
     "text_to_image",
+    "few_step",
     "controlnet_depth",
     "subject_encoder",
     "depth",
@@ -29,6 +31,20 @@ def licences_of(models: Mapping[str, Source]) -> dict[str, str]:
         role: REPOSITORY if isinstance(source, ZooSource) else source.licence
         for role, source in drawing.items()
     }
+
+
+def drawer_of(models: Mapping[str, Source]) -> str:
+    """The role that draws initial images, edits and drawn subjects."""
+    return "few_step" if "few_step" in models else "text_to_image"
+
+
+def sampling_of(models: Mapping[str, Source], sampling: Sampling) -> Sampling:
+    """How that model samples: as section `sampler` says, or in the few steps that it was made for.
+
+    It gets no guidance and no solver of higher order, with which so few steps overshoot.
+    """
+    steps = models[drawer_of(models)].steps
+    return sampling if steps is None else Sampling(steps, 1.0, sampling.control_scale)
 
 
 def _name(source: Source) -> str:

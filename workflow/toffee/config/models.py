@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, RootModel, model_validator
 
-from toffee.config.base import Section
+from toffee.config.base import Count, Section
 
 ROLES = (
     "text_to_image",
@@ -20,8 +20,9 @@ ROLES = (
 )
 """Roles that every set fills. `metric_*` condition and filter nothing."""
 
-OPTIONAL_ROLES = ("detector",)
-"""Roles that only some segmenters need (one that is prompted with boxes)."""
+OPTIONAL_ROLES = ("detector", "few_step")
+"""Roles that not every set fills: what finds boxes for a segmenter that is prompted with them; a
+text-to-image model distilled to few steps, which then draws what the base model would."""
 
 ALLOWED_SUFFIXES = (".json", ".txt", ".safetensors")
 """Files that a model is made of: no format here can run code when it is read."""
@@ -52,12 +53,22 @@ def _check_text(revision: object) -> object:
 FilePattern = Annotated[str, BeforeValidator(_check_pattern)]
 
 
+FewSteps = Annotated[
+    Count | None,
+    Field(
+        description="denoising steps that a model of role few_step was distilled to, without "
+        "guidance (steps)"
+    ),
+]
+
+
 class ZooSource(Section):
     """A model in the zoo folder (config `models.zoo`)."""
 
     zoo: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(
         description="folder of the model below the zoo (name)"
     )
+    steps: FewSteps = None
 
 
 Repo = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
@@ -149,6 +160,7 @@ class HubSource(HubFiles):
     """A model on the Hugging Face hub, with what its user should know."""
 
     licence: str = Field(description="licence as the hub prints it (identifier)")
+    steps: FewSteps = None
     note: str | None = Field(default=None, description="what a user should know before using it")
 
 
@@ -161,7 +173,7 @@ def what_it_is(source: Source) -> dict[str, Any]:
     Mirrors and folders do not, nor does a key that was left out: another one reruns nothing.
     """
     places = {"mirrors", "folder"}
-    left_out = {"note", "licence", *places} | {"alternatives"}
+    left_out = {"note", "licence", "steps", *places} | {"alternatives"}
     values = source.model_dump(exclude=left_out, exclude_defaults=True)
     if isinstance(source, HubSource):
         # As they stood in records before there were further keys.
@@ -186,4 +198,7 @@ class ModelSet(RootModel[dict[str, Source]]):
         for role in ROLES:
             if role not in self.root:
                 raise ValueError(f"expected a source for role {role}")
+        for role, source in self.root.items():
+            if (source.steps is None) == (role == "few_step"):
+                raise ValueError(f"expected steps for role few_step and for no other, see {role}")
         return self

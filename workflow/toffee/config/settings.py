@@ -74,6 +74,7 @@ class Training:
     average_on_cpu: bool = False
     times: str = "logit_normal"
     min_snr_gamma: float | None = None
+    store: str = "all"
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,13 @@ class Matching:
 
     Attributes:
         rule: one of `toffee.config.sections.refiner.MATCHING_RULES`.
-        threshold: least cosine similarity of a replacement.
+        threshold: least cosine similarity of a replacement; a text is a quantile, which
+            `toffee.synthesis.thresholds` looks up.
         position_weight: cosine lost by a match from corner to corner of the silhouette.
     """
 
     rule: str
-    threshold: float
+    threshold: float | str
     position_weight: float = 0.0
 
 

@@ -80,6 +80,24 @@ class HubSubjects(Source):
     )
 
 
+class Subjects200K(Source):
+    """Subjects200K as it is released, imported: the left pictures of its pairs."""
+
+    kind: Literal["subjects200k"] = Field(description="left pictures of Subjects200K, streamed")
+    repo: Path = Field(
+        default="Yuanshi/Subjects200K",
+        description="data set on the hub (owner/name); without a revision a folder (path)",
+    )
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{7,40}$")] | None = Field(
+        default=None, description="its commit (hexadecimal digits); none: repo is a folder"
+    )
+    split: Name = Field(default="train", description="its split (name)")
+    licence: Name | None = Field(
+        default=None,
+        description="licence of the pictures (text); none: what the data set's card says",
+    )
+
+
 class DrawnSubjects(Source):
     """Subjects that the base text-to-image model draws."""
 
@@ -131,6 +149,14 @@ class UCO3DViews(Source):
     )
 
 
+class SynCDViews(Source):
+    """SynCD as it is released, imported: pictures of one subject each in place of views."""
+
+    kind: Literal["syncd"] = Field(description="SynCD's groups of pictures, imported")
+    path: Path = Field(description="its folder, with metadata.json, pictures and masks/ (path)")
+    heldout: HeldOut = Field(description="groups that no training sees (fraction)")
+
+
 class FolderBenchmark(Source):
     """A benchmark in DreamBench's layout."""
 
@@ -147,10 +173,10 @@ class DreamBench(Source):
 class Real(Section):
     """Where real photographs come from, used where `data.source` is `real`."""
 
-    subjects: FolderSubjects | ImageSubjects | HubSubjects | DrawnSubjects | None = Field(
-        discriminator="kind", description="training subjects, a picture each"
+    subjects: FolderSubjects | ImageSubjects | HubSubjects | Subjects200K | DrawnSubjects | None = (
+        Field(discriminator="kind", description="training subjects, a picture each")
     )
-    multiview: FolderViews | MVImgNetViews | UCO3DViews | None = Field(
+    multiview: FolderViews | MVImgNetViews | UCO3DViews | SynCDViews | None = Field(
         discriminator="kind", description="multi-view sequences, for training and held out"
     )
     benchmark: FolderBenchmark | DreamBench | None = Field(

@@ -18,6 +18,7 @@ REASONS = (
     "missing video",
     "broken mask",
     "link",
+    "low score",
     "named twice",
     "no class word",
     "no picture",

@@ -99,12 +99,13 @@ def rgb(picture: Image.Image, profile: bool = True) -> Image.Image:
     return Image.alpha_composite(white, picture).convert("RGB")
 
 
-def mask_of(picture: Image.Image, subject: bool = True) -> np.ndarray:
+def mask_of(picture: Image.Image, subject: bool = True, any_value: bool = False) -> np.ndarray:
     """A mask as bool [H, W] by the rules above.
 
     Args:
         picture: upright, as `decoded` gives it.
         subject: whether it shows a subject; one of what may change can be white all around.
+        any_value: whether every value above 0 is set, where no alpha channel says more.
 
     Raises:
         ValueError: it is not understood; the text says what was found and expected.
@@ -113,6 +114,8 @@ def mask_of(picture: Image.Image, subject: bool = True) -> np.ndarray:
         alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
         if alpha.min() != alpha.max():
             return upright(set_values(alpha, 255), subject)
+    if any_value and not _is_deep(picture):
+        return upright(np.asarray(picture.convert("RGB")).max(2) > 0, subject)
     if picture.mode == "1":
         return upright(np.asarray(picture), subject)
     if _is_deep(picture):
@@ -123,10 +126,10 @@ def mask_of(picture: Image.Image, subject: bool = True) -> np.ndarray:
     if int(np.ptp(colours, axis=2).max()) <= COLOURED:
         grey = np.asarray(picture.convert("L"))
     else:  # black is 0; two colours are told apart by their brightness, more cannot be
-        used = np.unique(colours.reshape(-1, 3), axis=0)
-        if len(used) > 2 or used[0].any():
+        grey = np.asarray(colours.any(2), dtype=np.uint8)
+        place = np.unravel_index(grey.argmax(), grey.shape)
+        if grey.all() or (grey > (colours == colours[place]).all(2)).any():
             raise ValueError("has several colours, expected white where the subject is")
-        grey = np.where(colours.any(2), 1, 0)
     return upright(set_values(grey, 255), subject)
 
 

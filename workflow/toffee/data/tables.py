@@ -10,6 +10,7 @@ from typing import Any
 
 from toffee.data.texts import read_text
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.text import printable
 
 LARGEST = 1 << 26
 """Bytes of a table: some 500,000 rows. More are a data set in Parquet (kind hub)."""
@@ -74,6 +75,13 @@ def _text(path: Path, number: int, column: str, value: Any) -> str:
         kinds = {dict: "a mapping", list: "a list", bool: "true or false", int: "a number"}
         kind = kinds.get(type(value), "a number")
         raise ToffeeError(f"{path}, row {number}: column {column} is {kind}, expected a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:  # JSON can name half a character, which no file can hold
+        raise ToffeeError(
+            f"{path}, row {number}: column {column} has {printable(value[error.start])}, which is "
+            "half a character, expected a text"
+        ) from error
     return value
 
 

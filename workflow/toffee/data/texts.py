@@ -94,5 +94,7 @@ class _Plain(yaml.SafeLoader):
         if self.depth > DEEPEST_YAML:
             raise yaml.YAMLError("nested too deeply")
         node = super().compose_node(parent, index)
+        if isinstance(node, yaml.ScalarNode):
+            node.value.encode()  # an escape can name half a character, which no file can hold
         self.depth -= 1
         return node

@@ -7,6 +7,7 @@ another file system cannot hold. Names that begin with a dot are the system's, a
 
 import os
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,20 +34,32 @@ def walk_files(root: str | os.PathLike[str]) -> Files:
     Raises:
         ToffeeError: the folder itself is missing or cannot be read.
     """
-    found, waiting = list_folder(root), list[str]()
-    waiting += found.folders
+    found = Files([], [], [])
+    for some in walk_folders(root):
+        found.files.extend(some.files)
+        found.folders.extend(some.folders)
+        found.faults.extend(some.faults)
+    return Files(sorted(found.files), sorted(found.folders), sorted(found.faults))
+
+
+def walk_folders(root: str | os.PathLike[str]) -> Iterator[Files]:
+    """What is in a folder, and then in each folder below it, one at a time: a release may have too
+    many files for one list.
+
+    Raises:
+        ToffeeError: the folder itself is missing or cannot be read.
+    """
+    waiting = [""]
     while waiting:
         below = waiting.pop()
         try:
-            more = list_folder(root, below)
+            found = list_folder(root, below)
         except ToffeeError as error:
-            found.faults.append(Fault(below, "unreadable folder", str(error)))
-            continue
-        found.files.extend(more.files)
-        found.folders.extend(more.folders)
-        found.faults.extend(more.faults)
-        waiting += more.folders
-    return Files(sorted(found.files), sorted(found.folders), sorted(found.faults))
+            if not below:
+                raise
+            found = Files([], [], [Fault(below, "unreadable folder", str(error))])
+        waiting += reversed(found.folders)
+        yield found
 
 
 def list_folder(root: str | os.PathLike[str], below: str = "") -> Files:

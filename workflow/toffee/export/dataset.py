@@ -23,6 +23,7 @@ from toffee.export.shard import Summary
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, link_or_copy
 from toffee.synthesis.filter import ALL_KINDS, FUNNEL_COLUMNS
+from toffee.synthesis.thresholds import look_up_all
 
 
 def export_dataset(
@@ -37,8 +38,9 @@ def export_dataset(
     seed: int,
     models: Mapping[str, str],
     model_licences: Mapping[str, str],
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, float | str],
     licences: Sequence[str] | None,
+    calibration: str | os.PathLike | None = None,
 ) -> int:
     """Put exported shards together as a hub repository.
 
@@ -46,6 +48,7 @@ def export_dataset(
         parquet, summaries: what `export_shard` wrote for each shard, in any order.
         funnel: the yield of each filter, as `filter_dataset` wrote it.
         out: folder to write; one that exists is replaced as a whole.
+        calibration: what quantiles among the thresholds are looked up in.
         The rest as in `Release`; licences are those that the shards were exported with.
 
     Returns:
@@ -70,7 +73,7 @@ def export_dataset(
         seed=seed,
         models=models,
         model_licences=model_licences,
-        thresholds=thresholds,
+        thresholds=look_up_all(thresholds, calibration),
         funnel=counts.pop(ALL_KINDS),
         allowed=licences,
         files=dict(zip(names, filled, strict=True)),

@@ -23,6 +23,7 @@ SUBJECTS = {
     "folder": "pictures from a folder that the run was given",
     "images": "pictures from a folder that the run was given",
     "hub": "pictures of a data set of the Hugging Face hub",
+    "subjects200k": "pictures of Subjects200K, drawn by a model",
     "drawn": "pictures that the base model drew from class words; no photograph is among them",
 }
 VIEWS = {
@@ -30,6 +31,7 @@ VIEWS = {
     "folder": "multi-view photographs from a folder that the run was given",
     "mvimgnet": "multi-view photographs of MVImgNet",
     "uco3d": "multi-view photographs of uCO3D",
+    "syncd": "pictures of SynCD, drawn by a model",
 }
 
 

@@ -80,11 +80,12 @@ class Summary:
 
 def export_shard(
     shard: str | os.PathLike,
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, float | str],
     model_licences: Mapping[str, str],
     licences: Collection[str] | None,
     out: str | os.PathLike,
     summary: str | os.PathLike,
+    calibration: str | os.PathLike | None = None,
 ) -> Summary:
     """Write the accepted samples of a shard that may be shared.
 
@@ -98,11 +99,12 @@ def export_shard(
         licences: licences that may be shared; None shares everything.
         out: Parquet file to write; without rows where nothing is left.
         summary: JSON file to write (see `Summary`).
+        calibration: what quantiles among the thresholds are looked up in.
 
     Raises:
         ToffeeError: the shard cannot be read, or lacks a column.
     """
-    rows, _ = judge(read_scores([shard]), thresholds_of(thresholds))
+    rows, _ = judge(read_scores([shard]), thresholds_of(thresholds, calibration))
     with Shard(shard) as source:
         accepted = rows[rows["accepted"]]
         places = accepted["row"].to_numpy()

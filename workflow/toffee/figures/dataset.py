@@ -33,15 +33,16 @@ def plot_dataset(
     index: Path,
     shards: Sequence[Path],
     subjects: Path,
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, float | str],
     out: Path,
     columns: int = 3,
     rows: int = 5,
+    calibration: Path | None = None,
 ) -> None:
     """Kinds and scores of all candidates with the filter's thresholds, then a wall of accepted and
     rejected pairs: subject, input and target with scores and the reason of rejection.
 
-    thresholds: config section `filter`.
+    thresholds: config section `filter`; calibration: what quantiles among them are looked up in.
     """
     table = read_index(index)
     photos = {subject.subject: subject.image for subject in load_subjects(subjects).subjects}
@@ -62,7 +63,7 @@ def plot_dataset(
     candidates = read_scores(shards).merge(
         table[["sample_id", "accepted", "reason"]], on="sample_id"
     )
-    limits = thresholds_of(thresholds)
+    limits = thresholds_of(thresholds, calibration)
     save_figure(grids, out, above=lambda width: draw_charts(candidates, limits, width))
 
 

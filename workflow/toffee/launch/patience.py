@@ -117,9 +117,9 @@ class PatientExecutor(Executor):
     # -- watching, in Snakemake's thread for it
 
     def _wait_thread(self) -> None:
-        """Watch once there is a scheduler: Snakemake starts this thread before the executor is
-        whole, and would wait for ever if an error ended the thread so early."""
-        while self.workflow.scheduler is None:
+        """Watch from the first job on: Snakemake starts this thread before the executor is whole,
+        and would wait for ever if an error ended the thread so early."""
+        while self.wait and not self.active_jobs:
             time.sleep(0.05)
         super()._wait_thread()
 

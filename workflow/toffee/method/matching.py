@@ -49,7 +49,9 @@ def match_tokens(
     Raises:
         ToffeeError: the rule is unknown.
     """
-    rule = matching.rule
+    rule, threshold = matching.rule, matching.threshold
+    if isinstance(threshold, str):
+        raise ToffeeError(f"refiner.match_threshold: {threshold} was not looked up")
     if rule not in MATCHING_RULES:
         raise ToffeeError(
             f"refiner.matching: unknown rule {rule!r}; expected {', '.join(MATCHING_RULES)}"
@@ -65,7 +67,7 @@ def match_tokens(
         score = score - matching.position_weight * torch.cdist(places[0], places[1]).square()
     source = score.argmax(2)
     best = cosine.gather(2, source[..., None])[..., 0]
-    replaced = allowed & (best >= matching.threshold)
+    replaced = allowed & (best >= threshold)
     matched = subject.gather(1, source[..., None].expand(-1, -1, subject.shape[2]))
     return Mixed(torch.where(replaced[..., None], matched, initial), replaced, source)
 

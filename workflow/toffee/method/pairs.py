@@ -1,174 +1,232 @@
 """The accepted pairs as ToffeeNet trains on them: read once and encoded once."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 from toffee.config.settings import CANVAS, Conditioning, Subset
+from toffee.method.pair_latents import GREY, accepted_pairs, by_shard, encode_alike, unpacked
 from toffee.models.depth import DepthEstimator
-from toffee.models.diffusion import Autoencoder, batches
+from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, cut_out
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import seed_of
 from toffee.storage.reader import Shard
-from toffee.training.encoded import Column, encode
+from toffee.training.encoded import Column, Computed, encode, opened
 
-GREY = 0.5  # what the masked image shows inside of the mask
 EDITING = ("background", "colour", "texture", "style")
 KINDS = {"both": ("generation", *EDITING), "generation": ("generation",), "editing": EDITING}
 
 
-def hidden(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """What is shown of pictures [B,3,H,W] to edit inside of masks [B,H,W]: they are grey there.
-
-    A picture that is to be repainted as a whole (an edit of its style) is shown as a whole.
-    """
-    whole = masks.flatten(1).all(1)[:, None, None]
-    return torch.where((masks & ~whole)[:, None], torch.tensor(GREY), pictures)
-
-
 @dataclass
 class Pairs:
-    """Accepted pairs, encoded once for the whole training. One row a pair.
+    """Pairs of a training: some of the accepted ones [A], which all trainings share (see
+    `encode_pairs`). One row a pair, but for what only edits have.
 
     Attributes:
-        target: latents of the picture to draw [P,C,h,w].
-        masked: latents of the picture to edit (see `hidden`); all grey for generation.
-        mask: bool [P,H,W], what is to be drawn; all of it for generation.
-        generation: bool [P], which ones are no edits.
+        chosen: the pairs of this training among all, [P].
+        target: latents of the picture to draw [A,C,h,w].
+        masked: latents of the picture to edit (see `hidden`), of the edits alone [E,C,h,w].
+        mask: what is to be drawn of an edit [E,H*W/8], eight pixels a byte.
+        side: of the pictures (pixels).
+        grey: latents of a picture that shows nothing [1,C,h,w], of generation.
+        generation: bool [A], which ones are no edits.
         tokens: patch tokens of the subject's picture [P,N,d].
-        own: latents of the subject's picture itself, for reconstruction.
+        own: latents of the subject's picture itself, for reconstruction [A,C,h,w].
         depth: normalised depth of the target [P,H,W], or None.
         reference: latents of the subject's picture as the model is shown it, or None.
         prompts, words: the prompt and the class word of each pair.
         subjects: number of different subjects.
     """
 
+    chosen: torch.Tensor
     target: Column
     masked: Column
     mask: Column
-    generation: Column
-    tokens: Column
+    side: int
+    grey: torch.Tensor
+    generation: torch.Tensor
+    tokens: Column | Computed
     own: Column
     prompts: list[str]
     words: list[str]
     subjects: int
-    depth: Column | None = None
-    reference: Column | None = None
+    depth: Column | Computed | None = None
+    reference: Column | Computed | None = None
+
+    def __post_init__(self) -> None:
+        self.place_of_edit = (~self.generation).long().cumsum(0) - 1
 
     def __len__(self) -> int:
         return len(self.prompts)
 
     def read(self, rows: torch.Tensor, **_: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The encoded values of some pairs [B], by name (see `toffee.training.loop.fit`)."""
-        columns = {name: value for name, value in vars(self).items() if isinstance(value, Column)}
-        return {name: column[rows] for name, column in columns.items()}
+        """The encoded values of some pairs [B], by name (see `toffee.training.loop.fit`).
+
+        `masked` [B,C,h,w] is grey, and `mask`, bool [B,H,W], all of the picture for generation.
+        """
+        columns = {name: getattr(self, name) for name in ("tokens", "depth", "reference")}
+        values = {name: column[rows] for name, column in columns.items() if column is not None}
+        places = self.chosen[rows]
+        values |= {"target": self.target[places], "own": self.own[places]}
+        generation = self.generation[places]
+        masked = self.grey.repeat(len(rows), 1, 1, 1)
+        mask = torch.ones(len(rows), self.side, self.side, dtype=torch.bool)
+        edits = (~generation).nonzero()[:, 0]
+        if len(edits):
+            found = self.place_of_edit[places[edits]]
+            masked[edits], mask[edits] = self.masked[found], unpacked(self.mask[found], self.side)
+        return {**values, "masked": masked, "mask": mask, "generation": generation}
 
 
-def encode_pairs(
+class Subjects:
+    """The subjects' pictures in shards, as a training shows them."""
+
+    def __init__(self, places: list[tuple[str, int]], segmented: bool) -> None:
+        """
+        places: of each pair, the file of its shard and its row there.
+        segmented: whether the subject is cut out.
+        """
+        self.places, self.segmented, self._open = places, segmented, dict[str, Shard]()
+
+    def shown(self, shard: Shard, rows: np.ndarray) -> torch.Tensor:
+        """Pictures [B,3,H,W] of rows of a shard."""
+        subject = shard.images("subject", rows)
+        return cut_out(subject, shard.masks("subject_mask", rows)) if self.segmented else subject
+
+    def computed(
+        self, encoder: Callable[[torch.Tensor], torch.Tensor], target: bool = False
+    ) -> Computed:
+        """What an encoder makes of the subjects, or of the targets, of the pairs that are read."""
+
+        def compute(pairs: torch.Tensor) -> torch.Tensor:
+            pictures = []
+            for path, row in (self.places[pair] for pair in pairs.tolist()):
+                if path not in self._open:
+                    self._open[path] = Shard(path)
+                shard = self._open[path]
+                rows = np.array([row])
+                pictures.append(shard.images("target", rows) if target else self.shown(shard, rows))
+            return encoder(torch.cat(pictures)).half()
+
+        return Computed(compute)
+
+
+def read_pairs(
     folder: Path,
     index: str | Path,
     shards: list[str],
+    encoded: str | Path,
     subset: Subset,
     conditioning: Conditioning,
     encoder: SubjectEncoder,
     autoencoder: Autoencoder,
     estimate: DepthEstimator | None,
     batch: int = 64,
+    store: str = "all",
 ) -> Pairs:
-    """Read the accepted pairs of some kinds and encode what the training needs of them.
+    """The accepted pairs of some kinds with what a training needs of them.
 
     Args:
-        folder: the work folder (see `toffee.training.encoded`).
+        folder: the work folder, for what is encoded for this training alone.
         index, shards: where the pairs are.
+        encoded: their latents (see `encode_pairs`).
         subset: which of them are used (see `choose_pairs`).
         conditioning: which kinds are wanted, and how the subject is shown.
-        encoder, autoencoder, estimate: what encodes them.
+        encoder, autoencoder, estimate: what encodes the rest.
         batch: pairs encoded at once.
+        store: what is encoded once and kept (see config section `training`).
 
     Raises:
         ToffeeError: there is no such pair.
     """
-    files = {Path(path).stem: path for path in shards}
-    table = pd.read_parquet(index)
     kinds = KINDS[conditioning.kinds]
-    table = table[table["accepted"] & table["kind"].isin(kinds)]
+    every = accepted_pairs(index, shards)
+    table = every[every["kind"].isin(kinds)]
     if table.empty:
         raise ToffeeError(f"{index}: no accepted pair of the kinds {', '.join(kinds)}")
-    table = choose_pairs(with_subjects(table, files), subset)
+    table = choose_pairs(with_subjects(table), subset)
     prompts: list[str] = []
     words: list[str] = []
-    work: list[tuple[str, np.ndarray]] = []
-    for name, chosen in table.groupby("shard", sort=True):
-        rows = chosen["row"].to_numpy()
-        with Shard(files[str(name)]) as shard:
+    for path, rows in by_shard(table, len(table)):
+        with Shard(path) as shard:
             prompts += list(shard.column("prompt")[rows])
             words += list(shard.column("class_word")[rows])
-        work += [(str(name), rows[span]) for span in batches(len(rows), batch)]
+    first = table.iloc[0]
+    with Shard(first["path"]) as shard:
+        side = shard.images("target", np.array([first["row"]])).shape[-1]
+    return Pairs(
+        chosen=torch.tensor(table.index.to_numpy()),
+        **opened(Path(encoded)),
+        **_seen(folder, table, conditioning, encoder, autoencoder, estimate, batch, store),
+        side=side,
+        grey=encode_alike(autoencoder, torch.full((1, 3, side, side), GREY)).half(),
+        generation=torch.tensor((every["kind"] == "generation").to_numpy()),
+        prompts=prompts,
+        words=words,
+        subjects=table["subject"].nunique(),
+    )
+
+
+def _seen(
+    folder: Path,
+    table: pd.DataFrame,
+    conditioning: Conditioning,
+    encoder: SubjectEncoder,
+    autoencoder: Autoencoder,
+    estimate: DepthEstimator | None,
+    batch: int,
+    store: str,
+) -> dict[str, Any]:
+    """What the model is shown besides: tokens, depth and reference, kept or computed anew."""
+    places = list(zip(table["path"], table["row"], strict=True))
+    subjects = Subjects(places, conditioning.segmented)
+    wanted: dict[str, tuple[Any, bool]] = {"tokens": (encoder.tokens, False)}
+    if estimate is not None:
+        wanted["depth"] = (estimate, True)
+    if conditioning.reference == CANVAS:
+        wanted["reference"] = (autoencoder.encode, False)
+    if store != "all":
+        return {name: subjects.computed(*one) for name, one in wanted.items()}
 
     def encode_batch(some: tuple[str, np.ndarray]) -> dict[str, torch.Tensor]:
-        name, rows = some
-        with Shard(files[name]) as shard:
-            kind = shard.column("kind")[rows]
-            target, subject = shard.images("target", rows), shard.images("subject", rows)
-            mask = torch.ones(len(rows), *target.shape[2:], dtype=torch.bool)
-            masked = torch.full_like(target, GREY)
-            edits = [place for place, value in enumerate(kind) if value != "generation"]
-            if edits:
-                mask[edits] = shard.masks("mask", rows[edits])
-                pictures = shard.images("input", rows[edits])
-                masked[edits] = hidden(pictures, mask[edits])
-            shown = subject
-            if conditioning.segmented:
-                shown = cut_out(subject, shard.masks("subject_mask", rows))
-        encoded = {
-            "target": autoencoder.encode(target).half(),
-            "masked": autoencoder.encode(masked).half(),
-            "own": autoencoder.encode(subject).half(),
-            "tokens": encoder.tokens(shown).half(),
-            "mask": mask,
-            "generation": torch.tensor(kind == "generation"),
+        path, rows = some
+        with Shard(path) as shard:
+            target, shown = shard.images("target", rows), subjects.shown(shard, rows)
+        return {
+            name: encode_one(target if of_target else shown).half()
+            for name, (encode_one, of_target) in wanted.items()
         }
-        if estimate is not None:
-            encoded["depth"] = estimate(target).half()
-        if conditioning.reference == CANVAS:
-            encoded["reference"] = autoencoder.encode(shown).half()
-        return encoded
 
-    columns = encode(folder / "pairs", work, encode_batch, "encode pairs")
-    return Pairs(**columns, prompts=prompts, words=words, subjects=table["subject"].nunique())
+    return encode(folder / "pairs", by_shard(table, batch), encode_batch, "encode subjects")
 
 
-def with_subjects(index: pd.DataFrame, files: Mapping[str, str]) -> pd.DataFrame:
-    """Rows of the index with the subject of each pair, which the shards' files have."""
+def with_subjects(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs (see `accepted_pairs`) with the subject of each, which the shards' files have."""
     parts = []
-    for name, rows in index.groupby("shard", sort=True):
-        with Shard(files[str(name)]) as shard:
+    for path, rows in table.groupby("path", sort=False):
+        with Shard(str(path)) as shard:
             parts.append(rows.assign(subject=shard.column("subject")[rows["row"].to_numpy()]))
     return pd.concat(parts)
 
 
-def choose_pairs(index: pd.DataFrame, subset: Subset) -> pd.DataFrame:
+def choose_pairs(table: pd.DataFrame, subset: Subset) -> pd.DataFrame:
     """A part of the accepted pairs, the same for every training, within every larger part.
 
     Subjects are taken in the order of the hashes of their names, pairs in that of their ids, which
     are hashes too: so a part has the kinds, classes and prompts of the whole. Where the subjects
     have fewer pairs than are wanted, it is all of theirs.
 
-    index: accepted pairs with columns sample_id and subject.
+    table: accepted pairs with columns sample_id and subject, in the order that is kept.
     """
-    names = sorted(index["subject"].unique(), key=lambda name: seed_of(0, "subset", name))
+    names = sorted(table["subject"].unique(), key=lambda name: seed_of(0, "subset", name))
     shown = names[: math.ceil(subset.subjects * len(names))]
-    wanted = max(1, round(subset.pairs * len(index)))
-    rows = index[index["subject"].isin(shown)].sort_values("sample_id")
-    return rows.head(wanted).sort_values(["shard", "row"])
-
-
-def grey_latents(autoencoder: Autoencoder, height: int, width: int) -> torch.Tensor:
-    """Latents [1,C,h,w] of a picture that shows nothing."""
-    return autoencoder.encode(torch.full((1, 3, height, width), GREY))
+    wanted = max(1, round(subset.pairs * len(table)))
+    rows = table[table["subject"].isin(shown)].sort_values("sample_id").head(wanted)
+    return rows.sort_index()

@@ -5,8 +5,10 @@ are mixed with those of the subject, and what it draws has the subject's details
 image's place.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +35,7 @@ from toffee.runtime.files import atomic_path
 from toffee.runtime.seeds import seed_of
 from toffee.storage.work_folder import work_folder
 from toffee.training.checkpoint import Checkpoint
-from toffee.training.encoded import Column, encode
+from toffee.training.encoded import Computed, encode
 from toffee.training.launch import in_processes
 from toffee.training.loop import Schedule, fit
 
@@ -90,8 +92,9 @@ def pretrain_refiner(
         "seed": seed,
         "code": code,
     }
-    with work_folder(out, [multiview, text_to_image, subject_encoder], settings) as folder:
-        data = encode_frames(folder, frames, resolution, autoencoder, encoder)
+    with work_folder(out, [multiview, text_to_image, subject_encoder], settings, team()) as folder:
+        given = folder, frames, resolution, autoencoder, encoder
+        data = encode_frames(*given, store=training.store)
         latents, tokens = data["latents"], data["tokens"]
 
         def draw() -> dict[str, torch.Tensor]:
@@ -137,7 +140,8 @@ def encode_frames(
     encoder: SubjectEncoder,
     estimate: DepthEstimator | None = None,
     batch: int = 64,
-) -> dict[str, Column]:
+    store: str = "all",
+) -> dict[str, Any]:
     """Encode pictures, in half precision to save room (see `toffee.training.encoded`).
 
     Args:
@@ -146,20 +150,31 @@ def encode_frames(
         resolution: side of the pictures in pixels.
         autoencoder, encoder, estimate: what encodes them.
         batch: pictures encoded at once.
+        store: what is encoded once and kept (see config section `training`).
 
     Returns:
-        `latents` [F,C,h,w], patch `tokens` [F,N,d] and, with an estimator, normalised `depth`
-        [F,H,W].
+        A `Column` or `Computed` each: `latents` [F,C,h,w], patch `tokens` [F,N,d] and, with an
+        estimator, normalised `depth` [F,H,W].
     """
+    encoders = {"latents": autoencoder.encode, "tokens": encoder.tokens}
+    if estimate is not None:
+        encoders["depth"] = estimate
+    kept = encoders if store == "all" else {"latents": autoencoder.encode}
 
     def encode_batch(span: slice) -> dict[str, torch.Tensor]:
         images = stack_images(frames[span], resolution)
-        encoded = {"latents": autoencoder.encode(images), "tokens": encoder.tokens(images)}
-        if estimate is not None:
-            encoded["depth"] = estimate(images)
-        return {name: value.half() for name, value in encoded.items()}
+        return {name: encoder(images).half() for name, encoder in kept.items()}
 
-    return encode(folder / "frames", batches(len(frames), batch), encode_batch, "encode frames")
+    def computed(encoder: Callable[[torch.Tensor], torch.Tensor]) -> Computed:
+        def compute(rows: torch.Tensor) -> torch.Tensor:
+            return encoder(stack_images([frames[row] for row in rows], resolution)).half()
+
+        return Computed(compute)
+
+    spans = batches(len(frames), batch)
+    columns = encode(folder / "frames", spans, encode_batch, "encode frames")
+    others = {name: computed(one) for name, one in encoders.items() if name not in kept}
+    return {**columns, **others}
 
 
 class Refiner:

@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from toffee.config.settings import CANVAS, Conditioning, Sampling, Subset, Training
 from toffee.method.canvas import drawn_by
 from toffee.method.guidance import forwards
-from toffee.method.pairs import encode_pairs, grey_latents, hidden
+from toffee.method.pair_latents import grey_latents, hidden
+from toffee.method.pairs import read_pairs
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder, diffusion_loss, draw_noising, load_scheduler
 from toffee.models.sampling import sample
@@ -46,6 +47,7 @@ def train_toffeenet(
     *,
     index: str | Path,
     shards: list[str],
+    encoded: str | Path,
     text_to_image: str | Path,
     subject_encoder: str | Path,
     depth_estimator: str | Path,
@@ -64,6 +66,7 @@ def train_toffeenet(
     Args:
         index: `dataset/index.parquet` of the filter.
         shards: the shard files that it points to.
+        encoded: latents of the pairs, from `toffee.method.pairs.encode_pairs`.
         view_generator: its cross-attention already finds a subject's parts among the tokens, so the
             subject's attention starts from it.
         conditioning: kinds of pairs (`both`, `generation` for ToffeeNet-G, `editing` for
@@ -84,7 +87,8 @@ def train_toffeenet(
     encoder, autoencoder = SubjectEncoder(subject_encoder), Autoencoder(base / "vae")
     scheduler, text = load_scheduler(base / "scheduler"), TextEncoder(base)
     estimate = DepthEstimator(depth_estimator) if conditioning.depth else None
-    inputs = [index, *shards, text_to_image, subject_encoder, depth_estimator, view_generator]
+    models = [text_to_image, subject_encoder, depth_estimator, view_generator]
+    inputs = [index, *shards, encoded, *models]
     settings = {
         "resolution": resolution,
         "training": asdict(training),
@@ -94,22 +98,15 @@ def train_toffeenet(
         "subset": asdict(subset),
         "code": code,
     }
-    with work_folder(out, inputs, settings) as folder:
-        pairs = encode_pairs(
-            folder,
-            index,
-            shards,
-            subset,
-            conditioning,
-            encoder,
-            autoencoder,
-            estimate,
-        )
+    with work_folder(out, inputs, settings, team()) as folder:
+        encoders = encoder, autoencoder, estimate
+        given = index, shards, encoded, subset, conditioning
+        pairs = read_pairs(folder, *given, *encoders, store=training.store)
         class_texts = [f"a {word}" for word in pairs.words]
         factor = autoencoder.factor
         extra = factor**2 + autoencoder.channels + (factor**2 if conditioning.depth else 0)
         unet = widen_unet(load_unet(base / "unet"), extra)
-        add_subject_attention(unet, encoder.width, pairs.tokens.shape[1])
+        add_subject_attention(unet, encoder.width, encoder.grid**2)
         start_subject_attention(unet, load_unet(Path(view_generator)))
         empty = grey_latents(autoencoder, resolution, resolution)
 
@@ -169,7 +166,7 @@ def train_toffeenet(
         if team().is_main_process:
             model = {
                 "token_width": encoder.width,
-                "tokens": pairs.tokens.shape[1],
+                "tokens": encoder.grid**2,
                 "depth": conditioning.depth,
                 "segmented": conditioning.segmented,
                 "reference": conditioning.reference,

@@ -72,8 +72,9 @@ def pretrain_view_generator(
         "seed": seed,
         "code": code,
     }
-    with work_folder(out, inputs, settings) as folder:
-        data = encode_frames(folder, frames, resolution, autoencoder, encoder, estimate)
+    with work_folder(out, inputs, settings, team()) as folder:
+        given = folder, frames, resolution, autoencoder, encoder, estimate
+        data = encode_frames(*given, store=training.store)
         latents, tokens = data["latents"], data["tokens"]
 
         def draw() -> dict[str, torch.Tensor]:

@@ -19,9 +19,10 @@ class Folders:
 
 @dataclass(frozen=True)
 class BaseModels(Folders):
-    """The base model with its depth ControlNet, and what estimates depth."""
+    """The base model that draws initial images and edits, with its depth ControlNet, and what
+    estimates depth."""
 
-    text_to_image: Path
+    drawer: Path
     controlnet_depth: Path
     depth_estimator: Path
 

@@ -16,7 +16,7 @@ from toffee.runtime.errors import ToffeeError
 
 BUILT_IN = Path(__file__).with_name("architectures")
 TEXT_TO_IMAGE = ("unet", "vae", "text_encoder")
-"""Parts of a text-to-image model; every other role is one network."""
+"""Parts of a text-to-image model (roles text_to_image and few_step); others are one network."""
 
 
 class Architectures:
@@ -88,7 +88,7 @@ class Architectures:
 
     def parameters(self, role: str) -> int:
         """Parameters of a role's networks, all parts together."""
-        parts = TEXT_TO_IMAGE if role == "text_to_image" else ("",)
+        parts = TEXT_TO_IMAGE if role in ("text_to_image", "few_step") else ("",)
         return sum(parameters(self.build(role, part)) for part in parts)
 
     def _known(self, role: str) -> dict[str, Any]:

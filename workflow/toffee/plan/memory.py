@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from toffee.config import Config
+from toffee.config.drawing import sampling_of
 from toffee.config.settings import CANVAS, Training, Tuning
 from toffee.launch.dag import Job
 from toffee.method.guidance import forwards
@@ -103,9 +104,14 @@ class Memory:
     def _of(self, name: str, role: str, rows: int, part: str = "", **more: Any) -> Network:
         return Network(name, parameters(self.models.build(role, part)), rows, **more)
 
-    def base(self, control: bool = False) -> list[Network]:
-        """The base model, with the depth ControlNet; both halves of guidance are one call."""
-        unet = self._of("unet", "text_to_image", 2 * self.batch, "unet")
+    def base(self, control: bool = False, guidance: float | None = None) -> list[Network]:
+        """The base model, with the depth ControlNet; both halves of guidance are one call.
+
+        guidance: by default that of what draws the dataset.
+        """
+        if guidance is None:
+            guidance = sampling_of(self.models.sources, self.config.sampler.sampling).guidance
+        unet = self._of("unet", "text_to_image", twice(guidance) * self.batch, "unet")
         others = [*self.autoencoder(), self.text()]
         if not control:
             return [unet, *others]
@@ -198,7 +204,11 @@ class Memory:
         copies = 4 + (training.ema > 0 and not training.average_on_cpu)
         rows = min(training.micro_batch or training.batch, training.batch)
         trained = self.trained(weights, step, training, copies, rows)
-        return self.frozen(encoding) + max(trained, *(self.call(one) for one in encoding))
+        calls = [self.call(one) for one in encoding]
+        if training.store != "all":  # what is not kept is encoded while a step is computed
+            seen = [replace(one, rows=rows) for one in encoding if one.name in ("subject", "depth")]
+            trained += max(self.call(one) for one in seen)
+        return self.frozen(encoding) + max(trained, *calls)
 
     # Rules
 
@@ -216,6 +226,12 @@ class Memory:
             weights, Network("views_step", weights, 0), settings.training, encoding
         )
 
+    def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
+        return self.drawing(self.autoencoder())
+
+    def encode_more(self, wildcards: Mapping[str, str]) -> float:
+        return self.encode_pairs(wildcards)
+
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
         settings = self.config.variant(net_of(wildcards))
         weights = parameters(self.peaks.net_unet(settings.depth))
@@ -227,7 +243,7 @@ class Memory:
 
     def generate_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         tuning = self.config.training.applied(self.config.dreambooth.tuning)
-        unet, *rest = self.base()
+        unet, *rest = self.base(guidance=self.config.toffeenet.guidance)
         rows = 2 * tuning.batch
         step = Network("unet_step", unet.weights, rows)
         tuned = self.trained(unet.weights, step, tuning, 4, rows)
@@ -269,7 +285,7 @@ class Memory:
     def generate_benchmark(self, wildcards: Mapping[str, str]) -> float:
         method = wildcards["method"]
         if method in BASE_METHODS:
-            return self.drawing(self.base(control=method == "initial"))
+            return self.drawing(self.base(method == "initial", self.config.toffeenet.guidance))
         return self.drawing(self.net(method))
 
     def generate_edits(self, wildcards: Mapping[str, str]) -> float:
@@ -279,6 +295,9 @@ class Memory:
         return self.drawing([*self.encoders("subject_encoder", "clip"), *self.segmenter()])
 
     filter_dreambooth = score_shard
+
+    def calibrate(self, wildcards: Mapping[str, str]) -> float:
+        return self.drawing(self.encoders("subject_encoder", "clip"))
 
     def metrics(self) -> list[Network]:
         """The metric encoders, in float32."""

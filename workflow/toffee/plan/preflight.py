@@ -32,6 +32,9 @@ HUB_WAY_OUT = (
 )
 
 
+IMPORTED = ("images", "hub", "subjects200k")
+"""Kinds of subjects that rule import_subjects reads."""
+
 JobName = tuple[str, Mapping[str, str]]
 """The rule of a job that would run, and its wildcards."""
 
@@ -93,7 +96,7 @@ def needs_at_most(config: Config, sources: Mapping[str, Source], results: Path) 
     real, rules, folders = config.data.real, set[str](), dict[str, str]()
     if config.data.source == "real":
         outputs = {
-            "import_subjects": real.kind("subjects") in ("images", "hub") and "subjects",
+            "import_subjects": real.kind("subjects") in IMPORTED and "subjects",
             "draw_subjects": real.kind("subjects") == "drawn" and "drawn",
             "import_multiview": real.kind("multiview") != "folder" and "multiview",
             "download_dreambench": real.kind("benchmark") == "dreambench" and "benchmark",
@@ -189,7 +192,7 @@ def _look_at_models(
     def look_at(role: str) -> int | str:
         try:
             repository, files = look_for(hub[role], lock)
-            check_access(repository, next(iter(files)))
+            check_access(repository, min(files, key=lambda name: files[name].size))
         except ToffeeError as error:
             return str(error)
         return sum(one.size for one in files.values())
@@ -221,7 +224,8 @@ def _look_at_subjects(config: Config, project: Path, found: Findings) -> None:
     source = config.data.real.keys("subjects")
     if source.get("revision"):
         found.unchecked(
-            f"columns and split of {source['repo']} (data.real.subjects): its import reads them"
+            f"whether {source['repo']} is there with its columns (data.real.subjects): its import "
+            "reads it"
         )
         return
     key = "path" if "path" in source else "repo"

@@ -1,5 +1,6 @@
 """The plan of a run: what each rule takes, with totals, and what the figures rest on."""
 
+import os
 import shutil
 import threading
 from collections.abc import Sequence
@@ -123,7 +124,8 @@ def plan_run(
     sizes, downloads = Sizes(config, jobs, project), Downloads(models, project / config.models.lock)
     work = Work(config, Costs(models, config), sizes)
     rows = tally(jobs, config, work, downloads, speed)
-    used = sorted({one for job in jobs for one, flops in work.by_precision(job).items() if flops})
+    spent = [work.by_precision(job) for job in {alike(job): job for job in jobs}.values()]
+    used = sorted({dtype for one in spent for dtype, flops in one.items() if flops})
     notes = (
         [f"GPU hours: FLOPs counted from the architectures; speed {speed.said(used)}"]
         if used
@@ -140,7 +142,7 @@ def plan_run(
     )
     notes.append("while running: encoded data and checkpoint of trainings, as if side by side")
     needs = needs_of(((job.rule, job.wildcards) for job in jobs), sources)
-    findings = look(needs, config, sources, project)
+    findings = look(needs, config, sources, Path(os.path.relpath(project)))
     plan = Plan(config.scale, rows, notes + sizes.notes, free(results), findings)
     if gpus and plan.total.gpu_memory:
         look_at_gpus({row.rule: row.gpu_memory for row in rows}, findings)
@@ -158,7 +160,8 @@ def _without_jobs(error: NoPlan, project: Path) -> tuple[Plan, Config]:
     config = load_config(error.values)
     sources = load_catalogue(project / config.models.catalogue, config.models.set)
     results = project / "results" / config.scale
-    findings = look(needs_at_most(config, sources, results), config, sources, project)
+    needs = needs_at_most(config, sources, results)
+    findings = look(needs, config, sources, Path(os.path.relpath(project)))
     if not findings.faults:
         raise error
     findings.unchecked("GPU hours, memory and room: there is no plan while something is missing")
@@ -173,8 +176,7 @@ def tally(
     rows: dict[str, Row] = {}
     seen: dict[tuple, Row] = {}
     for job in jobs:
-        # Jobs of a rule differ in their wildcards alone, and all shards are alike.
-        key = (job.rule, *sorted((k, v) for k, v in job.wildcards.items() if k != "shard"))
+        key = alike(job)
         if key not in seen:
             spent = work.by_precision(job).items()
             hours = sum(flops / speed.tflops(dtype) for dtype, flops in spent) / TERA / HOUR
@@ -185,6 +187,12 @@ def tally(
             seen[key] = row
         rows[job.rule] = rows.get(job.rule, Row(job.rule)) + seen[key]
     return list(rows.values())
+
+
+def alike(job: Job) -> tuple[Any, ...]:
+    """What jobs that take the same have in common: jobs of a rule differ in their wildcards alone,
+    and all shards are alike."""
+    return (job.rule, *sorted((k, v) for k, v in job.wildcards.items() if k != "shard"))
 
 
 def fetched_bytes(job: Job, downloads: Downloads) -> int:

@@ -6,6 +6,7 @@ not counted: megabytes.
 
 from collections.abc import Mapping
 
+from toffee.config.settings import CANVAS
 from toffee.launch.dag import Job
 from toffee.plan.architectures import parameters
 from toffee.plan.costs import Costs
@@ -73,7 +74,7 @@ class Storage:
 
     def pretrain_refiner_encoded(self, wildcards: Mapping[str, str]) -> float:
         checkpoint = CHECKPOINT * parameters(self.costs.refiner_unet)
-        return checkpoint + self.sizes.frames * (self.latents + self.tokens)
+        return checkpoint + self.sizes.frames * self.encoded(self.tokens)
 
     def pretrain_view_generator(self, wildcards: Mapping[str, str]) -> float:
         return WEIGHT * parameters(self.costs.views_unet)
@@ -81,17 +82,30 @@ class Storage:
     def pretrain_view_generator_encoded(self, wildcards: Mapping[str, str]) -> float:
         depth = self.depth if self.config.view_generator.depth else 0
         checkpoint = CHECKPOINT * parameters(self.costs.views_unet)
-        return checkpoint + self.sizes.frames * (self.latents + self.tokens + depth)
+        return checkpoint + self.sizes.frames * self.encoded(self.tokens + depth)
 
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
         return WEIGHT * parameters(self._net(wildcards))
 
     def train_toffeenet_encoded(self, wildcards: Mapping[str, str]) -> float:
         settings = self.config.variant(net_of(wildcards))
-        side = self.config.data.resolution
-        each = 3 * self.latents + self.tokens + side**2 + (self.depth if settings.depth else 0)
-        pairs = self.work.pairs(settings)
-        return CHECKPOINT * parameters(self._net(wildcards)) + pairs * each
+        seen = self.tokens + (self.depth if settings.depth else 0)
+        seen += self.latents if settings.reference == CANVAS else 0
+        pairs = self.work.pairs(settings) if self.config.training.store == "all" else 0
+        return CHECKPOINT * parameters(self._net(wildcards)) + pairs * seen
+
+    def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
+        """Target and subject, and of edits what is edited, with a bit a pixel of their masks."""
+        edit = self.latents + self.config.data.resolution**2 / 8
+        every, editing = self.work.candidates
+        return every * 2 * self.latents + editing * edit
+
+    def encode_more(self, wildcards: Mapping[str, str]) -> float:
+        return int(wildcards["times"]) * self.encode_pairs(wildcards)
+
+    def encoded(self, seen: int) -> int:
+        """Bytes of an encoded picture, with what the model sees besides where that is kept."""
+        return self.latents + (seen if self.config.training.store == "all" else 0)
 
     def _net(self, wildcards: Mapping[str, str]):
         return self.costs.net_unet(self.config.variant(net_of(wildcards)).depth)

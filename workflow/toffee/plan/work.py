@@ -8,9 +8,10 @@ from math import ceil
 from typing import Any, cast
 
 from toffee.config import Config
+from toffee.config.drawing import sampling_of
 from toffee.config.sections.evaluation import TUNED_METHODS
 from toffee.config.sections.toffeenet import ToffeeNet
-from toffee.config.settings import CANVAS, Sampling
+from toffee.config.settings import CANVAS, Sampling, Training
 from toffee.config.variants import BASE, row_of, tuning_steps
 from toffee.launch.dag import Job
 from toffee.method.guidance import forwards
@@ -31,6 +32,7 @@ class Work:
 
     def __init__(self, config: Config, costs: Costs, sizes: Sizes) -> None:
         self.config, self.costs, self.sizes = config, costs, sizes
+        self.drawer = sampling_of(costs.models.sources, config.sampler.sampling)
 
     def flops(self, job: Job) -> int:
         """FLOPs of a job; 0 where its rule uses no device."""
@@ -52,9 +54,11 @@ class Work:
 
     # Pictures. Guidance runs a network twice a step (ToffeeNet's up to three times).
 
-    def base_draw(self, control: bool, strength: float = 1.0) -> float:
-        """A picture of the base model (see `TextToImage.draw`)."""
-        costs, sampling = self.costs, self.config.sampler.sampling
+    def base_draw(
+        self, control: bool, strength: float = 1.0, sampling: Sampling | None = None
+    ) -> float:
+        """A picture of the base model (see `TextToImage.draw`), by default as the dataset's are."""
+        costs, sampling = self.costs, sampling or self.drawer
         step = costs.unet + (costs.control if control else 0)
         # Both halves of guidance have the map embedded.
         once = twice(sampling.guidance) * costs.embed_depth if control else 0
@@ -93,27 +97,48 @@ class Work:
 
     def pretrain_refiner(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.refiner, self.costs
-        encoded = self.sizes.frames * (costs.encode + costs.subject)
+        count, seen = self.sizes.frames, costs.subject
+        encoded = self.encoded(count, costs.encode, seen, settings.training)
         return encoded + settings.steps * settings.batch * costs.refiner_step
 
     def pretrain_view_generator(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.view_generator, self.costs
-        each = costs.encode + costs.subject + (costs.depth if settings.depth else 0)
-        trained = settings.steps * settings.batch * costs.views_step
-        return self.sizes.frames * each + trained
+        seen = costs.subject + (costs.depth if settings.depth else 0)
+        encoded = self.encoded(self.sizes.frames, costs.encode, seen, settings.training)
+        return encoded + settings.steps * settings.batch * costs.views_step
 
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.variant(net_of(wildcards)), self.costs
-        each = 3 * costs.encode + costs.subject + (costs.depth if settings.depth else 0)
         canvas = settings.reference == CANVAS
-        each += costs.encode if canvas else 0
+        seen = costs.subject + (costs.depth if settings.depth else 0)
+        seen += costs.encode if canvas else 0
+        encoded = self.encoded(self.pairs(settings), 0, seen, settings.training)
         step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
-        return self.pairs(settings) * each + settings.steps * settings.batch * step
+        return encoded + settings.steps * settings.batch * step
+
+    def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
+        every, editing = self.candidates
+        return (2 * every + editing) * self.costs.encode
+
+    def encode_more(self, wildcards: Mapping[str, str]) -> float:
+        return int(wildcards["times"]) * self.encode_pairs(wildcards)
+
+    def encoded(self, count: int, latents: float, seen: float, training: Training) -> float:
+        """What a training's data takes: all of it once; or the latents once, and the rest, which is
+        then not kept, in every step."""
+        whole = self.config.training.store == "all"
+        others = count if whole else training.steps * training.batch
+        return count * latents + others * seen
+
+    @property
+    def candidates(self) -> tuple[int, int]:
+        """Candidate pairs of the dataset, and those of them that are edits."""
+        shards = self.config.synthesis.shards
+        return self.sizes.samples * shards, self.sizes.editing * shards
 
     def pairs(self, net: ToffeeNet) -> int:
         """Pairs that it is trained on if the filter takes every candidate: the most."""
-        editing = self.sizes.editing * self.config.synthesis.shards
-        whole = self.sizes.samples * self.config.synthesis.shards
+        whole, editing = self.candidates
         most = {"both": whole, "editing": editing, "generation": whole - editing}[net.kinds]
         return ceil(most * net.pairs)
 
@@ -145,6 +170,10 @@ class Work:
         seen = segmented * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
         return self.sizes.samples * seen
 
+    def calibrate(self, wildcards: Mapping[str, str]) -> float:
+        photos = 2 * self.config.evaluation.refiner_subjects
+        return photos * (2 * self.costs.subject + self.costs.judge)
+
     # Evaluation
 
     def generate_base(self, wildcards: Mapping[str, str]) -> float:
@@ -164,7 +193,7 @@ class Work:
     def generate_benchmark(self, wildcards: Mapping[str, str]) -> float:
         method = wildcards["method"]
         if method in BASE_METHODS:
-            drawn = self.base_draw(method == "initial")
+            drawn = self.base_draw(method == "initial", 1.0, self.config.toffeenet.sampling)
         else:
             drawn = self.net_draw(method)
         return self.benchmark_images(method) * drawn
@@ -184,13 +213,17 @@ class Work:
 
     def generate_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         subjects = self.sizes.benchmark / self.config.dreambooth.groups
-        drawn = self.benchmark_images("dreambooth") * self.base_draw(False)
+        drawn = self.benchmark_images("dreambooth") * self.text_draw()
         steps = tuning_steps(wildcards["tuned"]) or self.config.dreambooth.steps
         return drawn + subjects * (self.prior() + self.tuned(steps))
 
     def prior(self) -> float:
         """The pictures of a class that a fine-tuning keeps to."""
-        return self.config.dreambooth.prior_images * (self.base_draw(False) + self.costs.encode)
+        return self.config.dreambooth.prior_images * (self.text_draw() + self.costs.encode)
+
+    def text_draw(self) -> float:
+        """A picture of the benchmark by the base model."""
+        return self.base_draw(False, 1.0, self.config.toffeenet.sampling)
 
     def tuned(self, steps: int) -> float:
         """A fine-tuning: photos of the subject, and as many pictures of its class."""
@@ -199,7 +232,7 @@ class Work:
     def tune_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         settings = self.config.dreambooth
         rounds = len(settings.tuning_steps) + 1
-        drawn = TUNING_PROMPTS * (self.base_draw(False) + self.costs.metrics + self.judged())
+        drawn = TUNING_PROMPTS * (self.text_draw() + self.costs.metrics + self.judged())
         each = self.prior() + rounds * (drawn + TUNING_PHOTOS * self.costs.metrics)
         return settings.tuning_subjects * (each + self.tuned(sum(settings.tuning_steps)))
 
@@ -292,7 +325,7 @@ class _Exact:
     """Costs with all left out but what stays float32 in half precision."""
 
     def __init__(self, costs: Costs) -> None:
-        self.segment = costs.segment_exact
+        self.segment, self.models = costs.segment_exact, costs.models
 
     def __getattr__(self, name: str) -> Any:
         return (lambda *arguments, **named: 0) if name == "net" else 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from toffee.provenance.digests import summary
+from toffee.provenance.digests import read_text, summary
 from toffee.provenance.paths import RECORDS
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
@@ -96,15 +97,25 @@ def cell(results: Results, table: str, method: str, metric: str) -> list[dict[st
     if not path.is_file():
         known = ", ".join(sorted(one.stem for one in path.parent.glob("*.csv"))) or "none"
         raise ToffeeError(f"no table {table} in {path.parent}, expected one of: {known}")
-    rows = pd.read_csv(path, keep_default_na=False)
+    header, *lines = list(csv.reader(io.StringIO(read_text(path), newline=""))) or [[]]
+    rows = [dict(zip(header, line, strict=False)) for line in lines if line]
     for column, wanted in (("method", method), ("metric", metric)):
-        if column not in rows:
+        if column not in header:
             raise ToffeeError(f"{path}: no column {column!r}")
-        if wanted not in set(rows[column]):
-            known = ", ".join(dict.fromkeys(rows[column]))
+        known = ", ".join(dict.fromkeys(row.get(column, "") for row in rows))
+        rows = [row for row in rows if row.get(column) == wanted]
+        if not rows:
             raise ToffeeError(f"{path}: no {column} {wanted!r}, expected one of: {known}")
-        rows = rows[rows[column] == wanted]
-    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+    return [{name: _number(text) for name, text in row.items()} for row in rows]
+
+
+def _number(text: str) -> str | float:
+    """What a cell of a table says, as a number where it is one."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return (int(value) if text.isdecimal() else value) if math.isfinite(value) else text
 
 
 def tree_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:

@@ -11,25 +11,44 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from typing import Any, Protocol
 
 from toffee.provenance.digests import sha256_of
 from toffee.provenance.paths import RECORDS
 from toffee.provenance.sources import describe_input
 from toffee.runtime.compute import compute
-from toffee.runtime.distributed import team
 from toffee.runtime.files import TEMPORARY, remove, write_text
 from toffee.runtime.signals import defer_sigterm
 
 IDENTITY = "identity"
 
 
+class Team(Protocol):
+    """The processes that share a work folder, as accelerate's `Accelerator` has them."""
+
+    @property
+    def is_main_process(self) -> bool:
+        """Whether this is the one process that makes and removes the folder."""
+
+    def wait_for_everyone(self) -> None:
+        """Return when all processes have come to this call."""
+
+
+class Alone:
+    """A team of one process, which needs neither accelerate nor torch."""
+
+    is_main_process = True
+
+    def wait_for_everyone(self) -> None:
+        """There is nobody to wait for."""
+
+
 @contextmanager
 def work_folder(
-    out: str | Path, inputs: Sequence[str | Path], settings: Mapping[str, Any]
+    out: str | Path,
+    inputs: Sequence[str | Path],
+    settings: Mapping[str, Any],
+    team: Team,
 ) -> Iterator[Path]:
     """Yield `<out>.partial`, new or from an earlier attempt. Success removes it.
 
@@ -39,15 +58,16 @@ def work_folder(
         out: what the work makes.
         inputs: files and folders that it reads; the identity has the digests of their content.
         settings: everything else that the result depends on, the digest of the code included.
+        team: the processes that do the work together (see `runtime.distributed`), or `Alone()`.
     """
     folder = Path(f"{out}.partial")
     with defer_sigterm():
-        if team().is_main_process:
+        if team.is_main_process:
             _claim(folder, _identity(out, inputs, settings))
-        team().wait_for_everyone()
+        team.wait_for_everyone()
         yield folder
-        team().wait_for_everyone()  # nobody reads there any more
-        if team().is_main_process:
+        team.wait_for_everyone()  # nobody reads there any more
+        if team.is_main_process:
             remove(folder)
 
 
@@ -56,6 +76,9 @@ def read_tensors(path: Path) -> dict[str, Any] | None:
 
     None where there is no such file. A damaged file is removed, with one line on standard error.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     if not path.is_file():
         return None
     try:

@@ -137,7 +137,7 @@ def make_edits(
         out: file to write, with `target` (PNG) and `mask` (PNG).
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
-    model = TextToImage(models.text_to_image, models.controlnet_depth)
+    model = TextToImage(models.drawer, models.controlnet_depth)
     estimate = DepthEstimator(models.depth_estimator)
     segment = load_segmenter(segmenters.segmenter, segmenters.detector)
     shape = model.autoencoder.latent_shape(drawing.resolution)

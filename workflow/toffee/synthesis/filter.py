@@ -13,6 +13,7 @@ from toffee.config.sections.synthesis import KINDS
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.storage.reader import Shard
+from toffee.synthesis.thresholds import look_up_all
 
 INDEX_COLUMNS = ("sample_id", "shard", "row", "kind", "accepted", "reason")
 FUNNEL_COLUMNS = ("kind", "filter", "remaining")
@@ -50,9 +51,10 @@ class Threshold:
 
 def filter_dataset(
     shards: Sequence[str | os.PathLike[str]],
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, float | str],
     out: str | os.PathLike[str],
     funnel: str | os.PathLike[str],
+    calibration: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Write which samples are accepted, and how many are left after each filter.
 
@@ -70,12 +72,13 @@ def filter_dataset(
         thresholds: config section `filter`, as `thresholds_of` takes it.
         out: index to write.
         funnel: table to write.
+        calibration: what quantiles among the thresholds are looked up in; None: there are none.
 
     Raises:
         ToffeeError: a shard is missing or lacks a column, a sample stands in two shards, or nothing
             is accepted; nothing is written then.
     """
-    filters = thresholds_of(thresholds)
+    filters = thresholds_of(thresholds, calibration)
     candidates = read_scores(shards)
     index, counts = judge(candidates, filters)
     if not index["accepted"].any():
@@ -87,17 +90,23 @@ def filter_dataset(
     return index
 
 
-def thresholds_of(values: Mapping[str, float]) -> list[Threshold]:
+def thresholds_of(
+    values: Mapping[str, float | str], calibration: str | os.PathLike[str] | None = None
+) -> list[Threshold]:
     """The filters, from the values of config section `filter`, in the order of its keys.
 
+    calibration: file that quantiles among them are looked up in.
+
     Raises:
-        ToffeeError: a key of the section is missing, or there is another one.
+        ToffeeError: a key of the section is missing, or there is another one, or a quantile is of
+            nothing that was measured.
     """
     names = list(Filter.model_fields)
     for name in sorted({*names} ^ {*values}):
         found = "is missing" if name in names else f"is no threshold; expected {', '.join(names)}"
         raise ToffeeError(f"filter.{name} {found}")
-    return [Threshold(name, values[name]) for name in names]
+    numbers = look_up_all(values, calibration)
+    return [Threshold(name, numbers[name]) for name in names]
 
 
 def read_scores(shards: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:

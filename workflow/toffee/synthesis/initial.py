@@ -38,7 +38,7 @@ def draw_initial(
         seed: run seed.
         code: digest of the code, so that no file is resumed by another one.
     """
-    model = TextToImage(models.text_to_image, models.controlnet_depth)
+    model = TextToImage(models.drawer, models.controlnet_depth)
     estimate = DepthEstimator(models.depth_estimator)
     shape = model.autoencoder.latent_shape(drawing.resolution)
 

@@ -1,6 +1,6 @@
 """Refined images: the subject's details back in the initial images (method step 2)."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.storage.reader import Shard
 from toffee.synthesis.stage import draw_stage, sample_noise, subject_images, subject_masks
+from toffee.synthesis.thresholds import settled
 
 
 def mix_tokens(
@@ -61,6 +62,7 @@ def refine_shard(
     refining: Refining,
     seed: int,
     code: str = "",
+    calibration: str | Path | None = None,
 ) -> None:
     """Refine a shard's initial images.
 
@@ -69,12 +71,14 @@ def refine_shard(
         models, segmenters: folders of the Refiner's models and of the segmenter's.
         out: file to write, with `image` (JPEG).
         refining: how tokens are matched and images redrawn.
+        calibration: what the threshold is looked up in, where it is a quantile.
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
     model, encoder = load_refiner(models)
     segment = load_segmenter(segmenters.segmenter, segmenters.detector)
     shape = model.autoencoder.latent_shape(drawing.resolution)
-    matching = refining.matching
+    matching = settled(refining.matching, calibration)
+    refining = replace(refining, matching=matching)
     with Shard(initial) as drawn:
 
         def draw(rows: pd.DataFrame) -> dict[str, list[np.ndarray]]:

@@ -26,9 +26,10 @@ def tabulate_dataset(
     scores: Path,
     leakage: Path,
     published: Path,
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, float | str],
     csv: Path,
     page: Path,
+    calibration: Path | None = None,
 ) -> None:
     """Counts and yields by kind, thresholds, pictures set aside, accepted against rejected pairs,
     and the nearest training subject of each benchmark subject.
@@ -39,6 +40,7 @@ def tabulate_dataset(
         leakage: CSV of `score_leakage`.
         published: CSV of published costs, which has the size of the paper's dataset.
         thresholds: config section `filter`.
+        calibration: what quantiles among them are looked up in.
 
     Raises:
         ToffeeError: one of the files lacks what is expected.
@@ -46,7 +48,7 @@ def tabulate_dataset(
     counted = pd.concat(
         [count_pairs(funnel, quarantine), published_pairs(published)], ignore_index=True
     )
-    limits = threshold_rows(thresholds_of(thresholds))
+    limits = threshold_rows(thresholds_of(thresholds, calibration))
     frame = ordered(read_scores(scores), ("accepted", "rejected"), ("accepted", "rejected"), scores)
     compared = measured([summarise(frame), difference(frame, "accepted", "rejected")])
     nearest = leakage_rows(leakage)

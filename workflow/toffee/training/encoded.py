@@ -1,4 +1,5 @@
-"""A data set encoded by the frozen encoders, once, and read from disk row by row.
+"""A data set encoded by the frozen encoders and read row by row: from disk, where it is kept once
+encoded, or computed when it is read.
 
 It is written in parts, one file each. The processes of a training share the parts, and a requeued
 job makes the missing ones. Then every process maps all parts into its memory, which the processes
@@ -51,6 +52,18 @@ class Column:
         return values.to(rows.device)
 
 
+class Computed:
+    """What is computed from its pictures whenever rows of it are read, in place of a `Column`."""
+
+    def __init__(self, compute: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """compute: the values [B, …] of some rows [B]."""
+        self.compute = compute
+
+    def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
+        """The values of some rows [B], on the device that the rows are on."""
+        return self.compute(rows.cpu()).to(rows.device)
+
+
 def encode(
     folder: Path,
     batches: Sequence[Batch],
@@ -86,6 +99,22 @@ def encode(
     if sum(sum_over_processes(interrupted())):
         kept = sum(path.is_file() for path in parts)
         raise Interrupted(f"{kept} of {len(parts)} encoded parts are kept in {folder}")
+    return _columns(list(parts))
+
+
+def opened(folder: Path) -> dict[str, Column]:
+    """A data set that another job encoded: a folder of parts.
+
+    Raises:
+        ToffeeError: there is none.
+    """
+    parts = sorted(folder.glob("*.safetensors"))
+    if not parts:
+        raise ToffeeError(f"{folder}: no encoded parts, expected *.safetensors")
+    return _columns(parts)
+
+
+def _columns(parts: Sequence[Path]) -> dict[str, Column]:
     tensors = [_open_part(path) for path in parts]
     return {name: Column([part[name] for part in tensors]) for name in tensors[0]}
 

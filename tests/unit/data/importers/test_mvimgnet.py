@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 import signal
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 import torch
 
 from toffee.data.importers import collect as collecting
+from toffee.data.importers.archives import Archives
+from toffee.data.importers.mvimgnet import list_mvimgnet
 from toffee.data.importers.views import import_multiview
 from toffee.data.loaders.images import read_image, read_mask
 from toffee.data.loaders.multiview import load_multiview
@@ -97,6 +100,42 @@ def test_masks_beside_images_and_in_the_alpha_channel(release: Release, tmp_path
         release.files["mvi_00.zip"][f"{identity}/{video}/masks/{frame[:3]}_cut.png"] = data
     second = run(release.write(), tmp_path / "second")
     assert pictures(first) == pictures(second)
+
+
+def test_every_value_above_zero_is_the_object(release: Release, tmp_path: Path) -> None:
+    """Masks of 0 and 1, of several grey levels, and cut-outs on black."""
+    first = run(release.write(), tmp_path / "first")
+    for number, name in enumerate(sorted(release.files["mask.zip"])):
+        mask = disc(int(name.rpartition("/")[2][:3]) - 1)
+        levels = mask * np.linspace(1, 40, mask.size).reshape(mask.shape).astype(np.uint8)
+        kinds = (mask.astype(np.uint8), levels, levels[..., None] * np.array([1, 2, 0], np.uint8))
+        release.files["mask.zip"][name] = encoded(kinds[number % 3], "PNG")
+    second = run(release.write(), tmp_path / "second")
+    assert pictures(first) == pictures(second)
+
+
+def test_a_listing_of_the_whole_release_takes_less_than_a_gigabyte(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """6.5 million frames of 219,188 videos, and as many masks: so many bytes for each of them."""
+    (tmp_path / "mvimgnet_category.txt").write_text("7,mug\n")
+    videos, frames = 1000, 30
+
+    def members(self):
+        for n in range(videos):
+            for frame in range(frames):
+                yield "mvi_00.zip", f"7/{n:08x}/images/{frame:03d}.jpg"
+        for n in range(videos):
+            for frame in range(frames):
+                yield "mask.zip", f"mask/7/{n:08x}/{frame:03d}.jpg.png"
+
+    monkeypatch.setattr(Archives, "members", members)
+    tracemalloc.start()
+    listing = list_mvimgnet(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(listing.sequences) == videos
+    assert peak / videos * 219_188 < 2**30
 
 
 def test_the_split_is_disjoint_whole_and_blind_to_order(release: Release, tmp_path: Path) -> None:

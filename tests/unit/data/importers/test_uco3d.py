@@ -131,6 +131,19 @@ def test_broken_videos_are_set_aside(root: Path, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("set_", "unset", "good"), [(1, 0, True), (0, 255, False), (9, 3, False)])
+def test_masks_are_understood_as_everywhere(
+    root: Path, tmp_path: Path, set_: int, unset: int, good: bool
+) -> None:
+    """0 and 1 are a mask; white all around, and a brightest value of 9, are none."""
+    masks = [np.where(disc(n), set_, unset).astype(np.uint8) for n in range(20)]
+    write_video(root / "food/apple/1-11-21/mask_video.mkv", "ffv1", "gray", masks)
+    out = run(root, tmp_path / "out")
+    assert ("apple" in {one.class_word for one in load_multiview(out)}) is good
+    reasons = {row["reason"] for row in rows(out / "quarantine.csv")}
+    assert reasons == (set() if good else {"broken mask", "too few frames"})
+
+
 def test_a_mask_video_that_ends_early_is_broken(root: Path) -> None:
     path = root / "food/apple/1-11-21/mask_video.mkv"
     with pytest.raises(SetAside) as raised:

@@ -4,7 +4,14 @@ import re
 
 import pytest
 
-from toffee.config.sources import HubSubjects, ImageSubjects, MVImgNetViews, UCO3DViews
+from toffee.config.sources import (
+    HubSubjects,
+    ImageSubjects,
+    MVImgNetViews,
+    Subjects200K,
+    SynCDViews,
+    UCO3DViews,
+)
 from toffee.data.importers import subjects, views
 from toffee.data.importers.archives import is_below
 from toffee.data.importers.words import class_word, file_name, file_names, folder_name
@@ -86,6 +93,8 @@ def test_members_that_leave_the_folder(name):
     [
         (ImageSubjects, subjects.KEYS["images"]),
         (HubSubjects, subjects.KEYS["hub"]),
+        (Subjects200K, subjects.KEYS["subjects200k"]),
+        (SynCDViews, views.KEYS["syncd"]),
         (MVImgNetViews, views.KEYS["mvimgnet"]),
         (UCO3DViews, views.KEYS["uco3d"]),
     ],

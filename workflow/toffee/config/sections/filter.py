@@ -1,11 +1,11 @@
 """Section `filter`: the thresholds, and the scores that they are for."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from toffee.config.base import Section, Share
+from toffee.config.thresholds import Alignment, Cosine
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,25 @@ SCORES = {
 
 class Filter(Section):
     """Thresholds that a candidate must meet, in the order in which they are applied. Each key is
-    `min_` or `max_` and the name of a score. Synthesis never looks at them."""
+    `min_` or `max_` and the name of a score. Synthesis never looks at them.
 
-    min_subject_similarity: Annotated[float, Field(ge=-1, le=1)] = Field(
+    Cosines may be quantiles, such as `class:0.95` (see `toffee.config.thresholds`)."""
+
+    min_subject_similarity: Cosine = Field(
         description="least similarity of target and subject, subject encoder inside the masks "
-        "(cosine)"
+        "(cosine, or a quantile)"
     )
-    min_view_similarity: Annotated[float, Field(ge=-1, le=1)] = Field(
+    min_view_similarity: Cosine = Field(
         description="least similarity of the view and the subject's own picture, subject encoder "
-        "inside the masks; a view without a subject has 0 (cosine)"
+        "inside the masks; a view without a subject has 0 (cosine, or a quantile)"
     )
-    min_pair_similarity: Annotated[float, Field(ge=-1, le=1)] = Field(
-        description="least similarity of target and view, subject encoder inside the masks (cosine)"
+    min_pair_similarity: Cosine = Field(
+        description="least similarity of target and view, subject encoder inside the masks "
+        "(cosine, or a quantile)"
     )
-    min_text_alignment: Annotated[float, Field(ge=-1, le=1)] = Field(
-        description="least alignment of target and prompt, filter CLIP (cosine)"
+    min_text_alignment: Alignment = Field(
+        description="least alignment of target and prompt, filter CLIP (cosine, or a quantile: of "
+        "texts of the `same` or an `other` class)"
     )
     min_change_read: Share = Field(
         description="least probability with which the filter CLIP reads the change of an edit, "
@@ -85,6 +89,11 @@ class Filter(Section):
     min_mask_connectedness: Share = Field(
         description="least share of the mask in its largest connected part (fraction)"
     )
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether a threshold is a quantile."""
+        return any(isinstance(value, str) for value in self.model_dump().values())
 
     @model_validator(mode="after")
     def _areas_are_ordered(self) -> "Filter":

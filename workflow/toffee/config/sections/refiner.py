@@ -17,6 +17,7 @@ from toffee.config.base import (
     Solver,
     sampling_of,
 )
+from toffee.config.thresholds import Cosine
 
 MatchingRule = Literal["cosine", "silhouette", "silhouette+position"]
 MATCHING_RULES: tuple[str, ...] = get_args(MatchingRule)
@@ -40,8 +41,9 @@ class Refiner(Section):
     matching: MatchingRule = Field(
         description="rule that picks the subject token for each token of the initial image"
     )
-    match_threshold: Annotated[float, Field(ge=-1, le=1)] = Field(
-        description="least score of a best match that is replaced (cosine similarity)"
+    match_threshold: Cosine = Field(
+        description="least cosine of a best match that is replaced (cosine similarity, or a "
+        "quantile of best matches between photos, such as `class:0.5`)"
     )
     position_weight: Annotated[float, Field(ge=0, le=10)] = Field(
         description="weight of the distance within the silhouette, rule silhouette+position "

@@ -44,6 +44,12 @@ class Training(Section):
         "levels where sampling starts"
     )
 
+    store: Literal["all", "latents"] = Field(
+        description="what is encoded once and kept on disk while a training runs: all, or the "
+        "latents alone; patch tokens, depth and reference are then computed from the pictures in "
+        "every step, which takes little time and most of the room away; not for DreamBooth"
+    )
+
     def applied(self, group: Settings) -> Settings:
         """A training's own settings with what this section says of all trainings."""
         names = {field.name for field in fields(group)}

@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 from toffee.data.faults import Fault, SetAside
 from toffee.data.pictures import LARGEST, read_file
-from toffee.data.walk import name_fault, walk_files
+from toffee.data.walk import name_fault, walk_folders
 from toffee.runtime.errors import ToffeeError
 
-LARGEST_LIST = 1 << 27
-"""Largest list of members in bytes, some 1.2 million of them: as objects they take ten times that.
-A larger zip file is to be unpacked."""
+LARGEST_LIST = 1 << 26
+"""Largest list of members in bytes, some 600,000 of them: as objects they take ten times that. The
+largest of MVImgNet's has a quarter of it; a larger zip file is to be unpacked."""
 
 _OPEN = 4  # zip files held open; the list of one of MVImgNet's takes some 100 MB
 
@@ -38,17 +38,22 @@ class Archives:
         self._opened = lru_cache(maxsize=_OPEN)(self._open)
 
     def members(self) -> Iterator[Member]:
-        """Files in the order of their names, extracted ones first.
+        """Extracted files, folder by folder, then the members of each zip file by name: few of them
+        are held at once.
 
         What cannot be used of the folder (see `toffee.data.walk`) stands in `faults`. So does a zip
         file that cannot be read, or that has a member whose name would leave the folder that it is
         unpacked into: it is left out as a whole.
         """
-        found = walk_files(self.root)
-        self.faults += found.faults
-        zips = [path for path in found.files if path.lower().endswith(".zip")]
-        yield from (("", path) for path in found.files if not path.lower().endswith(".zip"))
-        for archive in zips:
+        zips: list[str] = []
+        for found in walk_folders(self.root):
+            self.faults += found.faults
+            for path in found.files:
+                if path.lower().endswith(".zip"):
+                    zips.append(path)
+                else:
+                    yield "", path
+        for archive in sorted(zips):
             for name in self._listed(archive):
                 yield archive, name
 

@@ -20,7 +20,7 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, remove, replace, write_text
 from toffee.runtime.progress import progress
 from toffee.runtime.signals import stop_if_interrupted
-from toffee.storage.work_folder import work_folder
+from toffee.storage.work_folder import Alone, work_folder
 
 QUARANTINE = "quarantine.csv"
 _CHUNK = 64  # items between two checks for SIGTERM
@@ -76,7 +76,7 @@ def collect(
     Raises:
         ToffeeError: no item is usable; nothing is written then.
     """
-    with work_folder(out, inputs, settings) as folder:
+    with work_folder(out, inputs, settings, Alone()) as folder:
         work = _Work(folder, list(faults))
         for some in _rounds(items, limit, work):
             if isinstance(items, list) and batch is None:

@@ -26,13 +26,16 @@ LARGEST_GROUP = 1 << 29
 _TEXTS = (".csv", ".json", ".jsonl", ".ndjson", ".md", ".yaml")
 
 
-def stream_pictures(source: Mapping[str, Any]) -> Iterator[Picture]:
+def stream_pictures(
+    source: Mapping[str, Any], fault_of: Callable[[Mapping[str, Any]], str] = lambda row: ""
+) -> Iterator[Picture]:
     """The pictures of a data set in its own order, row by row.
 
     Args:
         source: repo (with a revision on the hub, without one a folder), config or None, split, and
             the columns image, class_word and, or None, caption and mask; licence, or None for the
             card's. A column in a struct is named with a dot, `meta.label`.
+        fault_of: why a row is set aside, "" where it is used.
 
     Raises:
         ToffeeError: the data set, its configuration, its split or a column is missing, a column has
@@ -66,7 +69,7 @@ def stream_pictures(source: Mapping[str, Any]) -> Iterator[Picture]:
         if source[key] is not None:
             columns[key] = find_column(repo, features, key, source[key], check)
     licence = source["licence"] or card_licence(repo, revision)
-    return _rows(stream.decode(False), columns, licence, repo)
+    return _rows(stream.decode(False), columns, licence, repo, fault_of)
 
 
 def _check_folder(repo: str) -> None:
@@ -100,7 +103,13 @@ def _check_parquet(path: Path) -> None:
         raise ToffeeError(f"{path}: a row group of {largest} bytes, expected smaller ones")
 
 
-def _rows(stream: Any, columns: Mapping[str, Column], licence: str, repo: str) -> Iterator[Picture]:
+def _rows(
+    stream: Any,
+    columns: Mapping[str, Column],
+    licence: str,
+    repo: str,
+    fault_of: Callable[[Mapping[str, Any]], str],
+) -> Iterator[Picture]:
     rows = iter(stream)
     for number in range(1 << 62):
         try:
@@ -113,15 +122,22 @@ def _rows(stream: Any, columns: Mapping[str, Column], licence: str, repo: str) -
             return
         file = f"{repo}, row {number}"
         cells = {key: column.of(row) for key, column in columns.items()}
+        aside = fault_of(row)
         yield Picture(
             name=f"{number:08d}",
             word=cells["class_word"] or "",
             caption=partial(str, cells.get("caption") or ""),
             licence=licence,
             file=file,
-            image=_reader(cells["image"], repo, file, "missing image"),
+            image=partial(_set_aside, file, aside)
+            if aside
+            else _reader(cells["image"], repo, file, "missing image"),
             mask=_reader(cells["mask"], repo, file, "missing mask") if "mask" in cells else None,
         )
+
+
+def _set_aside(file: str, detail: str) -> bytes:
+    raise SetAside(file, "low score", detail)
 
 
 def _reader(value: Any, repo: str, file: str, reason: str) -> Callable[[], bytes]:

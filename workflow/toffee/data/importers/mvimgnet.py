@@ -14,13 +14,14 @@ Terms of Use. MVImgNet2.0 has the masks beside the images:
 
 The layout of the mask download is not documented. Assumptions: its paths end in
 <class id>/<video id>/<frame>, below any folders; a mask's name begins with its frame's (001.png,
-001.jpg.png, 001_mask.png); the object is in the alpha channel or brighter than half. Only about
+001.jpg.png, 001_mask.png); the object is in the alpha channel, or is every value above 0, as those
+who read the release take it: its masks have 255 there, 1, or the colours of the object. Only about
 half of the videos have masks; one without is set aside.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -43,16 +44,48 @@ _FRAME = re.compile(_VIDEO + r"/images/(?P<frame>[^/]+)")
 _MASK = re.compile(_VIDEO + r"/(?:masks?/)?(?P<frame>[^/]+\.png)", re.I)
 
 
-@dataclass
+class Names:
+    """Members of a video by the names of their files. A release has 13 million: a folder's names
+    are one text."""
+
+    __slots__ = ("_folders",)
+
+    def __init__(self) -> None:
+        self._folders: dict[Member, str] = {}
+
+    def add(self, member: Member, name: str) -> None:
+        """Add the member of a file's name."""
+        archive, path = member
+        folder = (archive, path[: -len(name)])
+        known = self._folders.get(folder)
+        self._folders[folder] = name if known is None else f"{known}\n{name}"
+
+    def __bool__(self) -> bool:
+        return bool(self._folders)
+
+    def members(self) -> dict[str, Member]:
+        """Each name, and the first member that has it."""
+        found: dict[str, Member] = {}
+        for (archive, folder), names in self._folders.items():
+            for name in names.split("\n"):
+                found.setdefault(name, (archive, folder + name))
+        return found
+
+    def folder(self) -> Member:
+        """The first folder: its zip file, and its path."""
+        return next(iter(self._folders))
+
+
+@dataclass(slots=True)
 class Video:
-    """A video: members of its frames and masks by their names."""
+    """A video: its frames and masks."""
 
     archives: Archives
     sequence: str
     class_word: str = ""
     origin: str = ""
-    frames: dict[str, Member] = field(default_factory=dict)
-    masks: dict[str, Member] = field(default_factory=dict)
+    frames: Names = field(default_factory=Names)
+    masks: Names = field(default_factory=Names)
 
     def views(self, wanted: int, digest: Digest) -> Iterator[View | Fault]:
         for frame, mask in self._pairs(wanted):
@@ -60,7 +93,7 @@ class Video:
                 data, plane = self._bytes(frame, mask, digest)
                 picture = decode_image(data, label(frame))
                 assert isinstance(mask, tuple)  # `_bytes` raises where there is none
-                yield View(label(frame), picture, decode_mask(plane, label(mask)))
+                yield View(label(frame), picture, decode_mask(plane, label(mask), any_value=True))
             except SetAside as aside:
                 yield aside.fault
 
@@ -75,7 +108,8 @@ class Video:
             raise SetAside(
                 f"{self.origin}: {self.sequence}", "missing mask", "no frame of it has a mask"
             )
-        members, names = self._mask_names(), sorted(self.frames)
+        frames = self.frames.members()
+        members, names = self._mask_names(frames), sorted(frames)
         masks = Masks(names, members)
         found: list[tuple[Member, Member | NoMask]] = []
         for place in evenly(len(names), wanted):
@@ -83,14 +117,14 @@ class Video:
                 mask: Member | NoMask = members[masks.of(names[place])]
             except NoMask as error:
                 mask = error
-            found.append((self.frames[names[place]], mask))
+            found.append((frames[names[place]], mask))
         return found
 
-    def _mask_names(self) -> dict[str, Member]:
+    def _mask_names(self, frames: Iterable[str]) -> dict[str, Member]:
         """Masks by their names, but 001_cut.png is called 001.png where there is a frame 001."""
-        stems = {PurePosixPath(name).stem for name in self.frames}
+        stems = {PurePosixPath(name).stem for name in frames}
         found: dict[str, Member] = {}
-        for name, member in sorted(self.masks.items()):
+        for name, member in sorted(self.masks.members().items()):
             stem, _, rest = name.rpartition("_")
             is_tail = rest and stem in stems and name.partition(".")[0] not in stems
             found.setdefault(f"{stem}.png" if is_tail else name, member)
@@ -114,25 +148,25 @@ def list_mvimgnet(root: str | Path) -> Listing:
     words = check_mvimgnet(Path(root))
     archives = Archives(root)
     videos: dict[tuple[str, str], Video] = {}
-    masks: dict[tuple[str, str], dict[str, Member]] = defaultdict(dict)
+    masks: dict[tuple[str, str], Names] = defaultdict(Names)
     other: list[Fault] = []
     for member in archives.members():
         found = _FRAME.fullmatch(member[1])
         if found and found["frame"].lower().endswith(IMAGE_SUFFIXES):
             key = (found["id"], found["video"])
             video = videos.setdefault(key, Video(archives, found["video"]))
-            video.frames.setdefault(found["frame"], member)
+            video.frames.add(member, found["frame"])
         elif found:
             other.append(
                 Fault(label(member), "no picture", f"expected {', '.join(IMAGE_SUFFIXES)}")
             )
         elif found := _MASK.fullmatch(member[1]):
-            masks[found["id"], found["video"]].setdefault(found["frame"], member)
+            masks[found["id"], found["video"]].add(member, found["frame"])
     faults, usable = [*archives.faults, *other], []
     for (number, name), video in sorted(videos.items()):
-        archive, path = next(iter(video.frames.values()))
-        video.origin = archive or path.rpartition(f"/{name}/images/")[0]
-        video.masks = masks.get((number, name), {})
+        archive, folder = video.frames.folder()
+        video.origin = archive or folder.rpartition(f"/{name}/images/")[0]
+        video.masks = masks.pop((number, name), Names())
         video.class_word = words.get(int(number), "")
         if video.class_word:
             usable.append(video)

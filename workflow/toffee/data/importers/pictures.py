@@ -22,14 +22,19 @@ def decode_image(data: bytes, file: str) -> Image.Image:
         raise SetAside(file, "broken image", error) from error
 
 
-def decode_mask(data: bytes, file: str) -> np.ndarray:
+def decode_mask(data: bytes, file: str, any_value: bool = False) -> np.ndarray:
     """A subject's mask, bool [H, W], by the rules of `toffee.data.pictures`.
+
+    Args:
+        data: of a picture.
+        file: what a fault names.
+        any_value: whether the subject is every value above 0 of a mask without an alpha channel.
 
     Raises:
         SetAside: it is truncated, no picture, or not understood.
     """
     try:
-        return mask_of(decoded(data))
+        return mask_of(decoded(data), any_value=any_value)
     except ValueError as error:
         raise SetAside(file, "broken mask", error) from error
 

@@ -11,6 +11,7 @@ from toffee.data.importers.hub import stream_pictures
 from toffee.data.importers.images import LONGEST_CAPTION, is_list, list_images
 from toffee.data.importers.pictures import decode_image, decode_mask, square
 from toffee.data.importers.sources import Picture, source_digest, source_folder
+from toffee.data.importers.subjects200k import stream_subjects200k
 from toffee.data.importers.words import LONGEST_WORD, class_word, file_name, file_names, one_line
 from toffee.data.loaders.prompt_parts import noun_phrase
 from toffee.data.walk import list_folder
@@ -34,6 +35,7 @@ KEYS = {
         "mask",
         "licence",
     ),
+    "subjects200k": ("kind", "repo", "revision", "split", "licence"),
 }
 """Keys of the description of a source, by its kind (as config `data.real.subjects`)."""
 TABLES = {
@@ -77,7 +79,9 @@ def import_subjects(
         listed = list_images(source["path"])
         items, faults = _ordered(listed.pictures, resolution, seed), listed.faults
     else:
-        items = (_Item(one, file_name(one.name), resolution) for one in stream_pictures(source))
+        pairs = source["kind"] == "subjects200k"
+        stream = stream_subjects200k(source) if pairs else stream_pictures(source)
+        items = (_Item(one, file_name(one.name), resolution) for one in stream)
         faults = list[Fault]()
     settings = {
         "source": dict(source),

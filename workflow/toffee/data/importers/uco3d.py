@@ -10,8 +10,8 @@ The layout, from the README and the loader of its repository (CC BY 4.0):
 
 Without metadata.sqlite, the sequences are those of the folders. A part of the release is enough:
 sequences that were not downloaded are ignored. Frames are found by their time; only those that are
-needed, and the frames from the key frame before them, are decoded. Assumption: a mask is brighter
-than half where the object is.
+needed, and the frames from the key frame before them, are decoded. Masks are understood as
+everywhere (`toffee.data.pictures`).
 """
 
 import os
@@ -27,6 +27,7 @@ from toffee.data.importers.databases import read_rows
 from toffee.data.importers.sources import Digest, Listing, View
 from toffee.data.importers.videos import read_frames
 from toffee.data.importers.words import class_word
+from toffee.data.pictures import set_values, upright
 from toffee.data.walk import leaves, name_fault, walk_files
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import file_digest
@@ -55,7 +56,11 @@ class Turntable:
         times = [time for time, _ in frames]
         masks = read_frames(self.root / self.mask, self.mask, "gray", times=times)
         for (time, pixels), (_, mask) in zip(frames, masks, strict=True):
-            yield View(f"{self.rgb} at {time:.2f} s", Image.fromarray(pixels), mask >= 128)
+            file = f"{self.rgb} at {time:.2f} s"
+            try:
+                yield View(file, Image.fromarray(pixels), upright(set_values(mask, 255), True))
+            except ValueError as error:
+                yield Fault(file, "broken mask", str(error))
 
     def read(self, wanted: int, digest: Digest) -> None:
         for name in (self.rgb, self.mask):

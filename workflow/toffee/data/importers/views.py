@@ -11,6 +11,7 @@ from toffee.data.importers.collect import Made, collect, each
 from toffee.data.importers.mvimgnet import check_mvimgnet, list_mvimgnet
 from toffee.data.importers.pictures import square
 from toffee.data.importers.sources import Listing, ViewSequence, source_digest
+from toffee.data.importers.syncd import list_syncd
 from toffee.data.importers.uco3d import check_uco3d, list_uco3d, words_of_uco3d
 from toffee.data.importers.words import file_names, folder_name
 from toffee.provenance.sources import remember_source
@@ -21,6 +22,7 @@ SOURCES = "sources.csv"
 KEYS = {
     "mvimgnet": ("kind", "path", "heldout"),
     "uco3d": ("kind", "path", "heldout", "set_list"),
+    "syncd": ("kind", "path", "heldout"),
 }
 """Keys of the description of a source, by its kind (as config `data.real.multiview`)."""
 TABLES = {
@@ -41,7 +43,7 @@ def import_multiview(
     threads: int = 1,
     code: str = "",
 ) -> None:
-    """Import the training or the held-out sequences of MVImgNet or uCO3D.
+    """Import the training or the held-out sequences of MVImgNet, uCO3D or SynCD.
 
     A seeded hash of a sequence's class word and name in the source says whether it is held out, and
     in which order sequences are taken; so neither depends on the order in which a source lists
@@ -141,6 +143,8 @@ def check_release(source: Mapping[str, Any]) -> set[str]:
     root = Path(source["path"])
     if source["kind"] == "mvimgnet":
         return set(check_mvimgnet(root).values())
+    if source["kind"] == "syncd":
+        return {one.class_word for one in list_syncd(root).sequences}
     check_uco3d(root, source["set_list"])
     return words_of_uco3d(root)
 
@@ -220,4 +224,6 @@ class _Item:
 def _list_sequences(source: Mapping[str, Any]) -> Listing:
     if source["kind"] == "mvimgnet":
         return list_mvimgnet(source["path"])
+    if source["kind"] == "syncd":
+        return list_syncd(source["path"])
     return list_uco3d(source["path"], source["set_list"])

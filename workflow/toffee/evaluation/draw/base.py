@@ -44,7 +44,7 @@ def generate_base(
         caption(Attributes(subject.class_word, subject.colour, background=scene.background))
         for subject, scene in contents
     ]
-    model = TextToImage(models.text_to_image, models.controlnet_depth)
+    model = TextToImage(models.drawer, models.controlnet_depth)
     estimate = DepthEstimator(models.depth_estimator)
     seeds = [seed_of(seed, "evaluate base", str(place)) for place in range(base_prompts)]
     noises = noise(seeds, model.autoencoder.latent_shape(drawing.resolution))

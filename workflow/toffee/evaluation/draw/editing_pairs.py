@@ -86,7 +86,7 @@ def make_editing_pairs(
         for one in images
     ]
     edits = rows[: len(EDITING) * len(images)]
-    model = TextToImage(models.text_to_image, models.controlnet_depth)
+    model = TextToImage(models.drawer, models.controlnet_depth)
     estimate = DepthEstimator(models.depth_estimator)
     segmenter = load_segmenter(segmenters.segmenter, segmenters.detector)
     shape = model.autoencoder.latent_shape(side)

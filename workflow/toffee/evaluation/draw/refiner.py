@@ -21,6 +21,7 @@ from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
 from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise, seed_of
+from toffee.synthesis.thresholds import settled
 
 METHODS = ("initial", "control", *MATCHING_RULES, "wrong_subject", "ceiling")
 
@@ -41,6 +42,7 @@ def generate_refiner(
     refining: Refining,
     base_sampling: Sampling,
     seed: int,
+    calibration: str | Path | None = None,
 ) -> None:
     """Refine one initial image of each held-out subject in every way that the table lists.
 
@@ -55,10 +57,12 @@ def generate_refiner(
 
     Args:
         subjects: number of held-out subjects.
-        refining: how the Refiner draws, as in `toffee.synthesis.refined.refine_shard`.
+        refining, calibration: how the Refiner draws, as in
+            `toffee.synthesis.refined.refine_shard`.
         base_sampling: how initial images are drawn, as in `toffee.synthesis.initial.draw_initial`.
     """
-    base = TextToImage(base_models.text_to_image, base_models.controlnet_depth)
+    refining = replace(refining, matching=settled(refining.matching, calibration))
+    base = TextToImage(base_models.drawer, base_models.controlnet_depth)
     estimate = DepthEstimator(base_models.depth_estimator)
     refiner = Refiner(models.refiner, models.text_to_image)
     encoder = SubjectEncoder(models.subject_encoder)

@@ -26,8 +26,9 @@ def filter_dreambooth(
     files: BenchmarkFiles,
     models: FilterModels,
     out: str | Path,
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, float | str],
     batch: int,
+    calibration: str | Path | None = None,
 ) -> None:
     """Count candidates and accepted pairs of each subject.
 
@@ -38,7 +39,7 @@ def filter_dreambooth(
     Args:
         images: files of `toffee.evaluation.draw.dreambooth`.
         out: CSV to write: subject, candidates, accepted.
-        thresholds: config section `filter`, as `thresholds_of` takes it.
+        thresholds, calibration: config section `filter`, as `thresholds_of` takes it.
         batch: images scored at once.
     """
     benchmark, kept = files.load()
@@ -70,7 +71,7 @@ def filter_dreambooth(
                 frames.append(pd.DataFrame({"subject": subjects[some], **scores}))
     candidates = pd.concat(frames, ignore_index=True)
     candidates = candidates.assign(sample_id="", shard="", row=0, kind="generation")
-    index, _ = judge(candidates, thresholds_of(thresholds))
+    index, _ = judge(candidates, thresholds_of(thresholds, calibration))
     accepted = index["accepted"].groupby(candidates["subject"]).agg(["size", "sum"])
     accepted.columns = ["candidates", "accepted"]
     with atomic_path(out) as temporary:
