@@ -2,10 +2,8 @@
 
 Needs: base models, trained ToffeeNets, the benchmark's photographs and which of them are kept.
 Gives: evaluation/dreambench/<method>/<seed>.h5 and .parquet, one file per generation seed, so that
-further seeds and methods redraw nothing.
+further seeds and methods redraw nothing; diversity.parquet over all seeds.
 """
-
-from toffee.launch.prepare import fingerprints
 
 
 rule generate_benchmark:
@@ -43,31 +41,6 @@ rule generate_benchmark:
         reference_photos=lambda w: reference_photos_of(w.method),
         seed=CONFIG.evaluation.seed,
         references_digest=digest_of(REFERENCES),
-    script:
-        "../workflow/run.py"
-
-
-rule import_pictures:
-    """A user's own pictures of the benchmark, checked for their names, number and size."""
-    input:
-        benchmark=data_root("benchmark"),
-    output:
-        out=f"{RESULTS}/evaluation/dreambench/{{method}}/{{draw}}.h5",
-    log:
-        log_of("import_pictures/{method}/{draw}"),
-    benchmark:
-        benchmark_of("import_pictures/{method}/{draw}")
-    wildcard_constraints:
-        method="|".join(PICTURES) or "none",
-    conda:
-        "../envs/toffee.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        function="toffee.evaluation.draw.pictures.import_pictures",
-        draws=CONFIG.evaluation.images_per_prompt,
-        source=lambda w: {"path": PICTURES[w.method]},
-        sources_digest=lambda w: fingerprints([PICTURES[w.method]], RESULTS)(w),
     script:
         "../workflow/run.py"
 
@@ -130,25 +103,26 @@ rule score_dreambench:
         "../workflow/run.py"
 
 
-rule export_imagenhub:
-    """The benchmark's pictures in ImagenHub's layout, for scorers of others; built by its name alone."""
+rule score_diversity:
+    """How much a method's images of one subject and prompt differ from noise to noise."""
     input:
-        images=[path for name in METHODS for path in benchmark_files(name, "h5")],
-        benchmark=data_root("benchmark"),
-        references=REFERENCES,
+        images=lambda w: benchmark_files(w.method, "h5"),
+        metric_dino=model("metric_dino"),
+        metric_clip=model("metric_clip"),
+        segmenter=model("segmenter"),
+        detector=detector(),
     output:
-        out=directory(f"{RESULTS}/evaluation/imagenhub"),
+        out=f"{RESULTS}/evaluation/dreambench/{{method}}/diversity.parquet",
     log:
-        log_of("export_imagenhub"),
+        log_of("score_diversity/{method}"),
     benchmark:
-        benchmark_of("export_imagenhub")
+        benchmark_of("score_diversity/{method}")
     conda:
         "../envs/toffee.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
     params:
-        function="toffee.evaluation.imagenhub.export_imagenhub",
-        draws=CONFIG.evaluation.images_per_prompt,
-        references_digest=digest_of(REFERENCES),
+        function="toffee.evaluation.score.diversity.score_diversity",
+        batch=CONFIG.sampler.batch,
     script:
         "../workflow/run.py"

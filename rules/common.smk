@@ -43,11 +43,12 @@ LACKING = [] if CONFIG.data.is_world("multiview") else ["base"]
 BENCHMARK = "world" if CONFIG.data.is_world("benchmark") else "real"
 # What target `all` builds, and what only `tables`, `figures` and its own name build.
 TABLES = [name for name in tables_in("tabulate.smk") if name not in LACKING]
-FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
+FIGURES = ["pipeline", "refiner", "views", "editing", "toffeenet", "worst", "dataset"]
 MORE_TABLES = [*tables_in("ablate.smk"), *tables_in("cost.smk"), *tables_in("calibrate.smk")]
-MORE_FIGURES = ["strength", "edits", "cost"]
-# Diagnostic tables, built only by name.
-OWN_TABLES = ["dreambooth"]
+MORE_FIGURES = ["strength", "edits", "learning", "cost"]
+# Tables and figures built only by name: diagnostics, and what takes many trainings.
+OWN_TABLES = ["dreambooth", "scaling"]
+OWN_FIGURES = ["scaling"]
 
 # The gate. Tables and figures that compare on the benchmark wait for it. What is drawn and scored does
 # not: `ancient` would hide other reasons to draw again (Snakemake 9.27), and without it another
@@ -71,10 +72,13 @@ ENCODERS = ", ".join(
     for source in (MODELS["metric_dino"], MODELS["metric_clip"])
 )
 ABLATIONS = ["variants", "reconstruction", "segmentation", "reference"]
-VARIANTS = {table: rows_of(CONFIG, table) for table in [*ABLATIONS, "editing"]}
-DRAWN = [*BASE_METHODS, BASE, "wrong_subject", "strength", *CONFIG.variants]
+VARIANTS = {table: rows_of(CONFIG, table) for table in [*ABLATIONS, "editing", "scaling"]}
+NETS = [BASE, *CONFIG.variants]
+NUMBER = "(-[1-9][0-9]*)?"  # of a training after the first
+DRAWN = [*BASE_METHODS, "wrong_subject", "strength", *(f"{name}{NUMBER}" for name in NETS)]
 EDIT_CONTROLS = ["input", "target"]
 EDITORS = [BASE, *VARIANTS["variants"], *VARIANTS["editing"]]
+TUNED = [f"{name}(-[0-9]+-steps)?" for name in TUNED_METHODS]
 # Parts of the zoo, and the parts that each is trained on.
 ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder"]} | {
     "text_to_image": ["autoencoder", "clip"],
@@ -90,12 +94,13 @@ FIRST, ON_THE_WAY = 2, 1
 
 wildcard_constraints:
     role="|".join(MODELS),
-    net="|".join([BASE, *(f"variants/{name}" for name in CONFIG.variants)]),
+    net=f"({BASE}|variants/({'|'.join(CONFIG.variants) or 'none'})){NUMBER}",
     shard=r"\d{5}",
     draw=r"\d+",
     group=r"\d+",
-    method="|".join([*DRAWN, *TUNED_METHODS, *PICTURES, *EDIT_CONTROLS]),
-    tuned="|".join(TUNED_METHODS),
+    method="|".join([*DRAWN, *TUNED, *PICTURES, *EDIT_CONTROLS]),
+    tuned="|".join(TUNED),
+    times=r"\d+",
     table="|".join([*TABLES, *MORE_TABLES, *OWN_TABLES]),
-    figure="|".join([*FIGURES, *MORE_FIGURES]),
+    figure="|".join([*FIGURES, *MORE_FIGURES, *OWN_FIGURES]),
     part="|".join(ZOO_PARTS),

@@ -33,6 +33,8 @@ rule tabulate_cost:
         plan=expand(PLAN, shard=SHARDS),
         seconds=expand(f"{RESULTS}/evaluation/dreambooth/seconds/{{group}}.csv", group=GROUPS),
         accepted=f"{RESULTS}/evaluation/dreambooth/accepted.csv",
+        steps_scores=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
+        pair_scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
         published=PUBLISHED["cost"],
     output:
         csv=item(f"{RESULTS}/tables/cost.csv", "table"),
@@ -47,6 +49,8 @@ rule tabulate_cost:
         mem_mb=1000,
     params:
         function="toffee.tables.cost.tabulate_cost",
+        thresholds=CONFIG.filter,
+        steps=CONFIG.dreambooth.steps,
         published_digest=digest_of(PUBLISHED["cost"]),
     script:
         "../workflow/run.py"

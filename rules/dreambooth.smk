@@ -12,7 +12,7 @@ rule generate_dreambooth:
     """Images of a group of the benchmark's subjects, each by its own fine-tuned model, with all seeds."""
     input:
         benchmark=data_root("benchmark"),
-        references=lambda w: [] if w.tuned == "dreambooth" else REFERENCES,
+        references=lambda w: [] if row_of(w.tuned) == "dreambooth" else REFERENCES,
         text_to_image=model("text_to_image"),
     output:
         out=f"{RESULTS}/evaluation/dreambench/{{tuned}}/{{group}}.h5",
@@ -31,11 +31,11 @@ rule generate_dreambooth:
         compute=COMPUTE,
         groups=CONFIG.dreambooth.groups,
         draws=CONFIG.evaluation.images_per_prompt,
-        tuning=CONFIG.training.applied(CONFIG.dreambooth.tuning),
+        tuning=lambda w: tuning_of(w.tuned),
         drawing=CONFIG.drawing,
         sampling=CONFIG.toffeenet.sampling,
         seed=CONFIG.evaluation.seed,
-        references_digest=lambda w: {} if w.tuned == "dreambooth" else digest_of(REFERENCES),
+        references_digest=lambda w: {} if row_of(w.tuned) == "dreambooth" else digest_of(REFERENCES),
     script:
         "../workflow/run.py"
 
@@ -77,6 +77,8 @@ rule tune_dreambooth:
         multiview=data_root("multiview"),
         prompts=PROMPTS,
         text_to_image=model("text_to_image"),
+        subject_encoder=model("subject_encoder"),
+        clip=model("clip"),
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),

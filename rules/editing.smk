@@ -56,7 +56,7 @@ rule generate_edits:
     benchmark:
         benchmark_of("generate_edits/{method}")
     wildcard_constraints:
-        method="|".join(EDITORS),
+        method=f"({'|'.join(EDITORS)}){NUMBER}",
     conda:
         "../envs/toffee.yaml"
     resources:

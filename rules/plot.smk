@@ -50,30 +50,6 @@ rule plot_editing:
         "../workflow/run.py"
 
 
-rule plot_toffeenet:
-    """Held-out subjects by prompts, ToffeeNet beside the text-only model."""
-    input:
-        images=[benchmark_files(name, "h5")[0] for name in SHOWN],
-        benchmark=data_root("benchmark"),
-        references=REFERENCES,
-    output:
-        out=item(f"{RESULTS}/figures/toffeenet.png", "figure"),
-    log:
-        log_of("plot_toffeenet"),
-    benchmark:
-        benchmark_of("plot_toffeenet")
-    conda:
-        "../envs/toffee.yaml"
-    resources:
-        mem_mb=2000,
-    params:
-        function="toffee.figures.toffeenet.plot_toffeenet",
-        methods=SHOWN,
-        references_digest=digest_of(REFERENCES),
-    script:
-        "../workflow/run.py"
-
-
 rule plot_dataset:
     """Kinds, yields and score histograms; a wall of accepted and rejected pairs."""
     input:

@@ -1,7 +1,7 @@
-"""Figures of λ and of the held-out edits.
+"""Figures of λ, of the held-out edits, and of all trainings.
 
-Needs: images and scores of the benchmark, held-out edits.
-Gives: figures/strength.png and edits.png; only targets `figures` and their own names build them.
+Needs: images and scores of the benchmark, held-out edits, trained models.
+Gives: figures/strength.png, edits.png and learning.png; only targets `figures` and their own names build them.
 """
 
 
@@ -50,5 +50,25 @@ rule plot_edits:
     params:
         function="toffee.figures.edits.plot_edits",
         methods=rows("editing"),
+    script:
+        "../workflow/run.py"
+
+
+rule plot_learning:
+    """The loss of every training: of the two generators, ToffeeNet and its variants."""
+    input:
+        models=[model("refiner"), model("view_generator"), *map(model, NETS_OF_TABLES)],
+    output:
+        out=item(f"{RESULTS}/figures/learning.png", "figure"),
+    log:
+        log_of("plot_learning"),
+    benchmark:
+        benchmark_of("plot_learning")
+    conda:
+        "../envs/toffee.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        function="toffee.figures.learning.plot_learning",
     script:
         "../workflow/run.py"

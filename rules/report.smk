@@ -31,7 +31,7 @@ MORE_FILES = {
     "pipeline": [rules.export_pipeline.output.out],
 }
 ALL_TABLES = [*TABLES, *MORE_TABLES, *OWN_TABLES]
-ALL_FIGURES = [*FIGURES, *MORE_FIGURES]
+ALL_FIGURES = [*FIGURES, *MORE_FIGURES, *OWN_FIGURES]
 for target in sorted({*ALL_TABLES, *ALL_FIGURES}):
 
     rule:

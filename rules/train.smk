@@ -1,8 +1,9 @@
 """ToffeeNet, trained on the accepted pairs.
 
 Needs: the dataset's index and shards, base models.
-Gives: dataset/encoded/, models/toffeenet/ and models/variants/<name>/, safetensors in hub layout. A variant is a row of
-config `variants`; it differs in the keys named there and shares everything else.
+Gives: dataset/encoded/, models/toffeenet/ and models/variants/<name>/, safetensors in hub layout. A
+variant is a row of config `variants`; it differs in the keys named there and shares everything else. A
+number at the end of a name is that of a further training, with other draws.
 """
 
 
@@ -33,9 +34,9 @@ rule encode_pairs:
 rule train_toffeenet:
     """ToffeeNet, or a variant of it: one model for subject-driven generation and editing."""
     input:
-        index=f"{RESULTS}/dataset/index.parquet",
-        shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
-        encoded=rules.encode_pairs.output.out,
+        index=lambda w: index_of(times_of(w.net)),
+        shards=lambda w: shards_of(times_of(w.net)),
+        encoded=lambda w: encoded_of(times_of(w.net)),
         text_to_image=model("text_to_image"),
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),
@@ -58,7 +59,8 @@ rule train_toffeenet:
         training=net_training,
         conditioning=of_net("conditioning"),
         seed=CONFIG.seed,
-        training_seed=of_net("training_seed"),
+        training_seed=lambda w: training_number(Path(w.net).name),
+        subset=of_net("subset"),
     script:
         "../workflow/run.py"
 

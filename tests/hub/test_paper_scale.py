@@ -37,7 +37,7 @@ TABLES = ("refiner", "views", "dreambench", "dataset", "variants", "reconstructi
 TABLES += ("segmentation", "reference", "strength", "editing", "cost", "calibration")
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
 FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength")
-FIGURES += ("edits", "cost")
+FIGURES += ("edits", "cost", "worst", "learning")
 TRAINING = {"steps": 2, "batch": 4}
 SIZES = {
     "data": {"resolution": 64, "views": 3, "subjects": 10, "heldout_sequences": None},

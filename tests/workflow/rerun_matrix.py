@@ -33,13 +33,14 @@ LEAKAGE = {"score_leakage"} | DATASET_TABLE
 ABLATIONS = {"tabulate_variants", "tabulate_reconstruction", "tabulate_segmentation"}
 ABLATIONS |= {"tabulate_reference"} | PAGE
 SWEEP = {"tabulate_strength", "plot_strength"} | PAGE
-DREAMBENCH = {"score_dreambench", "tabulate_dreambench"} | PAGE
-GATE = {"check_oracle", "tabulate_dreambench"} | PAGE | ABLATIONS | SWEEP
-BENCHMARK = {"generate_benchmark", "plot_toffeenet"} | DREAMBENCH | ABLATIONS | SWEEP
+DREAMBENCH = {"score_dreambench", "score_diversity", "tabulate_dreambench"} | PAGE
+GATE = {"check_oracle", "tabulate_dreambench", "plot_worst"} | PAGE | ABLATIONS | SWEEP
+BENCHMARK = {"generate_benchmark", "plot_toffeenet", "plot_worst"}
+BENCHMARK |= DREAMBENCH | ABLATIONS | SWEEP
 EDITS = {"generate_edits", "score_edits", "tabulate_editing", "tabulate_variants", "plot_edits"}
 EDITS |= PAGE
 PAIRS = {"make_editing_pairs", "copy_controls"} | EDITS
-TUNING = {"tune_dreambooth", "tabulate_dreambooth"}
+TUNING = {"tune_dreambooth", "tabulate_dreambooth"} | COST  # at equal quality
 DREAMBOOTH = {"generate_dreambooth", "filter_dreambooth"} | DREAMBENCH | COST
 
 BASE = {"generate_base", "score_base", "tabulate_base"} | PAGE
@@ -47,7 +48,7 @@ BASE = {"generate_base", "score_base", "tabulate_base"} | PAGE
 REFINER = {"generate_refiner", "score_refiner", "tabulate_refiner", "plot_refiner"} | PAGE | PAIRS
 VIEWS = {"generate_views", "score_views", "tabulate_views", "plot_views"} | PAGE
 
-TRAINED = {"train_toffeenet", "export_pipeline"} | BENCHMARK | EDITS
+TRAINED = {"train_toffeenet", "export_pipeline", "plot_learning"} | BENCHMARK | EDITS
 EXPORTED = {"export_dataset"} | COST
 INDEXED = {"export_shard", "export_dataset", "score_dataset", "plot_dataset", "plot_editing"}
 FILTERED = {"filter_dataset", "encode_pairs"} | INDEXED | DATASET_TABLE | COST | TRAINED
@@ -85,7 +86,7 @@ TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
 MEASURED = {
     *("score_base", "score_refiner", "score_views", "score_dataset", "score_leakage"),
     *("tabulate_base", "tabulate_refiner", "tabulate_views", "tabulate_dataset"),
-    *("score_edits", "tabulate_editing"),
+    *("score_edits", "tabulate_editing", "plot_worst"),
     *ORACLE,
     *TUNING,
     *DREAMBENCH,
@@ -95,8 +96,12 @@ MEASURED = {
 # Tables and the dataset's card say where the photographs come from; there is no table `base`
 # without the world.
 SOURCE = {"tabulate_dreambench", "tabulate_reconstruction"} | PAGE | EXPORTED
-ONE_VARIANT = {"train_toffeenet", "generate_benchmark", "score_dreambench"}
-ONE_VARIANT |= {"tabulate_reconstruction"} | PAGE
+USED_VARIANT = {"generate_benchmark", "score_dreambench", "score_diversity"}
+USED_VARIANT |= {"tabulate_reconstruction"} | PAGE
+ONE_VARIANT = {"train_toffeenet", "plot_learning"} | USED_VARIANT
+# Fewer subjects with as many pairs need further shards.
+MORE_SHARDS = {"plan_shard", "draw_initial", "refine_shard", "draw_views", "make_edits"}
+MORE_SHARDS |= {"score_shard", "filter_more"}
 
 # Real photographs: the world's folders stand for what somebody has.
 PLACES = ("subjects", "multiview", "multiview_heldout", "benchmark")
@@ -290,7 +295,8 @@ MATRIX = {
     "toffeenet.drop_text": Row(0.1, TRAINED),
     "toffeenet.drop_subject": Row(0.1, TRAINED),
     "toffeenet.drop_both": Row(0.1, TRAINED),
-    "toffeenet.training_seed": Row(1, TRAINED),
+    "toffeenet.pairs": Row(0.05, TRAINED),
+    "toffeenet.subjects": Row(0.5, TRAINED | MORE_SHARDS),
     "toffeenet.reference": Row("tokens", TRAINED),
     "toffeenet.segmented": Row(False, TRAINED),
     "toffeenet.depth": Row(True, TRAINED),
@@ -314,21 +320,18 @@ MATRIX = {
     "variants.*.drop_text": Row(0.3, ONE_VARIANT),
     "variants.*.drop_subject": Row(0.3, ONE_VARIANT),
     "variants.*.drop_both": Row(0.3, ONE_VARIANT),
-    "variants.*.training_seed": Row(1, ONE_VARIANT),
+    "variants.*.pairs": Row(0.05, ONE_VARIANT),
+    "variants.*.subjects": Row(0.5, ONE_VARIANT | MORE_SHARDS),
     "variants.*.reference": Row("tokens", ONE_VARIANT | {"tabulate_reference"}),
     "variants.*.segmented": Row(False, ONE_VARIANT | {"tabulate_segmentation"}),
     "variants.*.depth": Row(True, ONE_VARIANT | EDITS - {"tabulate_variants"}),
-    "variants.*.subject_scale": Row(3.0, ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.sampler_steps": Row(64, ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.guidance": Row(1.0, ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.solver": Row("dpmpp_2m", ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.guidance_interval": Row([0.5, 1.0], ONE_VARIANT - {"train_toffeenet"}),
-    "variants.*.reference_photos": Row(
-        3, ONE_VARIANT - {"train_toffeenet"} | {"tabulate_reference"}
-    ),
-    "variants.*.subject_guidance": Row(
-        7.0, ONE_VARIANT - {"train_toffeenet"} | {"tabulate_reference"}
-    ),
+    "variants.*.subject_scale": Row(3.0, USED_VARIANT),
+    "variants.*.sampler_steps": Row(64, USED_VARIANT),
+    "variants.*.guidance": Row(1.0, USED_VARIANT),
+    "variants.*.solver": Row("dpmpp_2m", USED_VARIANT),
+    "variants.*.guidance_interval": Row([0.5, 1.0], USED_VARIANT),
+    "variants.*.reference_photos": Row(3, USED_VARIANT | {"tabulate_reference"}),
+    "variants.*.subject_guidance": Row(7.0, USED_VARIANT | {"tabulate_reference"}),
     # The rival.
     "dreambooth.steps": Row(64, DREAMBOOTH | {"tabulate_dreambooth"}),
     "dreambooth.batch": Row(8, DREAMBOOTH | TUNING),
@@ -339,6 +342,7 @@ MATRIX = {
     "dreambooth.groups": Row(4, DREAMBOOTH),
     "dreambooth.tuning_steps": Row([100, 200, 400], TUNING),
     "dreambooth.tuning_subjects": Row(4, TUNING),
+    "dreambooth.frontier_steps": Row([100, 400]),  # table scaling is not among these targets
     # The evaluation. Its parts rerun nothing of each other.
     "evaluation.seed": Row(
         0,
@@ -359,17 +363,28 @@ MATRIX = {
     ),
     "evaluation.pictures": Row(
         {"mine": "other/pictures"},
-        {"import_pictures", "score_dreambench", "tabulate_dreambench"} | PAGE,
+        {"import_pictures", "score_dreambench", "score_diversity", "tabulate_dreambench"} | PAGE,
     ),
-    # Figure toffeenet shows the first seed.
-    "evaluation.images_per_prompt": Row(4, BENCHMARK - {"plot_toffeenet"} | EDITS | DREAMBOOTH),
-    "evaluation.ablation_prompts": Row(4, {"generate_benchmark", "score_dreambench"} | ABLATIONS),
+    # Figures toffeenet and worst show the first seed.
+    "evaluation.images_per_prompt": Row(
+        4, BENCHMARK - {"plot_toffeenet", "plot_worst"} | EDITS | DREAMBOOTH
+    ),
+    "evaluation.trainings": Row(
+        4,
+        {"train_toffeenet", "plot_learning", "generate_benchmark"}
+        | DREAMBENCH
+        | ABLATIONS
+        | {"generate_edits", "score_edits", "tabulate_editing"},
+    ),
+    "evaluation.ablation_prompts": Row(
+        4, {"generate_benchmark", "score_dreambench", "score_diversity"} | ABLATIONS
+    ),
     "evaluation.strengths": Row(
         [0.0, 0.25, 0.5, 0.75, 1.0, 3.0], {"generate_benchmark", "score_dreambench"} | SWEEP
     ),
     "evaluation.strength_prompts": Row(8, {"generate_benchmark", "score_dreambench"} | SWEEP),
     "evaluation.editing_subjects": Row(64, PAIRS),
-    "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE),
+    "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE | COST),
     # Another gate draws and scores nothing.
     "evaluation.oracle.dino": Row(0.774, GATE),
     "evaluation.oracle.clip_i": Row(0.885, GATE),

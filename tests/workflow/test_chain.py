@@ -25,7 +25,7 @@ from .conftest import Project, environment
 from .kills import AGAIN, digests, kill_at_random
 
 TABLES = ("base", "refiner", "views", "dreambench", "dataset", "strength")
-FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset")
+FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "worst", "dataset")
 TARGETS = ("all", "results/chain/tables/strength.csv", "site")
 TRAINING = {"steps": 2, "batch": 4, "sampler_steps": 2}
 CONFIG = {
@@ -64,6 +64,7 @@ CONFIG = {
         "base_prompts": 8,
         "dataset_pairs": 4,
         "images_per_prompt": 1,
+        "trainings": 1,
         "ablation_prompts": 2,
         "strength_prompts": 1,
         "editing_subjects": 4,

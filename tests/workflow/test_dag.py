@@ -15,7 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def graph(finished):
     """Job → the jobs that it needs; a job is its rule's name and its wildcards."""
-    dot = finished.run("--dag", "dot", "--forceall", "all", "tables", "figures").stdout
+    return graph_of(finished, "all", "tables", "figures")
+
+
+def graph_of(project, *targets):
+    dot = project.run("--dag", "dot", "--forceall", *targets).stdout
     names = {
         number: label.replace("\\n", " ").replace(": ", "=")
         for number, label in re.findall(r'(\d+)\[label = "([^"]*)"', dot)
@@ -50,7 +54,9 @@ def job_of(graph, rule, **wildcards):
 def test_metric_encoders_condition_and_filter_nothing(graph):
     for role in ("metric_dino", "metric_clip"):
         users = {job.split()[0] for job in graph if f"download_model role={role}" in graph[job]}
-        assert users and all(user.startswith("score_") for user in users - {"all"}), users
+        assert users and users
+        # Fine-tuning is compared by its number of steps, and chosen by nobody but the reader.
+        assert all(user.startswith("score_") for user in users - {"all", "tune_dreambooth"}), users
         for net in trainings(graph):
             assert f"download_model role={role}" not in ancestors(graph, net)
 
@@ -91,8 +97,22 @@ def test_the_gate_stands_before_tables_of_the_benchmark_and_waits_for_photos_alo
 
 def test_variants_share_the_data(graph):
     nets = trainings(graph)
-    assert len(nets) == 8
+    assert len(nets) == 3 * 8  # config evaluation.trainings
     assert len({frozenset(graph[net]) for net in nets}) == 1
+
+
+def test_scaling_appends_shards_and_shares_those_of_the_dataset(finished):
+    graph = graph_of(finished, "scaling")
+    assert len([job for job in graph if job.startswith("plan_shard")]) == 8
+    own, more = (graph[f"train_toffeenet net=variants/{n}"] for n in ("pairs_quarter", "pairs_4-2"))
+    assert "filter_dataset" in own and "filter_more times=4" in more
+    tuned = [job for job in graph if job.startswith("generate_dreambooth")]
+    steps = {re.search(r"tuned=(\S+)", job)[1] for job in tuned}
+    assert steps == {
+        f"{method}{number}"
+        for method in ("dreambooth", "dreambooth_one_photo")
+        for number in ("", "-100-steps", "-200-steps")  # 400 is the configuration's
+    }
 
 
 def test_fine_tuning_sees_nothing_that_was_synthesized(graph):
@@ -131,8 +151,8 @@ def test_every_target_has_its_files(finished):
         "editing",
         "cost",
     ]
-    figures = ["pipeline", "refiner", "views", "editing", "toffeenet", "dataset"]
-    figures += ["strength", "edits", "cost"]
+    figures = ["pipeline", "refiner", "views", "editing", "toffeenet", "worst", "dataset"]
+    figures += ["strength", "edits", "learning", "cost"]
     results = finished.folder / "results" / "tiny"
     for name in tables:
         assert (results / "tables" / f"{name}.csv").is_file()
@@ -147,6 +167,7 @@ def test_every_target_has_its_files(finished):
 def test_rules_and_their_functions_have_the_same_names():
     """But where two rules share a function, and where a rule is a target too."""
     shared = {"import_heldout": "import_multiview", "write_heldout": "write_multiview"}
+    shared["filter_more"] = "filter_dataset"
     shared["audit"] = "require_clean"
     for rule, function in rule_functions(ROOT).items():
         assert function.rpartition(".")[2] == shared.get(rule, rule)

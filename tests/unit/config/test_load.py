@@ -9,6 +9,7 @@ import yaml
 from toffee.config import load_catalogue, load_config
 from toffee.config.reference import README, SCHEMA, readme_text, schema_text
 from toffee.config.sections.refiner import MATCHING_RULES
+from toffee.config.variants import rows_of
 from toffee.runtime.errors import ToffeeError
 
 from .test_large_scales import TUNED
@@ -30,25 +31,40 @@ def read(name):
     return yaml.safe_load((CONFIG / name).read_text())
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "small.yaml", "paper.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "desk.yaml", "small.yaml", "paper.yaml"])
 def test_the_scales_are_valid(name):
     config = load_config(merged(read("config.yaml"), read(name)))
     load_catalogue(CONFIG.parent / config.models.catalogue, config.models.set)
     assert (CONFIG.parent / config.synthesis.prompts).is_file()
 
 
-@pytest.mark.parametrize("name", ["small.yaml", "paper.yaml"])
+@pytest.mark.parametrize("name", ["desk.yaml", "small.yaml", "paper.yaml"])
 def test_the_larger_scales_hold_only_what_differs(name):
     def same(base, layer, prefix=""):
         for key, value in layer.items():
-            if isinstance(value, dict) and isinstance(base[key], dict):
+            if isinstance(value, dict) and isinstance(base.get(key), dict):
                 yield from same(base[key], value, f"{prefix}{key}.")
-            elif base[key] == value:
+            elif key in base and base[key] == value:
                 yield prefix + key
 
     repeated = set(same(read("config.yaml"), read(name)))
     stated = {f"{section}.{key}" for section, keys in TUNED.items() for key in keys}
     assert repeated - stated <= {"refiner.batch", "view_generator.batch", "toffeenet.batch"}
+
+
+def test_the_desk_scale_is_the_tiny_one_with_more_of_everything():
+    """The same models and world, so that the two differ in nothing but amounts."""
+    tiny, desk = (
+        load_config(merged(read("config.yaml"), read(n))) for n in ("config.yaml", "desk.yaml")
+    )
+    assert desk.models == tiny.models and desk.compute == tiny.compute
+    assert desk.data.source == "world" and desk.filter == tiny.filter
+    trained = ("refiner", "view_generator", "toffeenet")
+    assert desk.synthesis.shards > tiny.synthesis.shards
+    assert min(getattr(desk, n).steps / getattr(tiny, n).steps for n in trained) >= 2
+    assert desk.evaluation.trainings >= 3 and desk.dreambooth.frontier_steps[-1] == 800
+    long = [n for n in rows_of(desk, "scaling") if desk.variant(n).steps > desk.toffeenet.steps]
+    assert len({desk.variant(name).pairs for name in long}) >= 2  # a slope of their own
 
 
 def test_the_papers_dataset_has_its_size_and_shares():

@@ -4,6 +4,7 @@ import pytest
 from scipy.stats import spearmanr, ttest_ind, ttest_rel
 
 from toffee.evaluation.statistics import (
+    COLUMNS,
     difference,
     gap_closed,
     in_common,
@@ -193,12 +194,11 @@ def test_spearman_is_scipys_on_the_means_over_subjects():
     row = spearman(frame, order, "x").iloc[0]
     means = frame.groupby(["setting", "subject"])["value"].mean().groupby("setting").mean()[order]
     assert row.value == pytest.approx(spearmanr(range(6), means).statistic)
-    without = []
-    for subject in frame["subject"].unique():
-        rest = frame[frame["subject"] != subject].groupby("setting")["value"].mean()[order]
-        without.append(spearmanr(range(6), rest).statistic)
-    expected = np.sqrt(8 / 9 * np.square(without - np.mean(without)).sum())
-    assert row.stderr == pytest.approx(expected) and row.n == 9
+    each = frame.pivot_table(index="subject", columns="setting", values="value")[order].to_numpy()
+    drawn = [
+        spearmanr(range(6), each[random.integers(9, size=9)].mean(0)).statistic for _ in range(500)
+    ]
+    assert row.stderr == pytest.approx(np.std(drawn), rel=0.15) and row.n == 9
     assert row.method == "spearman(x)"
 
 
@@ -210,3 +210,55 @@ def test_spearman_of_monotone_and_flat_curves():
     assert spearman(frame, order, "x").iloc[0].value == 1
     assert spearman(frame, order[::-1], "x").iloc[0].value == -1
     assert np.isnan(spearman(frame.assign(value=1.0), order, "x").iloc[0].value)
+
+
+def trained(values: np.ndarray, method: str = "m") -> pd.DataFrame:
+    """Scores of one prompt from values [subjects, trainings]."""
+    rows = [
+        (method, "", f"s{subject}", "p", "dino", value, str(training))
+        for (subject, training), value in np.ndenumerate(values)
+    ]
+    return pd.DataFrame(rows, columns=[*COLUMNS, "training"])
+
+
+def test_errors_over_subjects_and_trainings_are_those_of_repeated_experiments():
+    """Both are drawn anew in every experiment; the spread of its means is what is claimed."""
+    random = np.random.default_rng(0)
+    means, claimed = [], []
+    for _ in range(400):
+        subject, training = random.normal(size=(20, 1)), random.normal(size=(1, 5))
+        values = 0.3 * subject + 0.2 * training + 0.1 * random.normal(size=(20, 5))
+        row = summarise(trained(values)).iloc[0]
+        means.append(row.value)
+        claimed.append(row.stderr**2)
+    assert np.var(means) == pytest.approx(np.mean(claimed), rel=0.15)
+    over_subjects_alone = 0.3**2 / 20
+    assert np.mean(claimed) > 2 * over_subjects_alone
+
+
+def test_trainings_that_agree_add_nothing(values):
+    once = scores(values)
+    thrice = pd.concat([once.assign(training=str(number)) for number in range(3)])
+    pd.testing.assert_frame_equal(summarise(thrice), summarise(once))
+    whole = paired_difference(once, "better", "base")
+    pd.testing.assert_frame_equal(paired_difference(thrice, "better", "base"), whole)
+
+
+def test_a_method_of_one_training_is_compared_with_each_training_of_another():
+    random = np.random.default_rng(3)
+    several, once = random.normal(size=(6, 3)), random.normal(size=(6, 1))
+    frame = pd.concat([trained(several, "a"), trained(once, "b")])
+    row = paired_difference(frame, "a", "b").iloc[0]
+    alone = summarise(trained(several - once)).iloc[0]
+    assert (row.value, row.stderr) == (pytest.approx(alone.value), pytest.approx(alone.stderr))
+    back = paired_difference(frame, "b", "a").iloc[0]
+    assert (back.value, back.stderr) == (pytest.approx(-row.value), pytest.approx(row.stderr))
+
+
+def test_trainings_that_do_not_match_are_named():
+    frame = trained(np.ones((3, 2)))
+    with pytest.raises(ToffeeError, match="subject 's2' has none of training 1, but of another"):
+        summarise(frame.iloc[:-1])
+    other = trained(np.ones((3, 3)), "b")
+    with pytest.raises(ToffeeError, match="trainings 0, 1, 2 and 0, 1 are no pairs"):
+        paired_difference(pd.concat([frame, other]), "b", "m")

@@ -1,15 +1,20 @@
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from toffee.figures.dataset import plot_dataset
 from toffee.figures.editing import plot_editing
+from toffee.figures.learning import plot_learning, read_losses
 from toffee.figures.pictures import varied
 from toffee.figures.pipeline import plot_pipeline
 from toffee.figures.refiner import plot_refiner
 from toffee.figures.toffeenet import plot_toffeenet
 from toffee.figures.views import plot_views
+from toffee.figures.worst import plot_worst
 from toffee.runtime.errors import ToffeeError
+from toffee.storage.reader import Shard
+from toffee.training.loop import Fit
 
 from ..synthesis.conftest import LIMITS
 
@@ -76,6 +81,41 @@ def test_toffeenet_shows_its_own_images_beside_text_only(run, coloured, tmp_path
     assert all(cells_of(figure, coloured(100 + i)) == 1 for i in range(3))
     assert cells_of(figure, coloured(0)) == 1  # text only, first prompt
     assert cells_of(figure, coloured(200)) == 0  # the wrong subject's model is not shown
+
+
+def test_worst_shows_the_lowest_scores_first_and_a_subject_once(run, coloured, tmp_path):
+    out, images = tmp_path / "worst.png", run["benchmark_images"]["toffeenet"]
+    references = tmp_path / "references.yaml"
+    references.write_text('"*": 01.jpg\n')
+    with Shard(images) as shard:
+        names, prompts = shard.column("subject"), shard.column("prompt")
+    count = len(names)  # four subjects with three prompts each
+    scores = pd.DataFrame({"subject": names, "prompt": prompts, "method": "toffeenet"})
+    scores = scores.assign(setting="", references="all photos")
+    both = [
+        scores.assign(metric="dino", value=range(count)),
+        scores.assign(metric="clip_t", value=range(count, 0, -1)),
+    ]
+    pd.concat(both).to_parquet(tmp_path / "scores.parquet")
+    plot_worst(images, tmp_path / "scores.parquet", run["benchmark"], references, out, count=2)
+    figure = read(out)
+    shown = {i for i in range(count) if cells_of(figure, coloured(100 + i))}
+    assert shown == {0, 3, count - 1, count - 4}
+
+
+def test_learning_has_a_panel_for_each_kind_and_a_line_for_each_training(tmp_path):
+    folders = [tmp_path / name for name in ("refiner", "toffeenet", "toffeenet-1")]
+    for number, folder in enumerate(folders, 1):
+        folder.mkdir()
+        Fit([number / step for step in range(1, 101)]).write(folder)
+    plot_learning(folders, tmp_path / "learning.png")
+    pixels = {tuple(colour) for colour in read(tmp_path / "learning.png").reshape(-1, 3)}
+    assert {(0x1D, 0x4E, 0xD8), (0x93, 0xA8, 0xE0)} <= pixels
+    losses = read_losses(folders[0])
+    assert list(losses.index) == list(range(1, 101)) and losses[4] == 0.25
+    (folders[1] / "losses.csv").unlink()
+    with pytest.raises(ToffeeError, match=r"toffeenet/losses\.csv"):
+        plot_learning(folders, tmp_path / "learning.png")
 
 
 def test_dataset_shows_accepted_and_rejected(run, coloured, tmp_path):

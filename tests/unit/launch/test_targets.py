@@ -13,6 +13,7 @@ def test_the_scales_are_the_files_that_say_so():
     found = scales(CONFIG)
     assert {name: path.name for name, path in found.items()} == {
         "tiny": "config.yaml",
+        "desk": "desk.yaml",
         "small": "small.yaml",
         "paper": "paper.yaml",
     }
@@ -29,7 +30,7 @@ def test_an_unknown_scale_stops_with_one_line(capsys):
     with pytest.raises(SystemExit) as stopped:
         scale_file(CONFIG, {"scale": "huge"}, [])
     assert stopped.value.code == 1
-    line = "error: unknown scale huge, expected one of: tiny, paper, small"
+    line = "error: unknown scale huge, expected one of: tiny, desk, paper, small"
     assert capsys.readouterr().err == f"{line} (or a --configfile of yours)\n"
 
 

@@ -9,17 +9,18 @@ import torch
 from closeness import close, differ
 from safetensors.torch import load_file
 
-from toffee.config.settings import Conditioning, Sampling, Training
+from toffee.config.settings import Conditioning, Sampling, Subset, Training
 from toffee.method import toffeenet
 from toffee.method.canvas import on_canvas
 from toffee.method.guidance import forwards
 from toffee.method.pair_latents import encode_pairs, hidden, packed, unpacked
-from toffee.method.pairs import KINDS, read_pairs
+from toffee.method.pairs import KINDS, choose_pairs, read_pairs
 from toffee.method.toffeenet import ToffeeNet, train_toffeenet
 from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.models.unet import load_unet, widen_unet
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.seeds import seed_of
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter
 from toffee.synthesis.scores import LAYOUT
@@ -53,7 +54,8 @@ def pairs(tmp_path_factory) -> Path:
     with ShardWriter(root / "00000.h5", 6, "test", LAYOUT, dict.fromkeys(COLUMNS, "str")) as writer:
         writer.append(columns, images)
     index = pd.DataFrame({"shard": "00000", "row": range(6), "kind": columns["kind"]})
-    index.assign(accepted=[True] * 5 + [False]).to_parquet(root / "index.parquet")
+    index = index.assign(accepted=[True] * 5 + [False], sample_id=[f"{n:016x}" for n in range(6)])
+    index.to_parquet(root / "index.parquet")
     return root
 
 
@@ -199,7 +201,8 @@ def coded(pairs, random_zoo) -> Path:
 def encoded(pairs, parts, folder, kinds, **options):
     """The pairs of some kinds, whose latents fixture `coded` makes."""
     shards, index = [str(pairs / "00000.h5")], pairs / "index.parquet"
-    return read_pairs(folder, index, shards, pairs / "encoded", shown(kinds), *parts, **options)
+    given = folder, index, shards, pairs / "encoded", Subset(), shown(kinds)
+    return read_pairs(*given, *parts, **options)
 
 
 def shown(kinds: str, **changes) -> Conditioning:
@@ -280,13 +283,30 @@ def test_nothing_accepted_is_one_line(pairs, parts, coded, tmp_path):
     frame = pd.read_parquet(pairs / "index.parquet")
     frame[frame["kind"] == "generation"].to_parquet(index)
     with pytest.raises(ToffeeError, match="index.parquet: no accepted pair of the kinds backgr"):
-        read_pairs(tmp_path, index, shards, coded, shown("editing"), *parts)
+        read_pairs(tmp_path, index, shards, coded, Subset(), shown("editing"), *parts)
     frame.assign(accepted=False).to_parquet(index)
     with pytest.raises(ToffeeError, match="index.parquet: no accepted pair$"):
         encode_pairs(index=index, shards=shards, text_to_image=coded, out=tmp_path / "out")
     with pytest.raises(ToffeeError, match="none: no encoded parts"):
-        given = pairs / "index.parquet", shards, tmp_path / "none", shown("both")
+        given = pairs / "index.parquet", shards, tmp_path / "none", Subset(), shown("both")
         read_pairs(tmp_path, *given, *parts)
+
+
+def test_parts_of_the_pairs_are_nested_and_repeat():
+    ids = [f"{seed_of(0, 'test', attempt=row):016x}" for row in range(400)]
+    index = pd.DataFrame({"sample_id": ids, "shard": "00000", "row": range(400)})
+    index["subject"] = [f"s{row % 20}" for row in range(400)]
+
+    def part(pairs, subjects=1.0, of=index):
+        return choose_pairs(of, Subset(pairs, subjects))
+
+    parts = [set(part(share)["row"]) for share in (0.0625, 0.25, 1)]
+    assert [len(rows) for rows in parts] == [25, 100, 400] and parts[0] < parts[1] < parts[2]
+    assert set(part(0.25, of=index.sample(frac=1, random_state=0))["row"]) == parts[1]
+    few = part(0.25, 0.25)
+    assert len(few) == 100 and few["subject"].nunique() == 5
+    assert set(part(0.1, 0.1)["subject"]) < set(few["subject"])
+    assert len(part(0.5, 0.25)) == 100  # all that these subjects have
 
 
 def test_a_picture_that_is_repainted_as_a_whole_is_shown():

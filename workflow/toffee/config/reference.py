@@ -16,19 +16,24 @@ from toffee.runtime.project import PROJECT
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.json"
 README = PROJECT / "config" / "README.md"
 KIND = ", kind "
-SCALES = {"tiny": "config.yaml", "small": "small.yaml", "paper": "paper.yaml"}
+SCALES = {
+    "tiny": "config.yaml",
+    "desk": "desk.yaml",
+    "small": "small.yaml",
+    "paper": "paper.yaml",
+}
 
 INTRODUCTION = """# Configuration
-`config.yaml` is the tiny scale and holds every key. `small.yaml` and `paper.yaml` hold what differs
-and are laid over it: `snakemake --cores 8 --configfile config/small.yaml`. A single value can be
-changed on the command line: `snakemake --cores 2 --config 'refiner={steps: 500}'`, and
+`config.yaml` is the tiny scale and holds every key. `desk.yaml`, `small.yaml` and `paper.yaml` hold
+what differs and are laid over it: `snakemake --cores 8 --configfile config/small.yaml`. A single
+value can be changed on the command line: `snakemake --cores 2 --config 'refiner={steps: 500}'`, and
 `--config scale=small` is short for the small scale's file. An unknown key or a value out of range
 stops the run with one line that names it, before any job starts. A changed value reruns the rules
 that use it and all that depends on them, and nothing else.
 
 | file | holds |
 |---|---|
-| `config.yaml`, `small.yaml`, `paper.yaml` | the three scales |
+| `config.yaml`, `desk.yaml`, `small.yaml`, `paper.yaml` | the four scales |
 | `models.yaml` | sources of the base models: set → role → zoo folder or hub repository |
 | `models.lock.yaml` | SHA-256 of every file that came from a hub, see below |
 | `prompts/*.yaml` | contexts, colours, textures and styles that the prompts are made of |

@@ -136,6 +136,20 @@ class Conditioning:
 
 
 @dataclass(frozen=True)
+class Subset:
+    """Which of the accepted pairs ToffeeNet is trained on. A smaller part is always within a larger
+    one.
+
+    Attributes:
+        pairs: share of the pairs of the index.
+        subjects: share of the subjects that they may show; they come from these alone.
+    """
+
+    pairs: float = 1.0
+    subjects: float = 1.0
+
+
+@dataclass(frozen=True)
 class Tuning:
     """How DreamBooth is fine-tuned for a subject.
 

@@ -27,6 +27,11 @@ DEPTH_SETTING = "depth-controlled"
 """Setting of the scores of these pictures."""
 
 
+WANTED, ONE_PHOTO = "dino_masked", "dino_masked_one_photo"
+"""What table cost compares quality by: similarity to the subject, and its name in the scores where
+it is that to one of several photos."""
+
+
 def scale_name(scale: float) -> str:
     """The setting of a value of λ: "λ = 0.25"."""
     return f"λ = {scale:g}"

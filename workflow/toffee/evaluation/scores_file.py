@@ -36,5 +36,15 @@ def read_scores(path: str | Path) -> pd.DataFrame:
 
 
 def read_all_scores(paths: Sequence[Path]) -> pd.DataFrame:
-    """The scores of several files, one after the other."""
-    return pd.concat([read_scores(path) for path in paths], ignore_index=True)
+    """The scores of several files, one after the other.
+
+    Column `training` has the number of the training that a method's name ends in ("0" without one,
+    see `toffee.config.variants.training_name`); the method is without it then.
+    """
+    scores = pd.concat([read_scores(path) for path in paths], ignore_index=True)
+    names = pd.Series(scores["method"].unique(), dtype=str)
+    parts = names.str.extract(r"^(.*?)(?:-(\d+))?$").set_index(names)
+    return scores.assign(
+        method=scores["method"].map(parts[0]),
+        training=scores["method"].map(parts[1].fillna("0")),
+    )

@@ -1,14 +1,19 @@
-"""Means over subjects and their standard errors.
+"""Means over subjects and their standard errors, over subjects and trainings.
 
 The subject is the unit of replication: images of one subject are not independent, so values are
 averaged within a subject first, and every standard error is over subjects. Scores are long-form
-frames with the columns method, setting, subject, prompt, metric, value.
+frames with the columns method, setting, subject, prompt, metric, value, and optionally training.
+
+A method whose model was trained several times has a mean for each subject and training. Both are
+random samples, crossed: the variance of the mean over both is that of the subjects' means over
+subjects, and what the trainings add to it (see `training_variance`). One training adds nothing, as
+it says nothing of others: the error is over subjects alone then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,6 +22,8 @@ from toffee.runtime.errors import ToffeeError
 
 COLUMNS = ("method", "setting", "subject", "prompt", "metric", "value")
 RESULT = ("method", "setting", "metric", "value", "stderr", "n")
+BOOTSTRAP = 2000
+"""Draws of the bootstrap: its standard errors are within some two percent then."""
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -24,20 +31,53 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean over subject means by method, setting and metric: columns method, setting, metric,
     value, stderr, n.
 
-    stderr: standard deviation of the subject means (n − 1) over √n; NaN for a single subject. n:
-    subjects. Raises ToffeeError on a missing column or a value that is not finite.
+    stderr: over subjects and trainings; of one training the standard deviation of the subject means
+    (n − 1) over √n; NaN for a single subject. n: subjects. Raises ToffeeError on a missing column
+    or a value that is not finite.
     """
     _check(scores)
-    keys = ["method", "setting", "metric"]
-    means = scores.groupby([*keys, "subject"], sort=False)["value"].mean()
-    groups = means.groupby(level=keys, sort=False)
-    table = pd.DataFrame({"value": groups.mean(), "stderr": groups.sem(ddof=1), "n": groups.size()})
-    return table.reset_index()[list(RESULT)]
+    groups = scores.groupby(["method", "setting", "metric"], sort=False)
+    rows = [(*map(str, cast(tuple, keys)), *_mean(subject_means(one))) for keys, one in groups]
+    return pd.DataFrame(rows, columns=list(RESULT))
+
+
+def subject_means(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean of each subject, one row each, in each training, one column each.
+
+    Raises ToffeeError where a subject is not scored in every training.
+    """
+    if "training" not in scores:
+        scores = scores.assign(training="0")
+    means = scores.groupby(["subject", "training"])["value"].mean().unstack("training")
+    if means.isna().any(axis=None):
+        subject, training = cast(tuple, means.stack(future_stack=True).isna().idxmax())
+        raise ToffeeError(
+            f"scores: subject {subject!r} has none of training {training}, but of another"
+        )
+    return means
+
+
+def training_variance(means: pd.DataFrame) -> float:
+    """What chance in the training adds to the variance of the mean of all [subjects, trainings].
+
+    The two-way layout with both factors random and one value for each cell: (MS_trainings −
+    MS_residual) / (subjects · trainings), not below 0 (Searle, Casella, McCulloch: Variance
+    Components, chapter 4). 0 for a single training or subject.
+    """
+    values = means.to_numpy()
+    subjects, trainings = values.shape
+    if min(subjects, trainings) < 2:
+        return 0.0
+    by_subject, by_training = values.mean(1, keepdims=True), values.mean(0, keepdims=True)
+    residual = values - by_subject - by_training + values.mean()
+    noise = np.square(residual).sum() / ((subjects - 1) * (trainings - 1))
+    between = subjects * np.square(by_training - values.mean()).sum() / (trainings - 1)
+    return max(0.0, float(between - noise)) / (subjects * trainings)
 
 
 def paired_difference(scores: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
     """Mean of a − b by metric, paired by subject and prompt, with the paired standard error over
-    subjects.
+    subjects, and over trainings where one of the two has several (they are paired by number).
 
     Returns rows as `summarise`, with the method "a − b" and a's setting, for the metrics that both
     have. Where the two share no prompt (photos have none), the subjects' means are paired. Raises
@@ -45,11 +85,10 @@ def paired_difference(scores: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
     dropped to make a pair.
     """
     _check(scores)
-    pairs = paired_values(scores, a, b)
-    rows = []
-    for metric, frame in pairs.groupby("metric", sort=False):
-        difference = frame["a"] - frame["b"]
-        rows.append((f"{a} {MINUS} {b}", _setting(scores, a), metric, *_mean(difference)))
+    rows = [
+        (f"{a} {MINUS} {b}", _setting(scores, a), metric, *_mean(_minus(left, right)))
+        for metric, (left, right) in paired_values(scores, a, b).items()
+    ]
     return pd.DataFrame(rows, columns=list(RESULT))
 
 
@@ -82,23 +121,21 @@ def gap_closed(scores: pd.DataFrame, base: str, method: str, ceiling: str) -> pd
     (ceiling − base) by metric.
 
     A ratio of means over subjects, with the jackknife's standard error over subjects (it equals the
-    usual standard error where the gap is the same for all). NaN where the ceiling is not above the
-    base. Rows as `summarise`, with the method "gap_closed(method)" and its setting.
+    usual standard error where the gap is the same for all), and what several trainings of the
+    method add. NaN where the ceiling is not above the base. Rows as `summarise`, with the method
+    "gap_closed(method)" and its setting.
     """
     _check(scores)
-    gained = paired_values(scores, method, base)
-    gap = paired_values(scores, ceiling, base)
+    gaps = paired_values(scores, ceiling, base)
     rows = []
-    for metric, frame in gained.groupby("metric", sort=False):
-        rest = gap[gap["metric"] == metric].set_index("subject")
-        if rest.empty:
+    for metric, (own, plain) in paired_values(scores, method, base).items():
+        if metric not in gaps:
             continue
-        subjects = frame["subject"]
-        part = (frame["a"] - frame["b"]).to_numpy()
-        whole = (rest["a"] - rest["b"]).reindex(subjects).to_numpy()
-        rows.append(
-            (f"gap_closed({method})", _setting(scores, method), metric, *ratio_of_sums(part, whole))
-        )
+        gained, gap = _minus(own, plain), _minus(*gaps[metric]).mean(axis=1)
+        whole = gap.reindex(gained.index).to_numpy()
+        value, error, n = ratio_of_sums(gained.mean(axis=1).to_numpy(), whole)
+        error = np.hypot(error, np.sqrt(training_variance(gained)) / whole.mean())
+        rows.append((f"gap_closed({method})", _setting(scores, method), metric, value, error, n))
     return pd.DataFrame(rows, columns=list(RESULT))
 
 
@@ -126,48 +163,65 @@ def spearman(scores: pd.DataFrame, order: Sequence[str], name: str) -> pd.DataFr
     """Spearman's rank correlation of the settings' order with the mean over subjects, by metric.
 
     scores: of one method; order: its settings, rising. Rows as `summarise`, with the method
-    "spearman(name)", no setting and the jackknife's standard error over subjects. NaN where the
-    means are all equal.
+    "spearman(name)", no setting and the bootstrap's standard error over subjects (`BOOTSTRAP`
+    draws of as many subjects, from a fixed seed). NaN where the means are all equal.
     """
     _check(scores)
     rank = {setting: place for place, setting in enumerate(order)}
     rows = []
     for metric, group in scores.groupby("metric", sort=False):
         means = group.pivot_table(index="subject", columns="setting", values="value")
-        means = means[sorted(means, key=lambda setting: rank[str(setting)])]
-        n = len(means)
-        whole = _rank_correlation(means)
-        without = np.array([_rank_correlation(means.drop(subject)) for subject in means.index])
-        error = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
-        rows.append((f"spearman({name})", "", metric, whole, error if n > 1 else np.nan, n))
+        table = means[sorted(means, key=lambda setting: rank[str(setting)])].to_numpy()
+        n = len(table)
+        draws = np.random.default_rng(0).integers(n, size=(BOOTSTRAP, n))
+        whole, *drawn = _rank_correlations(np.stack([table.mean(0), *table[draws].mean(1)]))
+        error = np.nanstd(drawn, ddof=1) if n > 1 and np.isfinite(drawn).any() else np.nan
+        rows.append((f"spearman({name})", "", metric, whole, error, n))
     return pd.DataFrame(rows, columns=list(RESULT))
 
 
-def _rank_correlation(means: pd.DataFrame) -> float:
-    curve = means.mean().round(12).rank()
-    return float(curve.corr(pd.Series(range(len(curve)), index=curve.index, dtype=float)))
+def _rank_correlations(curves: np.ndarray) -> np.ndarray:
+    """Of each curve [N, places] with its rising places; NaN of a flat one."""
+    ranks = pd.DataFrame(curves.round(12)).rank(axis=1).to_numpy()
+    ranks = ranks - ranks.mean(1, keepdims=True)
+    rising = np.arange(curves.shape[1]) - (curves.shape[1] - 1) / 2
+    with np.errstate(invalid="ignore"):
+        return ranks @ rising / np.sqrt(np.square(ranks).sum(1) * np.square(rising).sum())
 
 
-def paired_values(scores: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
-    """Subject means of a and b side by side: columns metric, subject, a, b. Pairing as in
-    `paired_difference`."""
-    frames = []
+def paired_values(
+    scores: pd.DataFrame, a: str, b: str
+) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Means of a and of b, each by subject and training (see `subject_means`), by metric. Pairing
+    as in `paired_difference`."""
+    pairs = {}
     for metric in dict.fromkeys(scores.loc[scores["method"] == a, "metric"]):
         left, right = (
             scores[(scores["method"] == name) & (scores["metric"] == metric)] for name in (a, b)
         )
         if right.empty:
             continue
-        keys = ["subject", "prompt"]
-        left, right = (side.groupby(keys)["value"].mean() for side in (left, right))
-        _check_pairs(left.index, right.index, f"{a} {MINUS} {b}, metric {metric}")
-        means = {
-            name: side.groupby(level="subject").mean() for name, side in (("a", left), ("b", right))
-        }
-        frames.append(pd.DataFrame(means).reset_index().assign(metric=metric))
-    if not frames:
+        cells = [pd.MultiIndex.from_frame(side[["subject", "prompt"]]) for side in (left, right)]
+        _check_pairs(cells[0], cells[1], f"{a} {MINUS} {b}, metric {metric}")
+        pairs[metric] = subject_means(left), subject_means(right)
+    if not pairs:
         raise ToffeeError(f"scores: {a!r} and {b!r} have no metric in common")
-    return pd.concat(frames, ignore_index=True)[["metric", "subject", "a", "b"]]
+    return pairs
+
+
+def _minus(left: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:
+    """Differences by subject and training; a side with one training has the same in all."""
+    if len(right.columns) == 1:
+        return left.sub(right.iloc[:, 0], axis="index")
+    if len(left.columns) == 1:
+        return -right.sub(left.iloc[:, 0], axis="index")
+    if list(left.columns) != list(right.columns):
+        numbers = [", ".join(map(str, side.columns)) for side in (left, right)]
+        raise ToffeeError(
+            f"scores: trainings {numbers[0]} and {numbers[1]} are no pairs, expected the same ones "
+            "(config evaluation.trainings)"
+        )
+    return left - right
 
 
 def _check_pairs(left: pd.MultiIndex, right: pd.MultiIndex, what: str) -> None:
@@ -191,9 +245,14 @@ def _setting(scores: pd.DataFrame, method: str) -> str:
     return settings[0]
 
 
-def _mean(values: pd.Series) -> tuple[float, float, int]:
-    stderr: Any = values.sem(ddof=1)
-    return float(values.mean()), float(stderr), len(values)
+def _mean(means: pd.DataFrame) -> tuple[float, float, int]:
+    """Of subjects and trainings: mean, standard error over both, number of subjects."""
+    stderr: Any = means.mean(axis=1).sem(ddof=1)
+    return (
+        float(means.to_numpy().mean()),
+        float(np.hypot(stderr, np.sqrt(training_variance(means)))),
+        len(means),
+    )
 
 
 def ratio_of_sums(part: np.ndarray, whole: np.ndarray) -> tuple[float, float, int]:

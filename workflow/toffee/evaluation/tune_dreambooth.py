@@ -12,14 +12,18 @@ from toffee.data.loaders.images import read_image
 from toffee.data.loaders.multiview import load_multiview
 from toffee.data.loaders.prompt_parts import noun_phrase, read_prompt_parts
 from toffee.evaluation.metrics import Metrics
+from toffee.evaluation.names import ONE_PHOTO, WANTED
 from toffee.evaluation.score.scoring import Segment, found, load_metrics, long_form
 from toffee.evaluation.scores_file import write_scores
 from toffee.evaluation.sequences import spread
 from toffee.method.dreambooth import UNIQUE_TOKEN, DreamBooth
-from toffee.models.folders import MetricModels
+from toffee.models.clip import Clip
+from toffee.models.folders import FilterModels, MetricModels
+from toffee.models.subject_encoder import SubjectEncoder
 from toffee.runtime.compute import EXACT, computing
 from toffee.runtime.progress import progress
 from toffee.runtime.seeds import noise, seed_of
+from toffee.synthesis.scores import candidate_scores
 
 PHOTOS = 5
 """Photos of a training subject: as many as DreamBench has of most of its own."""
@@ -36,6 +40,7 @@ def tune_dreambooth(
     prompts: str | Path,
     text_to_image: str | Path,
     models: MetricModels,
+    judges: FilterModels,
     out: str | Path,
     resolution: int,
     subjects: int,
@@ -49,7 +54,8 @@ def tune_dreambooth(
 
     Each subject's model is measured as on the benchmark: the pictures that it draws in several
     contexts against the photos that it was tuned on, `clip_t` without the unique token. Methods:
-    text_only and dreambooth; setting of the latter: "<n> steps".
+    text_only and dreambooth; setting of the latter: "<n> steps". The scores that the dataset's
+    filter reads are among them, as if the pictures were generation pairs with the first photo.
 
     Args:
         multiview: sequences of training subjects, whose first frames are the photos.
@@ -65,6 +71,7 @@ def tune_dreambooth(
     contexts = [contexts[place] for place in spread(len(contexts), PROMPTS)]
     with computing(EXACT):  # metrics are float32 always
         metrics, segment = load_metrics(models, NAMES, batch)
+    encoder, clip = SubjectEncoder(judges.subject_encoder), Clip(judges.clip)
     drawing = Drawing(resolution, batch, quality=95)  # nothing is stored
     model = DreamBooth(text_to_image, tuning, drawing, sampling, seed)
     frames = []
@@ -82,6 +89,7 @@ def tune_dreambooth(
                 model.tune(sequence.sequence, word, photos)
             drawn = model.draw(named if count else plain, start)
             values = similarities(metrics, segment, drawn, photos, word, plain)
+            values |= filter_scores(encoder, clip, segment, drawn, photos[0], word, plain)
             labels = {"method": "dreambooth" if count else "text_only"}
             labels["setting"] = f"{count} steps" if count else ""
             frames.append(long_form(values, **labels, subject=sequence.sequence, prompt=plain))
@@ -96,13 +104,32 @@ def similarities(
     class_word: str,
     prompts: list[str],
 ) -> dict[str, torch.Tensor]:
-    """Mean similarity [B] of pictures [B,3,H,W] to photos [P,3,H,W], by metric; `clip_t`,
-    `mask_found`."""
+    """Mean similarity [B] of pictures [B,3,H,W] to photos [P,3,H,W], by metric; `ONE_PHOTO`, that
+    to the first alone; `clip_t`, `mask_found`."""
     masks = [segment(images, [class_word] * len(images)).cpu() for images in (drawn, photos)]
     a, b = (metrics.features(x, m) for x, m in zip((drawn, photos), masks, strict=True))
     values = {
         name: metrics.similarity(name, a[name][:, None], b[name][None]).mean(1)
         for name in metrics.names
     }
+    values[ONE_PHOTO] = metrics.similarity(WANTED, a[WANTED], b[WANTED][:1])
     values["clip_t"] = (a["clip_i"] * metrics.text_features(prompts)).sum(-1)
     return values | {"mask_found": found(masks[0])}
+
+
+def filter_scores(
+    encoder: SubjectEncoder,
+    clip: Clip,
+    segment: Segment,
+    drawn: torch.Tensor,
+    photo: torch.Tensor,
+    class_word: str,
+    prompts: list[str],
+) -> dict[str, torch.Tensor]:
+    """The scores [B] that the filter reads, of pictures [B,3,H,W] as generation pairs whose input
+    is a photo [3,H,W] of the subject."""
+    count = len(drawn)
+    masks, mask = segment(drawn, [class_word] * count), segment(photo[None], [class_word])
+    own = photo.expand_as(drawn)
+    shown = own, mask.expand(count, -1, -1)
+    return candidate_scores(encoder, clip, drawn, masks, prompts, shown, shown, own)

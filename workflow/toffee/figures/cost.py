@@ -37,14 +37,21 @@ def plot_cost(table: Path, out: Path, width: int = 1200) -> None:
     rivals = [row for row in seconds if row["method"] == RIVAL]
     whole = next(n for n, row in enumerate(ours) if row["setting"] == ALL_STAGES)
     published = rows[rows["source"] == PUBLISHED].sort_values("value", ascending=False)
-    figure = new_figure(width, 6.4)
-    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.1)).flat
+    figure = new_figure(width, 8.6)
+    top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=(1, 0.7, 1.1)).flat
     top.suptitle("Measured here: seconds of compute for each accepted pair", x=0.01, ha="left")
     left, right = top.subplots(1, 2, width_ratios=(3, 2))
     both = [(f"{RIVAL}, {row['setting']}", row, OTHER) for row in rivals]
     bars(left, [*both, (OURSELVES, ours[whole], OURS)], "seconds, logarithmic", logarithmic=True)
     stages = [(row["setting"].replace("_", " "), row, OURS_LIGHT) for row in ours[:whole][::-1]]
     bars(right, stages, f"seconds, {OURSELVES} by stage")
+    middle.suptitle(f"Measured here: {RIVAL} over {OURSELVES}, for a pair", x=0.01, ha="left")
+    ratios = [
+        (row["setting"], row, OURS)
+        for row in rows.to_dict("records")[::-1]
+        if row["metric"] == "ratio"
+    ]
+    bars(middle.subplots(), ratios, "times the seconds")
     bottom.suptitle("Published: hours of compute, as the sources print them", x=0.01, ha="left")
     hours = [
         (

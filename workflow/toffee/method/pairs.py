@@ -1,5 +1,6 @@
 """The accepted pairs as ToffeeNet trains on them: read once and encoded once."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toffee.config.settings import CANVAS, Conditioning
+from toffee.config.settings import CANVAS, Conditioning, Subset
 from toffee.method.pair_latents import GREY, accepted_pairs, by_shard, encode_alike, unpacked
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder
 from toffee.models.subject_encoder import SubjectEncoder, cut_out
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.seeds import seed_of
 from toffee.storage.reader import Shard
 from toffee.training.encoded import Column, Computed, encode, opened
 
@@ -40,6 +42,7 @@ class Pairs:
         depth: normalised depth of the target [P,H,W], or None.
         reference: latents of the subject's picture as the model is shown it, or None.
         prompts, words: the prompt and the class word of each pair.
+        subjects: number of different subjects.
     """
 
     chosen: torch.Tensor
@@ -53,6 +56,7 @@ class Pairs:
     own: Column
     prompts: list[str]
     words: list[str]
+    subjects: int
     depth: Column | Computed | None = None
     reference: Column | Computed | None = None
 
@@ -119,6 +123,7 @@ def read_pairs(
     index: str | Path,
     shards: list[str],
     encoded: str | Path,
+    subset: Subset,
     conditioning: Conditioning,
     encoder: SubjectEncoder,
     autoencoder: Autoencoder,
@@ -132,6 +137,7 @@ def read_pairs(
         folder: the work folder, for what is encoded for this training alone.
         index, shards: where the pairs are.
         encoded: their latents (see `encode_pairs`).
+        subset: which of them are used (see `choose_pairs`).
         conditioning: which kinds are wanted, and how the subject is shown.
         encoder, autoencoder, estimate: what encodes the rest.
         batch: pairs encoded at once.
@@ -145,6 +151,7 @@ def read_pairs(
     table = every[every["kind"].isin(kinds)]
     if table.empty:
         raise ToffeeError(f"{index}: no accepted pair of the kinds {', '.join(kinds)}")
+    table = choose_pairs(with_subjects(table), subset)
     prompts: list[str] = []
     words: list[str] = []
     for path, rows in by_shard(table, len(table)):
@@ -163,6 +170,7 @@ def read_pairs(
         generation=torch.tensor((every["kind"] == "generation").to_numpy()),
         prompts=prompts,
         words=words,
+        subjects=table["subject"].nunique(),
     )
 
 
@@ -197,3 +205,28 @@ def _seen(
         }
 
     return encode(folder / "pairs", by_shard(table, batch), encode_batch, "encode subjects")
+
+
+def with_subjects(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs (see `accepted_pairs`) with the subject of each, which the shards' files have."""
+    parts = []
+    for path, rows in table.groupby("path", sort=False):
+        with Shard(str(path)) as shard:
+            parts.append(rows.assign(subject=shard.column("subject")[rows["row"].to_numpy()]))
+    return pd.concat(parts)
+
+
+def choose_pairs(table: pd.DataFrame, subset: Subset) -> pd.DataFrame:
+    """A part of the accepted pairs, the same for every training, within every larger part.
+
+    Subjects are taken in the order of the hashes of their names, pairs in that of their ids, which
+    are hashes too: so a part has the kinds, classes and prompts of the whole. Where the subjects
+    have fewer pairs than are wanted, it is all of theirs.
+
+    table: accepted pairs with columns sample_id and subject, in the order that is kept.
+    """
+    names = sorted(table["subject"].unique(), key=lambda name: seed_of(0, "subset", name))
+    shown = names[: math.ceil(subset.subjects * len(names))]
+    wanted = max(1, round(subset.pairs * len(table)))
+    rows = table[table["subject"].isin(shown)].sort_values("sample_id").head(wanted)
+    return rows.sort_index()

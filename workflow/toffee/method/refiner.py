@@ -124,10 +124,12 @@ def pretrain_refiner(
             return diffusion_loss(predict, clean.float(), scheduler, times, noise, gamma=gamma)
 
         schedule = Schedule(**asdict(training))
-        fit([unet], draw, loss, schedule, "refiner", Checkpoint(folder, generator), read)
+        checkpoint = Checkpoint(folder, generator)
+        fitted = fit([unet], draw, loss, schedule, "refiner", checkpoint, read)
         if team().is_main_process:
             with atomic_path(out) as target:
                 unet.save_pretrained(target)
+                fitted.write(target)
 
 
 def encode_frames(

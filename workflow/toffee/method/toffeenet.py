@@ -9,7 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from toffee.config.settings import CANVAS, Conditioning, Sampling, Training
+from toffee.config.settings import CANVAS, Conditioning, Sampling, Subset, Training
 from toffee.method.canvas import drawn_by
 from toffee.method.guidance import forwards
 from toffee.method.pair_latents import grey_latents, hidden
@@ -36,8 +36,9 @@ from toffee.runtime.seeds import seed_of
 from toffee.storage.work_folder import work_folder
 from toffee.training.checkpoint import Checkpoint
 from toffee.training.launch import in_processes
-from toffee.training.loop import Schedule, fit
+from toffee.training.loop import Fit, Schedule, fit
 
+WHOLE = Subset()
 WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "toffeenet.json"
 
 
@@ -57,6 +58,7 @@ def train_toffeenet(
     conditioning: Conditioning,
     seed: int,
     training_seed: int = 0,
+    subset: Subset = WHOLE,
     code: str = "",
 ) -> None:
     """Train on the accepted pairs of the index.
@@ -71,6 +73,7 @@ def train_toffeenet(
             ToffeeNet-E), the share of samples whose target is the subject's own picture, the
             shares without a condition, and which conditions there are.
         training_seed: number of the training; each has draws of its own.
+        subset: the part of the pairs that is used.
         The rest as in `toffee.method.refiner.pretrain_refiner`.
 
     Raises:
@@ -92,11 +95,12 @@ def train_toffeenet(
         "conditioning": asdict(conditioning),
         "seed": seed,
         "training_seed": training_seed,
+        "subset": asdict(subset),
         "code": code,
     }
     with work_folder(out, inputs, settings, team()) as folder:
         encoders = encoder, autoencoder, estimate
-        given = index, shards, encoded, conditioning
+        given = index, shards, encoded, subset, conditioning
         pairs = read_pairs(folder, *given, *encoders, store=training.store)
         class_texts = [f"a {word}" for word in pairs.words]
         factor = autoencoder.factor
@@ -157,7 +161,8 @@ def train_toffeenet(
             return diffusion_loss(predict, target, scheduler, times, noise, gamma=gamma)
 
         schedule = Schedule(**asdict(training))
-        fit([unet], draw, loss, schedule, "ToffeeNet", Checkpoint(folder, generator), pairs.read)
+        checkpoint = Checkpoint(folder, generator)
+        fitted = fit([unet], draw, loss, schedule, "ToffeeNet", checkpoint, pairs.read)
         if team().is_main_process:
             model = {
                 "token_width": encoder.width,
@@ -167,20 +172,28 @@ def train_toffeenet(
                 "reference": conditioning.reference,
                 "kinds": conditioning.kinds,
                 "pairs": len(pairs),
+                "subjects": pairs.subjects,
             }
-            save_toffeenet(out, unet, model)
+            save_toffeenet(out, unet, model, fitted)
 
 
-def save_toffeenet(out: str | Path, unet: UNet2DConditionModel, model: dict[str, Any]) -> None:
+def save_toffeenet(
+    out: str | Path,
+    unet: UNet2DConditionModel,
+    model: dict[str, Any],
+    fitted: Fit | None = None,
+) -> None:
     """Write a model's folder.
 
-    model: what `ToffeeNet` has to know of it besides the UNet's configuration.
+    model: what `ToffeeNet` has to know of it besides the UNet's configuration; fitted: its losses.
     """
     with atomic_path(out) as target:
         target.mkdir()
         unet.save_config(target)
         save_file(unet.state_dict(), target / WEIGHTS, metadata={"format": "pt"})
         (target / CONFIG).write_text(json.dumps(model, indent=2) + "\n")
+        if fitted is not None:
+            fitted.write(target)
 
 
 class ToffeeNet:

@@ -229,6 +229,9 @@ class Memory:
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
         return self.drawing(self.autoencoder())
 
+    def encode_more(self, wildcards: Mapping[str, str]) -> float:
+        return self.encode_pairs(wildcards)
+
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
         settings = self.config.variant(net_of(wildcards))
         weights = parameters(self.peaks.net_unet(settings.depth))
@@ -307,4 +310,4 @@ class Memory:
         return self.drawing([*self.metrics(), *exact])
 
     score_base = score_refiner = score_views = score_dataset = score_leakage = measuring
-    score_oracle = score_dreambench = score_edits = measuring
+    score_oracle = score_dreambench = score_diversity = score_edits = measuring

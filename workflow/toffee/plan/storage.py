@@ -91,13 +91,17 @@ class Storage:
         settings = self.config.variant(net_of(wildcards))
         seen = self.tokens + (self.depth if settings.depth else 0)
         seen += self.latents if settings.reference == CANVAS else 0
-        pairs = self.work.pairs(settings.kinds) if self.config.training.store == "all" else 0
+        pairs = self.work.pairs(settings) if self.config.training.store == "all" else 0
         return CHECKPOINT * parameters(self._net(wildcards)) + pairs * seen
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
         """Target and subject, and of edits what is edited, with a bit a pixel of their masks."""
         edit = self.latents + self.config.data.resolution**2 / 8
-        return self.work.pairs("both") * 2 * self.latents + self.work.pairs("editing") * edit
+        every, editing = self.work.candidates
+        return every * 2 * self.latents + editing * edit
+
+    def encode_more(self, wildcards: Mapping[str, str]) -> float:
+        return int(wildcards["times"]) * self.encode_pairs(wildcards)
 
     def encoded(self, seen: int) -> int:
         """Bytes of an encoded picture, with what the model sees besides where that is kept."""
@@ -157,6 +161,9 @@ class Storage:
 
     def filter_dataset(self, wildcards: Mapping[str, str]) -> float:
         return INDEX_ROW * self.sizes.samples * self.config.synthesis.shards
+
+    def filter_more(self, wildcards: Mapping[str, str]) -> float:
+        return int(wildcards["times"]) * self.filter_dataset(wildcards)
 
     # dataset/hub links to the exported shards, and pipeline/ to the models: no room of their own.
     export_shard = score_shard

@@ -4,13 +4,15 @@ A rule without a method here computes nothing on a device.
 """
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, cast
 
 from toffee.config import Config
 from toffee.config.drawing import sampling_of
 from toffee.config.sections.evaluation import TUNED_METHODS
+from toffee.config.sections.toffeenet import ToffeeNet
 from toffee.config.settings import CANVAS, Sampling, Training
-from toffee.config.variants import BASE
+from toffee.config.variants import BASE, row_of, tuning_steps
 from toffee.launch.dag import Job
 from toffee.method.guidance import forwards
 from toffee.plan.costs import Costs
@@ -110,12 +112,16 @@ class Work:
         canvas = settings.reference == CANVAS
         seen = costs.subject + (costs.depth if settings.depth else 0)
         seen += costs.encode if canvas else 0
-        encoded = self.encoded(self.pairs(settings.kinds), 0, seen, settings.training)
+        encoded = self.encoded(self.pairs(settings), 0, seen, settings.training)
         step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
         return encoded + settings.steps * settings.batch * step
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
-        return (2 * self.pairs("both") + self.pairs("editing")) * self.costs.encode
+        every, editing = self.candidates
+        return (2 * every + editing) * self.costs.encode
+
+    def encode_more(self, wildcards: Mapping[str, str]) -> float:
+        return int(wildcards["times"]) * self.encode_pairs(wildcards)
 
     def encoded(self, count: int, latents: float, seen: float, training: Training) -> float:
         """What a training's data takes: all of it once; or the latents once, and the rest, which is
@@ -124,11 +130,17 @@ class Work:
         others = count if whole else training.steps * training.batch
         return count * latents + others * seen
 
-    def pairs(self, kinds: str) -> int:
-        """Pairs of these kinds if the filter takes every candidate: the most there can be."""
-        editing = self.sizes.editing * self.config.synthesis.shards
-        whole = self.sizes.samples * self.config.synthesis.shards
-        return {"both": whole, "editing": editing, "generation": whole - editing}[kinds]
+    @property
+    def candidates(self) -> tuple[int, int]:
+        """Candidate pairs of the dataset, and those of them that are edits."""
+        shards = self.config.synthesis.shards
+        return self.sizes.samples * shards, self.sizes.editing * shards
+
+    def pairs(self, net: ToffeeNet) -> int:
+        """Pairs that it is trained on if the filter takes every candidate: the most."""
+        whole, editing = self.candidates
+        most = {"both": whole, "editing": editing, "generation": whole - editing}[net.kinds]
+        return ceil(most * net.pairs)
 
     # Subjects and shards
 
@@ -190,19 +202,20 @@ class Work:
         """Pictures of a method with one generation seed."""
         settings = self.config.evaluation
         prompts, scales = BENCHMARK_PROMPTS, 1.0
-        if method in self.config.variants:
+        if row_of(method) in self.config.variants:
             prompts = min(prompts, settings.ablation_prompts)
         if method == "strength":
             prompts = min(prompts, settings.strength_prompts)
             scales = len(settings.strengths)
-        if method in TUNED_METHODS:  # a file has a group of subjects, and all seeds
+        if row_of(method) in TUNED_METHODS:  # a file has a group of subjects, and all seeds
             scales = settings.images_per_prompt / self.config.dreambooth.groups
         return round(self.sizes.benchmark * prompts * scales)
 
     def generate_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         subjects = self.sizes.benchmark / self.config.dreambooth.groups
         drawn = self.benchmark_images("dreambooth") * self.text_draw()
-        return drawn + subjects * (self.prior() + self.tuned(self.config.dreambooth.steps))
+        steps = tuning_steps(wildcards["tuned"]) or self.config.dreambooth.steps
+        return drawn + subjects * (self.prior() + self.tuned(steps))
 
     def prior(self) -> float:
         """The pictures of a class that a fine-tuning keeps to."""
@@ -219,7 +232,7 @@ class Work:
     def tune_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         settings = self.config.dreambooth
         rounds = len(settings.tuning_steps) + 1
-        drawn = TUNING_PROMPTS * (self.text_draw() + self.costs.metrics)
+        drawn = TUNING_PROMPTS * (self.text_draw() + self.costs.metrics + self.judged())
         each = self.prior() + rounds * (drawn + TUNING_PHOTOS * self.costs.metrics)
         return settings.tuning_subjects * (each + self.tuned(sum(settings.tuning_steps)))
 
@@ -265,13 +278,22 @@ class Work:
     def score_dreambench(self, wildcards: Mapping[str, str]) -> float:
         return self.benchmark_images(wildcards["method"]) * self.costs.metrics
 
+    def score_diversity(self, wildcards: Mapping[str, str]) -> float:
+        tuned = row_of(wildcards["method"]) in TUNED_METHODS
+        files = self.config.dreambooth.groups if tuned else self.config.evaluation.images_per_prompt
+        return files * self.score_dreambench(wildcards)
+
     def score_edits(self, wildcards: Mapping[str, str]) -> float:
         return 2 * self.edit_images(wildcards["method"]) * self.costs.metrics
 
     def filter_dreambooth(self, wildcards: Mapping[str, str]) -> float:
-        costs, groups = self.costs, self.config.dreambooth.groups
-        each = 2 * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
-        return groups * self.benchmark_images("dreambooth") * each
+        groups = self.config.dreambooth.groups
+        return groups * self.benchmark_images("dreambooth") * self.judged()
+
+    def judged(self) -> float:
+        """A picture of a fine-tuning, as the dataset's filter scores it."""
+        costs = self.costs
+        return 2 * costs.segment + 3 * costs.subject + 2 * costs.judge + costs.judge_text
 
 
 def share_of(steps: int, strength: float) -> int:

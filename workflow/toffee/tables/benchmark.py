@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from toffee.config.sections.evaluation import TUNED_METHODS
-from toffee.config.variants import BASE
+from toffee.config.variants import BASE, row_of
 from toffee.evaluation.names import ALL
 from toffee.evaluation.scores_file import read_all_scores
 from toffee.evaluation.statistics import in_common, paired_difference, summarise
@@ -18,14 +19,23 @@ from toffee.tables.tidy import measured, without
 CLASS_PROMPT, TOKEN_PROMPT = "class prompt", "token prompt"
 TOKEN_METHODS = TUNED_METHODS
 """Methods that draw with the unique token."""
-GENERATION = ("dino", "clip_i", "clip_t", "dino_masked", "histogram_masked", "copy_rate")
+GENERATION = (
+    "dino",
+    "clip_i",
+    "clip_t",
+    "dino_masked",
+    "histogram_masked",
+    "copy_rate",
+    "diversity",
+)
 """Metrics that the Markdown of variants shows."""
 
 
 def with_conditions(frame: pd.DataFrame, encoders: str) -> pd.DataFrame:
     """Benchmark scores whose settings also say the reference policy, the prompt variant and the
     metric encoders."""
-    prompts = [TOKEN_PROMPT if m in TOKEN_METHODS else CLASS_PROMPT for m in frame["method"]]
+    token = [row_of(method) in TOKEN_METHODS for method in frame["method"]]
+    prompts = np.where(token, TOKEN_PROMPT, CLASS_PROMPT)
     prompt = pd.Series(prompts, index=frame.index).where(frame["method"] != "oracle", "")
     setting = frame["setting"].str.cat(frame["references"], sep="; ").str.cat(prompt, sep="; ")
     return frame.assign(setting=setting.str.strip("; ") + f"; encoders {encoders}")
@@ -81,6 +91,12 @@ def describe_part(frame: pd.DataFrame, encoders: str) -> str:
     seeds = frame["seed"].nunique()
     return (
         f"Each generated image against all photos of its subject; {prompts} prompts of each "
-        f"subject, {seeds} generation seed{'s' * (seeds != 1)}, the same noise for all rows. "
-        f"Metric encoders: {encoders}."
+        f"subject, {seeds} generation seed{'s' * (seeds != 1)}, the same noise for all rows; "
+        f"{describe_trainings(frame)}. Metric encoders: {encoders}."
     )
+
+
+def describe_trainings(frame: pd.DataFrame) -> str:
+    """How many trainings the scores are of."""
+    count = frame["training"].nunique()
+    return f"{count} trainings of each ToffeeNet" if count > 1 else "one training of each ToffeeNet"

@@ -9,8 +9,10 @@ from typing import cast
 
 import pandas as pd
 
+from toffee.evaluation.names import ONE_PHOTO
 from toffee.evaluation.statistics import ratio_of_sums
 from toffee.runtime.errors import ToffeeError
+from toffee.tables.equal_quality import Quality, equal_quality
 from toffee.tables.markdown import markdown
 from toffee.tables.published import published_hours
 from toffee.tables.tidy import Row, read_csv, tidy, write_table
@@ -33,9 +35,13 @@ def tabulate_cost(
     plan: Sequence[Path],
     seconds: Sequence[Path],
     accepted: Path,
+    steps_scores: Path,
+    pair_scores: Path,
     published: Path,
     csv: Path,
     page: Path,
+    thresholds: Mapping[str, float],
+    steps: int,
 ) -> None:
     """Seconds of compute for each accepted pair, by this pipeline and by DreamBooth.
 
@@ -45,6 +51,8 @@ def tabulate_cost(
         index, plan: accepted pairs, and every shard's candidates that they were chosen from.
         seconds, accepted: what DreamBooth took for each subject, and how many of its images the
             dataset's filter would accept (CSV).
+        steps_scores, pair_scores: scores of DreamBooth by its steps, and of the dataset's pairs.
+        thresholds, steps: config section `filter`, and `dreambooth.steps`.
         published: CSV of published costs.
 
     Raises:
@@ -56,15 +64,36 @@ def tabulate_cost(
     per_subject = pairs.sum() / planned.nunique()
     trained = {generator_name(path): benchmark_seconds(path) for path in pretraining}
     stage_rows, ours = pipeline_rows(group_by_stage(stages), pairs)
-    rival_rows, theirs = dreambooth_rows(seconds, accepted, images)
+    rival = Rival(seconds, accepted)
+    theirs = rival.per_pair(images)
+    equal = equal_quality(steps_scores, pair_scores, thresholds)
     rows = [
         *stage_rows,
-        *pretraining_rows(trained, per_subject),
-        *rival_rows,
-        *comparison_rows(ours, theirs, sum(trained.values()), per_subject, images),
+        *pretraining_rows(trained, pairs.sum(), per_subject),
+        *rival.rows(images),
+        *quality_rows(equal),
+        *ratio_rows(
+            ours,
+            sum(trained.values()),
+            {"this run's pairs": pairs.sum(), "1 million subjects": MILLION * per_subject},
+            theirs,
+            rival.per_pair(images, equal.steps / steps, equal.share),
+            images_name(images),
+            equal.name,
+        ),
+        *projection_rows(ours, theirs, sum(trained.values()), per_subject),
     ]
     table = pd.concat([tidy(rows), published_hours(published)], ignore_index=True)
-    texts = [
+    texts = describe(images, planned)
+    write_table(table, csv, page, "Cost of an accepted pair", [markdown(table), *texts])
+
+
+def describe(images: float, planned: pd.Series) -> list[str]:
+    """What the rows mean.
+
+    images: candidates per subject; planned: the subject of each candidate.
+    """
+    return [
         "Wall seconds of jobs with one thread each, on one machine in one run. The pipeline's are "
         "whole jobs, from the start of the program to its end, and contain the scoring; "
         "DreamBooth's are fine-tuning and drawing alone, so the comparison leans its way. Its "
@@ -76,11 +105,17 @@ def tabulate_cost(
         f"{MORE_IMAGES[1]} show. Both start from the same base models, whose training is not "
         "counted. The projection takes this run's number of accepted pairs for each of 1 million "
         "subjects.",
+        "`ratio`: what a pair costs by DreamBooth, over what it costs here. Marginal: one more "
+        "pair, the generators being trained. Then with their training, shared by the pairs of this "
+        "run or of 1 million subjects. At equal quality: DreamBooth with the steps at which those "
+        "of its images that the filter accepts are as similar to one photo of the subject as the "
+        f"accepted generation pairs are (`{ONE_PHOTO}`); on training subjects, interpolated "
+        "between the numbers of steps of table `dreambooth`. The error of that number is not in "
+        "the ratio's.",
         "**Measured and published hours are not comparable here**: other models, pictures and "
         "machines; published hours are GPU or TPU hours of full-size models. Only the ratios "
         "within a kind of rows mean something.",
     ]
-    write_table(table, csv, page, "Cost of an accepted pair", [markdown(table), *texts])
 
 
 def group_by_stage(paths: Sequence[Path]) -> dict[str, list[Path]]:
@@ -125,68 +160,121 @@ def pipeline_rows(
     return [*rows, (OURSELVES, ALL_STAGES, PER_PAIR, *whole)], whole
 
 
-def pretraining_rows(trained: Mapping[str, float], per_subject: float) -> list[Row]:
-    """Rows of the generators' training, which the pairs of 1 million subjects would share.
+def pretraining_rows(trained: Mapping[str, float], pairs: float, per_subject: float) -> list[Row]:
+    """Rows of the generators' training, shared by this run's pairs or by those of 1 million
+    subjects.
 
-    trained: seconds by generator; per_subject: accepted pairs per subject.
+    trained: seconds by generator; pairs: accepted ones; per_subject: of these.
     """
-    shared = sum(trained.values()) / (MILLION * per_subject)
+    whole = sum(trained.values())
     return [
         *((OURSELVES, f"pretraining of the {name}", "seconds", t) for name, t in trained.items()),
-        (OURSELVES, "pretraining, shared by 1 million subjects", PER_PAIR, shared),
+        (OURSELVES, "pretraining, shared by this run's pairs", PER_PAIR, whole / pairs),
+        (
+            OURSELVES,
+            "pretraining, shared by 1 million subjects",
+            PER_PAIR,
+            whole / (MILLION * per_subject),
+        ),
     ]
 
 
-def dreambooth_rows(
-    seconds: Sequence[Path], accepted: Path, images: float
-) -> tuple[list[Row], Ratio]:
-    """DreamBooth's rows, and its seconds for each accepted pair.
+class Rival:
+    """What DreamBooth took for each subject, and how many of its images the filter accepts."""
 
-    images: drawn for each subject, as the pipeline draws candidates.
-    """
-    spent = pd.concat([pd.read_csv(path) for path in seconds]).set_index("subject")
-    counts = pd.read_csv(accepted).set_index("subject").loc[spent.index]
-    if not counts["accepted"].sum():
-        raise ToffeeError(f"{accepted}: the filter accepts no image of DreamBooth")
-    tune, draw = spent["tune_seconds"], spent["draw_seconds"] / spent["images"]
-    share = counts["accepted"] / counts["candidates"]
-    prior = spent.loc[spent["prior_seconds"] > 0.01, "prior_seconds"]
+    def __init__(self, seconds: Sequence[Path], accepted: Path) -> None:
+        spent = pd.concat([pd.read_csv(path) for path in seconds]).set_index("subject")
+        counts = pd.read_csv(accepted).set_index("subject").loc[spent.index]
+        if not counts["accepted"].sum():
+            raise ToffeeError(f"{accepted}: the filter accepts no image of DreamBooth")
+        self.tune, self.draw = spent["tune_seconds"], spent["draw_seconds"] / spent["images"]
+        self.share = counts["accepted"] / counts["candidates"]
+        self.prior = spent.loc[spent["prior_seconds"] > 0.01, "prior_seconds"]
 
-    def mean(values: pd.Series) -> Ratio:
-        return values.mean(), cast(float, values.sem()), len(values)
+    def per_pair(self, images: float, tuned: float = 1.0, share: float | None = None) -> Ratio:
+        """Seconds for each accepted image.
 
-    def per_pair(count: float) -> tuple[float, float, int]:
-        return ratio_of_sums((tune + count * draw).to_numpy(), (count * share).to_numpy())
+        images: drawn for each subject, as the pipeline draws candidates; tuned: share of the
+        fine-tuning's steps; share: of the images that are accepted, if not the measured ones.
+        """
+        spent = tuned * self.tune + images * self.draw
+        taken = self.share if share is None else pd.Series(share, index=spent.index)
+        return ratio_of_sums(spent.to_numpy(), (images * taken).to_numpy())
 
-    rows: list[Row] = [
-        (RIVAL, "fine-tuning, per subject", "seconds", *mean(tune)),
-        (RIVAL, "drawing, per image", "seconds", *mean(draw)),
-        (RIVAL, "images of a class, once per class (not counted)", "seconds", *mean(prior)),
-        (RIVAL, "accepted by the filter", "share", *mean(share)),
+    def rows(self, images: float) -> list[Row]:
+        """Its rows of the table."""
+
+        def mean(values: pd.Series) -> Ratio:
+            return values.mean(), cast(float, values.sem()), len(values)
+
+        prior = "images of a class, once per class (not counted)"
+        return [
+            (RIVAL, "fine-tuning, per subject", "seconds", *mean(self.tune)),
+            (RIVAL, "drawing, per image", "seconds", *mean(self.draw)),
+            (RIVAL, prior, "seconds", *mean(self.prior)),
+            (RIVAL, "accepted by the filter", "share", *mean(self.share)),
+            *(
+                (RIVAL, images_name(count), PER_PAIR, *self.per_pair(count))
+                for count in (images, *MORE_IMAGES)
+            ),
+        ]
+
+
+def quality_rows(equal: Quality) -> list[Row]:
+    """Rows of what is equal where DreamBooth is as good as the pairs."""
+    return [
+        (OURSELVES, "accepted pairs", ONE_PHOTO, equal.wanted),
+        (RIVAL, f"accepted images, {equal.name}", ONE_PHOTO, equal.reached),
+        (RIVAL, f"accepted by the filter, {equal.name}", "share", equal.share),
     ]
-    rows += [
-        (RIVAL, images_name(count), PER_PAIR, *per_pair(count)) for count in (images, *MORE_IMAGES)
-    ]
-    return rows, per_pair(images)
 
 
-def comparison_rows(
-    ours: Ratio, theirs: Ratio, training: float, per_subject: float, images: float
+def ratio_rows(
+    ours: Ratio,
+    training: float,
+    shared_by: Mapping[str, float],
+    theirs: Ratio,
+    equal: Ratio,
+    images: str,
+    quality: str,
 ) -> list[Row]:
-    """Rows of the ratio of both costs, and of the hours that 1 million subjects would take.
+    """Rows of DreamBooth's seconds for a pair over ours, side by side.
 
-    ours, theirs: seconds per accepted pair; training: seconds of the generators' training;
-    per_subject: accepted pairs, and images: candidates, per subject.
+    Args:
+        ours: seconds for each accepted pair, without the generators' training.
+        training: seconds of that training.
+        shared_by: numbers of pairs that may share it.
+        theirs: DreamBooth's, with the configuration's steps.
+        equal: DreamBooth's, with the steps at which its images are as similar as the pairs.
+        images, quality: what the settings say of candidates and of steps.
     """
-    (own, own_error, _), (rival, rival_error, count) = ours, theirs
-    ratio = rival / own
-    error = ratio * math.hypot(rival_error / rival, own_error / own)
+
+    def row(setting: str, rival: Ratio, shared: float = 0.0) -> Row:
+        own, value = ours[0] + shared, rival[0] / (ours[0] + shared)
+        error = value * math.hypot(rival[1] / rival[0], ours[1] / own)
+        return f"{RIVAL} / {OURSELVES}", setting, "ratio", value, error, rival[2]
+
+    return [
+        row(f"marginal, {images}", theirs),
+        *(
+            row(f"pretraining shared by {name}", theirs, training / count)
+            for name, count in shared_by.items()
+        ),
+        row(f"at equal quality, {quality}", equal),
+    ]
+
+
+def projection_rows(ours: Ratio, theirs: Ratio, training: float, per_subject: float) -> list[Row]:
+    """Rows of the hours that 1 million subjects would take.
+
+    ours, theirs: seconds for each accepted pair; training: seconds of the generators' training;
+    per_subject: accepted pairs.
+    """
     hours = MILLION * per_subject / 3600
     name = f"projection: 1 million subjects, {per_subject:.2f} pairs each"
     return [
-        (f"{RIVAL} / {OURSELVES}", images_name(images), "ratio", ratio, error, count),
-        (OURSELVES, name, "hours", hours * own + training / 3600),
-        (RIVAL, name, "hours", hours * rival, hours * rival_error, count),
+        (OURSELVES, name, "hours", hours * ours[0] + training / 3600),
+        (RIVAL, name, "hours", hours * theirs[0], hours * theirs[1], theirs[2]),
     ]
 
 

@@ -14,7 +14,7 @@ from toffee.evaluation.names import ALL, SIMILARITIES
 from toffee.evaluation.oracle import compare_with_published, describe_gate
 from toffee.evaluation.scores_file import read_all_scores
 from toffee.evaluation.statistics import gap_closed, in_common, paired_difference, summarise
-from toffee.tables.benchmark import CLASS_PROMPT, with_conditions
+from toffee.tables.benchmark import CLASS_PROMPT, describe_trainings, with_conditions
 from toffee.tables.markdown import markdown
 from toffee.tables.published import published_methods
 from toffee.tables.tidy import (
@@ -37,7 +37,18 @@ SHOWN = (
     "efficientnet",
     "efficientnet_masked",
     "copy_rate",
+    "diversity",
 )
+ROWS = (
+    "Each generated image against real photos of its subject: `all photos`, or the `one photo` "
+    "kept of each subject (which is also what ToffeeNet is shown). `initial`: the base model "
+    "over the depth of that photo. `dreambooth`: the base model fine-tuned on all photos of "
+    "the subject; `dreambooth_one_photo`: on that photo alone. `copy_rate`: share of the "
+    "subject's patches that repeat that photo in place. `diversity`: mean distance (1 − DINO) "
+    "of the pictures of one subject and prompt over generation seeds. `oracle`: real photos "
+    "against each other. `gap_closed(A)` = (A − text_only) / (oracle − text_only)."
+)
+"""What the rows and some columns of the table are."""
 
 
 def tabulate_dreambench(
@@ -77,24 +88,16 @@ def tabulate_dreambench(
     parts += _rows_by_kind(frame[frame["references"] == ALL], living_subjects(benchmark))
     table = pd.concat([measured(parts), published_methods(published)], ignore_index=True)
     seeds = frame.loc[frame["method"] != "oracle", "seed"].nunique()
-    text = (
-        "Each generated image against real photos of its subject: `all photos`, or the `one photo` "
-        "kept of each subject (which is also what ToffeeNet is shown). `initial`: the base model "
-        "over the depth of that photo. `dreambooth`: the base model fine-tuned on all photos of "
-        "the subject; `dreambooth_one_photo`: on that photo alone. `copy_rate`: share of the "
-        "subject's patches that repeat that photo in place. `oracle`: real photos against each "
-        "other. `gap_closed(A)` = (A − text_only) / (oracle − text_only)."
-    )
     how = (
         "`living`, `objects`: the means over the animals and over the rest of the subjects apart. "
-        f"{seeds} generation seed{'s' * (seeds != 1)}. Prompts name the class word without a "
-        "unique token, unless the setting says `token prompt`; `clip_t` is always taken with the "
-        f"former. Metric encoders: {encoders} (`dino`, `clip`); `histogram` and `efficientnet` "
-        "were not trained here."
+        f"{seeds} generation seed{'s' * (seeds != 1)}, {describe_trainings(frame)}. Prompts name "
+        "the class word without a unique token, unless the setting says `token prompt`; `clip_t` "
+        f"is always taken with the former. Metric encoders: {encoders} (`dino`, `clip`); "
+        "`histogram` and `efficientnet` were not trained here."
     )
     body = [
         markdown(without(table, f"encoders {encoders}", CLASS_PROMPT), SHOWN),
-        text,
+        ROWS,
         how,
         *describe_gate(compare_with_published(frame[frame["method"] == "oracle"], **gate)),
         comparability(source, resolution),

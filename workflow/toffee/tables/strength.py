@@ -46,7 +46,7 @@ def tabulate_strength(
     body = [
         markdown(without_conditions(table, encoders), GENERATION),
         "λ weighs the subject's tokens when ToffeeNet draws; it is trained with 1. `spearman(λ)`: "
-        "rank correlation of λ with the mean over subjects, ± the jackknife's standard error "
+        "rank correlation of λ with the mean over subjects, ± the bootstrap's standard error "
         "over subjects; +1 rises from value to value, −1 falls.",
         describe_part(frame, encoders),
         "Mean over subjects ± standard error over n subjects.",

@@ -19,8 +19,8 @@ from toffee.runtime.files import atomic_path, write_text
 TABLE = ("method", "setting", "metric", "value", "stderr", "n", "source")
 MEASURED, PUBLISHED = "measured", "published"
 PAIRED = (
-    "Mean over subjects ± standard error over n subjects; differences are paired by subject and "
-    "prompt."
+    "Mean over subjects ± standard error over n subjects, and over trainings where a model was "
+    "trained several times; differences are paired by subject and prompt."
 )
 MORE = "More metrics are in the CSV."
 NOT_COMPARABLE = (

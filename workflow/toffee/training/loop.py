@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -17,6 +18,9 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.signals import Interrupted, interrupted
 from toffee.training.average import Average
 from toffee.training.checkpoint import Checkpoint
+
+LOSSES = "losses.csv"
+"""In a trained model's folder: the loss of every step of its training."""
 
 Read = Callable[..., Mapping[str, torch.Tensor]]
 
@@ -54,6 +58,11 @@ class Fit:
     """The result of a training: the loss of every step."""
 
     losses: list[float] = field(default_factory=list)
+
+    def write(self, folder: Path) -> None:
+        """Write the loss of every step (counted from 1) to `LOSSES` of a model's folder."""
+        lines = (f"{step},{loss:.6g}" for step, loss in enumerate(self.losses, 1))
+        (folder / LOSSES).write_text("\n".join(["step,loss", *lines, ""]))
 
     @property
     def final_loss(self) -> float:

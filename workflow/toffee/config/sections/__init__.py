@@ -54,7 +54,8 @@ class Config(Section):
         description="models that differ from `toffeenet` in the keys named here, and their rows: "
         "table reconstruction has those that set reconstruction, segmentation those that set "
         "segmented, reference those that set reference, reference_photos or "
-        "subject_guidance, editing those that set depth, variants all others"
+        "subject_guidance, editing those that set depth, scaling those that set pairs or "
+        "subjects, variants all others"
     )
     dreambooth: DreamBooth = Field(description="the baseline: fine-tuning for each subject")
     evaluation: Evaluation = Field(description="how much is generated and scored")
@@ -81,8 +82,10 @@ class Config(Section):
     def variant(self, name: str) -> ToffeeNet:
         """The settings of a variant: `toffeenet` with its overrides; of `toffeenet` itself.
 
-        Raises pydantic's ValidationError where the two do not go together.
+        name: may end in the number of a training. Raises pydantic's ValidationError where the two
+        do not go together.
         """
+        name = name.partition("-")[0]
         if name not in self.variants:
             return self.toffeenet
         changes = self.variants[name].model_dump(exclude_unset=True)

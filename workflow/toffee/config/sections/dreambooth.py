@@ -39,10 +39,16 @@ class DreamBooth(Section):
         "(subjects)"
     )
 
+    frontier_steps: Annotated[list[Count], Field(min_length=1)] = Field(
+        description="values of `steps` that figure scaling shows on the benchmark, rising"
+    )
+
     @model_validator(mode="after")
     def _steps_rise(self) -> "DreamBooth":
-        if sorted(set(self.tuning_steps)) != self.tuning_steps:
-            raise ValueError("expected tuning_steps that rise from value to value")
+        for name in ("tuning_steps", "frontier_steps"):
+            steps = getattr(self, name)
+            if sorted(set(steps)) != steps:
+                raise ValueError(f"expected {name} that rise from value to value")
         return self
 
     @property

@@ -65,6 +65,11 @@ class Evaluation(Section):
         description="generation seeds: images for each subject and prompt of the benchmark, one a "
         "seed (images); DreamBench draws 4"
     )
+    trainings: Annotated[int, Field(ge=1, le=100)] = Field(
+        description="trainings of ToffeeNet and of each variant, which differ in their draws "
+        "alone; errors are over subjects and trainings then, and the first one is the model that "
+        "is exported (trainings)"
+    )
     ablation_prompts: Count = Field(
         description="prompts of each benchmark subject that variants of ToffeeNet are drawn with, "
         "spread over its list (prompts)"

@@ -2,6 +2,7 @@
 
 from copy import copy
 from dataclasses import fields
+from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model, model_validator
@@ -28,9 +29,13 @@ class ToffeeNet(Section):
     batch: Count = Field(description="pairs in a training step (pairs)")
     learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
     ema: Decay = Field(description="decay of the moving average of the weights (per step)")
-    training_seed: Annotated[int, Field(ge=0)] = Field(
-        description="number of the training (from 0); another draws other batches and noise from "
-        "the same pairs, so that a variant shows how much a training changes by chance"
+    pairs: Annotated[float, Field(gt=0, le=100)] = Field(
+        description="pairs that it is trained on, as a multiple of the dataset's accepted ones: a "
+        "part of them, or with further shards more (1 = all of them)"
+    )
+    subjects: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="share of the subjects that these pairs show; fewer subjects with as many "
+        "pairs need further shards where pairs is larger than it (fraction)"
     )
     kinds: Literal["both", "editing", "generation"] = Field(
         description="pairs that it is trained on; editing and generation are the paper's -E and -G"
@@ -91,6 +96,16 @@ class ToffeeNet(Section):
         """What it is trained on."""
         names = [field.name for field in fields(settings.Conditioning)]
         return settings.Conditioning(**{name: getattr(self, name) for name in names})
+
+    @property
+    def shards(self) -> int:
+        """How many times the dataset's shards its pairs are drawn from."""
+        return ceil(max(1.0, self.pairs / self.subjects) - 1e-9)
+
+    @property
+    def subset(self) -> settings.Subset:
+        """Its pairs, as a part of those of all these shards."""
+        return settings.Subset(self.pairs / self.shards, self.subjects)
 
 
 def _optional(field: Any) -> Any:

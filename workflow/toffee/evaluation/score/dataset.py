@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -35,7 +36,7 @@ def score_dataset(
     """Write the scores of up to `pairs` accepted and as many rejected pairs, kind by kind.
 
     Of every kind as many accepted as rejected pairs are drawn, so that the two groups do not differ
-    in their kinds. Methods: accepted, rejected; setting: all.
+    in their kinds. Methods: accepted, rejected; setting: all. Further column: kind.
 
     Args:
         index: Parquet file of the filter (shard, row, kind, accepted).
@@ -105,4 +106,6 @@ def pair_scores(
     }
     values["clip_t"] = (targets["clip_i"] * metrics.text_features(list(prompt))).sum(-1)
     method = rows["accepted"].map({True: "accepted", False: "rejected"}).to_numpy()
-    return long_form(values, method=method, setting=ALL_KINDS, subject=subject, prompt=prompt)
+    scores = long_form(values, method=method, setting=ALL_KINDS, subject=subject, prompt=prompt)
+    # long_form stacks the metrics, each with all rows
+    return scores.assign(kind=np.tile(rows["kind"].to_numpy(), len(values)))
