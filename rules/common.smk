@@ -67,7 +67,6 @@ EDITORS = [BASE, *VARIANTS["variants"], *VARIANTS["editing"]]
 ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder"]} | {
     "text_to_image": ["autoencoder", "clip"],
     "controlnet_depth": ["text_to_image", "depth"],
-    "metric_clip": ["metric_dino"],
 }
 
 
