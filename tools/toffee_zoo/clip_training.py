@@ -94,10 +94,11 @@ class Heads(nn.Module):
         share = cover / cover.sum((1, 2), keepdim=True).clamp(min=1e-3)
         inside = (hidden * share[:, None]).sum((2, 3))
         pattern = F.cross_entropy(self.texture(inside), attributes["texture"])
-        words = sum(
-            F.cross_entropy(reader(feature), attributes[field], ignore_index=UNKNOWN)
-            for field, reader in self.fields.items()
-        )
+        words = feature.new_zeros(())
+        for field, reader in self.fields.items():
+            value = attributes[field]
+            loss = F.cross_entropy(reader(feature), value, ignore_index=UNKNOWN, reduction="sum")
+            words = words + loss / (value != UNKNOWN).sum().clamp(min=1)  # all may be unknown
         return 2 * pattern + 0.5 * words
 
 

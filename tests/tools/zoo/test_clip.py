@@ -100,3 +100,5 @@ def test_texture_is_read_off_the_subject_alone():
         inside = hidden.clone()
         inside[row, :, line] += 1
         assert not torch.equal(loss, heads(inside, feature, cover, known))
+    nothing = known | {"background": torch.tensor([UNKNOWN, UNKNOWN])}
+    assert heads(hidden, feature, cover, nothing).isfinite()
