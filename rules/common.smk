@@ -83,7 +83,6 @@ TUNED = [f"{name}(-[0-9]+-steps)?" for name in TUNED_METHODS]
 ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder"]} | {
     "text_to_image": ["autoencoder", "clip"],
     "controlnet_depth": ["text_to_image", "depth"],
-    "metric_clip": ["metric_dino"],
 }
 
 

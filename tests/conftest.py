@@ -45,7 +45,7 @@ def write_random_zoo(zoo: Path) -> None:
     parts = zoo.parent / "parts"
     torch.manual_seed(0)
     for role in ("clip", "metric_clip"):
-        clip = build_clip(build_tokenizer(vocabulary_texts(), zoo / role), 64)
+        clip = build_clip(build_tokenizer(vocabulary_texts(), zoo / role))
         clip.half().save_pretrained(zoo / role)
     models = {
         "subject_encoder": build_encoder("dinov2", 64),

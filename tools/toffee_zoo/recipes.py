@@ -46,21 +46,21 @@ def recipes() -> dict[str, Recipe]:
     from functools import partial
 
     from toffee_zoo.autoencoder import train_autoencoder
-    from toffee_zoo.clip import train_clip
+    from toffee_zoo.clip_training import train_clip
     from toffee_zoo.encoder import train_encoder
     from toffee_zoo.perception import train_depth, train_segmenter
     from toffee_zoo.text_to_image import train_controlnet, train_text_to_image
 
     return {
         "autoencoder": Recipe(train_autoencoder, Schedule(1900, 16, 2e-3, 0.998), 11),
-        "clip": Recipe(train_clip, Schedule(1000, 64, 1e-3), 12),
+        "clip": Recipe(train_clip, Schedule(2400, 64, 2e-3), 12, dtype="bfloat16"),
         "subject_encoder": Recipe(
             partial(train_encoder, kind="dinov2"), Schedule(1600, 32, 1e-3, 0.998), 13
         ),
         "metric_dino": Recipe(
             partial(train_encoder, kind="vit"), Schedule(1000, 32, 1e-3, 0.998), 14
         ),
-        "metric_clip": Recipe(train_clip, Schedule(1600, 64, 1e-3), 15, ("metric_dino",)),
+        "metric_clip": Recipe(train_clip, Schedule(3000, 64, 2e-3), 15, dtype="bfloat16"),
         "segmenter": Recipe(train_segmenter, Schedule(1500, 32, 2e-3, 0.99), 16),
         "depth": Recipe(train_depth, Schedule(2000, 32, 2e-3, 0.99), 17),
         "text_to_image": Recipe(

@@ -10,6 +10,7 @@ from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from toffee.data.world.vocabulary import Attributes, caption
+from toffee.models.clip import load_clip
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder, diffusion_loss, draw_noising
 from toffee.runtime.device import device
@@ -92,7 +93,7 @@ class Captions:
 def assemble_base(autoencoder: Path, clip: Path, out: Path) -> None:
     """Lay out autoencoder, text encoder and tokenizer as a text-to-image pipeline of the hub."""
     shutil.copytree(autoencoder, out / "vae")
-    CLIPTextModel.from_pretrained(clip, dtype=torch.float16).save_pretrained(out / "text_encoder")
+    load_clip(clip).text_model.half().save_pretrained(out / "text_encoder")
     CLIPTokenizer.from_pretrained(clip).save_pretrained(out / "tokenizer")
     build_scheduler().save_pretrained(out / "scheduler")
     index = {

@@ -1,11 +1,22 @@
 """The zoo's tokenizer, and which captions are true of which pictures."""
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 from transformers import CLIPTokenizer
 
 from toffee.data.world.vocabulary import ALL_WORDS
-from toffee_zoo.clip import FIELDS, LENGTH, build_tokenizer, matches, vocabulary_texts
+from toffee_zoo.clip import LENGTH, build_tokenizer, vocabulary_texts
+from toffee_zoo.clip_training import (
+    FIELDS,
+    UNKNOWN,
+    Heads,
+    contrastive_loss,
+    draw_caption,
+    matches,
+    shown_attributes,
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +62,43 @@ def test_a_caption_is_true_of_every_picture_that_shows_what_it_says():
         {"class_word": "mug", "colour": "blue"},
     ]
     assert matches(said, shown).tolist() == [[1, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0]]
+
+
+def test_a_cropped_picture_is_told_nothing_of_its_place():
+    row = dict(zip(FIELDS, ("mug", "red", "dotted", "", "", "photo"), strict=True))
+    (values,) = shown_attributes(pd.DataFrame([row]))
+    assert values.background is None and values.light is None
+    draw = np.random.default_rng(0)
+    for _ in range(20):
+        said, text = draw_caption(values, draw)
+        assert "background" not in said and " on " not in text and " in " not in text
+    assert matches([{"background": "snow"}], pd.DataFrame([row])).tolist() == [[0]]
+
+
+def test_the_contrastive_loss_wants_every_true_picture_equally():
+    text, image = torch.eye(2), torch.eye(2)
+    scale = torch.tensor(30.0)
+    assert contrastive_loss(text, image, torch.eye(2), scale) < 1e-6
+    # Both captions are true of both pictures: features that tell them apart are wrong.
+    both = torch.ones(2, 2)
+    assert contrastive_loss(text, image, both, scale) > 10
+    same = torch.ones(2, 2)
+    assert contrastive_loss(same, same, both, scale) == pytest.approx(2 * np.log(2))
+
+
+def test_texture_is_read_off_the_subject_alone():
+    torch.manual_seed(0)
+    heads = Heads({"texture": 6, "background": 8})
+    hidden, feature, cover = torch.randn(2, 128, 2, 2), torch.randn(2, 128), torch.zeros(2, 2, 2)
+    cover[0, 0, 0], cover[1] = 0.5, 1.0  # the second picture is cropped to its subject
+    known = {"texture": torch.tensor([1, 2]), "background": torch.tensor([3, UNKNOWN])}
+    loss = heads(hidden, feature, cover, known)
+    around = hidden.clone()
+    around[0, :, 1] += 1
+    assert torch.equal(loss, heads(around, feature, cover, known))
+    for row, line in ((0, 0), (1, 1)):
+        inside = hidden.clone()
+        inside[row, :, line] += 1
+        assert not torch.equal(loss, heads(inside, feature, cover, known))
+    nothing = known | {"background": torch.tensor([UNKNOWN, UNKNOWN])}
+    assert heads(hidden, feature, cover, nothing).isfinite()

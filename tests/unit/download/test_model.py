@@ -132,5 +132,6 @@ def test_the_shipped_zoo_fits_its_manifest(tmp_path):
     assert listed == present
     assert sum(path.stat().st_size for path in present) <= 40 * 2**20
     for part, record in parts.items():
-        assert {"command", "seed", "steps", "seconds", "losses"} <= record.keys(), part
+        assert {"command", "seed", "steps", "losses"} <= record.keys(), part
+        assert {"seconds", "cpu_seconds"} & record.keys(), part  # wall clock before, CPU now
         fetch(root, tmp_path / part, part)

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AutoModel, AutoTokenizer, CLIPModel
+from transformers import AutoModel, AutoTokenizer
 
 from toffee.evaluation.efficientnet import efficientnet_preprocessing, load_efficientnet
 from toffee.evaluation.names import IMAGE_METRICS, SIMILARITIES
+from toffee.models.clip import load_clip, picture_features
 from toffee.models.load import load_model
 from toffee.models.preprocess import Preprocessing
 from toffee.runtime.device import device as own_device
@@ -37,8 +38,9 @@ Images = Tensor | Sequence[Tensor]
 class ClipMetric:
     """The metric CLIP: image and text embeddings of length 1.
 
-    folder: a CLIPModel with its tokenizer and preprocessor_config.json, in hub layout, safetensors;
-    batch: images or texts encoded at once; device: where it runs (embeddings come back on the CPU).
+    folder: a CLIP (see `load_clip`) with tokenizer and preprocessor_config.json, in hub layout,
+    safetensors; batch: images or texts encoded at once; device: where it runs (embeddings come
+    back on the CPU).
     Raises ToffeeError where the folder does not hold such a model.
     """
 
@@ -48,7 +50,7 @@ class ClipMetric:
         self.batch = batch
         self.device = own_device() if device is None else torch.device(device)
         self.preprocessing = Preprocessing.read(folder)
-        self.model = load_model(CLIPModel, folder).to(self.device)
+        self.model = load_clip(folder).to(self.device)
         self.tokenizer = _tokenizer(folder)
         self._texts: dict[str, Tensor] = {}
 
@@ -82,7 +84,7 @@ class ClipMetric:
 
     def encode(self, batch: Tensor) -> Tensor:
         """Image embeddings [B, D], not normalised, of preprocessed images on the device."""
-        return _pooled(self.model.get_image_features(pixel_values=batch))
+        return picture_features(self.model, batch)
 
 
 class Encoder(NamedTuple):

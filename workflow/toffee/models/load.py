@@ -49,3 +49,16 @@ def load_model(kind: Any, folder: str | Path) -> Any:
         more = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise ToffeeError(f"{folder}: the weights lack {missing[0]}{more}")
     return model.requires_grad_(False).eval()
+
+
+def model_type(folder: str | Path) -> str:
+    """What kind of model a folder of transformers holds, as its config says.
+
+    Raises:
+        ToffeeError: there is no config that says it.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["model_type"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ToffeeError(f"{path}: expected a model's config with model_type ({error})") from error

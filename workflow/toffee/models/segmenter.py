@@ -1,6 +1,5 @@
 """Masks of subjects from class words: what a segmenter does, and which one a folder holds."""
 
-import json
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +7,7 @@ import torch
 
 from toffee.models.detector import Detector
 from toffee.models.grounded_segmenter import GroundedSegmenter
+from toffee.models.load import model_type
 from toffee.models.semantic_segmenter import SemanticSegmenter
 from toffee.runtime.errors import ToffeeError
 
@@ -33,15 +33,12 @@ def load_segmenter(folder: str | Path, detector: str | Path | None = None) -> Se
     Raises:
         ToffeeError: the folder has no config, or holds a SAM and no detector is given.
     """
-    path = Path(folder) / "config.json"
-    try:
-        kind = json.loads(path.read_text(encoding="utf-8"))["model_type"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ToffeeError(f"{path}: expected a model's config with model_type ({error})") from error
+    kind = model_type(folder)
     if kind != PROMPTED:
         return SemanticSegmenter(Path(folder))
     if detector is None:
         raise ToffeeError(
-            f"{path}: model_type {kind} is prompted with boxes; expected a model for role detector"
+            f"{folder}: model_type {kind} is prompted with boxes; "
+            "expected a model for role detector"
         )
     return GroundedSegmenter(Path(folder), Detector(Path(detector)))
