@@ -82,6 +82,7 @@ def stages(setting: Setting, plan: Path, out: Path) -> dict[str, Callable[[], No
         "score_shard": lambda: score_shard(
             plan=plan,
             prompts=ROOT / config.synthesis.prompts,
+            texts=ROOT / config.synthesis.texts if config.synthesis.texts else None,
             subjects_root=subjects,
             refined=files["refined"],
             views=files["views"],

@@ -138,6 +138,20 @@ def test_a_listing_of_the_whole_release_takes_less_than_a_gigabyte(
     assert peak / videos * 219_188 < 2**30
 
 
+def test_masks_of_no_frame_and_pictures_elsewhere_are_counted(
+    release: Release, tmp_path: Path
+) -> None:
+    release.files["mask.zip"]["mask/0/a0/777.png"] = png(disc(0))
+    release.files["mask.zip"]["mask/0/zz/001.png"] = png(disc(0))
+    release.files["mvi_00.zip"]["0/a0/Images/001.jpg"] = jpeg(1)
+    out = run(release.write(), tmp_path / "out")
+    assert quarantine(out) == [
+        ("mask.zip: 0/zz", "mask of no picture"),
+        ("mvi_00.zip/0/a0/Images/001.jpg", "no picture"),
+        ("mvi_00.zip: a0", "mask of no picture"),
+    ]
+
+
 def test_the_split_is_disjoint_whole_and_blind_to_order(release: Release, tmp_path: Path) -> None:
     root = release.write()
     parts = [
@@ -225,7 +239,7 @@ def test_what_is_broken_is_set_aside_with_its_reason(
     assert "a5" not in sequences and "a6" not in sequences and len(sequences) == 10
     assert [sequences[name] for name in ("a0", "a1", "a2", "a3", "a4", "a9", "a7")] == [2] * 6 + [3]
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith("10 sequences, 11 set aside (1 broken image, 1 broken mask, ")
+    assert line.startswith("10 sequences, 12 set aside (1 broken image, 1 broken mask, ")
 
 
 @pytest.mark.parametrize("name", ["../x/0/aa/images/001.jpg", "/0/aa/images/001.jpg"])

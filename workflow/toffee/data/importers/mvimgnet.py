@@ -38,6 +38,7 @@ from toffee.runtime.errors import ToffeeError
 
 LICENCE = "MVImgNet Terms of Use"
 CATEGORIES = "mvimgnet_category.txt"
+LAYOUT = "<class id>/<video id>/images/<frame>.jpg"
 
 _VIDEO = r"(?:.*/)?(?P<id>[0-9]{1,9})/(?P<video>[^/]+)"
 _FRAME = re.compile(_VIDEO + r"/images/(?P<frame>[^/]+)")
@@ -88,7 +89,11 @@ class Video:
     masks: Names = field(default_factory=Names)
 
     def views(self, wanted: int, digest: Digest) -> Iterator[View | Fault]:
-        for frame, mask in self._pairs(wanted):
+        pairs, unused = self._pairs(wanted)
+        if unused:
+            where = f"{self.origin}: {self.sequence}"
+            yield Fault(where, "mask of no picture", f"{len(unused)} masks, e.g. {unused[0]}")
+        for frame, mask in pairs:
             try:
                 data, plane = self._bytes(frame, mask, digest)
                 picture = decode_image(data, label(frame))
@@ -98,12 +103,12 @@ class Video:
                 yield aside.fault
 
     def read(self, wanted: int, digest: Digest) -> None:
-        for frame, mask in self._pairs(wanted):
+        for frame, mask in self._pairs(wanted)[0]:
             with suppress(SetAside):
                 self._bytes(frame, mask, digest)
 
-    def _pairs(self, wanted: int) -> list[tuple[Member, Member | NoMask]]:
-        """Frames, spread evenly over the video, and the mask of each."""
+    def _pairs(self, wanted: int) -> tuple[list[tuple[Member, Member | NoMask]], list[str]]:
+        """Frames, spread evenly over the video, and the mask of each; and masks of no frame."""
         if not self.masks:
             raise SetAside(
                 f"{self.origin}: {self.sequence}", "missing mask", "no frame of it has a mask"
@@ -111,14 +116,14 @@ class Video:
         frames = self.frames.members()
         members, names = self._mask_names(frames), sorted(frames)
         masks = Masks(names, members)
-        found: list[tuple[Member, Member | NoMask]] = []
-        for place in evenly(len(names), wanted):
+        found: dict[str, Member | NoMask] = {}
+        for name in names:
             try:
-                mask: Member | NoMask = members[masks.of(names[place])]
+                found[name] = members[masks.of(name)]
             except NoMask as error:
-                mask = error
-            found.append((frames[names[place]], mask))
-        return found
+                found[name] = error
+        chosen = [names[place] for place in evenly(len(names), wanted)]
+        return [(frames[name], found[name]) for name in chosen], masks.left()
 
     def _mask_names(self, frames: Iterable[str]) -> dict[str, Member]:
         """Masks by their names, but 001_cut.png is called 001.png where there is a frame 001."""
@@ -162,6 +167,8 @@ def list_mvimgnet(root: str | Path) -> Listing:
             )
         elif found := _MASK.fullmatch(member[1]):
             masks[found["id"], found["video"]].add(member, found["frame"])
+        elif member[1].lower().endswith(IMAGE_SUFFIXES):
+            other.append(Fault(label(member), "no picture", f"expected {LAYOUT}"))
     faults, usable = [*archives.faults, *other], []
     for (number, name), video in sorted(videos.items()):
         archive, folder = video.frames.folder()
@@ -173,6 +180,10 @@ def list_mvimgnet(root: str | Path) -> Listing:
         else:
             detail = f"{CATEGORIES} has no line {number},<word>"
             faults.append(Fault(f"{video.origin}: {name}", "unknown class id", detail))
+    for (number, name), left in sorted(masks.items()) if videos else ():
+        archive, folder = left.folder()
+        where = f"{archive or folder}: {number}/{name}"
+        faults.append(Fault(where, "mask of no picture", "no frame of this video is there"))
     return Listing(usable, faults, LICENCE)
 
 
