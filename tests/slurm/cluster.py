@@ -32,6 +32,7 @@ NODES = ("toffee1", "toffee2")
 GPU_NODE = NODES[0]
 GPUS = ("/dev/null", "/dev/zero")  # any character device will do
 CPUS, MEMORY_MB = 2, 12000
+PATIENCE = 900  # seconds until a test gives up: a machine that does other work too is slow
 URGENT = "urgent"  # a partition whose jobs preempt those of the others
 
 
@@ -221,7 +222,7 @@ class Cluster:
         down = ["sinfo", "--noheader", f"--nodes={node}", "--format=%t"]
         wait_for(lambda: "down" not in slurm(*down, check=False))
 
-    def wait_until_idle(self, seconds: float = 30) -> None:
+    def wait_until_idle(self, seconds: float = PATIENCE) -> None:
         """Wait until all nodes take jobs."""
         states = ["sinfo", "--noheader", "--Node", "--format=%t"]  # a line a node and partition
         try:
@@ -251,7 +252,7 @@ def asked(job: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def wait_for(condition, seconds: float = 20, pause: float = 0.1):
+def wait_for(condition, seconds: float = PATIENCE, pause: float = 0.1):
     """Wait until the condition gives something true, and give that."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

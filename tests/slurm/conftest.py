@@ -140,6 +140,6 @@ def log_of(script: psutil.Process) -> str:
     return next(one.path for one in script.open_files() if "/logs/" in one.path)
 
 
-def running_script(rule: str, shard: str = "", seconds: float = 600) -> tuple[str, psutil.Process]:
+def running_script(rule: str, shard: str = "") -> tuple[str, psutil.Process]:
     """Wait for a script of a rule to run in the cluster; its job and process."""
-    return wait_for(lambda: script_of(rule, shard), seconds, 0.05)
+    return wait_for(lambda: script_of(rule, shard), pause=0.05)

@@ -19,7 +19,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from .cluster import NODES, URGENT, Cluster, asked, slurm, wait_for
+from .cluster import NODES, PATIENCE, URGENT, Cluster, asked, slurm, wait_for
 from .conftest import RESULTS, ROOT, Run, log_of, running_script
 
 MODEL = f"{RESULTS}/models/view_generator"
@@ -50,10 +50,10 @@ def train(run: Run, **resources: int | str) -> tuple[dict[str, str], set[str], s
     (run.folder / "profiles" / "slurm" / "site.yaml").write_text(yaml.safe_dump(site))
     snakemake = run.start("slurm", "--forcerun", "pretrain_view_generator", "--", MODEL)
     try:
-        workers = wait_for(two_workers, 120, 0.1)
+        workers = wait_for(two_workers)
         (job,) = {worker["SLURM_JOB_ID"] for worker in workers}
         said = asked(job)
-        assert snakemake.wait(120) == 0, run.said("slurm")[-6000:]
+        assert snakemake.wait(PATIENCE) == 0, run.said("slurm")[-6000:]
     finally:
         run.end(snakemake)
     return said, {worker["SLURMD_NODENAME"] for worker in workers}, job
@@ -167,7 +167,7 @@ def run_out_of_memory(survivor: Survivor) -> None:
         job, script = running_script("refine_shard", "00001")
         survivor.asked[attempt] = asked(job)
         script.kill()
-        script.wait(30)
+        script.wait(PATIENCE)
     job, _ = running_script("refine_shard", "00001")
     survivor.asked[3] = asked(job)
 
@@ -184,12 +184,12 @@ def survivor(cluster: Cluster, local: Run, tmp_path_factory) -> Survivor:
         # A training loses its process when it has made some steps.
         survivor.hit["training"], training = running_script("pretrain_refiner")
         work = run.results / "models" / "refiner.partial"
-        wait_for(lambda: any(work.glob("checkpoint*")), 120, 0.02)
+        wait_for(lambda: any(work.glob("checkpoint*")), pause=0.02)
         training.kill()
         # A shard is cancelled when it has drawn a batch.
         survivor.hit["scancel"], _ = running_script("draw_initial", "00000")
         journal = run.results / "dataset" / "stages" / "initial" / "00000.h5.partial"
-        wait_for(lambda: journal.is_file() and journal.stat().st_size > 2000, 60, 0.02)
+        wait_for(lambda: journal.is_file() and journal.stat().st_size > 2000, pause=0.02)
         slurm("scancel", survivor.hit["scancel"])
         memory.result()
         # Snakemake itself is killed, its jobs run on.
@@ -199,12 +199,12 @@ def survivor(cluster: Cluster, local: Run, tmp_path_factory) -> Survivor:
         # Somebody else's urgent job preempts ToffeeNet's training, and all else that runs.
         running_script("train_toffeenet")
         work = run.results / "models" / "toffeenet.partial"
-        wait_for(lambda: any(work.glob("checkpoint*")), 120, 0.02)
+        wait_for(lambda: any(work.glob("checkpoint*")), pause=0.02)
         slurm("sbatch", f"--partition={URGENT}", "--nodes=2", "--exclusive", *QUIET)
         # A node goes down under a job and comes back.
         job, script = running_script("generate_benchmark")
         survivor.lost = log_of(script)
-        wait_for(lambda: has_begun(run, survivor.lost), 60)
+        wait_for(lambda: has_begun(run, survivor.lost))
         node = asked(job)["NodeList"]
         slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
         time.sleep(3)
@@ -214,7 +214,7 @@ def survivor(cluster: Cluster, local: Run, tmp_path_factory) -> Survivor:
         cluster.stop("slurmctld")
         time.sleep(2)
         cluster.start("slurmctld")
-        assert snakemake.wait(900) == 0, run.said("slurm")[-6000:]
+        assert snakemake.wait(2 * PATIENCE) == 0, run.said("slurm")[-6000:]
     finally:
         run.end(snakemake)
     return survivor

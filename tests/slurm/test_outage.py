@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .cluster import Cluster, slurm, wait_for
+from .cluster import PATIENCE, Cluster, slurm, wait_for
 from .conftest import ROOT
 
 AWAY = 90  # seconds
@@ -119,12 +119,12 @@ def outage(cluster: Cluster, tmp_path_factory) -> Outage:
             cwd=folder, stdout=out, stderr=out, env=os.environ | {"OMP_NUM_THREADS": "1"},
         )  # fmt: skip
     try:
-        wait_for(lambda: {"within", "across", "killed"} <= set(words(begun)), 120)
+        wait_for(lambda: {"within", "across", "killed"} <= set(words(begun)))
         killed = number_of("killed")
         assert killed
         kill(killed, folder)
         # SLURM is told of this end before it is away: of a job that fails meanwhile it never is.
-        wait_for(lambda: "Error in rule wait" in printed.read_text(), 120)
+        wait_for(lambda: "Error in rule wait" in printed.read_text())
         cluster.stop("slurmctld")
         cluster.stop("munged")
         start = time.monotonic()
@@ -134,7 +134,7 @@ def outage(cluster: Cluster, tmp_path_factory) -> Outage:
         cluster.start("munged")
         cluster.start("slurmctld")
         (folder / "end.across").touch()
-        status = snakemake.wait(300)
+        status = snakemake.wait(PATIENCE)
     except BaseException:
         print(printed.read_text()[-6000:])
         raise
