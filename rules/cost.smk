@@ -36,6 +36,7 @@ rule tabulate_cost:
         steps_scores=f"{RESULTS}/evaluation/dreambooth/steps.parquet",
         pair_scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
         published=PUBLISHED["cost"],
+        calibration=FILTER_CALIBRATION,
     output:
         csv=item(f"{RESULTS}/tables/cost.csv", "table"),
         page=f"{RESULTS}/tables/cost.md",

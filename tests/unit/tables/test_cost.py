@@ -1,5 +1,6 @@
 """The cost of a pair, against sums done by hand."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from toffee.config.sections.filter import SCORES, Filter
 from toffee.figures.cost import plot_cost
 from toffee.runtime.errors import ToffeeError
+from toffee.synthesis.thresholds import SHARES
 from toffee.tables.cost import tabulate_cost
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "config/published/cost.csv"
@@ -154,6 +156,18 @@ def test_where_nothing_is_accepted_there_is_no_ratio_at_equal_quality(given):
     table = pd.read_csv(given["csv"]).set_index("setting")["value"]
     assert np.isnan(table["at equal quality, nothing accepted to compare"])
     assert table["marginal, 4 images per subject"] > 0
+
+
+def test_a_threshold_may_be_a_quantile_of_the_calibration(given, tmp_path):
+    """As the large scales give them: quantile 0.5 of cosines from 0 to 1 is 0.5."""
+    tabulate_cost(**given)
+    with_numbers = given["csv"].read_text()
+    evenly = {"class": {"n": 100, "quantiles": SHARES}}
+    given["calibration"] = tmp_path / "calibration.json"
+    given["calibration"].write_text(json.dumps({"subject": evenly, "match": {}, "text": {}}))
+    given["thresholds"] = given["thresholds"] | {"min_subject_similarity": "class:0.5"}
+    tabulate_cost(**given)
+    assert given["csv"].read_text() == with_numbers
 
 
 def test_figure_keeps_measured_and_published_apart(given, tmp_path):

@@ -40,8 +40,9 @@ def tabulate_cost(
     published: Path,
     csv: Path,
     page: Path,
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, float | str],
     steps: int,
+    calibration: Path | None = None,
 ) -> None:
     """Seconds of compute for each accepted pair, by this pipeline and by DreamBooth.
 
@@ -54,6 +55,7 @@ def tabulate_cost(
         steps_scores, pair_scores: scores of DreamBooth by its steps, and of the dataset's pairs.
         thresholds, steps: config section `filter`, and `dreambooth.steps`.
         published: CSV of published costs.
+        calibration: file that quantiles among the thresholds are looked up in.
 
     Raises:
         ToffeeError: a file is not what is expected, or nothing was accepted.
@@ -66,7 +68,7 @@ def tabulate_cost(
     stage_rows, ours = pipeline_rows(group_by_stage(stages), pairs)
     rival = Rival(seconds, accepted)
     theirs = rival.per_pair(images)
-    equal = equal_quality(steps_scores, pair_scores, thresholds)
+    equal = equal_quality(steps_scores, pair_scores, thresholds, calibration)
     rows = [
         *stage_rows,
         *pretraining_rows(trained, pairs.sum(), per_subject),

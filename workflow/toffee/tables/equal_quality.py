@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pandas as pd
 from toffee.config.sections.filter import SCORES
 from toffee.evaluation.names import ONE_PHOTO, WANTED
 from toffee.evaluation.scores_file import read_scores
-from toffee.synthesis.filter import judge, thresholds_of
+from toffee.synthesis.filter import Threshold, judge, thresholds_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ class Quality:
 
 
 def equal_quality(
-    steps_scores: Path, pair_scores: Path, thresholds: Mapping[str, float]
+    steps_scores: Path,
+    pair_scores: Path,
+    thresholds: Mapping[str, float | str],
+    calibration: Path | None = None,
 ) -> Quality:
     """The least number of steps at which DreamBooth's images are as similar as the pairs.
 
@@ -48,6 +51,7 @@ def equal_quality(
         steps_scores: of `toffee.evaluation.tune_dreambooth`.
         pair_scores: of `toffee.evaluation.score.dataset`.
         thresholds: config section `filter`.
+        calibration: file that quantiles among them are looked up in.
 
     Returns:
         The place; not a number where no generation pair, or no image at any number of steps, is
@@ -56,14 +60,14 @@ def equal_quality(
     pairs = read_scores(pair_scores)
     chosen = (pairs["method"] == "accepted") & (pairs["metric"] == WANTED)
     own = pairs.loc[chosen & (pairs["kind"] == "generation")].groupby("subject")["value"].mean()
-    curve = by_steps(read_scores(steps_scores), thresholds).dropna()
+    curve = by_steps(read_scores(steps_scores), thresholds_of(thresholds, calibration)).dropna()
     if own.empty or curve.empty:
         none = math.nan
         return Quality(none, none, none, none, "nothing accepted to compare")
     return crossing(curve, float(own.mean()))
 
 
-def by_steps(scores: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+def by_steps(scores: pd.DataFrame, thresholds: Sequence[Threshold]) -> pd.DataFrame:
     """Of DreamBooth's images, by the number of steps (index, rising): the share that the filter
     accepts, and the mean similarity of these over subjects; NaN where it accepts none."""
     scores = scores[scores["method"] == "dreambooth"]
@@ -71,9 +75,7 @@ def by_steps(scores: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFr
         index=["setting", "subject", "prompt"], columns="metric", values="value", dropna=False
     ).reset_index()
     wide = wide.assign(sample_id="", shard="", row=0, kind="generation")
-    index, _ = judge(
-        wide[[*SCORES, "sample_id", "shard", "row", "kind"]], thresholds_of(thresholds)
-    )
+    index, _ = judge(wide[[*SCORES, "sample_id", "shard", "row", "kind"]], thresholds)
     taken = index["accepted"].to_numpy()
     steps = wide["setting"].str.partition(" ")[0].astype(int)
     means = wide[taken].groupby([steps[taken], "subject"])[ONE_PHOTO].mean()
