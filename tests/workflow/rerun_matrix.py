@@ -101,7 +101,7 @@ USED_VARIANT |= {"tabulate_reconstruction"} | PAGE
 ONE_VARIANT = {"train_toffeenet", "plot_learning"} | USED_VARIANT
 # Fewer subjects with as many pairs need further shards.
 MORE_SHARDS = {"plan_shard", "draw_initial", "refine_shard", "draw_views", "make_edits"}
-MORE_SHARDS |= {"score_shard", "filter_more"}
+MORE_SHARDS |= {"score_shard", "filter_more", "encode_more"}
 
 # Real photographs: the world's folders stand for what somebody has.
 PLACES = ("subjects", "multiview", "multiview_heldout", "benchmark")

@@ -8,10 +8,10 @@ import yaml
 
 from toffee.launch import profiles
 from toffee.launch.profiles import laid_over, model_set, resources_of
+from toffee.provenance.code import rule_functions
 
 from .conftest import ROOT
 
-RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.M | re.S)
 SETS = ("tiny", "small", "paper", "turbo")
 NEEDS_A_GPU = ("pretrain_refiner", "draw_initial", "train_toffeenet", "score_dreambench")
 NEEDS_NONE = ("filter_dataset", "tabulate_dreambench", "download_model", "write_site")
@@ -19,8 +19,7 @@ NEEDS_NONE = ("filter_dataset", "tabulate_dreambench", "download_model", "write_
 
 def rules_with_jobs() -> set[str]:
     """Rules that make something; the others only name targets."""
-    texts = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
-    return {name for text in texts for name, body in RULE.findall(text) if "    script:" in body}
+    return set(rule_functions())
 
 
 @pytest.mark.parametrize("name", SETS)

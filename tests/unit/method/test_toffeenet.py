@@ -258,7 +258,7 @@ def test_pairs_of_some_kinds_are_those_among_all(pairs, parts, coded, tmp_path, 
 @pytest.mark.parametrize("changes", [{}, {"segmented": False, "reference": "canvas"}])
 def test_what_is_not_kept_is_computed_alike(pairs, parts, coded, tmp_path, changes):
     index, shards = pairs / "index.parquet", [str(pairs / "00000.h5")]
-    asked = index, shards, coded, shown("both", **changes)
+    asked = index, shards, coded, Subset(), shown("both", **changes)
     kept, anew = (
         read_pairs(tmp_path / store, *asked, *parts, store=store) for store in ("all", "latents")
     )

@@ -159,8 +159,9 @@ def test_a_shard_goes_through_all_real_roles(work, shards, found):
 def test_toffeenet_trains_and_draws_on_stable_diffusion(work, shards, tmp_path):
     models, _, roles, _ = work
     with Shard(shards[True]) as opened:
-        kinds = [str(kind) for kind in opened.column("kind")]
-    index = pd.DataFrame({"shard": "00000", "row": range(len(kinds)), "kind": kinds})
+        columns = {name: list(opened.column(name)) for name in ("kind", "sample_id")}
+    index = pd.DataFrame(columns).assign(shard="00000")
+    index["row"] = index.index
     index.assign(accepted=True).to_parquet(tmp_path / "index.parquet")
     given = {"index": tmp_path / "index.parquet", "shards": [str(shards[True])]}
     encode_pairs(**given, text_to_image=roles["text_to_image"], out=tmp_path / "encoded")

@@ -33,6 +33,9 @@ PLUMBING = (
 PLUMBING_VERSION = 1
 """Counts in every digest. Raise it with an edit of `PLUMBING` that changes what is in a result."""
 
+USED_RULE = re.compile(r"^ *use rule (\w+) as (\w+) with:", re.M)
+"""A rule that is another with other files: the other's name, and its own."""
+
 COMMANDS = {
     name: ".".join(("toffee", "use", "draw", name)) for name in ("draw_pictures", "edit_picture")
 }
@@ -76,15 +79,20 @@ def module_digests(function: str, project: Path = PROJECT) -> dict[str, str]:
 
 
 def rule_functions(project: Path = PROJECT) -> dict[str, str]:
-    """The function that each rule names, as the checkout's rule files say: rule → dotted name."""
-    found = {}
+    """The function that each rule names, as the checkout's rule files say: rule → dotted name.
+
+    A rule that is another with other files (`use rule A as B with:`) has the other's function.
+    """
+    found: dict[str, str] = {}
+    used: dict[str, str] = {}
     for path in sorted(project.glob("rules/*.smk")):
         text = path.read_text(encoding="utf-8")
+        used |= {rule: base for base, rule in USED_RULE.findall(text)}
         for rule in re.finditer(r"^rule (\w+):\n((?:[ ].*)?\n)*", text, re.M):
             named = re.search(r'^ +function="([\w.]+)"', rule[0], re.M)
             if named:
                 found[rule[1]] = named[1]
-    return found
+    return found | {rule: found[base] for rule, base in used.items() if base in found}
 
 
 def recorded_functions(project: Path = PROJECT) -> dict[str, str]:

@@ -11,6 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
+from toffee.provenance.code import USED_RULE
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 
@@ -54,13 +55,12 @@ def copy_source(project: Path, out: Path) -> None:
 
 
 def sentences(source: Path) -> dict[str, str]:
-    """Rule → what its docstring in `rules/*.smk` says."""
+    """Rule → what its docstring in `rules/*.smk` says, or that of the rule that it uses."""
     found: dict[str, str] = {}
+    used: dict[str, str] = {}
     for path in sorted(source.glob("rules/*.smk")):
-        rules = re.findall(
-            r'^ *rule (\w+):\s+"""(.*?)"""',
-            path.read_text(encoding="utf-8"),
-            re.MULTILINE | re.DOTALL,
-        )
+        text = path.read_text(encoding="utf-8")
+        rules = re.findall(r'^ *rule (\w+):\s+"""(.*?)"""', text, re.MULTILINE | re.DOTALL)
         found |= {rule: " ".join(sentence.split()) for rule, sentence in rules}
-    return found
+        used |= {rule: base for base, rule in USED_RULE.findall(text)}
+    return found | {rule: found[base] for rule, base in used.items() if base in found}
