@@ -118,7 +118,7 @@ def test_what_a_sites_file_cannot_say_is_one_line(text, line, monkeypatch, tmp_p
 @pytest.fixture(scope="module")
 def paper_plan(fresh) -> dict[str, str]:
     """Rule → the resources that the paper scale's dry run says it asks for."""
-    targets = ("all", "tables", "figures", "dreambooth", "site", "crate", "audit", "zoo")
+    targets = ("all", "tables", "figures", "dreambooth", "scaling", "site", "crate", "audit", "zoo")
     done = fresh.run(
         "--profile", "profiles/slurm", "--dry-run", "--configfile", "config/paper.yaml",
         "--config", "synthesis={shards: 1}", "--", *targets,

@@ -220,7 +220,7 @@ def test_a_new_variant_is_all_that_is_trained(project):
     done = project.run("reconstruction", "--dry-run")
     planned = re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.M)
     assert planned.count("train_toffeenet") == 3  # config evaluation.trainings
-    assert planned.count("generate_benchmark") == planned.count("score_dreambench") == 3
+    assert planned.count("generate_benchmark") == planned.count("score_dreambench") == 9
     assert project.planned("variants", "segmentation", "dreambench") == set()
 
 
