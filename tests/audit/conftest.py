@@ -5,6 +5,7 @@ small and made up, and what they read is their own. `plan` stands for what Snake
 """
 
 import json
+import re
 import shutil
 import time
 from dataclasses import asdict
@@ -78,9 +79,9 @@ class Run:
         change(content)
         path.write_text(json.dumps(seal(content) if sealed else content))
 
-    def forge(self, change) -> None:
+    def forge(self, change, logs: bool = True) -> None:
         """Change the content of every record that `change` wants to, and make all digests right
-        again, of the records that follow too."""
+        again, of the records that follow and, by default, in the logs too."""
         paths = (path for path in (self.folder / "records").rglob("*.json"))
         found = [(path, json.loads(path.read_text())) for path in paths]
         records = [(path, content) for path, content in found if "rule" in content]
@@ -93,6 +94,10 @@ class Run:
             sealed = seal(content)
             new[before] = sealed["sha256"]
             path.write_text(json.dumps(sealed))
+            log = self.project / str(content["log"])
+            if logs and log.is_file():
+                named = f"record {sealed['sha256'][:16]}"
+                log.write_text(re.sub(r"record [0-9a-f]{16}$", named, log.read_text()))
 
 
 def play(name: str, inputs: dict, outputs: dict, wildcards: dict, text: str = "") -> None:

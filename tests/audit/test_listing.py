@@ -87,8 +87,8 @@ def test_a_file_within_a_folder_leads_to_its_job(run, tables):
     results = Results(run.folder, run.project)
     record = results.producer(FILE)
     assert record.rule == "write_subjects"
-    assert results.written_sha256(record, FILE) == file_digest(run.path(FILE))
-    assert results.written_sha256(record, f"{SUBJECTS}/none.jpg") == ""
+    assert results.made(record, FILE).sha256 == file_digest(run.path(FILE))
+    assert results.made(record, f"{SUBJECTS}/none.jpg") is None
 
 
 def test_its_job_runs_again(run: Run, tables):

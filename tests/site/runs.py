@@ -14,6 +14,7 @@ from PIL import Image
 from toffee.config.sections.filter import SCORES
 from toffee.config.sections.synthesis import KINDS
 from toffee.provenance.digests import tree_digest
+from toffee.provenance.machine import environment
 from toffee.provenance.record import seal
 from toffee.site.write import write_site
 from toffee.storage.writer import ShardWriter
@@ -63,7 +64,7 @@ class Run:
             made = {path: folder for path in outputs}
         self.time += timedelta(seconds=1)
         record: dict[str, Any] = {
-            "version": 1,
+            "version": 2,
             "rule": rule,
             "wildcards": wildcards,
             "root": ROOT,
@@ -79,7 +80,7 @@ class Run:
                 "modules": {f"toffee/module_{n:02d}.py": sha(str(n))[:16] for n in range(40)},
             },
             "config": "0123456789abcdef",
-            "environment": {"lock": sha("lock"), "python": "3.11", "machine": "Linux x86_64"},
+            "environment": environment() | {"lock": sha("lock"), "installed": "0" * 16},
             "git": {"commit": "a" * 40, "changed": False},
             "seed": 0,
             "device": "cpu",

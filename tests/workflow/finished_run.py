@@ -15,6 +15,7 @@ from pathlib import Path
 
 from toffee.launch.dag import Job, planned_jobs
 from toffee.provenance import listing
+from toffee.provenance.machine import environment
 from toffee.provenance.paths import benchmark_path, record_path, root_of
 from toffee.provenance.record import VERSION, files_of, seal, stamp
 from toffee.runtime.files import file_digest
@@ -64,7 +65,7 @@ def _record(job: Job, root: str, folder: Path, moment: float) -> dict:
         "params": job.params,
         "code": {"sha256": job.params["code"], "modules": {}},
         "config": "0" * 16,
-        "environment": {"lock": None, "python": "3.11", "machine": "Linux"},
+        "environment": environment() | {"installed": "0" * 16},
         "git": {"commit": None, "changed": None},
         "seed": job.params.get("seed"),
         "device": "cpu",

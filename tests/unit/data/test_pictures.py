@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from toffee.data import pictures
 from toffee.data.importers.pictures import decode_image, decode_mask
 from toffee.data.loaders.dreambench import read_photo
 from toffee.data.loaders.images import read_array, read_image, read_mask
-from toffee.data.pictures import FORMATS, decoded, mask_of
+from toffee.data.pictures import FORMATS, decoded, mask_of, rgb
 from toffee.runtime.errors import ToffeeError
 
 MASK = np.zeros((20, 30), bool)
@@ -155,3 +156,24 @@ def test_a_photo_in_srgb_keeps_its_numbers() -> None:
     data = saved(picture, icc_profile=profile)
     assert np.array_equal(np.asarray(decode_image(data, "a")), np.asarray(picture))
     assert decoded(data).size == (9, 9)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F", "I;16"])
+def test_a_picture_that_is_read_in_strips_is_the_same(mode, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 30, 4), np.uint8)
+    if mode in ("I", "F", "I;16"):
+        kind = {"I": np.int32, "F": np.float32, "I;16": np.uint16}[mode]
+        picture = Image.fromarray((noise[:, :, 0] / (255 if mode == "F" else 1)).astype(kind))
+    else:
+        picture = Image.fromarray(noise).convert(mode)
+
+    def both():
+        try:
+            mask = mask_of(picture).tobytes()
+        except ValueError as error:
+            mask = str(error)
+        return rgb(picture).tobytes(), mask
+
+    whole = both()
+    monkeypatch.setattr(pictures, "STRIP", 70)
+    assert both() == whole

@@ -17,6 +17,7 @@ from toffee.provenance.crate.files import LISTED
 from toffee.provenance.crate.graph import METADATA, SCHEMA
 from toffee.provenance.digests import describe
 from toffee.provenance.listing import listing_path
+from toffee.provenance.machine import environment
 from toffee.provenance.record import PROJECT, VERSION, files_of, seal, stamp
 from toffee.provenance.validate import ENTITIES, sample, validate_crate
 from toffee.runtime.errors import ToffeeError
@@ -63,7 +64,7 @@ class Run:
             "params": params or {},
             "code": {"sha256": code_digest(PLAN), "modules": {"workflow/x.py": "0" * 16}},
             "config": "0123456789abcdef",
-            "environment": {"lock": "e" * 64, "python": "3.11.7", "machine": "Linux x86_64"},
+            "environment": environment() | {"lock": "e" * 64, "installed": "0" * 16},
             "git": {"commit": "c" * 40, "changed": False},
             "seed": (params or {}).get("seed"),
             "device": "cpu",

@@ -11,7 +11,6 @@ from pathlib import Path
 from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes
 from toffee.provenance.attestation import FILE as ATTESTATION
-from toffee.provenance.digests import describe
 from toffee.provenance.listing import InOrder, walk
 from toffee.provenance.paths import (
     BENCHMARKS,
@@ -103,10 +102,10 @@ def _by_products(results: Results) -> Iterator[Finding]:
             if path not in benchmarks:
                 continue
             place = results.place(path)
-            found = describe(place)["sha256"] if place.exists() else ""
-            if found != read.sha256:
-                expected = f"SHA-256 {read.sha256[:16]}…, which {record.job} read"
-                yield Finding(TIER, path, expected, f"{found[:16]}…" if found else "no such file")
+            difference = _check_file(place, read.sha256, read.size)
+            if difference:
+                expected, found = difference
+                yield Finding(TIER, path, f"{expected}, which {record.job} read", found)
 
 
 def _unknown(results: Results) -> Iterator[Finding]:

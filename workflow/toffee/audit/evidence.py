@@ -1,7 +1,9 @@
 """A check of tier graph: what a record says of its job is what else there is to know of it.
 
 Times, costs and attempts are written more than once: in the record, by Snakemake in the benchmark,
-and in the job's log. Who changes one of them has to change all.
+and in the job's log. Who changes one of them has to change all. What is written in the record alone
+(the names of user and machine, say) is compared with nothing else, but the log names the digest of
+the record: who changes anything has to change the log too.
 """
 
 import csv
@@ -12,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes
 from toffee.audit.plan import scale_threads
+from toffee.launch.job import DONE
 from toffee.provenance.code import COMMANDS
 from toffee.provenance.digests import read_text
 from toffee.provenance.paths import RECORDS
@@ -38,13 +41,15 @@ BUSY = 4
 def check_evidence(results: Results, notes: Notes) -> Iterator[Finding]:
     """Compare each record with itself, its benchmark, its log, and the checkout it ran from."""
     now = datetime.now(UTC)
-    without, silent = 0, 0
+    without, silent, unnamed = 0, 0, 0
     for name, record in {**results.records, **results.earlier}.items():
         found = [*_of_times(record, now), *_of_machine(record), *_of_costs(record)]
+        found += _of_outputs(record)
         if name in results.records:
             benchmark = _benchmark(results, record)
             said = _last_line(results, record)
             without, silent = without + (benchmark is None), silent + (said is None)
+            unnamed += said is not None and said[3] is None
             found += [*_of_benchmark(record, benchmark or {}), *_of_log(record, said)]
             found += _of_threads(results, record)
         for expected, was in found:
@@ -53,6 +58,8 @@ def check_evidence(results: Results, notes: Notes) -> Iterator[Finding]:
         notes.add(f"jobs without a benchmark to compare their times with: {without}")
     if silent:
         notes.add(f"jobs without a log that says how long they took: {silent}")
+    if unnamed:
+        notes.add(f"jobs whose log does not name their record: {unnamed}")
 
 
 def _of_times(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
@@ -69,6 +76,17 @@ def _of_times(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
             yield expected, f"one of {attempt.seconds} seconds"
     if record.attempt != len(record.earlier) + 1:
         yield f"attempt {len(record.earlier) + 1}, after those listed", f"attempt {record.attempt}"
+
+
+def _of_outputs(record: Record) -> Iterator[tuple[str, str]]:
+    """Whether its files were there when it ended."""
+    latest = (record.end.timestamp() + CLOCKS.total_seconds()) * 1e9
+    for path, made in record.outputs.items():
+        files = made.files.values() if isinstance(made.files, dict) else ()
+        time = max((one.mtime_ns for one in files), default=made.mtime_ns or 0)
+        if time > latest:
+            expected = f"{path} as it was when the job ended, {record.end}"
+            yield expected, f"{time} ns since 1970"
 
 
 def _of_machine(record: Record) -> Iterator[tuple[str, str]]:
@@ -117,7 +135,7 @@ def _last_line(results: Results, record: Record) -> re.Match[str] | None:
         lines = read_text(results.place(record.log)).strip().splitlines()
     except ToffeeError:
         return None
-    return re.fullmatch(r"(.*): done in ([\d.]+) s", lines[-1]) if lines else None
+    return DONE.fullmatch(lines[-1]) if lines else None
 
 
 def _of_log(record: Record, said: re.Match[str] | None) -> Iterator[tuple[str, str]]:
@@ -125,6 +143,8 @@ def _of_log(record: Record, said: re.Match[str] | None) -> Iterator[tuple[str, s
         yield f"the job of its log, {said[1]}", record.job
     elif said and not _near(float(said[2]), record.seconds):
         yield f"about {said[2]} seconds, as its log says", f"{record.seconds}"
+    if said and said[3] and not record.sha256.startswith(said[3]):
+        yield f"the record {said[3]}…, which its log names", f"{record.sha256[:16]}…"
 
 
 def _near(inner: float, outer: float) -> bool:

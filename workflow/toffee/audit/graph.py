@@ -79,7 +79,7 @@ def _edges(results: Results) -> Iterator[Finding]:
     benchmarks = {record.benchmark for record in results.records.values()}
     changed: dict[str, Finding] = {}
     # A folder of photographs from elsewhere, which many jobs read, is read once.
-    digest = cache(lambda place: str(summary(place)["sha256"]))
+    described = cache(_described)
     for record in results.records.values():
         for path, read in record.inputs.items():
             producer = results.producer(path)
@@ -91,19 +91,26 @@ def _edges(results: Results) -> Iterator[Finding]:
                 if path.startswith(f"{results.root}/") and record.rule not in COMMANDS:
                     found = "no record of a job that wrote it"
                     yield Finding(TIER, path, f"a producer, since {record.job} read it", found)
-                elif finding := _source(results, path, record, digest):
+                elif finding := _source(results, path, record, described):
                     changed.setdefault(path, finding)
                 continue
             writer = results.writer(path, read) or producer
-            sha256 = results.written_sha256(producer, path)
-            if sha256 != read.sha256:
-                expected = f"{read.sha256[:16]}…, which {record.job} read"
-                yield Finding(TIER, path, expected, f"{sha256[:16]}… by {producer.job}")
+            made = results.made(producer, path)
+            sha256, size = (made.sha256, made.size) if made else ("", 0)
+            if (sha256, size) != (read.sha256, read.size):
+                expected = f"{read.sha256[:16]}… of {read.size} bytes, which {record.job} read"
+                found = f"{sha256[:16]}… of {size} bytes by {producer.job}"
+                yield Finding(TIER, path, expected, found)
             elif read.record != writer.sha256 or not _wrote(writer, path):
                 name = f"records/{results.name_of(producer)}"
                 found = "another one, edited or made later"
                 yield Finding(TIER, name, f"the record that {record.job} was made after", found)
     yield from changed.values()
+
+
+def _described(place: Path) -> tuple[str, int]:
+    found = summary(place)
+    return found["sha256"], found["size"]
 
 
 def _wrote(record: Record, path: str) -> bool:
@@ -112,22 +119,28 @@ def _wrote(record: Record, path: str) -> bool:
 
 
 def _source(
-    results: Results, path: str, record: Record, digest_of: Callable[[Path], str]
+    results: Results, path: str, record: Record, described: Callable[[Path], tuple[str, int]]
 ) -> Finding | None:
     """A file or folder from outside of the results: as it was read, or gone or changed since.
 
     In a data file of the repository, comments may change: its values were a param of the job."""
-    place, sha256 = results.place(path), record.inputs[path].sha256
+    place, read = results.place(path), record.inputs[path]
+    expected = f"SHA-256 {read.sha256[:16]}… of {read.size} bytes, as it was read"
+    if read.record:
+        name = f"{RECORDS}/{results.name_of(record)}"
+        return Finding(TIER, name, f"no record of {path}, which no job wrote", f"{read.record}")
     if not place.exists():
-        return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", "no such file")
+        return Finding(TIER, path, expected, "no such file")
     try:
-        digest = digest_of(place)
+        digest, size = described(place)
     except ToffeeError as error:
-        return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", str(error))
+        return Finding(TIER, path, expected, str(error))
     values = [one.get(path) for one in record.params.values() if isinstance(one, dict)]
-    if digest != sha256 and (place.is_dir() or content_digest(place) not in values):
-        return Finding(TIER, path, f"SHA-256 {sha256[:16]}… as it was read", f"{digest[:16]}…")
-    return None
+    same = digest == read.sha256
+    known = not same and place.is_file() and content_digest(place) in values
+    if known or (same and size == read.size):
+        return None
+    return Finding(TIER, path, expected, f"{digest[:16]}… of {size} bytes")
 
 
 def _cycles(results: Results) -> Iterator[Finding]:
@@ -242,8 +255,8 @@ def _changed_code(record: Record) -> str:
     if function is None or function != record.params.get("function"):
         return f"the rule's function, which the checkout says is {function}"
     current, modules = code_digest(function), module_digests(function)
-    if current == record.code.sha256:
-        return ""
     then = record.code.modules
     changed = [m for m in sorted({*then, *modules}) if then.get(m) != modules.get(m)]
-    return f"stale code, changed since: {', '.join(changed) or 'what it is made of'}"
+    if current != record.code.sha256:
+        return f"stale code, changed since: {', '.join(changed) or 'what it is made of'}"
+    return f"the same code with other digests of {', '.join(changed)}" if changed else ""

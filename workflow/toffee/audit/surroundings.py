@@ -22,7 +22,7 @@ Key = TypeVar("Key", bound=Hashable)
 def check_surroundings(results: Results, notes: Notes) -> Iterator[Finding]:
     """The checkout and the packages that ran are those that are declared, once for each state."""
     yield from _checkouts(results, notes)
-    yield from _packages(results, notes)
+    yield from _packages(results)
     lock = PROJECT / LOCK
     digest = file_digest(lock) if lock.is_file() else None
     for (found,), names in _by(results, lambda r: (r.environment.lock,)).items():
@@ -38,6 +38,8 @@ def _checkouts(results: Results, notes: Notes) -> Iterator[Finding]:
         results, lambda r: (r.git.changed, r.git.diff, r.git.changes)
     ).items():
         unknown += len(names) if changed is None else 0
+        if not changed and (diff or kept):
+            yield _of(names, "no changes of a checkout that had none", str(diff or kept))
         if changed:
             where = f", {RECORDS}/{SHARED}/{kept}.json" if kept else ", which nothing kept"
             digest = f" with SHA-256 {diff[:16]}…" if diff else ""
@@ -63,14 +65,11 @@ def _broken(results: Results, kept: str, diff: str | None) -> Iterator[Finding]:
         yield Finding(TIER, f"{RECORDS}/{SHARED}/{kept}.json", expected, f"{whole[:16]}…")
 
 
-def _packages(results: Results, notes: Notes) -> Iterator[Finding]:
+def _packages(results: Results) -> Iterator[Finding]:
     """A package that is not the pinned one was changed by hand."""
     lock = PROJECT / LOCK
     pinned = pins(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
     for (kept,), names in _by(results, lambda r: (r.environment.installed,)).items():
-        if kept is None:
-            notes.add(f"jobs whose installed packages are not known: {len(names)}")
-            continue
         try:
             packages = results.kept(kept, "the installed packages")
         except ToffeeError as error:

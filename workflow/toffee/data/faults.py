@@ -11,6 +11,7 @@ REASONS = (
     "broken image",
     "broken video",
     "empty mask",
+    "mask of another shape",
     "mask of another size",
     "mask of no picture",
     "missing image",

@@ -18,6 +18,7 @@ Needs Pillow and NumPy only, so that a folder with the pipeline stands alone.
 
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,12 @@ FORMATS = (
     *("ICO", "PCX", "SGI", "QOI", "DIB"),
 )
 MOST_PIXELS = 80_000_000
-"""Most pixels of a picture that is decoded: a small file can hold one that fills the memory."""
+"""Most pixels of a picture that is decoded: a small file can hold one that fills the memory. With so
+many, no picture or mask takes more than 1 GB."""
+COSTLY = {"JPEG2000": 40_000_000, "WEBP": 40_000_000, "AVIF": 40_000_000}
+"""The same for formats whose decoders take up to 20 bytes for a pixel."""
+STRIP = 1 << 20
+"""Pixels that are converted at a time where that takes many bytes for each."""
 LARGEST = 1 << 28
 """Largest file in bytes that is read: a larger one is no picture."""
 
@@ -59,10 +65,12 @@ def decoded(data: bytes) -> Image.Image:
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise ValueError(f"more than {MOST_PIXELS} pixels")
+            most = COSTLY.get(str(picture.format), MOST_PIXELS)
+            if picture.width * picture.height > most:
+                raise ValueError(f"more than {most} pixels")
             picture.load()
-            return ImageOps.exif_transpose(picture)
+            ImageOps.exif_transpose(picture, in_place=True)
+            return picture
     except UnidentifiedImageError as error:  # its text has a memory address, which changes
         raise ValueError("of no known format") from error
     except ValueError:
@@ -82,21 +90,25 @@ def rgb(picture: Image.Image, profile: bool = True) -> Image.Image:
         ValueError: its colour profile or its range of values is not understood.
     """
     icc = picture.info.get("icc_profile") if profile else None
-    deep = _is_deep(picture)
-    transparent = _is_transparent(picture) and not deep
-    if deep:
-        values, full = _values(picture)
-        picture = Image.fromarray(np.round(values * (255 / full)).astype(np.uint8))
-    elif transparent:
-        picture = picture.convert("RGBA")
-    if not transparent:
+    if _is_deep(picture):
+        full = _full_range(picture)
+        grey = Image.new("L", picture.size)
+        for top, values in _values(picture):
+            bytes_ = np.round(values * (255 / full)).astype(np.uint8)
+            grey.paste(Image.fromarray(bytes_), (0, top))
+        return _in_srgb(grey, icc) if icc else grey.convert("RGB")
+    if not _is_transparent(picture):
         return _in_srgb(picture, icc) if icc else picture.convert("RGB")
-    alpha = picture.getchannel("A")
-    if icc:
-        picture = _in_srgb(picture.convert("RGB"), icc).convert("RGBA")
-        picture.putalpha(alpha)
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+    whole = Image.new("RGB", picture.size)
+    for top, strip in _strips(picture):
+        strip = strip.convert("RGBA")
+        if icc:
+            alpha = strip.getchannel("A")
+            strip = _in_srgb(strip.convert("RGB"), icc).convert("RGBA")
+            strip.putalpha(alpha)
+        white = Image.new("RGBA", strip.size, "white")
+        whole.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+    return whole
 
 
 def mask_of(picture: Image.Image, subject: bool = True, any_value: bool = False) -> np.ndarray:
@@ -111,24 +123,29 @@ def mask_of(picture: Image.Image, subject: bool = True, any_value: bool = False)
         ValueError: it is not understood; the text says what was found and expected.
     """
     if _is_transparent(picture) and not _is_deep(picture):
-        alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
+        alpha = _channels(picture, "RGBA", 3)[0]
         if alpha.min() != alpha.max():
             return upright(set_values(alpha, 255), subject)
     if any_value and not _is_deep(picture):
-        return upright(np.asarray(picture.convert("RGB")).max(2) > 0, subject)
+        return upright(_channels(picture, "RGB").max(0) > 0, subject)
     if picture.mode == "1":
         return upright(np.asarray(picture), subject)
     if _is_deep(picture):
-        return upright(set_values(*_values(picture)), subject)
+        full = _full_range(picture)
+        return upright(
+            set_values(np.concatenate([one for _, one in _values(picture)]), full), subject
+        )
     if picture.mode in ("L", "LA"):
         return upright(set_values(np.asarray(picture.getchannel(0)), 255), subject)
-    colours = np.asarray(picture.convert("RGB"))
-    if int(np.ptp(colours, axis=2).max()) <= COLOURED:
-        grey = np.asarray(picture.convert("L"))
+    colours = _channels(picture, "RGB")
+    brightest = colours.max(0)
+    if int((brightest - colours.min(0)).max()) <= COLOURED:
+        grey = _channels(picture, "L")[0]
     else:  # black is 0; two colours are told apart by their brightness, more cannot be
-        grey = np.asarray(colours.any(2), dtype=np.uint8)
-        place = np.unravel_index(grey.argmax(), grey.shape)
-        if grey.all() or (grey > (colours == colours[place]).all(2)).any():
+        grey = (brightest > 0).view(np.uint8)
+        row, column = np.unravel_index(grey.argmax(), grey.shape)
+        alike = [plane == plane[row, column] for plane in colours]
+        if grey.all() or (grey > np.logical_and.reduce(alike)).any():
             raise ValueError("has several colours, expected white where the subject is")
     return upright(set_values(grey, 255), subject)
 
@@ -174,14 +191,42 @@ def _is_transparent(picture: Image.Image) -> bool:
     return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
 
 
-def _values(picture: Image.Image) -> tuple[np.ndarray, float]:
-    """The values of a grey picture of more than 8 bits, and the greatest that it can have."""
-    values = np.asarray(picture)
+def _strips(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """A picture in strips of rows, each with its place."""
+    rows = max(1, STRIP // picture.width)
+    for top in range(0, picture.height, rows):
+        bottom = min(top + rows, picture.height)
+        yield top, picture.crop((0, top, picture.width, bottom))
+
+
+def _values(picture: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
+    """The values of a picture in strips of rows, each with its place."""
+    return ((top, np.asarray(strip)) for top, strip in _strips(picture))
+
+
+def _channels(picture: Image.Image, mode: str, first: int = 0) -> np.ndarray:
+    """The channels of a picture in a mode from one on, uint8 [C, H, W]."""
+    count = len(mode) - first
+    planes = np.empty((count, picture.height, picture.width), np.uint8)
+    for top, strip in _strips(picture):
+        strip = strip.convert(mode)
+        for plane in range(count):
+            planes[plane, top : top + strip.height] = np.asarray(strip.getchannel(first + plane))
+    return planes
+
+
+def _full_range(picture: Image.Image) -> float:
+    """The greatest value that a grey picture of more than 8 bits can have.
+
+    Raises:
+        ValueError: it has others.
+    """
     full = 1.0 if picture.mode == "F" else 65535.0
-    least, most = values.min(), values.max()
+    ranges = np.array([(values.min(), values.max()) for _, values in _values(picture)])
+    least, most = ranges[:, 0].min(), ranges[:, 1].max()
     if not (least >= 0 and most <= full):  # NaN is neither
         raise ValueError(f"has values from {least:g} to {most:g}, expected 0 to {full:g}")
-    return values, full
+    return full
 
 
 def _in_srgb(picture: Image.Image, icc: bytes) -> Image.Image:

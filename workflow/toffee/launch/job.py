@@ -1,5 +1,6 @@
 """What surrounds the call of a rule's function: log, threads, record, one-line errors."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,21 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import is_disk_full
 from toffee.runtime.processes import use_resources
 from toffee.runtime.signals import EXIT_STATUS, Interrupted, last_signal, raise_on_sigterm
+
+DONE = re.compile(r"(.*): done in ([\d.]+) s(?:, record ([0-9a-f]{16}))?")
+"""`done_line`: the job, its seconds, and where it has a record the start of its digest."""
+
+
+def done_line(job: str, seconds: float, record: str | None) -> str:
+    """The last line of a job's log. It names the record, so that who edits the record has to edit
+    the log too.
+
+    Args:
+        job: the rule and its wildcards.
+        seconds: wall time of its function.
+        record: digest of its record.
+    """
+    return f"{job}: done in {seconds:.1f} s" + (f", record {record[:16]}" if record else "")
 
 
 class Tee:
@@ -84,9 +100,11 @@ def job(snakemake: Any) -> Iterator[None]:
         try:
             resources = use_resources(snakemake.resources, snakemake.threads)
             settings = Compute.of(grouped(dict(snakemake.params.items())).get("compute", {}))
-            with raise_on_sigterm(), resources, recorded(snakemake), computing(settings):
+            recording = recorded(snakemake)
+            with raise_on_sigterm(), resources, recording as recorder, computing(settings):
                 yield
-            print(f"{name}: done in {time.monotonic() - start:.1f} s", file=sys.stderr)
+            seal = recorder.sha256 if recorder else None
+            print(done_line(name, time.monotonic() - start, seal), file=sys.stderr)
         except ToffeeError as error:
             fail(f"{name}: {error}")
         except Interrupted as error:

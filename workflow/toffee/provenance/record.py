@@ -56,17 +56,17 @@ def when_recorded(call: Callable[[], None]) -> None:
 
 
 @contextmanager
-def recorded(snakemake: Any) -> Iterator[None]:
-    """Record the job that the block does, where it has outputs.
+def recorded(snakemake: Any) -> Iterator[Recorder | None]:
+    """Record the job that the block does, where it has outputs. Gives what records it, or None.
 
     snakemake: the object that Snakemake hands to scripts.
     """
     if not snakemake.output:
-        yield
+        yield None
         return
     recorder = Recorder(snakemake)
     try:
-        yield
+        yield recorder
         recorder.finish()
     except BaseException:
         recorder.fail()
@@ -75,7 +75,13 @@ def recorded(snakemake: Any) -> Iterator[None]:
 
 class Recorder:
     """Records one job. Make it when the job starts, call `finish` when its outputs are there, or
-    `fail` when they will not be."""
+    `fail` when they will not be.
+
+    Attributes:
+        sha256: digest of the record, once it is written.
+    """
+
+    sha256: str | None = None
 
     def __init__(self, snakemake: Any, own_process: bool = True) -> None:
         """Note that the job has started; the record of an earlier run of it goes away.
@@ -150,11 +156,13 @@ class Recorder:
             for path, listing in self.listings.items()
         }
         content = json.loads(json.dumps(self._content(made)))  # keys as they will be read again
-        text = json.dumps(seal(content), indent=1, ensure_ascii=False)
+        sealed = seal(content)
+        text = json.dumps(sealed, indent=1, ensure_ascii=False)
         for path in self.outputs[1:]:
             see = self.path.relative_to(Path(self.root, RECORDS)).as_posix()
             write_text(record_path(self.root, path), json.dumps({"see": see}) + "\n")
         write_text(self.path, text + "\n")
+        self.sha256 = sealed["sha256"]
         self._forget(made)
         remove(self.started)
         while _CALLS:

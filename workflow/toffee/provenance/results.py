@@ -20,7 +20,7 @@ from toffee.provenance.kept import kept_path, kept_text
 from toffee.provenance.listing import Listing, listing_path
 from toffee.provenance.paths import CONFIGS, EARLIER, RECORDS, RESULTS, SHARED, record_path
 from toffee.provenance.reading import Problem, read_record, record_files
-from toffee.provenance.schema import File, Read, Record
+from toffee.provenance.schema import File, Made, Read, Record
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
 
@@ -155,15 +155,10 @@ class Results:
         known = {**self.records, **self.earlier}
         return {id(record): name for name, record in known.items()}
 
-    def written_sha256(self, record: Record, path: str) -> str:
-        """What a job's record says of a file: of an output, or of a file within one; "" of none."""
+    def made(self, record: Record, path: str) -> Made | File | None:
+        """What a job's record says of an output, or of a file within one; None of none."""
         if path in record.outputs:
-            return record.outputs[path].sha256
-        inner = self.inner(record, path)
-        return inner.sha256 if inner else ""
-
-    def inner(self, record: Record, path: str) -> File | None:
-        """A file within a folder that a job wrote; None where there is no such one."""
+            return record.outputs[path]
         for output, made in record.outputs.items():
             if made.files is None or not path.startswith(f"{output}/"):
                 continue

@@ -15,6 +15,7 @@ from toffee.runtime.files import write_text
 from toffee.runtime.project import PROJECT
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Salted = Annotated[str, Field(pattern=r"^[0-9a-f]{16}:[0-9a-f]{64}$")]
 Seconds = Annotated[float, Field(ge=0)]
 Kept = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 """Name of a text that is kept beside the records (see `toffee.provenance.kept`)."""
@@ -72,13 +73,13 @@ class Environment(Strict):
     lock: Sha256 | None = Field(description="digest of envs/requirements.txt")
     python: str
     machine: str
-    installed: Kept | None = Field(
-        None, description="file of records/shared, the installed packages with their digests"
+    installed: Kept = Field(
+        description="file of records/shared, the installed packages with their digests"
     )
-    cpu: str | None = Field(None, description="model of the processor")
-    container: str | None = Field(None, description="none: not in one, as far as it can tell")
-    host: str | None = Field(None, description="salt and SHA-256 of salt and name")
-    user: str | None = Field(None, description="salt and SHA-256 of salt and name")
+    cpu: str = Field(description="model of the processor")
+    container: str | None = Field(description="none: not in one, as far as it can tell")
+    host: Salted = Field(description="salt and SHA-256 of salt and name")
+    user: Salted = Field(description="salt and SHA-256 of salt and name")
 
 
 class Git(Strict):
@@ -88,6 +89,12 @@ class Git(Strict):
     changed: bool | None = Field(description="whether tracked files differed from the commit")
     diff: Sha256 | None = Field(None, description="digest of what differed")
     changes: Kept | None = Field(None, description="file of records/shared, what differed")
+
+    @model_validator(mode="after")
+    def _knows_both_or_nothing(self) -> "Git":
+        if (self.commit is None) != (self.changed is None):
+            raise ValueError("expected commit and changed, or none of them where there is no git")
+        return self
 
 
 class Attempt(Strict):
@@ -104,7 +111,7 @@ class Attempt(Strict):
 class Record(Strict):
     """The record of a job."""
 
-    version: Literal[1, 2]  # VERSION; 1 has no run, and less of environment and git
+    version: Literal[2]  # VERSION
     rule: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     wildcards: dict[str, str]
     root: str = Field(description="results folder, as paths are written")

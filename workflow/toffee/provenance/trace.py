@@ -36,8 +36,8 @@ def trace(results: Results, file: str) -> dict[str, Any]:
     record = results.producer(path)
     if record is None:
         raise ToffeeError(f"{path}: no record of a job that wrote it in {results.folder}")
-    place = results.place(path)
-    if not place.exists() or summary(place)["sha256"] != results.written_sha256(record, path):
+    place, made = results.place(path), results.made(record, path)
+    if made is None or not place.exists() or summary(place)["sha256"] != made.sha256:
         raise ToffeeError(f"{path}: not the file that {record.job} wrote, see toffee audit")
     _require_seals(results, record)
     return _file(results, path, record, set())
@@ -54,7 +54,7 @@ def _require_seals(results: Results, record: Record) -> None:
 
 
 def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[str, Any]:
-    made = record.outputs.get(path) or results.inner(record, path)
+    made = results.made(record, path)
     if made is None:
         raise ToffeeError(f"{path}: not among the files that {record.job} wrote")
     tree: dict[str, Any] = {

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.launch.call import arguments_of, load
-from toffee.launch.job import Tee
+from toffee.launch.job import Tee, done_line
 from toffee.launch.params import leaves
 from toffee.launch.rerun import recorded_job
 from toffee.provenance.code import COMMANDS, code_digest
@@ -200,7 +200,7 @@ def _call(job: Any, log: str, name: str) -> None:
                 function = load(job.params["function"])
                 function(**arguments_of(function, job))
                 recorder.finish()
-            text.write(f"{name}: done in {time.monotonic() - start:.1f} s\n")
+            text.write(done_line(name, time.monotonic() - start, recorder.sha256) + "\n")
         except BaseException:
             for path in [*job.output, *([recorder.started] if recorder else [])]:
                 remove(path)

@@ -7,16 +7,22 @@ import sqlite3
 import struct
 import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 
 import av  # noqa: F401  (here, so that no child spends its time on it)
+import numpy as np
 import pytest
+from PIL import Image
 
+from toffee.data.faults import SetAside
 from toffee.data.importers import subjects, views
+from toffee.data.importers.pictures import decode_image, decode_mask, square
 from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.multiview import load_multiview
 from toffee.data.loaders.subjects import load_subjects
+from toffee.data.pictures import MOST_PIXELS
 from toffee.runtime.errors import ToffeeError
 
 from ..loaders.conftest import write_multiview, write_subjects
@@ -47,7 +53,7 @@ def read_by_a_child(read: Callable[[], object]) -> str:
     child.start()
     its.close()
     try:
-        assert mine.poll(2 * SECONDS), "it hangs"
+        assert mine.poll(6 * SECONDS), "it hangs"
         line: str = mine.recv()
     except EOFError:
         line = f"it died with {child.exitcode}, of too much time or memory"
@@ -84,6 +90,34 @@ def importing(tmp_path: Path, **source) -> Callable[[], None]:
 def outside(tmp_path: Path) -> Path:
     (tmp_path / "secret.jpg").write_bytes(jpeg(1))
     return tmp_path / "secret.jpg"
+
+
+@pytest.mark.parametrize(("mode", "format"), [("F", "TIFF"), ("I", "TIFF"), ("RGBA", "PNG")])
+@pytest.mark.parametrize("read", [decode_image, decode_mask])
+def test_pictures_that_are_large_in_memory(mode: str, format: str, read) -> None:
+    """The largest that are decoded; the file has a few kilobytes."""
+    side = int(MOST_PIXELS**0.5)
+    out = BytesIO()
+    packed = {"TIFF": {"compression": "tiff_lzw"}, "PNG": {"compress_level": 1}}
+    Image.new(mode, (side, side)).save(out, format, **packed.get(format, {}))
+
+    def square_of_it() -> None:
+        found = read(out.getvalue(), "file")
+        if read is decode_image:
+            square(found, None, 64, "file")
+
+    assert not read_by_a_child(square_of_it)
+
+
+def test_a_mask_along_a_picture_that_is_a_line(tmp_path: Path) -> None:
+    """Its square would have ten thousand million pixels."""
+    line, mask = Image.new("RGB", (100_000, 8)), np.ones((8, 100_000), bool)
+
+    def cut() -> None:
+        with pytest.raises(SetAside, match="mask of another shape"):
+            square(line, mask, 64, "file")
+
+    assert not read_by_a_child(cut)
 
 
 def test_a_folder_of_pictures(tmp_path: Path, outside: Path) -> None:

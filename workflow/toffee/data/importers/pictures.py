@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from toffee.data.faults import SetAside
-from toffee.data.pictures import decoded, mask_of, rgb
+from toffee.data.pictures import MOST_PIXELS, decoded, mask_of, rgb
 
 
 def decode_image(data: bytes, file: str) -> Image.Image:
@@ -65,7 +65,7 @@ def square(
         JPEG (quality 95) and PNG (None without a mask).
 
     Raises:
-        SetAside: the mask has another size than the picture, or no pixel.
+        SetAside: the mask has another size than the picture, no pixel, or is far too long.
     """
     if mask is not None:
         if mask.shape != (picture.height, picture.width):
@@ -78,13 +78,19 @@ def square(
         if not mask.any():
             raise SetAside(file, "empty mask", "no pixel is set")
     left, top, side = window(picture.size, mask)
-    pixels = _cut(np.asarray(picture), left, top, side, "edge")
-    small = _resized(Image.fromarray(pixels), resolution, Image.Resampling.LANCZOS)
+    if side * side > MOST_PIXELS:
+        raise SetAside(
+            file,
+            "mask of another shape",
+            f"in a picture of {picture.width} x {picture.height} pixels it is {side} long, "
+            f"expected a square around it of at most {MOST_PIXELS} pixels",
+        )
+    small = _resized(_cut(picture, left, top, side, "edge"), resolution, Image.Resampling.LANCZOS)
     image = io.BytesIO()
     small.save(image, "JPEG", quality=95, subsampling=0)
     if mask is None:
         return image.getvalue(), None
-    plane = Image.fromarray(_cut(mask.astype(np.uint8) * 255, left, top, side, "constant"))
+    plane = _cut(Image.fromarray(mask.view(np.uint8) * 255), left, top, side, "constant")
     plane = _resized(plane, resolution, Image.Resampling.BOX).point(
         lambda value: value >= 128 and 255
     )
@@ -119,17 +125,20 @@ def evenly(count: int, wanted: int) -> list[int]:
 
 
 def _cut(
-    pixels: np.ndarray, left: int, top: int, side: int, mode: Literal["edge", "constant"]
-) -> np.ndarray:
-    height, width = pixels.shape[:2]
+    picture: Image.Image, left: int, top: int, side: int, mode: Literal["edge", "constant"]
+) -> Image.Image:
+    """A square of a picture, and what `mode` says around it."""
+    right, bottom = left + side, top + side
+    inside = (max(0, left), max(0, top), min(picture.width, right), min(picture.height, bottom))
+    pixels = picture.crop(inside)
+    if pixels.size == (side, side):
+        return pixels
     around: list[tuple[int, int]] = [
-        (max(0, -top), max(0, top + side - height)),
-        (max(0, -left), max(0, left + side - width)),
-        *[(0, 0)] * (pixels.ndim - 2),
+        (inside[1] - top, bottom - inside[3]),
+        (inside[0] - left, right - inside[2]),
+        *[(0, 0)] * (len(picture.getbands()) > 1),
     ]
-    padded = np.pad(pixels, around, mode=mode)
-    top, left = max(0, top), max(0, left)
-    return padded[top : top + side, left : left + side]
+    return Image.fromarray(np.pad(np.asarray(pixels), around, mode=mode))
 
 
 def _resized(picture: Image.Image, resolution: int, filter: Image.Resampling) -> Image.Image:
