@@ -1,4 +1,4 @@
-"""The command `toffee`: draw and edit pictures, plan a run, audit or attest its results, trace."""
+"""The command `toffee`: draw and edit, push an export, plan a run, audit or attest it, trace."""
 
 import argparse
 import itertools
@@ -38,6 +38,7 @@ def _say(line: object) -> None:
 def _parser() -> argparse.ArgumentParser:
     from toffee.app.parser import add_app
     from toffee.audit.findings import TIERS
+    from toffee.export.parser import add_export
     from toffee.use.parser import add_draw, add_edit
 
     parser = argparse.ArgumentParser(prog="toffee", description=__doc__)
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add_draw(commands)
     add_edit(commands)
     add_app(commands)
+    add_export(commands)
     plan = commands.add_parser(
         "plan",
         help="what a run will take: jobs, hours, bytes to download and to store",

@@ -360,6 +360,66 @@ def test_a_saved_pipeline_loads_again_and_draws_the_same(pipe, given, tmp_path) 
         pipe.save_pretrained(tmp_path / "saved", push_to_hub=True)
 
 
+def test_sliced_attention_draws_the_same_and_still_sees_the_subject(canvas, given) -> None:
+    pipe, _ = canvas
+    subjects, subject_masks, *_, noise = given
+    options = {"subject_scale": 2.0, "latents": noise, "output_type": "pt"}
+    options |= {"num_inference_steps": 1}
+    expected = pipe(PROMPTS, subjects, subject_masks, **options).images
+    weights = set(pipe.unet.state_dict())
+    pipe.enable_attention_slicing()
+    try:
+        drawn = pipe(PROMPTS, subjects, subject_masks, **options).images
+        assert all(one.one_by_one for one in pipe.unet.attn_processors.values())
+    finally:
+        pipe.disable_attention_slicing()
+    assert difference(drawn, expected) < 1e-4 and set(pipe.unet.state_dict()) == weights
+    assert torch.equal(pipe(PROMPTS, subjects, subject_masks, **options).images, expected)
+
+
+def test_offloaded_parts_come_when_they_are_used_and_draw_the_same(folder, given) -> None:
+    subjects, subject_masks, pictures, masks, noise = given
+    pipe = load(folder)
+    inputs = (PROMPTS, subjects, subject_masks, pictures, masks)
+    options = {"latents": noise, "output_type": "pt", "num_inference_steps": 1}
+    expected = pipe(*inputs, **options).images
+    with pytest.raises(RuntimeError, match="requires accelerator"):
+        pipe.enable_model_cpu_offload()
+    pipe.enable_model_cpu_offload(device="cpu")  # stands for a GPU: the hooks are the same
+    parts = {id(part): name for name, part in pipe.components.items()}
+    loaded = set()
+    for hook in pipe._all_hooks:
+
+        def load_part(module, *given, _own=hook.hook.pre_forward, **options):
+            loaded.add(parts[id(module)])
+            return _own(module, *given, **options)
+
+        hook.hook.pre_forward = load_part
+    drawn = pipe(*inputs, **options).images
+    assert loaded == {"vae", "text_encoder", "subject_encoder", "unet"}
+    assert torch.equal(drawn, expected)
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_compiled_unet_draws_the_same_and_is_saved_as_it_was(
+    folder, given, tmp_path, in_place
+) -> None:
+    subjects, subject_masks, *_, noise = given
+    pipe = load(folder)
+    options = {"latents": noise, "output_type": "pt", "subject_scale": 2.0}
+    options |= {"num_inference_steps": 1}
+    expected = pipe(PROMPTS, subjects, subject_masks, **options).images
+    if in_place:
+        pipe.unet.compile(backend="eager")
+    else:
+        pipe.unet = torch.compile(pipe.unet, backend="eager")
+    assert difference(pipe(PROMPTS, subjects, subject_masks, **options).images, expected) < 1e-4
+    pipe.save_pretrained(tmp_path / "saved")
+    again = load(tmp_path / "saved")
+    assert type(again.unet).__name__ == "ToffeeNetUNet"
+    assert torch.equal(again(PROMPTS, subjects, subject_masks, **options).images, expected)
+
+
 def test_a_prompt_that_the_model_does_not_see_whole_warns(pipe, monkeypatch) -> None:
     said: list[str] = []
     logger = sys.modules[type(pipe).__module__].logger

@@ -232,12 +232,13 @@ class ToffeeNetPipeline(DiffusionPipeline):
         folder = Path(save_directory)
         for name in ("pipeline", "inputs", "pictures"):
             shutil.copyfile(Path(__file__).with_name(f"{name}.py"), folder / f"{name}.py")
-        unet = Path(inspect.getfile(type(self.unet)))
+        kind = type(getattr(self.unet, "_orig_mod", self.unet))  # without torch.compile
+        unet = Path(inspect.getfile(kind))
         shutil.copyfile(unet, folder / "unet" / unet.name)
         path = folder / "model_index.json"
         index = json.loads(path.read_text(encoding="utf-8"))
         index["_class_name"] = ["pipeline", type(self).__name__]
-        index["unet"] = [unet.stem, type(self.unet).__name__]
+        index["unet"] = [unet.stem, kind.__name__]
         path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
     def _drawn_size(self, pictures, latents) -> tuple[int, int]:

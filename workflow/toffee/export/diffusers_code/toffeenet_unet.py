@@ -12,7 +12,38 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.models.attention_processor import AttnProcessor2_0, IPAdapterAttnProcessor2_0
 
 
-class CanvasAttention(AttnProcessor2_0):
+class OneByOne:
+    """Attention that can be computed sample by sample, which takes less memory."""
+
+    one_by_one = False
+
+    def __call__(self, attn, hidden_states, encoder_hidden_states=None, *arguments, **options):
+        states = encoder_hidden_states
+        if not self.one_by_one:
+            return super().__call__(attn, hidden_states, states, *arguments, **options)
+        count, parts = len(hidden_states), []
+        for row in map(slice, range(count), range(1, count + 1)):
+            given = hidden_states[row], _rows(states, row)
+            parts.append(super().__call__(attn, *given, *arguments, **options))
+        return torch.cat(parts)
+
+
+def _rows(states, row):
+    """Some rows of the states attended to: text, or text and tokens of each subject."""
+    if isinstance(states, tuple):
+        return states[0][row], [one[row] for one in states[1]]
+    return None if states is None else states[row]
+
+
+class SelfAttention(OneByOne, AttnProcessor2_0):
+    """Self-attention over a picture."""
+
+
+class SubjectAttention(OneByOne, IPAdapterAttnProcessor2_0):
+    """Attention to the text, and apart from it to the subject's tokens with weight λ."""
+
+
+class CanvasAttention(SelfAttention):
     """Self-attention over a canvas, in which the left half looks at the right one with weight λ.
 
     After OminiControl (arXiv 2411.15098), which adds log λ to the logits.
@@ -22,15 +53,16 @@ class CanvasAttention(AttnProcessor2_0):
         super().__init__()
         self.scale, self.aspect = 1.0, 2.0  # λ; width of the canvas by its height
 
-    def __call__(self, attn, hidden_states, **options):
+    def __call__(self, attn, hidden_states, *arguments, **options):
         if self.scale != 1:
             batch, places = hidden_states.shape[:2]
+            batch = 1 if self.one_by_one else batch
             columns = round((places * self.aspect) ** 0.5)
             right = torch.arange(places, device=hidden_states.device) % columns >= columns // 2
             weight = torch.where(~right[:, None] & right, self.scale, 1.0)
             bias = weight.log().to(hidden_states.dtype)
             options["attention_mask"] = bias.expand(batch * attn.heads, places, places)
-        return super().__call__(attn, hidden_states, **options)
+        return super().__call__(attn, hidden_states, *arguments, **options)
 
 
 class ToffeeNetUNet(UNet2DConditionModel):
@@ -52,11 +84,11 @@ class ToffeeNetUNet(UNet2DConditionModel):
         for name, processor in self.attn_processors.items():
             if name.endswith("attn2.processor"):
                 attention = self.get_submodule(name.removesuffix(".processor"))
-                processor = IPAdapterAttnProcessor2_0(
+                processor = SubjectAttention(
                     attention.inner_dim, width, num_tokens=(subject_tokens,)
                 )
-            elif canvas and name.endswith("attn1.processor"):
-                processor = CanvasAttention()
+            elif name.endswith("attn1.processor"):
+                processor = CanvasAttention() if canvas else SelfAttention()
             processors[name] = processor
         self.set_attn_processor(processors)
         self.subject_projection = torch.nn.Linear(subject_width, width)
@@ -67,10 +99,18 @@ class ToffeeNetUNet(UNet2DConditionModel):
         aspect: width of the canvas by its height.
         """
         for processor in self.attn_processors.values():
-            if isinstance(processor, IPAdapterAttnProcessor2_0):
+            if isinstance(processor, SubjectAttention):
                 processor.scale = [scale] * len(processor.scale)
             elif isinstance(processor, CanvasAttention):
                 processor.scale, processor.aspect = scale, aspect
+
+    def set_attention_slice(self, slice_size="auto") -> None:
+        """Attend sample by sample (None: to all at once), which takes less memory.
+
+        The base class would put other processors in the place of those that see the subject.
+        """
+        for processor in self.attn_processors.values():
+            processor.one_by_one = slice_size is not None
 
     def forward(self, sample, timestep, encoder_hidden_states, subject_tokens, **options):
         """As the base class; subject_tokens [B,N,d], zeros for none."""
