@@ -20,7 +20,8 @@ NEEDS_NONE = ("filter_dataset", "tabulate_dreambench", "download_model", "write_
 def rules_with_jobs() -> set[str]:
     """Rules that make something; the others only name targets."""
     texts = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
-    return {name for text in texts for name, body in RULE.findall(text) if "    script:" in body}
+    own = {name for text in texts for name, body in RULE.findall(text) if "    script:" in body}
+    return own.union(*(re.findall(r"^use rule \w+ as (\w+) with:", text, re.M) for text in texts))
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -119,7 +120,7 @@ def test_what_a_sites_file_cannot_say_is_one_line(text, line, monkeypatch, tmp_p
 @pytest.fixture(scope="module")
 def paper_plan(fresh) -> dict[str, str]:
     """Rule → the resources that the paper scale's dry run says it asks for."""
-    targets = ("all", "tables", "figures", "dreambooth", "site", "crate", "audit", "zoo")
+    targets = ("all", "tables", "figures", "dreambooth", "site", "crate", "audit", "zoo", "scaling")
     done = fresh.run(
         "--profile", "profiles/slurm", "--dry-run", "--configfile", "config/paper.yaml",
         "--config", "synthesis={shards: 1}", "--", *targets,

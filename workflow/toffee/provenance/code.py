@@ -77,14 +77,15 @@ def module_digests(function: str, project: Path = PROJECT) -> dict[str, str]:
 
 def rule_functions(project: Path = PROJECT) -> dict[str, str]:
     """The function that each rule names, as the checkout's rule files say: rule → dotted name."""
-    found = {}
+    found, same = {}, []
     for path in sorted(project.glob("rules/*.smk")):
         text = path.read_text(encoding="utf-8")
+        same += re.findall(r"^use rule (\w+) as (\w+) with:", text, re.M)
         for rule in re.finditer(r"^rule (\w+):\n((?:[ ].*)?\n)*", text, re.M):
             named = re.search(r'^ +function="([\w.]+)"', rule[0], re.M)
             if named:
                 found[rule[1]] = named[1]
-    return found
+    return found | {rule: found[other] for other, rule in same if other in found}
 
 
 def recorded_functions(project: Path = PROJECT) -> dict[str, str]:
