@@ -38,6 +38,7 @@ PUBLISHED = {
 RESULTS = f"results/{CONFIG.scale}"
 PLAN = f"{RESULTS}/dataset/plan/{{shard}}.parquet"
 SHARDS = [f"{number:05d}" for number in range(CONFIG.synthesis.shards)]
+EXAMPLES = f"{RESULTS}/dataset/examples.h5"
 # Table base needs the world's vocabulary.
 LACKING = [] if CONFIG.data.is_world("multiview") else ["base"]
 BENCHMARK = "world" if CONFIG.data.is_world("benchmark") else "real"

@@ -14,6 +14,8 @@ rule score_shard:
         refined=stage("refined"),
         views=stage("views"),
         edits=stage("edits"),
+        # Made in every run that scores the first shard: nothing draws its stages again for a figure.
+        after=lambda w: EXAMPLES if w.shard == SHARDS[0] else [],
         subject_encoder=model("subject_encoder"),
         clip=model("clip"),
         segmenter=model("segmenter"),

@@ -5,6 +5,7 @@ Needs `CONFIG` and the names of rules/common.smk when a function is called. Noth
 
 from toffee.config import ZooSource
 from toffee.config.models import what_it_is
+from toffee.config.sections.synthesis import STAGES_FOLDER
 from toffee.launch.targets import tables_of
 from toffee.runtime.files import file_digest
 from toffee.download.model import manifest_files
@@ -64,7 +65,17 @@ def detector():
 
 def stage(name):
     """Path of one stage's file of a shard."""
-    return f"{RESULTS}/dataset/stages/{name}/{{shard}}.h5"
+    return f"{RESULTS}/{STAGES_FOLDER}/{name}/{{shard}}.h5"
+
+
+def stage_output(name):
+    """The same where it is made: Snakemake removes it once it is read, unless stages are kept."""
+    return stage(name) if CONFIG.synthesis.keep_stages else temp(stage(name))
+
+
+def first_shard(path):
+    """A path of a shard's, of the first shard."""
+    return path.format(shard=SHARDS[0])
 
 
 def tables_in(rule_file):

@@ -1,6 +1,6 @@
 """Figures of target `all`.
 
-Needs: stages of the first shard, shards, images of the evaluation, photographs.
+Needs: examples of the stages, shards, images of the evaluation, photographs.
 Gives: figures/<name>.png.
 """
 
@@ -8,11 +8,9 @@ Gives: figures/<name>.png.
 rule plot_pipeline:
     """Subject, initial, refined and view, one row per subject."""
     input:
-        plan=PLAN.format(shard=SHARDS[0]),
+        plan=first_shard(PLAN),
         subjects=data_root("subjects"),
-        initial=stage("initial").format(shard=SHARDS[0]),
-        refined=stage("refined").format(shard=SHARDS[0]),
-        views=stage("views").format(shard=SHARDS[0]),
+        examples=EXAMPLES,
     output:
         out=item(f"{RESULTS}/figures/pipeline.png", "figure"),
     log:

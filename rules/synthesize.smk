@@ -1,7 +1,8 @@
 """The pictures of a shard: a stage a rule, each with one file.
 
 Needs: the shard's plan and the pictures that it names by digest, base models, the two generators.
-Gives: dataset/stages/<stage>/<shard>.h5. A killed job resumes inside its shard.
+Gives: dataset/stages/<stage>/<shard>.h5, which are removed once the shard is scored where config
+`synthesis.keep_stages` is false; dataset/examples.h5. A killed job resumes inside its shard.
 """
 
 
@@ -13,7 +14,7 @@ rule draw_initial:
         controlnet_depth=model("controlnet_depth"),
         depth_estimator=model("depth"),
     output:
-        out=stage("initial"),
+        out=stage_output("initial"),
     log:
         log_of("draw_initial/{shard}"),
     benchmark:
@@ -46,7 +47,7 @@ rule refine_shard:
         detector=detector(),
         calibration=MATCH_CALIBRATION,
     output:
-        out=stage("refined"),
+        out=stage_output("refined"),
     log:
         log_of("refine_shard/{shard}"),
     benchmark:
@@ -76,12 +77,12 @@ rule draw_views:
         subject_encoder=model("subject_encoder"),
         depth_estimator=model("depth"),
     output:
-        out=stage("views"),
+        out=stage_output("views"),
     log:
         log_of("draw_views/{shard}"),
     benchmark:
         benchmark_of("draw_views/{shard}")
-    priority: ON_THE_WAY
+    priority: FIRST  # else the other stages of all shards might wait for them on the disk
     conda:
         "../envs/toffee.yaml"
     resources:
@@ -109,7 +110,7 @@ rule make_edits:
         segmenter=model("segmenter"),
         detector=detector(),
     output:
-        out=stage("edits"),
+        out=stage_output("edits"),
     log:
         log_of("make_edits/{shard}"),
     benchmark:
@@ -126,5 +127,30 @@ rule make_edits:
         sampling=CONTROLLED_SAMPLING,
         edit_strength=CONFIG.synthesis.edit_strength,
         seed=CONFIG.seed,
+    script:
+        "../workflow/run.py"
+
+
+rule keep_examples:
+    """Pictures of all stages, of some pairs of the first shard, for figure pipeline: it may be asked for
+    when the stages are removed."""
+    input:
+        plan=first_shard(PLAN),
+        initial=first_shard(stage("initial")),
+        refined=first_shard(stage("refined")),
+        views=first_shard(stage("views")),
+    output:
+        out=EXAMPLES,
+    log:
+        log_of("keep_examples"),
+    benchmark:
+        benchmark_of("keep_examples")
+    priority: ON_THE_WAY
+    conda:
+        "../envs/toffee.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        function="toffee.synthesis.examples.keep_examples",
     script:
         "../workflow/run.py"

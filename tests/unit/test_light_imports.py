@@ -25,13 +25,14 @@ HEAVY = NETWORKS | {"datasets", "matplotlib", "pandas", "scipy", "sklearn", "sna
 MODULES = {
     "": "download_dreambench download_model export_folder export_imagenhub import_heldout "
     "import_multiview import_pictures import_subjects write_crate",
-    "pandas": "check_oracle export_dataset export_shard filter_dataset filter_more list_subjects "
-    "plan_shard plot_cost plot_dataset plot_editing plot_edits plot_learning plot_pipeline "
-    "plot_refiner plot_scaling plot_strength plot_toffeenet plot_views plot_worst tabulate_base "
-    "tabulate_calibration tabulate_cost tabulate_dataset tabulate_dreambench "
-    "tabulate_dreambooth tabulate_editing tabulate_reconstruction tabulate_reference "
-    "tabulate_refiner tabulate_scaling tabulate_segmentation tabulate_strength "
-    "tabulate_variants tabulate_views write_ledger write_site",
+    "pandas": "check_oracle export_dataset export_shard filter_dataset filter_more "
+    "keep_examples list_subjects plan_shard plot_cost plot_dataset plot_editing "
+    "plot_edits plot_learning plot_pipeline plot_refiner plot_scaling plot_strength "
+    "plot_toffeenet plot_views plot_worst tabulate_base tabulate_calibration "
+    "tabulate_cost tabulate_dataset tabulate_dreambench tabulate_dreambooth "
+    "tabulate_editing tabulate_reconstruction tabulate_reference tabulate_refiner "
+    "tabulate_scaling tabulate_segmentation tabulate_strength tabulate_variants "
+    "tabulate_views write_ledger write_site",
     # They judge or make again what Snakemake plans.
     "pandas snakemake": "audit write_verdict",
     # The world is rendered by torch alone.

@@ -54,8 +54,9 @@ INDEXED = {"export_shard", "export_dataset", "score_dataset", "plot_dataset", "p
 FILTERED = {"filter_dataset", "encode_pairs"} | INDEXED | DATASET_TABLE | COST | TRAINED
 SCORED = {"score_shard"} | FILTERED
 EDITED = {"make_edits"} | SCORED
-VIEWED = {"draw_views", "plot_pipeline"} | SCORED
-REFINED = {"refine_shard", "plot_pipeline"} | EDITED
+EXAMPLES = {"keep_examples", "plot_pipeline"}
+VIEWED = {"draw_views"} | EXAMPLES | SCORED
+REFINED = {"refine_shard"} | EXAMPLES | EDITED
 DRAWN = {"draw_initial"} | REFINED
 PLANNED = {"plan_shard"} | DRAWN | VIEWED
 LISTED = {"list_subjects"} | PLANNED
@@ -264,8 +265,9 @@ MATRIX = {
     "view_generator.solver": Row("dpmpp_2m", VIEWED | VIEWS),
     "view_generator.guidance_interval": Row([0.5, 1.0], VIEWED | VIEWS),
     # The dataset. More shards leave those that are there, and the figure of the first one.
-    "synthesis.shards": Row(3, (PLANNED | FILTERED) - {"plot_pipeline"}),
+    "synthesis.shards": Row(3, (PLANNED | FILTERED) - EXAMPLES),
     "synthesis.samples_per_shard": Row(64, PLANNED),
+    "synthesis.keep_stages": Row(False),
     "synthesis.prompts": Row("other/prompts.yaml", PLANNED | REFINER | TUNING),
     "synthesis.subject_poses": Row(True, LISTED),
     "synthesis.texts": Row("other/texts.txt", PLANNED),

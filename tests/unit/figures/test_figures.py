@@ -14,6 +14,7 @@ from toffee.figures.views import plot_views
 from toffee.figures.worst import plot_worst
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
+from toffee.synthesis.examples import keep_examples
 from toffee.training.loop import Fit
 
 from ..synthesis.conftest import LIMITS
@@ -37,8 +38,9 @@ def read(path) -> np.ndarray:
 
 def test_pipeline_shows_each_stage_of_the_same_sample(run, coloured, tmp_path):
     out = tmp_path / "pipeline.png"
-    names = ("plan", "subjects", "initial", "refined", "views")
-    plot_pipeline(**{name: run[name] for name in names}, out=out, rows=2)
+    examples = tmp_path / "examples.h5"
+    keep_examples(*(run[name] for name in ("plan", "initial", "refined", "views")), examples)
+    plot_pipeline(run["plan"], run["subjects"], examples, out, rows=2)
     figure = read(out)
     for row in (0, 5):  # the first generation samples of different classes
         for offset in (0, 40, 80):

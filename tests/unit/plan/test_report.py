@@ -50,6 +50,29 @@ def test_totals_and_the_room_that_running_trainings_need():
     assert plan.needed == (2 + 2 + 14 + 3) * GIB + 11 * GIB
 
 
+def test_temporary_files_need_room_for_the_shards_at_work():
+    stages = [Row("draw_initial", 800, 90.0, temporary=800 * GIB), Row("make_edits", 800, 9.0)]
+    plan = Plan("paper", [*ROWS, *stages], room=10**15, shards=100)
+    assert plan.total.store == 21 * GIB
+    assert plan.needed == (21 + 100) * GIB
+    assert any(line.startswith("draw_initial") and "100 GiB" in line for line in table(plan))
+    few = Plan("tiny", [Row("draw_initial", 2, temporary=4 * GIB)], shards=100)
+    assert few.needed == 4 * GIB
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_files_of_stages_are_temporary_where_they_are_not_kept(keep):
+    config = config_of("paper.yaml", {"synthesis": {"keep_stages": keep}})
+    sources = architectures("paper")
+    work = Work(config, Costs(sources, config), Sizes(config, [], ROOT))
+    lock = ROOT / config.models.lock
+    jobs = [job("plan_shard", shard="00000"), *(job("draw_initial", shard=s) for s in "ab")]
+    speed = Speed({}, HUNDRED | {"tf32": 50.0})
+    plan, drawn = tally(jobs, config, work, Downloads(sources, lock), speed)
+    assert plan.store and not plan.temporary
+    assert bool(drawn.store) == keep and bool(drawn.temporary) != keep
+
+
 @pytest.mark.parametrize(
     ("limits", "room", "line"),
     [
@@ -115,7 +138,7 @@ def test_every_method_is_a_rule():
     shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
     shared |= {"by_precision", "text_draw", "encoded", "candidates", "judged"}
     shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
-    shared |= {"kept", "while_running", "latents", "tokens", "depth"}
+    shared |= {"kept", "temporary", "while_running", "latents", "tokens", "depth"}
     shared |= {"needed", "base", "autoencoder", "text", "encoders", "segmenter", "generator", "net"}
     shared |= {"call", "width", "frozen", "drawing", "trained", "training", "metrics", "measuring"}
     for kind in (Work, Storage, Memory):

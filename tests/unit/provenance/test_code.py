@@ -231,7 +231,9 @@ def test_the_functions_of_rules_are_read_from_their_files(project):
         "        x=1,\n\n\nrule two:\n    input:\n        rules.one.output,\n\n\n"
         'rule three:\n    params:\n        function="pack.other.job",\n'
     )
-    assert rule_functions(root) == {"one": "pack.train.train", "three": "pack.other.job"}
+    (root / "rules" / "b.smk").write_text("use rule three as four with:\n    input:\n")
+    functions = {"one": "pack.train.train", "three": "pack.other.job", "four": "pack.other.job"}
+    assert rule_functions(root) == functions
 
 
 def test_every_rule_of_the_project_has_a_function_that_exists():

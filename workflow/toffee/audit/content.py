@@ -24,6 +24,7 @@ from toffee.provenance.paths import (
 )
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
+from toffee.provenance.temporary import removed
 from toffee.runtime.files import TEMPORARY, file_digest, kind_of
 from toffee.runtime.progress import progress
 
@@ -39,13 +40,16 @@ BATCH = 10_000
 def check_bytes(results: Results, notes: Notes | None = None) -> list[Finding]:
     """Hash every file of the records, of any size, and name files that no record knows.
 
+    Temporary files that are gone are counted.
+
     notes: takes how many there are.
     """
-    outputs = [(r, path) for r in results.records.values() for path in r.outputs]
+    gone = removed(results)
+    outputs = [(r, p) for r in results.records.values() for p in r.outputs if p not in gone]
     total = sum(r.outputs[p].files is None or results.count(r, p) for r, p in outputs)
     # hashlib lets go of the interpreter's lock: threads read side by side.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        files = results.files()
+        files = (file for file in results.files() if file[0] not in gone)
         batches = iter(lambda: list(islice(files, BATCH)), [])
         checks = (one for batch in batches for one in pool.map(partial(_check, results), batch))
         shown = progress(checks, total=total, desc="audit: hash", unit="file")
@@ -54,6 +58,14 @@ def check_bytes(results: Results, notes: Notes | None = None) -> list[Finding]:
     if notes:
         size = sum(made.size for record, path in outputs for made in [record.outputs[path]])
         notes.add(f"bytes: {total} files of {size / 1e6:,.1f} MB, hashed")
+        if gone:
+            was = sum(
+                r.outputs[p].size for r in results.records.values() for p in gone & {*r.outputs}
+            )
+            notes.add(
+                f"bytes: not checked, removed once they were read (synthesis.keep_stages): "
+                f"{len(gone)} temporary files of {was / 1e6:,.1f} MB"
+            )
     return findings + list(_unknown(results) if results.whole else [])
 
 

@@ -34,6 +34,7 @@ TARGETS = ("all", "tables", "figures", "dreambooth", "site", "crate") + (
     "dataset",  # where target all does without
     "export_folder",
     "export_imagenhub",
+    "scaling",
 )
 """Targets that between them have every job of a scale."""
 

@@ -23,6 +23,7 @@ from toffee.provenance.digests import summary
 from toffee.provenance.paths import CONFIGS, RECORDS
 from toffee.provenance.results import TELLING, Results
 from toffee.provenance.schema import Record
+from toffee.provenance.temporary import removed
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.progress import progress
 from toffee.runtime.project import PROJECT
@@ -112,34 +113,57 @@ def _sampled(results: Results, count: int, seed: int | None, network: bool) -> l
 
 
 def _replay(results: Results, record: Record, network: bool) -> list[Finding]:
-    name = results.name_of(record)
+    """Run a job again, in a folder of its own, after those that wrote what it read of files that
+    were removed."""
     with tempfile.TemporaryDirectory(prefix="toffee-replay-") as folder:
-        scratch = Path(folder)
-        for path in (*record.inputs, *_read_beside(record)):
-            if not results.place(path).exists() or ".." in Path(path).parts:
-                return [Finding(TIER, f"records/{name}", f"the input {path}", "no such file")]
-            _link(scratch / path, results.place(path))
-        kept = results.folder / RECORDS
-        config = kept / CONFIGS / f"{record.config}.json"
-        files = [str(path.resolve()) for path in (kept / name, config)]
-        allowed = [ALLOW_NETWORK] if network else []
-        command = [sys.executable, "-m", "toffee.launch.rerun", *allowed, "--", *files]
-        packages = [str(PROJECT / root) for root in ROOTS]
-        search = os.pathsep.join([*packages, os.environ.get("PYTHONPATH", "")])
-        environment = os.environ | {"PYTHONPATH": search}
-        environment |= {} if network else {"HF_HUB_OFFLINE": "1"}
-        done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-            return [Finding(TIER, f"records/{name}", f"{record.job} to run again", lines[-1])]
-        skipped = {record.output[name] for name in MEASURED.get(record.rule, ())}
-        return [
-            Finding(TIER, path, f"the bytes that {record.job} wrote", drift)
-            for path, made in record.outputs.items()
-            if path not in skipped
-            and summary(scratch / path)["sha256"] != made.sha256
-            and (drift := drift_of(results.place(path), scratch / path))
-        ]
+        for one in _chain(results, record, removed(results)).values():
+            if findings := _rerun(results, one, network, Path(folder)):
+                return findings  # what follows would read it
+    return []
+
+
+def _chain(results: Results, record: Record, gone: set[str]) -> dict[int, Record]:
+    """By identity, in order: the jobs of `_replay`."""
+    chain: dict[int, Record] = {}
+    for path in gone.intersection(record.inputs):
+        if (writer := results.producer(path)) is not None:
+            chain |= _chain(results, writer, gone)
+    return chain | {id(record): record}
+
+
+def _rerun(results: Results, record: Record, network: bool, scratch: Path) -> list[Finding]:
+    name = results.name_of(record)
+    for path in (*record.inputs, *_read_beside(record)):
+        if (scratch / path).exists():  # from a job before
+            continue
+        if not results.place(path).exists() or ".." in Path(path).parts:
+            return [Finding(TIER, f"records/{name}", f"the input {path}", "no such file")]
+        _link(scratch / path, results.place(path))
+    kept = results.folder / RECORDS
+    config = kept / CONFIGS / f"{record.config}.json"
+    files = [str(path.resolve()) for path in (kept / name, config)]
+    allowed = [ALLOW_NETWORK] if network else []
+    command = [sys.executable, "-m", "toffee.launch.rerun", *allowed, "--", *files]
+    packages = [str(PROJECT / root) for root in ROOTS]
+    search = os.pathsep.join([*packages, os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": search}
+    environment |= {} if network else {"HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        return [Finding(TIER, f"records/{name}", f"{record.job} to run again", lines[-1])]
+    skipped = {record.output[name] for name in MEASURED.get(record.rule, ())}
+    return [
+        Finding(TIER, path, f"the bytes that {record.job} wrote", drift)
+        for path, made in record.outputs.items()
+        if path not in skipped
+        and summary(scratch / path)["sha256"] != made.sha256
+        and (drift := _drift(results.place(path), scratch / path))
+    ]
+
+
+def _drift(before: Path, after: Path) -> str:
+    return drift_of(before, after) if before.exists() else "other bytes; what it wrote is removed"
 
 
 def _read_beside(record: Record) -> list[str]:

@@ -29,8 +29,8 @@ FORMATS = (
     *("ICO", "PCX", "SGI", "QOI", "DIB"),
 )
 MOST_PIXELS = 80_000_000
-"""Most pixels of a picture that is decoded: a small file can hold one that fills the memory. With so
-many, no picture or mask takes more than 1 GB."""
+"""Most pixels of a picture that is decoded: a small file can hold one that fills the memory. With
+so many, no picture or mask takes more than 1 GB."""
 COSTLY = {"JPEG2000": 40_000_000, "WEBP": 40_000_000, "AVIF": 40_000_000}
 """The same for formats whose decoders take up to 20 bytes for a pixel."""
 STRIP = 1 << 20

@@ -42,6 +42,11 @@ def settings(profile: str) -> dict[str, Any]:
     return merged
 
 
+def jobs_at_once(profile: str) -> int:
+    """How many jobs a profile of the repository has at work at once."""
+    return int(_read(PROFILES / profile / "config.yaml")["jobs"])
+
+
 def resources_of(models: str) -> dict[str, Any]:
     """What each rule needs with a set of base models. `tabulate_*` in the file names all rules that
     match it."""

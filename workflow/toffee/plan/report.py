@@ -11,6 +11,7 @@ from typing import Any
 from toffee.config import Config, load_catalogue, load_config
 from toffee.data.importers.survey import survey
 from toffee.launch.dag import Job, NoPlan, planned_jobs
+from toffee.launch.profiles import jobs_at_once
 from toffee.plan.architectures import Architectures, import_libraries
 from toffee.plan.clock import wall_clock
 from toffee.plan.costs import Costs
@@ -31,7 +32,8 @@ class Row:
     """What the jobs of a rule take, all together; bytes.
 
     `hours` are those of the device (see `Plan`). `while_running` is on disk until they end, as if
-    all of them ran at once. `memory` is what one of them, or one of its processes, needs at most of
+    all of them ran at once. `temporary` is what they leave and what is removed once it is read, of
+    all jobs. `memory` is what one of them, or one of its processes, needs at most of
     a GPU; on a CPU it needs more, the libraries' own.
     """
 
@@ -42,6 +44,11 @@ class Row:
     store: int = 0
     while_running: int = 0
     memory: int = 0
+    temporary: int = 0
+
+    def at_once(self, shards: int) -> int:
+        """The temporary bytes that are there at once, of so many shards."""
+        return round(self.temporary * min(1, shards / max(self.jobs, 1)))
 
     def __add__(self, other: "Row") -> "Row":
         mine, others = asdict(self), asdict(other)
@@ -61,6 +68,7 @@ class Plan:
         findings: whether its sources are there (see `toffee.plan.preflight`).
         device: what computes, "GPU" or "CPU".
         found: of the user's own subjects, a line each.
+        shards: how many are at work at once.
     """
 
     scale: str
@@ -70,6 +78,7 @@ class Plan:
     findings: Findings = field(default_factory=Findings)
     device: str = "GPU"
     found: list[str] = field(default_factory=list)
+    shards: int = 1
 
     @property
     def total(self) -> Row:
@@ -78,10 +87,12 @@ class Plan:
 
     @property
     def at_once(self) -> int:
-        """The most that running jobs hold: the two generators, or the ToffeeNets, side by side."""
+        """The most that running jobs hold: the two generators, the ToffeeNets, or the shards that
+        are at work, side by side."""
         generators = sum(row.while_running for row in self.rows if row.rule in PRETRAINING)
         others = [row.while_running for row in self.rows if row.rule not in PRETRAINING]
-        return max([generators, *others])
+        stages = sum(row.at_once(self.shards) for row in self.rows)
+        return max([generators, stages, *others])
 
     @property
     def needed(self) -> int:
@@ -163,10 +174,17 @@ def plan_run(
     kept_out = "CUDA's own and what fragmentation wastes" if gpus else "the libraries' own"
     notes.append(f"{device} memory: of one process, counted; without {kept_out}")
     notes.append("while running: encoded data and checkpoint of trainings, as if side by side")
+    shards = jobs_at_once("slurm")
+    if any(row.temporary for row in rows):
+        notes.append(
+            f"and stage files of {shards} shards, as many as profile slurm has at work: each is "
+            "removed once its shard is scored (config synthesis.keep_stages)"
+        )
     notes += sizes.notes
     needs = needs_of(((job.rule, job.wildcards) for job in jobs), sources)
     findings = look(needs, config, sources, Path(os.path.relpath(project)))
-    plan = Plan(config.scale, rows, notes, free(results), findings, device, survey(config))
+    found = survey(config)
+    plan = Plan(config.scale, rows, notes, free(results), findings, device, found, shards)
     if gpus and plan.total.memory:
         look_at_gpus({row.rule: row.memory for row in rows}, findings)
     return plan, config
@@ -206,8 +224,9 @@ def tally(
             hours = sum(flops / speed.tflops(dtype) for dtype, flops in spent) / TERA / HOUR
             fetched = fetched_bytes(job, downloads)
             kept = storage.kept(job) if job.rule != "download_dreambench" else fetched
+            sizes = (0, kept) if storage.temporary(job) else (kept, 0)
             running = storage.while_running(job)
-            row = Row(job.rule, 1, hours, fetched, kept, running, memory.needed(job))
+            row = Row(job.rule, 1, hours, fetched, sizes[0], running, memory.needed(job), sizes[1])
             seen[key] = row
         rows[job.rule] = rows.get(job.rule, Row(job.rule)) + seen[key]
     return list(rows.values())

@@ -24,6 +24,9 @@ WEIGHT = 4
 CHECKPOINT = 4 * WEIGHT
 """Of a weight in a checkpoint: the weight, its average, and two moments of AdamW."""
 
+STAGES = ("draw_initial", "refine_shard", "draw_views", "make_edits")
+"""Rules whose files are removed once they are read, unless config `synthesis.keep_stages`."""
+
 HALF = 2
 """Bytes of a value of an encoded data set (see `toffee.training.encoded`)."""
 
@@ -60,6 +63,10 @@ class Storage:
         """Bytes that a job leaves."""
         method = getattr(self, job.rule, None)
         return round(method(job.wildcards)) if method else 0
+
+    def temporary(self, job: Job) -> bool:
+        """Whether what a job leaves is removed once it is read."""
+        return job.rule in STAGES and not self.config.synthesis.keep_stages
 
     def while_running(self, job: Job) -> int:
         """Bytes that a job needs besides until it ends: a training's data and checkpoint."""
@@ -148,6 +155,11 @@ class Storage:
         return self.sizes.samples * (self.jpeg + ROW / 3)
 
     refine_shard = draw_views = draw_initial
+
+    def keep_examples(self, wildcards: Mapping[str, str]) -> float:
+        from toffee.synthesis.examples import EXAMPLES  # with the libraries of shards
+
+        return EXAMPLES * 3 * self.jpeg
 
     def make_edits(self, wildcards: Mapping[str, str]) -> float:
         return self.sizes.editing * (self.png + self.mask) + self.sizes.samples * ROW / 3

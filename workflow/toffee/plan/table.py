@@ -16,7 +16,7 @@ def table(plan: Plan) -> list[str]:
     rest = [row for row in plan.rows if row not in large]
     if rest:
         large.append(sum(rest, Row(f"{len(rest)} other rules")))
-    lines = [head, *(_cells(row) for row in large), _cells(plan.total)]
+    lines = [head, *(_cells(row, row.at_once(plan.shards)) for row in large), _cells(plan.total)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     texts = [
         "  ".join(
@@ -28,15 +28,17 @@ def table(plan: Plan) -> list[str]:
         for line in lines
     ]
     rule = "-" * len(texts[0])
-    room = f"room needed in results/{plan.scale}: {shown(plan.needed)}, free: {shown(plan.room)}"
+    needed = f"{shown(plan.needed)}, {shown(plan.total.store)} in the end"
+    room = f"room needed in results/{plan.scale}: {needed}, free: {shown(plan.room)}"
     found = [*plan.found, ""] if plan.found else []
     return [*found, texts[0], rule, *texts[1:-1], rule, texts[-1], "", room, *plan.notes]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, temporary: int = 0) -> tuple[str, ...]:
     hours = f"{row.hours:,.0f}" if row.hours >= 99.5 else f"{row.hours:.2g}"
     sizes = [shown(value) if value else "–" for value in (row.download, row.store)]
-    running = shown(row.while_running) if row.while_running else "–"
+    at_work = row.while_running + temporary
+    running = shown(at_work) if at_work else "–"
     memory = shown(row.memory) if row.memory else "–"
     return (row.rule, f"{row.jobs:,}", hours if row.hours else "–", memory, *sizes, running)
 

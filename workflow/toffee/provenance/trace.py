@@ -13,6 +13,7 @@ from toffee.provenance.digests import read_text, summary
 from toffee.provenance.paths import RECORDS
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
+from toffee.provenance.temporary import removed
 from toffee.runtime.errors import ToffeeError
 
 DIGITS = 16
@@ -27,7 +28,8 @@ def trace(results: Results, file: str) -> dict[str, Any]:
 
     Each file has path, sha256, size; where a job wrote it, job, params, seed, commit, code,
     start, end, seconds, cpu_seconds, gpu_seconds and inputs, which are files again. A file that
-    stands elsewhere in the tree already has `above: true` instead of its own chain.
+    stands elsewhere in the tree already has `above: true` instead of its own chain, one that was
+    removed once it was read has `removed: true`.
 
     Raises:
         ToffeeError: no record knows the file, or it is not what its job wrote.
@@ -36,11 +38,14 @@ def trace(results: Results, file: str) -> dict[str, Any]:
     record = results.producer(path)
     if record is None:
         raise ToffeeError(f"{path}: no record of a job that wrote it in {results.folder}")
-    place, made = results.place(path), results.made(record, path)
-    if made is None or not place.exists() or summary(place)["sha256"] != made.sha256:
+    place, gone = results.place(path), removed(results)
+    made = results.made(record, path)
+    # Of a removed file the records of those that read it have the digest.
+    is_there = place.exists() and made is not None and summary(place)["sha256"] == made.sha256
+    if path not in gone and not is_there:
         raise ToffeeError(f"{path}: not the file that {record.job} wrote, see toffee audit")
     _require_seals(results, record)
-    return _file(results, path, record, set())
+    return _file(results, path, record, set(), gone)
 
 
 def _require_seals(results: Results, record: Record) -> None:
@@ -53,7 +58,9 @@ def _require_seals(results: Results, record: Record) -> None:
             raise ToffeeError(f"{place}: expected {expected}, found {found}; see toffee audit")
 
 
-def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[str, Any]:
+def _file(
+    results: Results, path: str, record: Record, seen: set[str], gone: set[str]
+) -> dict[str, Any]:
     made = results.made(record, path)
     if made is None:
         raise ToffeeError(f"{path}: not among the files that {record.job} wrote")
@@ -63,6 +70,8 @@ def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[s
         "size": made.size,
         "job": record.job,
     }
+    if path in gone:
+        tree["removed"] = True
     if record.sha256 in seen:
         return tree | {"above": True}
     seen.add(record.sha256)
@@ -83,7 +92,7 @@ def _file(results: Results, path: str, record: Record, seen: set[str]) -> dict[s
         if before is None:
             inputs.append({"path": name, "sha256": read.sha256, "size": read.size})
         else:
-            inputs.append(_file(results, name, before, seen))
+            inputs.append(_file(results, name, before, seen, gone))
     return tree | {"inputs": inputs}
 
 
@@ -120,7 +129,8 @@ def _number(text: str) -> str | float:
 
 def tree_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:
     """The chain as a tree for people, one line per file and per job."""
-    yield f"{tree['path']}  sha256 {tree['sha256'][:DIGITS]}…  {size_text(tree['size'])}"
+    gone = ", removed once it was read" if tree.get("removed") else ""
+    yield f"{tree['path']}  sha256 {tree['sha256'][:DIGITS]}…  {size_text(tree['size'])}{gone}"
     below = f"{indent}   "
     if tree.get("above"):
         yield f"{below}by {tree['job']}, see above"

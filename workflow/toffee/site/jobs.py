@@ -12,10 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from toffee.config.sections.synthesis import STAGES_FOLDER
 from toffee.provenance.paths import CONFIGS, RECORDS
 from toffee.provenance.record import files_of
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
+from toffee.provenance.temporary import temporary
 from toffee.site.script import finite, write_script
 
 CHUNK = 200_000
@@ -102,6 +104,7 @@ def describe_run(jobs: Jobs) -> dict[str, Any]:
     return {
         "jobs": len(records),
         "root": jobs.results.root,
+        "temporary": f"{STAGES_FOLDER}/" if temporary(jobs.results) else None,
         **{cost: sum(getattr(one, cost) for one in records) for cost in COSTS},
         "start": min((one.start.isoformat() for one in records), default=None),
         # The audit's own job ends after it has said what it found.

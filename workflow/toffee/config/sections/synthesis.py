@@ -9,6 +9,9 @@ from toffee.config.base import Count, Path, Section, Share
 KINDS = ("generation", "background", "colour", "texture", "style")
 """Kinds of pairs: subject-driven generation, and the four kinds of edits."""
 
+STAGES_FOLDER = "dataset/stages"
+"""Where stages write the pictures of shards, below the results folder."""
+
 
 class Kinds(Section):
     """Shares of the kinds of pairs in the plan."""
@@ -59,4 +62,8 @@ class Synthesis(Section):
     )
     quality: Annotated[int, Field(ge=95, le=100)] = Field(
         description="JPEG quality of stored images (1 to 100, at least 95)"
+    )
+    keep_stages: bool = Field(
+        description="whether the files of a shard's stages stay once it is scored; else they are "
+        "removed, so a changed score draws them anew (a changed threshold of the filter does not)"
     )

@@ -9,6 +9,7 @@ from typing import Any
 from toffee.provenance.crate.graph import ROOT, Graph, local, relative
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Made, Read, Record
+from toffee.provenance.temporary import temporary
 
 LISTED = 64
 """A folder of more files is one entity: thousands of small photographs would be most of the crate.
@@ -28,6 +29,10 @@ FORMATS = {
     ".txt": "text/plain",
     ".yaml": "text/yaml",
 }
+ELSEWHERE = "No record says that this is here: it lies elsewhere, or has been replaced."
+TEMPORARY = (
+    "A temporary file, which the run removes once it is read (config synthesis.keep_stages)."
+)
 TREE = "The digest is the SHA-256 of the lines that sha256sum prints of its files, sorted by path."
 
 
@@ -35,14 +40,17 @@ class Files:
     """Finds the entity of what a record names by path and digest.
 
     What lies in the results folder has its path there as `@id`. What does not (photographs from
-    elsewhere, a file that has been replaced or removed since) is described under an `@id` that
-    begins with `#`, with the digest of the content that was written or read.
+    elsewhere, a temporary file, one that has been replaced or removed since) is described under an
+    `@id` that begins with `#`, with the digest of the content that was written or read.
     """
 
     def __init__(self, graph: Graph, results: Results) -> None:
         self.graph, self.results = graph, results
         self._found: dict[tuple[str, str], str] = {}
         self._copies: dict[tuple[str, str], str] = {}
+        self._temporary = temporary(
+            results
+        )  # there or not: a crate does not depend on when it is made
         self._last = {
             _below(path, record): record
             for record in results.records.values()
@@ -70,7 +78,10 @@ class Files:
             for path, made in record.outputs.items():
                 below = _below(path, record)
                 here = self._last[below] is record and self.results.place(path).exists()
-                add = self._output(record, path) if here else self._elsewhere(below, made)
+                if path in self._temporary:
+                    add = self._elsewhere(below, made, what=TEMPORARY)
+                else:
+                    add = self._output(record, path) if here else self._elsewhere(below, made)
                 self._found[below, made.sha256] = add
 
     def of(self, path: str, content: Read | Made, record: Record) -> str:
@@ -109,13 +120,14 @@ class Files:
             self._found[inner, file.sha256] = self.file(inner, file.model_dump(), found)
         return found
 
-    def _elsewhere(self, below: str, content: Read | Made, folder: bool = False) -> str:
+    def _elsewhere(
+        self, below: str, content: Read | Made, folder: bool = False, what: str = ELSEWHERE
+    ) -> str:
         folder = folder or isinstance(content, Made) and content.files is not None
         return self.graph.add(
             local("elsewhere", content.sha256[:16], below),
             "Dataset" if folder else "File",
-            description="No record says that this is here: it lies elsewhere, or has been replaced."
-            + f" {TREE}" * folder,
+            description=what + f" {TREE}" * folder,
             **_properties(below, content.model_dump(), folder),
         )
 

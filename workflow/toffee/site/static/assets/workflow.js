@@ -97,7 +97,7 @@ function showWorkflow(site, section) {
     return {
       title: [rule, " ", el("span", { class: "wildcards" }, Object.values(record.wildcards).join(", "))],
       trail: [[rule, ruleLink(rule)]],
-      body: recordView(site.run.root, rule, record, modules[record.modules]),
+      body: recordView(site.run, rule, record, modules[record.modules]),
       marked: around(rule),
       focus: rule,
     };
@@ -109,7 +109,7 @@ function showWorkflow(site, section) {
     return {
       title: `Where ${Format.words(metric)} of ${Format.method(method)} comes from`,
       trail: [[`Table ${Format.words(name)}`, `#table-${name}`]],
-      body: chainView(site.run.root, chain, { text: cellText(table, method, setting, metric), method, setting }),
+      body: chainView(site.run, chain, { text: cellText(table, method, setting, metric), method, setting }),
       marked: new Set(chain.steps.map((step) => step.rule)),
       focus: chain.steps[0].rule,
       top: true,
@@ -153,8 +153,12 @@ function below(root, path) {
   return path.startsWith(`${root}/`) ? path.slice(root.length + 1) : null;
 }
 
-function pathOf(root, path) {
-  const inside = below(root, path);
+function pathOf(run, path) {
+  const inside = below(run.root, path);
+  // What the run removes once it is read may be gone.
+  if (inside !== null && run.temporary && inside.startsWith(run.temporary)) {
+    return el("span", {}, el("code", {}, path), " (temporary)");
+  }
   return inside === null ? el("code", {}, path) : fileLink(inside, path);
 }
 
@@ -163,12 +167,12 @@ function jobName(rule, wildcards) {
 }
 
 /** All of a record. */
-function recordView(root, rule, record, modules) {
+function recordView(run, rule, record, modules) {
   const { git, environment } = record;
   const commit = git.commit
     ? [digest(git.commit, "the commit"), git.changed ? " with changes to its files" : ""]
     : "not known: it did not run from a git checkout";
-  const files = [{ title: "as" }, { title: "path", show: (path) => pathOf(root, path) },
+  const files = [{ title: "as" }, { title: "path", show: (path) => pathOf(run, path) },
     { title: "SHA-256", show: (value, row) => digest(value, row[1]) }, { title: "size", numeric: true, show: Format.bytes }];
   const inputs = [...files, { title: "written by", show: (job) => (job ? el("a", { href: jobLink(job) }, job.split("/")[0]) : "no job") }];
   const params = Object.entries(record.params).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
@@ -188,13 +192,13 @@ function recordView(root, rule, record, modules) {
     record.inputs.length ? grid("Inputs", inputs, record.inputs, { size: 15 }) : el("p", {}, "None: made from the parameters."),
     el("h4", {}, "Outputs"),
     grid("Outputs", files, record.outputs, { size: 15 }),
-    record.outputs.filter((output) => output[4]).map((output) => folderView(root, output)),
+    record.outputs.filter((output) => output[4]).map((output) => folderView(run, output)),
     el("h4", {}, "Code and environment"),
     terms([
       ["Commit", commit], ["Code", digest(record.code, "the code")], ["Environment lock", digest(environment.lock, "the lock")],
       ["Python", environment.python], ["Machine", environment.machine],
       ["Record", [fileLink(record.record), " ", digest(record.sha256, "the record")]],
-      ["Log", pathOf(root, record.log)], ["Configuration", fileLink(record.config)],
+      ["Log", pathOf(run, record.log)], ["Configuration", fileLink(record.config)],
     ], { class: "pairs" }),
     el("details", {}, el("summary", {}, Format.count(modules.length, "module"), " of the project that it ran"),
       grid("Modules", ["file", { title: "digest of its meaning", show: (text) => el("code", {}, text) }], modules)),
@@ -204,7 +208,7 @@ function recordView(root, rule, record, modules) {
   ].flat();
 }
 
-function folderView(root, [, path, , , files, count]) {
+function folderView(run, [, path, , , files, count]) {
   const rest = count - files.length;
   const columns = ["file", { title: "SHA-256", show: (value, row) => digest(value, row[0]) }, { title: "size", numeric: true, show: Format.bytes }];
   return el("details", {}, el("summary", {}, Format.count(count, "file"), " in ", el("code", {}, path)),
@@ -241,16 +245,16 @@ function cellText(table, method, setting, metric) {
 }
 
 /** What stands behind a table, from its own job back to what no job wrote. */
-function chainView(root, chain, { text, method, setting }) {
+function chainView(run, chain, { text, method, setting }) {
   const count = chain.steps.reduce((sum, step) => sum + step.count, 0);
   const sources = [{ title: "path", show: (path) => el("code", {}, path) }, { title: "SHA-256", show: (value, row) => digest(value, row[0]) },
     { title: "size", numeric: true, show: Format.bytes }];
   return [
     el("p", { class: "number-said" }, el("strong", {}, text ?? "–"), setting ? ` ${setting}` : ""),
-    el("p", {}, "The number stands in ", pathOf(root, chain.path), `. Behind that file are ${Format.count(count, "job")} of `,
+    el("p", {}, "The number stands in ", pathOf(run, chain.path), `. Behind that file are ${Format.count(count, "job")} of `,
       `${Format.count(chain.steps.length, "rule")}, here from the last back to the first, and ${Format.count(chain.sources.length, "file")} that no job wrote. `,
       "Jobs whose wildcards name the row's method are marked."),
-    el("ol", { class: "chain" }, chain.steps.map((step) => chainStep(root, step, method))),
+    el("ol", { class: "chain" }, chain.steps.map((step) => chainStep(run, step, method))),
     el("details", {}, el("summary", {}, `${Format.count(chain.sources.length, "file")} that no job wrote`),
       grid("Files that no job wrote", sources, chain.sources)),
   ];
@@ -259,12 +263,12 @@ function chainView(root, chain, { text, method, setting }) {
 /** Jobs of a step that are shown before a click. */
 const FIRST = 3;
 
-function chainStep(root, { rule, count, jobs }, method) {
+function chainStep(run, { rule, count, jobs }, method) {
   const own = (job) => job[1].includes(method);
   const sorted = [...jobs.filter(own), ...jobs.filter((job) => !own(job))];
   const items = sorted.map((job) => el("li", { class: own(job) ? "own" : null },
     el("a", { href: jobLink(job[0]) }, job[1].join(" ") || "its job"),
-    el("ul", {}, job[2].map(([path, sha]) => el("li", {}, pathOf(root, path), " ", digest(sha, path))))));
+    el("ul", {}, job[2].map(([path, sha]) => el("li", {}, pathOf(run, path), " ", digest(sha, path))))));
   const rest = items.slice(FIRST);
   const hidden = count - jobs.length;
   return el("li", {},
