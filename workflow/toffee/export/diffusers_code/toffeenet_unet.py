@@ -13,18 +13,21 @@ from diffusers.models.attention_processor import AttnProcessor2_0, IPAdapterAttn
 
 
 class OneByOne:
-    """Attention that can be computed sample by sample, which takes less memory."""
+    """Attention that can be computed sample by sample, which takes less memory.
+
+    A class beside one of diffusers' attention processors, whose call this one splits.
+    """
 
     one_by_one = False
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, *arguments, **options):
         states = encoder_hidden_states
         if not self.one_by_one:
-            return super().__call__(attn, hidden_states, states, *arguments, **options)
+            return super().__call__(attn, hidden_states, states, *arguments, **options)  # type: ignore[misc]
         count, parts = len(hidden_states), []
         for row in map(slice, range(count), range(1, count + 1)):
             given = hidden_states[row], _rows(states, row)
-            parts.append(super().__call__(attn, *given, *arguments, **options))
+            parts.append(super().__call__(attn, *given, *arguments, **options))  # type: ignore[misc]
         return torch.cat(parts)
 
 
