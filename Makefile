@@ -54,9 +54,10 @@ audit: $(ENV)
 bench: $(ENV)
 	@$(BIN)/python -m toffee_bench
 
+# One process more than cores: the tests on a cluster mostly wait.
 test: export OMP_NUM_THREADS := 1
 test: $(ENV)
-	@$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 
 lint: $(ENV)
 	@$(BIN)/ruff check .
