@@ -7,7 +7,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from toffee.config.settings import Sampling
 from toffee.data.world.render import render
 from toffee.data.world.subject import Scene, Subject
-from toffee.data.world.vocabulary import CLASSES, TEXTURES, Attributes, caption
+from toffee.data.world.vocabulary import NAMED_TEXTURES, Attributes, caption
 from toffee.evaluation.draw.base import heldout_contents
 from toffee.evaluation.metrics import ClipMetric
 from toffee.evaluation.score.base import READ, attribute_embeddings
@@ -34,7 +34,6 @@ from toffee_zoo.renders import Renders, draw_zoo_renders
 SUBJECTS, VIEWS, SEED = 250, 4, 2  # of the held-out renders
 PROMPTS = 256  # that the base model draws
 SAMPLING = Sampling(steps=12, guidance=3.0)
-NAMED = tuple(texture for texture in TEXTURES if texture != "plain")  # those with a word
 
 Figures = dict[str, float]
 
@@ -127,7 +126,7 @@ def measure_pictures(zoo: Path) -> dict[str, Figures]:
     contents = [
         (subject, scene)
         for subject, scene in heldout_contents(2 * PROMPTS, SEED)
-        if subject.texture in NAMED
+        if subject.texture in NAMED_TEXTURES
     ][:PROMPTS]
     real = _render(contents)
     model = TextToImage(zoo / "text_to_image", zoo / "controlnet_depth")
@@ -180,23 +179,17 @@ def read(
 ) -> Figures:
     """Share of pictures of which a CLIP reads class, colour, background and texture right.
 
-    A value is read if its text (see `attribute_embeddings`) is nearest to the picture; a texture
-    among those that have a word.
+    A value is read if its text (see `attribute_embeddings`) is nearest to the picture.
     """
     seen = metric.image_features(pictures)
-    embeddings = attribute_embeddings(metric) | {
-        "texture": attribute_embeddings(metric, {"class": CLASSES, "texture": NAMED})["texture"]
-    }
-    values: Mapping[str, tuple[str, ...]] = {**READ, "texture": NAMED}
+    embeddings = attribute_embeddings(metric)
     truth = {
         "class": [subject.class_word for subject, _ in contents],
         "colour": [subject.colour for subject, _ in contents],
         "background": [scene.background for _, scene in contents],
         "texture": [subject.texture for subject, _ in contents],
     }
-    return {
-        name: _share_right(seen @ embeddings[name].T, values[name], truth[name]) for name in values
-    }
+    return {name: _share_right(seen @ embeddings[name].T, READ[name], truth[name]) for name in READ}
 
 
 def _share_right(likeness: torch.Tensor, values: Sequence[str], truth: list[str]) -> float:

@@ -227,11 +227,16 @@ def test_base_reads_what_the_nearest_text_says(metrics, tmp_path, monkeypatch):
             "class_word": ["ball", "ball"],
             "colour": ["blue", "red"],
             "background": ["grass", "grass"],
+            "texture": ["plain", "striped"],
         },
         {"image": [picture(1), picture(2)]},
     ) as images:
         scores = base_scores(images, metrics.clip)
+        striped = embeddings["texture"][[READ["texture"].index("striped")]]
+        monkeypatch.setattr(metrics.clip, "image_features", lambda x: striped.repeat(len(x), 1))
+        again = base_scores(images, metrics.clip)
     assert list(value(scores, "real", "colour_accuracy")) == [1, 0]
+    assert list(value(again, "real", "texture_accuracy")) == [1], "a plain one names none"
 
 
 def test_dataset_draw_is_balanced_by_kind_and_independent_of_order():

@@ -11,14 +11,14 @@ from toffee.tables.tidy import measured, ordered, write_table
 
 
 def tabulate_base(scores: Path, csv: Path, page: Path) -> None:
-    """Share of images whose class, colour and background the metric CLIP reads right."""
+    """Share of images whose attributes the metric CLIP reads right."""
     order = ("real", "text", "depth")
     frame = ordered(read_scores(scores), order, needed=("real",), path=scores)
     text = (
         "Share of images of which the metric CLIP reads the attribute right: `real` held-out "
         "renders, images drawn from `text` alone and with the `depth` ControlNet, for held-out "
-        "prompts."
+        "prompts; a texture where the prompt names one."
     )
-    error = "Mean ± standard error over n pictures."
+    error = "Mean ± standard error over n pictures, fewer for the texture."
     table = measured([summarise(frame)])
     write_table(table, csv, page, "Base model", [markdown(table), text, error])

@@ -58,7 +58,7 @@ BLOCKS = {
         Part(
             "Base model: what the metric CLIP reads",
             "base",
-            ("class_accuracy", "colour_accuracy", "background_accuracy"),
+            ("class_accuracy", "colour_accuracy", "background_accuracy", "texture_accuracy"),
         ),
     ),
     "tables": (

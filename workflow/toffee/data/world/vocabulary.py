@@ -21,7 +21,10 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 }
 """Colour name to sRGB in 0..255."""
 
-TEXTURES: tuple[str, ...] = ("plain", "striped", "dotted", "checkered", "zigzag", "faded")
+PLAIN = "plain"
+TEXTURES: tuple[str, ...] = (PLAIN, "striped", "dotted", "checkered", "zigzag", "faded")
+NAMED_TEXTURES = TEXTURES[1:]
+"""Textures that have a word in captions."""
 
 BACKGROUNDS: dict[str, str] = {
     "grass": "on the grass",
@@ -74,7 +77,7 @@ def caption(attributes: Attributes, token: str = "") -> str:
     `token` is a word put before the noun phrase's first adjective ("a sks red crate").
     """
     style = STYLES[attributes.style] if attributes.style else ""
-    texture = attributes.texture if attributes.texture not in (None, "plain") else ""
+    texture = attributes.texture if attributes.texture in NAMED_TEXTURES else ""
     words = [token, attributes.colour or "", texture, attributes.class_word]
     noun = " ".join(word for word in words if word)
     article = "an" if noun[0] in "aeiou" else "a"
@@ -87,7 +90,7 @@ def _all_words() -> tuple[str, ...]:
     """Every word that `caption` can say, sorted."""
     phrases = [*BACKGROUNDS.values(), *LIGHTS.values(), *STYLES.values(), "a an"]
     words = {word for phrase in phrases for word in re.findall("[a-z]+", phrase)}
-    return tuple(sorted(words | set(CLASSES) | set(COLOURS) | (set(TEXTURES) - {"plain"})))
+    return tuple(sorted(words | set(CLASSES) | set(COLOURS) | set(NAMED_TEXTURES)))
 
 
 ALL_WORDS: tuple[str, ...] = _all_words()

@@ -27,13 +27,14 @@ def generate_base(
     sampling: Sampling,
     seed: int,
 ) -> None:
-    """Draw prompts that name a class, a colour and a place in a combination held out of training.
+    """Draw prompts that name a class, a colour and a place in a combination held out of training,
+    and the texture of a subject that is not plain.
 
     Each prompt describes a render of a held-out subject, which is the row of method `real`; `text`
     draws the prompt alone, `depth` draws it over the render's estimated depth.
 
     Writes one row per method and prompt: columns subject (name of the content), method, prompt,
-    class_word, colour, background; image `image`.
+    class_word, colour, background, texture; image `image`.
     """
     contents = heldout_contents(base_prompts, seed)
     renders = render(
@@ -41,7 +42,7 @@ def generate_base(
     )
     real = renders.rgb.permute(0, 3, 1, 2).float() / 255
     prompts = [
-        caption(Attributes(subject.class_word, subject.colour, background=scene.background))
+        caption(Attributes(subject.class_word, subject.colour, subject.texture, scene.background))
         for subject, scene in contents
     ]
     model = TextToImage(models.drawer, models.controlnet_depth)
@@ -64,6 +65,7 @@ def generate_base(
             "class_word": [s.class_word for s, _ in contents] * len(methods),
             "colour": [s.colour for s, _ in contents] * len(methods),
             "background": [scene.background for _, scene in contents] * len(methods),
+            "texture": [s.texture for s, _ in contents] * len(methods),
         },
         images={"image": to_arrays(torch.cat([torch.cat(drawn[m]) for m in methods]))},
         quality=drawing.quality,

@@ -12,23 +12,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from toffee.data.world.vocabulary import BACKGROUNDS, CLASSES, COLOURS, Attributes, caption
+from toffee.data.world.vocabulary import (
+    BACKGROUNDS,
+    CLASSES,
+    COLOURS,
+    NAMED_TEXTURES,
+    Attributes,
+    caption,
+)
 from toffee.evaluation.metrics import ClipMetric
 from toffee.evaluation.score.scoring import batches, long_form
 from toffee.evaluation.scores_file import write_scores
 from toffee.storage.reader import Shard
 
 READ = {"class": CLASSES, "colour": tuple(COLOURS), "background": tuple(BACKGROUNDS)}
-"""Attributes that are read, and their values."""
+READ["texture"] = NAMED_TEXTURES
+"""Attributes that are read, and their values. A texture is read where the prompt names one."""
 
 
 def score_base(*, images: str | Path, metric_clip: Path, out: str | Path, batch: int) -> None:
-    """Write how well class, colour and background of each image are read: 1 right, 0 wrong.
+    """Write how well each attribute of an image is read: 1 right, 0 wrong.
 
     images: one row per image: columns subject (unique name of a picture's content, the same in all
     methods that draw it), method (real: held-out renders; text: drawn from text; depth: with the
-    depth ControlNet), prompt, class_word, colour, background (words of `data.world.vocabulary`);
-    image `image`.
+    depth ControlNet), prompt, class_word, colour, background, texture (words of
+    `data.world.vocabulary`); image `image`.
     """
     with Shard(images) as shard:
         scores = base_scores(shard, ClipMetric(metric_clip, batch=batch))
@@ -41,28 +49,35 @@ def base_scores(shard: Shard, metric: ClipMetric) -> pd.DataFrame:
     rows = batches(np.arange(len(shard)), metric.batch, "images read")
     clip = torch.cat([metric.image_features(shard.images("image", some)) for some in rows])
     embeddings = attribute_embeddings(metric)
-    values = {}
+    labels = {name: np.array(shard.column(name)) for name in ("method", "subject", "prompt")}
+    frames = []
     for attribute, names in READ.items():
-        truth = shard.column("class_word" if attribute == "class" else attribute)
-        read = (clip @ embeddings[attribute].T).argmax(1)
-        right = [float(names[i] == true) for i, true in zip(read.tolist(), truth, strict=True)]
-        values[f"{attribute}_accuracy"] = torch.tensor(right)
-    prompt = shard.column("prompt")
-    values["clip_t"] = (clip * metric.text_features(list(prompt))).sum(-1)
-    method, subject = shard.column("method"), shard.column("subject")
-    return long_form(values, method=method, setting="", subject=subject, prompt=prompt)
+        truth = np.array(shard.column("class_word" if attribute == "class" else attribute))
+        read = np.array(names)[(clip @ embeddings[attribute].T).argmax(1).numpy()]
+        said = np.isin(truth, names)
+        right = {f"{attribute}_accuracy": torch.from_numpy(read == truth)[said].float()}
+        some = {name: column[said] for name, column in labels.items()}
+        frames.append(long_form(right, setting="", **some))
+    agreement = (clip * metric.text_features(list(labels["prompt"]))).sum(-1)
+    frames.append(long_form({"clip_t": agreement}, setting="", **labels))
+    return pd.concat(frames, ignore_index=True)
 
 
-def attribute_embeddings(
-    metric: ClipMetric, read: Mapping[str, Sequence[str]] = READ
-) -> dict[str, Tensor]:
+def attribute_embeddings(metric: ClipMetric) -> dict[str, Tensor]:
     """Attribute → text embeddings [values, D] of length 1.
 
     A value's embedding is the mean over all captions that name it, with every combination of the
-    other attributes: an ensemble of prompts that says nothing else about the image.
-
-    read: attributes, `class` among them, and their values.
+    other attributes: an ensemble of prompts that says nothing else about the image. Those of the
+    textures name classes alone, those of all others no texture.
     """
+    plain = {name: values for name, values in READ.items() if name != "texture"}
+    textures = {"class": CLASSES, "texture": NAMED_TEXTURES}
+    found = _embeddings(metric, textures)["texture"]
+    return _embeddings(metric, plain) | {"texture": found}
+
+
+def _embeddings(metric: ClipMetric, read: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
+    """Those of attributes, `class` among them, with the values that are read."""
     fields = ["class_word" if attribute == "class" else attribute for attribute in read]
     captions = [
         caption(Attributes(**dict(zip(fields, values, strict=True))))
