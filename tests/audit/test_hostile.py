@@ -70,6 +70,8 @@ def test_a_shared_text_that_is_none(run, data, folder):
         {"input": {"a": "x" * 5_000}, "inputs": {"x" * 5_000: {"sha256": "0" * 64, "size": 1}}},
         {"input": {"a": "a\0b"}, "inputs": {"a\0b": {"sha256": "0" * 64, "size": 1}}},
         {"input": {"a": "/dev/zero"}, "inputs": {"/dev/zero": {"sha256": "0" * 64, "size": 1}}},
+        {"input": {"a": "/"}, "inputs": {"/": {"sha256": "0" * 64, "size": 1}}},
+        {"input": {"a": "/proc"}, "inputs": {"/proc": {"sha256": "0" * 64, "size": 1}}},
         {"input": {"a": "\ud800"}, "inputs": {"\ud800": {"sha256": "0" * 64, "size": 1}}},
         {"start": "0001-01-01T00:00:00+00:00", "end": "9999-12-31T23:59:59+00:00"},
         {"start": "0001-01-01T00:00:00+14:00"},

@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from toffee.audit.notes import Notes
@@ -11,8 +13,9 @@ from toffee.launch.job import job
 from toffee.launch.rerun import recorded_job
 from toffee.provenance.crate import write_crate
 from toffee.provenance.results import Results
+from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
-from toffee.tables.ledger import write_ledger
+from toffee.tables.ledger import accepted_pairs, write_ledger
 
 from .conftest import CONFIG, HANDED_OVER, INDEX, ROOT, TABLE, planned_job
 
@@ -112,3 +115,19 @@ def test_a_verdict_that_this_audit_does_not_have(told, text, good):
     )
     results = Results(told.folder, told.project)
     assert (not list(check_verdict(results, []))) is good
+
+
+def test_an_index_that_unpacks_to_much_more(tmp_path, monkeypatch):
+    """Its rows are read a few at a time, and only where they are true or false."""
+    accepted = pa.array([True, False, True, None])
+    pq.write_table(pa.table({"accepted": accepted}), tmp_path / "index.parquet")
+    assert accepted_pairs(tmp_path / "index.parquet") == 2
+    monkeypatch.setattr("toffee.tables.ledger.MOST_PAIRS", 3)
+    with pytest.raises(ToffeeError, match="4 rows of bool"):
+        accepted_pairs(tmp_path / "index.parquet")
+    pq.write_table(pa.table({"accepted": ["x" * 1000]}), tmp_path / "index.parquet")
+    with pytest.raises(ToffeeError, match="1 rows of string, expected true or false"):
+        accepted_pairs(tmp_path / "index.parquet")
+    (tmp_path / "index.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ToffeeError, match="expected the filter's index"):
+        accepted_pairs(tmp_path / "index.parquet")

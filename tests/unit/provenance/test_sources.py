@@ -6,6 +6,8 @@ import pytest
 
 from toffee.provenance import sources
 from toffee.provenance.sources import describe_input, fingerprint, remember_source
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.project import PROJECT
 
 ROOT = "results/tiny"
 
@@ -67,6 +69,12 @@ def test_a_file_counts_too_and_a_missing_path_does_not(photos):
     fingerprint.cache_clear()
     assert fingerprint("photos/a.jpg", ROOT) != before
     assert fingerprint("absent", ROOT) is None
+
+
+@pytest.mark.parametrize("path", ["/", "/proc", str(PROJECT), str(PROJECT.parent)])
+def test_a_folder_that_holds_all_of_the_machine_is_no_source(path):
+    with pytest.raises(ToffeeError, match="expected a folder of a source"):
+        fingerprint(path, ROOT)
 
 
 def test_new_times_of_what_was_imported_are_no_change(photos, tmp_path):

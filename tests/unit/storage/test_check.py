@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from toffee.runtime.errors import ToffeeError
+from toffee.storage.check import DESCRIPTOR
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter
 
@@ -61,14 +62,14 @@ def huge_chunks(file: h5py.File, other: Path) -> None:
 
 
 def huge_total(file: h5py.File, other: Path) -> None:
-    file.attrs["total"] = 10**12
+    file.attrs["total"] = 3 * 10**6
     for name in (
         *("columns/name", "columns/score", "images/photo", "sha256/photo"),
         *("images/never", "sha256/never"),
     ):
         dtype = file[name].dtype
         del file[name]
-        file.create_dataset(name, (10**12,), dtype)
+        file.create_dataset(name, (3 * 10**6,), dtype)
 
 
 def other_type(file: h5py.File, other: Path) -> None:
@@ -92,10 +93,11 @@ def attribute(name: str, value: object):
         (external_storage, "columns/score is virtual, chunked or stored in another file"),
         (virtual, "columns/score is virtual"),
         (huge_chunks, "columns/score is virtual, chunked"),
-        (huge_total, "bytes, too few for 1000000000000 rows"),
+        (huge_total, "bytes, too few for 3000000 rows"),
         (other_type, "columns/score is .S1 .3,., expected float64"),
         (attribute("total", "many"), "attribute total is of type str"),
         (attribute("total", -1), "-1 rows"),
+        (attribute("total", 10**12), "1000000000000 rows, expected 0 to"),
         (attribute("total", 4), r"\(3,\), expected .* \(4,\)"),
         (attribute("quality", [1, 2]), "attribute quality is of type ndarray"),
         (attribute("identity", np.void(b"\xff")), "attribute identity is of type void"),
@@ -117,6 +119,31 @@ def test_what_the_writer_does_not_write_is_refused(
     with pytest.raises(ToffeeError, match=line) as raised:
         Shard(shard)
     assert str(shard) in str(raised.value) and "\n" not in str(raised.value)
+
+
+def pointing(shard: Path, name: str, length: int) -> None:
+    """Let all rows point to the text or image of the first one, and say how long that is."""
+    with h5py.File(shard, "r") as file:
+        place = file[name].id.get_offset()
+    with open(shard, "r+b") as raw:
+        raw.seek(place)
+        first = np.frombuffer(raw.read(DESCRIPTOR.itemsize), DESCRIPTOR).copy()
+        first["length"] = length or first["length"]
+        raw.seek(place)
+        raw.write(first.tobytes() * ROWS)
+
+
+@pytest.mark.parametrize("name", ["columns/name", "images/photo"])
+def test_rows_that_point_to_the_same_large_element(shard: Path, name: str, monkeypatch) -> None:
+    pointing(shard, name, 0)
+    Shard(shard)  # no more than there can be
+    pointing(shard, name, shard.stat().st_size // ROWS + 1)
+    with pytest.raises(ToffeeError, match=f"{name} has more than the [0-9]+ bytes"):
+        Shard(shard)
+    monkeypatch.setattr("toffee.storage.check.LARGEST_ELEMENT", 100)
+    pointing(shard, name, 101)
+    with pytest.raises(ToffeeError, match=f"{name} has an element of 101 bytes"):
+        Shard(shard)
 
 
 def test_an_image_that_no_row_has_and_a_file_without_rows_are_fine(shard: Path, tmp_path) -> None:

@@ -26,6 +26,7 @@ from toffee.provenance.digests import summary
 from toffee.provenance.paths import RECORDS
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
+from toffee.provenance.sources import refuse_system
 from toffee.runtime.errors import ToffeeError
 
 TIER = "graph"
@@ -109,6 +110,8 @@ def _edges(results: Results) -> Iterator[Finding]:
 
 
 def _described(place: Path) -> tuple[str, int]:
+    if place.is_dir():
+        refuse_system(place)
     found = summary(place)
     return found["sha256"], found["size"]
 

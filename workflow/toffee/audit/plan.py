@@ -120,8 +120,8 @@ def _given(results: Results, record: Record) -> str:
 def _plan(results: Results, record: Record, zoo: bool) -> Plan:
     """The plan that a job was made by. Raises ToffeeError where there is none."""
     config = results.config(record)
-    _refuse_devices(config, results.project)
     run = _run(results, record) if record.run else {"configfiles": [["", config]]}
+    _refuse_devices([config, run], results.project)
     planned, jobs = plan_of(results.project, run, zoo)
     root = ZOO_ROOT if zoo else f"{RESULTS}/{planned.get('scale')}"
     if root != results.root:

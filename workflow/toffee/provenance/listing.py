@@ -31,6 +31,9 @@ DEEPEST = 200
 BATCH = 2**16
 """Rows that are in memory at a time."""
 
+LARGEST_GROUP = 2**29
+"""Bytes of as many rows with the longest names that there are."""
+
 
 class Listing:
     """The table of a folder's files. It is checked when it is first read."""
@@ -98,7 +101,8 @@ class Listing:
                 f"its record names, found {found}"
             )
         try:
-            known = pq.read_schema(self.place).equals(_schema())
+            table = pq.read_metadata(self.place)
+            known = table.schema.to_arrow_schema().equals(_schema()) and _is_plain(table)
         except pa.ArrowException:
             known = False
         if not known:  # and its record was edited, too
@@ -117,6 +121,18 @@ class Listing:
                     yield [batch.column(name) for name in columns]
         except (pa.ArrowException, OSError) as error:  # damaged, and its record was edited, too
             raise ToffeeError(f"{self.place}: cannot be read ({str(error).strip()})") from error
+
+
+def _is_plain(table: Any) -> bool:
+    """Whether a table's groups are no larger than what they unpack to: a dictionary has one value
+    for many rows."""
+    groups = (table.row_group(number) for number in range(table.num_row_groups))
+    return all(
+        group.total_byte_size <= LARGEST_GROUP
+        and set(group.column(number).encodings) <= {"PLAIN", "RLE"}
+        for group in groups
+        for number in range(group.num_columns)
+    )
 
 
 class InOrder:

@@ -17,9 +17,22 @@ from toffee.provenance.listing import Listing, listing_path, walk, with_listing
 from toffee.provenance.paths import RECORDS, SOURCES
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
+from toffee.runtime.project import PROJECT
 
 LARGEST = 1 << 33
 """Bytes of a source that is read once more when it was imported (8 GiB): a minute or two."""
+
+
+SYSTEM = (Path("/proc"), Path("/sys"))
+
+
+def refuse_system(path: str | Path) -> None:
+    """Raise ToffeeError where a folder is no source but (nearly) all of this machine: to read `/`
+    takes hours."""
+    place = Path(path).resolve()
+    if PROJECT.is_relative_to(place) or any(place.is_relative_to(one) for one in SYSTEM):
+        found = "the system's own, or one that holds this checkout"
+        raise ToffeeError(f"{path}: expected a folder of a source, found {found}")
 
 
 def describe_input(path: str, root: str) -> dict[str, Any]:
@@ -82,10 +95,11 @@ def fingerprint(path: str, root: str) -> str | None:
     content is still the same, it stays what it was then. None where there is no such path.
 
     Raises:
-        ToffeeError: it cannot be read.
+        ToffeeError: it cannot be read, or is no source.
     """
     if not os.path.exists(path):
         return None
+    refuse_system(path)
     now, memory = stat_digest(path), _memory(path, root)
     known = read_json(memory) if memory.is_file() else {}
     if known.get("fingerprint") in (None, now):

@@ -3,7 +3,8 @@
 A file may come from a stranger. HDF5 can point to other files (external links, external storage,
 virtual datasets), can claim any number of rows, and can name filters that unpack to any size. The
 writer uses none of this: a file holds plain groups and contiguous datasets with one element per
-row, all of whose bytes are in the file. Anything else is refused.
+row, all of whose bytes are in the file. Anything else is refused. Rows may point to the same text,
+so what they add up to is checked too.
 """
 
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 from h5py import h5d
 
 from toffee.runtime.errors import ToffeeError
@@ -18,6 +20,13 @@ from toffee.storage.layout import DIGEST, DTYPES, ENCODED, SCHEMA, Layout
 
 LONGEST_LAYOUT = 1 << 20
 """Most characters of the attribute `layout`."""
+MOST_ROWS = 1 << 22
+LARGEST_TEXTS = 1 << 28
+"""Most bytes of a column of texts, which is read as a whole."""
+LARGEST_ELEMENT = 1 << 24
+"""Most bytes of a text or of an encoded image."""
+DESCRIPTOR = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u4")])
+"""What a dataset of texts or images holds for a row, by the format of HDF5: where it is."""
 
 
 def read_layout(file: h5py.File, path: Path) -> Layout:
@@ -30,6 +39,8 @@ def read_layout(file: h5py.File, path: Path) -> Layout:
     schema = _attribute(file, "schema", str, path)
     if schema != SCHEMA:
         raise ToffeeError(f"{path}: schema is {schema!r}, expected {SCHEMA!r}")
+    if file.userblock_size:
+        raise ToffeeError(f"{path}: has a block of another format before it, expected {SCHEMA}")
     total = _attribute(file, "total", int, path)
     images, columns = _parts(_attribute(file, "layout", str, path), path)
     layout = Layout(
@@ -40,8 +51,8 @@ def read_layout(file: h5py.File, path: Path) -> Layout:
         columns=columns,
     )
     layout.check(path)
-    if total < 0:
-        raise ToffeeError(f"{path}: {total} rows, expected none or more")
+    if not 0 <= total <= MOST_ROWS:
+        raise ToffeeError(f"{path}: {total} rows, expected 0 to {MOST_ROWS}")
     size = path.stat().st_size
     for group, kinds in (
         ("images", dict.fromkeys(images, ENCODED)),
@@ -101,7 +112,7 @@ def _linked(group: h5py.Group, name: str, kind: type, path: Path, where: str) ->
 def _check_dataset(dataset: h5py.Dataset, dtype: Any, total: int, size: int, where: str) -> None:
     try:
         plist, found, shape = dataset.id.get_create_plist(), dataset.dtype, dataset.shape
-        plain = plist.get_layout() in (h5d.CONTIGUOUS, h5d.COMPACT)
+        plain = plist.get_layout() == h5d.CONTIGUOUS
         external = plist.get_external_count() if plain else 0
         stored = dataset.id.get_storage_size()
     except Exception as error:  # as for attributes
@@ -110,10 +121,25 @@ def _check_dataset(dataset: h5py.Dataset, dtype: Any, total: int, size: int, whe
         raise ToffeeError(f"{where} is virtual, chunked or stored in another file, expected plain")
     if shape != (total,) or not _same_type(found, dtype):
         raise ToffeeError(f"{where} is {found} {shape}, expected {dtype} ({total},)")
-    least = total * (1 if found.kind == "O" else found.itemsize)
+    least = total * (DESCRIPTOR.itemsize if found.kind == "O" else found.itemsize)
     # An image that no row has is never written, so it has no place in the file.
     if not (least <= stored or dtype is ENCODED and not stored) or stored > size:
         raise ToffeeError(f"{where} has {stored} of {size} bytes, too few for {total} rows")
+    if found.kind == "O" and stored:
+        most = min(size, LARGEST_TEXTS) if dtype is not ENCODED else size
+        _check_lengths(dataset, total, most, where)
+
+
+def _check_lengths(dataset: h5py.Dataset, total: int, most: int, where: str) -> None:
+    """Many rows could point to the same large text or image: their lengths are added up before any
+    is read."""
+    with open(dataset.file.filename, "rb") as file:
+        file.seek(dataset.id.get_offset() or 0)
+        lengths = np.frombuffer(file.read(total * DESCRIPTOR.itemsize), DESCRIPTOR)["length"]
+    if len(lengths) < total or lengths.sum(dtype=np.uint64) > most:
+        raise ToffeeError(f"{where} has more than the {most} bytes that there can be")
+    if lengths.max(initial=0) > LARGEST_ELEMENT:
+        raise ToffeeError(f"{where} has an element of {lengths.max()} bytes, expected smaller ones")
 
 
 def _same_type(found: Any, expected: Any) -> bool:

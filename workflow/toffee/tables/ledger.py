@@ -7,9 +7,11 @@ import pandas as pd
 
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Attempt, Record
+from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path, write_text
 
 ALL = "all rules"
+MOST_PAIRS = 10**9
 COLUMNS = {
     "rule": "",
     "jobs": "jobs that ended well",
@@ -53,8 +55,25 @@ def write_ledger(
 
 
 def accepted_pairs(index: Path) -> int:
-    """How many pairs the dataset's index accepts."""
-    return int(pd.read_parquet(index, columns=["accepted"])["accepted"].sum())
+    """How many pairs the dataset's index accepts. Few rows are read at a time: the audit, which
+    trusts no file, asks too.
+
+    Raises:
+        ToffeeError: it is no such index.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(index) as table:
+            kind, rows = table.schema_arrow.field("accepted").type, table.metadata.num_rows
+            if not pa.types.is_boolean(kind) or rows > MOST_PAIRS:
+                raise ToffeeError(f"{index}: {rows} rows of {kind}, expected true or false")
+            batches = table.iter_batches(1 << 16, columns=["accepted"])
+            return sum(pc.sum(batch.column(0)).as_py() or 0 for batch in batches)
+    except (OSError, ValueError, KeyError) as error:
+        raise ToffeeError(f"{index}: expected the filter's index ({error})") from error
 
 
 def ledger_of(records: Iterable[Record], pairs: int) -> pd.DataFrame:

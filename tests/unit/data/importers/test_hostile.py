@@ -1,6 +1,7 @@
 """Sources that are made to hang, to fill the memory, or to lead out of their folder: each is read
 by a process of its own that has ten seconds and 1 GB more than what its imports take."""
 
+import gzip
 import os
 import resource
 import sqlite3
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import av  # noqa: F401  (here, so that no child spends its time on it)
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from toffee.data.faults import SetAside
-from toffee.data.importers import subjects, views
+from toffee.data.importers import hub, subjects, views
 from toffee.data.importers.pictures import decode_image, decode_mask, square
 from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.multiview import load_multiview
@@ -265,3 +268,61 @@ def test_videos_and_paths_of_a_database(tmp_path: Path, outside: Path) -> None:
     write_metadata(root, rows)
     found = read_by_a_child(importing(tmp_path, kind="uco3d", path=str(root), set_list=None))
     assert "none of the source's sequences is usable" in found
+
+
+def hub_source(folder: Path, **more) -> dict:
+    columns = {"image": "image", "class_word": "label", "caption": "caption", "mask": None}
+    given = {"repo": str(folder), "revision": None, "config": None, "split": "train", **columns}
+    return {"kind": "hub", "classes": None, "licence": "cc0", **given, **more}
+
+
+def write_parquet(folder: Path, rows: int, caption: str) -> None:
+    folder.mkdir()
+    captions = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), [caption])
+    pictures = pa.array([{"bytes": jpeg(1), "path": None}] * rows)
+    columns = {"image": pictures, "label": ["ball"] * rows, "caption": captions}
+    pq.write_table(pa.table(columns), folder / "train.parquet", compression="zstd")
+
+
+def test_a_dictionary_of_one_long_text_for_all_rows(tmp_path: Path) -> None:
+    """A file of a few kilobytes whose column of captions has 1.5 GB."""
+    write_parquet(tmp_path / "data", 15_000, "x" * 100_000)
+    assert (tmp_path / "data" / "train.parquet").stat().st_size < 10_000
+    found = read_by_a_child(importing(tmp_path, **hub_source(tmp_path / "data")))
+    assert "broken caption (100000 characters" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "line"),
+    [
+        ("train.csv.gz", None, "a packed file (.gz)"),
+        ("train.jsonl.gz", None, "a packed file (.gz)"),
+        ("train.tar.xz", None, "a packed file (.xz)"),
+        ("train.zip", "LARGEST_TEXT", "1000 bytes of text"),
+        ("train.zip", "LARGEST", "it has a.csv.gz"),
+        ("train.parquet", "LARGEST_GROUP", "a row group of"),
+        ("train.parquet", "MOST_VALUES", "3 values in a row group"),
+    ],
+)
+def test_what_unpacks_to_more(tmp_path: Path, monkeypatch, name: str, limit, line: str) -> None:
+    folder = tmp_path / "data"
+    if name.endswith(".parquet"):
+        write_parquet(folder, 3, "a ball")
+    else:
+        folder.mkdir()
+        (folder / name).write_bytes(gzip.compress(b"image,label,caption\n"))
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(folder / name, "w") as file:
+            file.writestr("a.csv" if limit == "LARGEST_TEXT" else "a.csv.gz", "x" * 1000)
+    if limit:
+        monkeypatch.setattr(hub, limit, 1)
+    found = read_by_a_child(importing(tmp_path, **hub_source(folder)))
+    assert line in found and str(folder / name) in found, found
+
+
+@pytest.mark.parametrize("licence", ["{a: b}", "[[1, 2]]", "3", "[a, {b: c}]"])
+def test_a_licence_that_is_no_text(tmp_path: Path, licence: str) -> None:
+    write_parquet(tmp_path / "data", 1, "a ball")
+    (tmp_path / "data" / "README.md").write_text(f"---\nlicense: {licence}\n---\n")
+    found = read_by_a_child(importing(tmp_path, **hub_source(tmp_path / "data", licence=None)))
+    assert "README.md: license is" in found and "data.real.subjects.licence" in found

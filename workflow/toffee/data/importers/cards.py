@@ -21,7 +21,13 @@ def card_licence(repo: str, revision: str | None) -> str:
     except ToffeeError as error:
         raise ToffeeError(f"{error}; or give data.real.subjects.licence") from error
     licence = values.get("license") or ""
-    return ", ".join(map(str, licence)) if isinstance(licence, list) else str(licence)
+    names = licence if isinstance(licence, list) else [licence]
+    if not all(isinstance(one, str) for one in names):
+        raise ToffeeError(
+            f"{path}: license is {str(licence)[:80]}, expected a text or a list of texts; "
+            "or give data.real.subjects.licence"
+        )
+    return ", ".join(names)
 
 
 def _fetched(repo: str, revision: str) -> Path | None:

@@ -4,26 +4,36 @@ Only formats of plain data are read (`FORMATS`): a data set whose files would be
 refused, and `datasets` runs no script of a repository.
 """
 
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from toffee.data.faults import SetAside
+from toffee.data.importers.archives import LARGEST_LIST, list_size
 from toffee.data.importers.cards import card_licence
 from toffee.data.importers.columns import Column, find_column, labels, pictures, texts
 from toffee.data.importers.sources import Picture
-from toffee.data.pictures import read_file
+from toffee.data.pictures import LARGEST, read_file
 from toffee.data.walk import walk_files
 from toffee.runtime.errors import ToffeeError
 
 FORMATS = ("arrow", "csv", "imagefolder", "json", "parquet")
 LARGEST_TEXT = 1 << 28
 """Bytes of a local file of a text format, which is read in large parts."""
-LARGEST_GROUP = 1 << 29
-"""Bytes of a row group of a local Parquet file, which is read as a whole."""
+LARGEST_GROUP = 1 << 28
+"""Bytes of a row group of a local Parquet file, before its dictionaries are looked up."""
+LARGEST_BATCH = 1 << 27
+"""Bytes of the rows of a Parquet file that are read at a time."""
+MOST_VALUES = 1 << 26
+"""Values of a column of a row group: as many take a few bytes where they are equal."""
+REMOTE_ROWS = 16
+"""Rows that are read at a time of a Parquet file whose size is not looked at before."""
 
 _TEXTS = (".csv", ".json", ".jsonl", ".ndjson", ".md", ".yaml")
+_PACKED = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".lzma", ".zst", ".lz4", ".7z", ".rar")
+"""How large their content is, nothing says."""
 
 
 def stream_pictures(
@@ -44,13 +54,14 @@ def stream_pictures(
     import datasets
 
     repo, revision = source["repo"], source["revision"]
-    if revision is None:
-        _check_folder(repo)
+    rows = _check_folder(repo) if revision is None else REMOTE_ROWS
     try:
         builder = datasets.load_dataset_builder(repo, name=source.get("config"), revision=revision)
         format = type(builder).__module__.split(".")[-2]
         if format not in FORMATS:
             raise ToffeeError(f"{repo}: format {format}, expected one of {', '.join(FORMATS)}")
+        if format == "parquet":
+            builder.config.batch_size = rows
         stream = builder.as_streaming_dataset(split=source["split"])
         features = stream.features or stream._resolve_features().features
     except ToffeeError:
@@ -72,8 +83,12 @@ def stream_pictures(
     return _rows(stream.decode(False), columns, licence, repo, fault_of)
 
 
-def _check_folder(repo: str) -> None:
-    """What `datasets` would wait for, follow or read whole is refused before it sees it."""
+def _check_folder(repo: str) -> int:
+    """What `datasets` would wait for, follow or read whole is refused before it sees it.
+
+    Returns:
+        How many rows of its Parquet files may be read at a time.
+    """
     if not Path(repo).is_dir():
         raise ToffeeError(
             f"{repo}: no such folder, expected a data set (on the hub, give its revision too)"
@@ -81,26 +96,61 @@ def _check_folder(repo: str) -> None:
     found = walk_files(repo)
     for fault in found.faults:
         raise ToffeeError(f"{repo}/{fault.file}: {fault.reason} ({fault.detail})")
+    largest = 1
     for file in found.files:
-        place = Path(repo, file)
-        size = place.stat().st_size
-        if file.lower().endswith(_TEXTS) and size > LARGEST_TEXT:
-            raise ToffeeError(f"{place}: {size} bytes of text, expected Parquet")
-        if file.lower().endswith(".parquet"):
-            _check_parquet(place)
+        place, kind = Path(repo, file), Path(file).suffix.lower()
+        if kind in _PACKED:
+            raise ToffeeError(f"{place}: a packed file ({kind}), expected what it unpacks to")
+        if kind == ".zip":
+            _check_zip(place)
+        elif kind in _TEXTS:
+            _check_text(place, place.stat().st_size)
+        elif kind == ".parquet":
+            largest = max(largest, _largest_group(place))
+    return max(1, LARGEST_BATCH // largest)
 
 
-def _check_parquet(path: Path) -> None:
+def _check_text(place: str | Path, size: int) -> None:
+    if size > LARGEST_TEXT:
+        raise ToffeeError(f"{place}: {size} bytes of text, expected Parquet")
+
+
+def _check_zip(path: Path) -> None:
+    """Its members are texts of no great size, or other files; none is packed again."""
+    try:
+        with open(path, "rb") as data:
+            if (size := list_size(data)) > LARGEST_LIST:
+                raise ValueError(f"its list of members has {size} bytes")
+            members = zipfile.ZipFile(data).infolist()
+    except Exception as error:  # of zipfile and struct
+        raise ToffeeError(f"{path}: unreadable zip file ({_first_line(error)})") from error
+    for member in members:
+        kind = Path(member.filename).suffix.lower()
+        if kind in (*_PACKED, ".zip", ".tar", ".parquet"):
+            raise ToffeeError(f"{path}: it has {member.filename}, expected it unpacked")
+        if kind in _TEXTS:
+            _check_text(f"{path}/{member.filename}", member.file_size)
+        elif member.file_size > LARGEST:
+            raise ToffeeError(f"{path}: {member.filename} has {member.file_size} bytes")
+
+
+def _largest_group(path: Path) -> int:
+    """Bytes of the largest row group of a file: no cell is larger, since a dictionary, from which
+    many rows have the same large value, is a part of it."""
     import pyarrow.parquet
 
     try:
         metadata = pyarrow.parquet.read_metadata(path)
-        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-        largest = max((group.total_byte_size for group in groups), default=0)
     except (OSError, ValueError):
-        return  # a torn file is named where its rows are needed
+        return 1  # a torn file is named where its rows are needed
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    largest = max((group.total_byte_size for group in groups), default=1)
     if largest > LARGEST_GROUP:
         raise ToffeeError(f"{path}: a row group of {largest} bytes, expected smaller ones")
+    most = max((g.column(n).num_values for g in groups for n in range(g.num_columns)), default=0)
+    if most > MOST_VALUES:
+        raise ToffeeError(f"{path}: {most} values in a row group, expected smaller ones")
+    return int(largest)
 
 
 def _rows(
