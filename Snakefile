@@ -27,6 +27,10 @@ if workflow.remote_exec:
     os.environ.update(HF_HUB_OFFLINE="1")
 
 
+# Used with `--sdm apptainer`; envs/toffee.def builds it.
+container: os.path.join(REPOSITORY, "envs", "toffee.sif")
+
+
 configfile: os.path.join(REPOSITORY, "config", "config.yaml")
 
 
