@@ -11,8 +11,10 @@ from snakemake.utils import min_version
 
 min_version("9.18.1")
 
+# Where this file is; as a module of another workflow that is not Snakemake's `basedir`.
+REPOSITORY = workflow.current_basedir.get_path_or_uri(secret_free=True)
 # Jobs find the package in every environment, also where it is not installed, and before the user's own.
-PACKAGES = [os.path.join(workflow.basedir, name) for name in ("workflow", "tools")]
+PACKAGES = [os.path.join(REPOSITORY, name) for name in ("workflow", "tools")]
 OWN_PATH = [
     one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one not in PACKAGES
 ]
@@ -25,7 +27,11 @@ if workflow.remote_exec:
     os.environ.update(HF_HUB_OFFLINE="1")
 
 
-configfile: os.path.join(workflow.basedir, "config", "config.yaml")
+# Used with `--sdm apptainer`; envs/toffee.def builds it.
+container: os.path.join(REPOSITORY, "envs", "toffee.sif")
+
+
+configfile: os.path.join(REPOSITORY, "config", "config.yaml")
 
 
 include: "rules/scale.smk"
@@ -71,8 +77,12 @@ rule all:
         EXPORTS,
 
 
-prepare_rules(workflow.rules, CONFIG, RESULTS, asks_for_report(sys.argv))
+OWN_RULES = [one for one in workflow.rules if one in workflow.modifier.rules]
+prepare_rules(OWN_RULES, CONFIG, RESULTS, asks_for_report(sys.argv))
 if workflow.is_main_process:
-    check_runtimes(workflow.rules)
-    check_targets(workflow.rules, CONFIG.scale)
+    check_runtimes(OWN_RULES)
+    # The other workflow of a module has more targets, and in a storage files have other names.
+    elsewhere = workflow.storage_settings.default_storage_provider
+    if workflow.modifier.is_main_snakefile() and not elsewhere:
+        check_targets(OWN_RULES, CONFIG.scale)
 begin_run(workflow, CONFIG, RESULTS, [ZOO_RESULTS])

@@ -37,4 +37,4 @@ rule download_model:
 rule models:
     """Every base model of the chosen set."""
     input:
-        expand(rules.download_model.output.out, role=MODELS),
+        [model(role) for role in MODELS],

@@ -41,8 +41,8 @@ rule export_shard:
 rule export_dataset:
     """The exported shards as a Hugging Face repository: Parquet, card and Croissant metadata."""
     input:
-        parquet=expand(rules.export_shard.output.out, shard=SHARDS),
-        summaries=expand(rules.export_shard.output.summary, shard=SHARDS),
+        parquet=expand(f"{RESULTS}/dataset/export/{{shard}}.parquet", shard=SHARDS),
+        summaries=expand(f"{RESULTS}/dataset/export/{{shard}}.json", shard=SHARDS),
         funnel=f"{RESULTS}/dataset/funnel.csv",
         calibration=FILTER_CALIBRATION,
     output:
@@ -77,7 +77,7 @@ HUB = [rules.export_dataset.output.out] if CONFIG.export.hub else []
 rule export_folder:
     """The generation pairs as a folder of pictures with a list, as SynCD has them; built by its name alone."""
     input:
-        parquet=expand(rules.export_shard.output.out, shard=SHARDS),
+        parquet=expand(f"{RESULTS}/dataset/export/{{shard}}.parquet", shard=SHARDS),
     output:
         out=directory(f"{RESULTS}/dataset/folder"),
     log:

@@ -16,19 +16,20 @@ from toffee.provenance.paths import canonical
 
 def project(path):
     """Path of a file of the repository, seen from the working directory."""
-    return os.path.relpath(os.path.join(workflow.basedir, path))
+    return os.path.relpath(os.path.join(REPOSITORY, path))
 
 
 def project_files(folder, pattern):
     """Files of the repository below a folder, seen from the repository."""
-    found = Path(workflow.basedir, folder).glob(pattern)
-    return sorted(str(path.relative_to(workflow.basedir)) for path in found if path.is_file())
+    found = Path(REPOSITORY, folder).glob(pattern)
+    return sorted(str(path.relative_to(REPOSITORY)) for path in found if path.is_file())
 
 
 def project_input(path):
-    """A file of the repository as an input. Its time, which every checkout sets anew, does not
-    count: a rule that reads it has `digest_of(path)` among its params."""
-    return ancient(project(path))
+    """A file of the repository as an input. It is in no storage but here, and its time, which every
+    checkout sets anew, does not count: a rule that reads it has `digest_of(path)` among its params.
+    """
+    return ancient(local(project(path)))
 
 
 def digest_of_all(paths):
@@ -80,7 +81,7 @@ def first_shard(path):
 
 def tables_in(rule_file):
     """Names of the tables that a rule file makes, in its order."""
-    return tables_of(Path(workflow.basedir, "rules", rule_file))
+    return tables_of(Path(REPOSITORY, "rules", rule_file))
 
 
 def table_files(names):
@@ -112,7 +113,7 @@ def zoo_files(role):
 def zoo_paths(wildcards):
     """The zoo's files of a role; none for a model that comes from elsewhere."""
     files = zoo_files(wildcards.role)
-    return [os.path.join(ZOO, MODELS[wildcards.role].zoo, name) for name in files]
+    return [local(os.path.join(ZOO, MODELS[wildcards.role].zoo, name)) for name in files]
 
 
 def source_of(role):

@@ -6,7 +6,7 @@ Gives: figures/<name>.png.
 
 
 rule plot_pipeline:
-    """Subject, initial, refined and view, one row per subject."""
+    """Subject, initial, refined, the pose asked for and the view, one row per subject."""
     input:
         plan=first_shard(PLAN),
         subjects=data_root("subjects"),
@@ -23,6 +23,7 @@ rule plot_pipeline:
         mem_mb=2000,
     params:
         function="toffee.figures.pipeline.plot_pipeline",
+        multiview_root=data_root("multiview"),
     script:
         "../workflow/run.py"
 

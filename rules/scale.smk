@@ -1,30 +1,30 @@
-"""The scale that `--config scale=NAME` asks for.
+"""The scale that `--config scale=NAME` asks for, or the config that another workflow gives this module.
 
 Needs config/config.yaml read. Gives `config` with that scale's file laid over it. A section of another
 kind replaces the one below it.
 """
 
-from toffee.launch.layers import replace_kinds
-from toffee.launch.targets import scale_file
+from copy import deepcopy
 
-SCALE_FILE = scale_file(
-    os.path.join(workflow.basedir, "config"),
-    workflow.config_settings.config,
-    workflow.config_settings.configfiles,
-)
+from toffee.launch.layers import lay_under, replace_kinds
+from toffee.launch.targets import scale_file, scales
 
+# A module with a `config:` of its own reads no configfile, neither ours nor one of the command line.
+OWN_CONFIG = workflow.modifier.skip_configfile
+GIVEN = deepcopy(config) if OWN_CONFIG else workflow.config_settings.config
+GIVEN_FILES = [] if OWN_CONFIG else workflow.config_settings.configfiles
+BASE_FILE = os.path.join(REPOSITORY, "config", "config.yaml")
+SCALES = os.path.dirname(BASE_FILE)
+# The other workflow's values may have a scale's name of their own, as a configfile's may.
+MAY_NAME = GIVEN_FILES or (OWN_CONFIG and GIVEN.get("scale") not in scales(SCALES))
+SCALE_FILE = scale_file(SCALES, GIVEN, MAY_NAME)
+LAYERS = [BASE_FILE, *filter(None, [SCALE_FILE])]
 
-if SCALE_FILE:
+if OWN_CONFIG:
+    lay_under(config, LAYERS)
+elif SCALE_FILE:
 
     configfile: SCALE_FILE
 
 
-replace_kinds(
-    config,
-    [
-        os.path.join(workflow.basedir, "config", "config.yaml"),
-        *filter(None, [SCALE_FILE]),
-        *workflow.config_settings.configfiles,
-    ],
-    workflow.config_settings.config,
-)
+replace_kinds(config, [*LAYERS, *GIVEN_FILES], GIVEN)

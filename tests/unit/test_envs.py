@@ -38,6 +38,20 @@ def test_direct_requirements_are_locked():
             assert not version or locked[key(name)] == version, name
 
 
+def test_both_images_are_made_from_the_lock_and_hold_the_same():
+    recipes = [(ENVS / name).read_text() for name in ("Dockerfile", "toffee.def")]
+    for recipe in recipes:
+        assert "python:3.11-slim-bookworm" in recipe
+        assert "envs/requirements.txt /tmp/requirements.txt" in recipe
+    tools = [re.findall(r"apt-get install (.*?)(?: \\)?$", one, re.M) for one in recipes]
+    pip = [re.findall(r"pip install (.*?)(?: \\)?$", one, re.M) for one in recipes]
+    assert tools[0] == tools[1] != [] and pip[0] == pip[1] != []
+    assert (
+        'container: os.path.join(REPOSITORY, "envs", "toffee.sif")'
+        in (ROOT / "Snakefile").read_text()
+    )
+
+
 def test_the_oldest_and_the_pinned_snakemake_are_those_that_the_page_names():
     """The oldest was tried by hand with the command of that page."""
     (least,) = re.findall(r'^min_version\("([\d.]+)"\)', (ROOT / "Snakefile").read_text(), re.M)

@@ -43,7 +43,7 @@ def test_no_rule_names_a_partition():
         assert "partition" not in path.read_text(), path
 
 
-@pytest.mark.parametrize("name", ["slurm", "local"])
+@pytest.mark.parametrize("name", ["slurm", "local", "kubernetes"])
 def test_the_profiles_stand_at_the_root_too(name):
     assert (ROOT / name / "config.yaml").samefile(ROOT / "profiles" / name / "config.yaml")
 

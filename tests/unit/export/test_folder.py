@@ -98,6 +98,26 @@ def test_ominicontrol_reads_the_documented_rows(export: Export, folder: Path, mo
         assert row["description"]["description_1"] == own.subject_prompt
 
 
+def test_datasets_pytorch_and_webdataset_read_by_the_documented_lines(
+    export: Export, tmp_path, monkeypatch
+) -> None:
+    export.all()
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(export.folder / "cache"))
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for word in ("pair = pairs[0]", "as_batch", "TarWriter"):
+        exec(documented(word, export), names)
+    batch = names["as_batch"]([names["pair"]])
+    assert batch["target"].shape == (1, 3, 8, 8) and batch["prompt"] == [export.rows["prompt"][0]]
+    shade = int(names["pair"]["sample_id"], 16) % 256  # of the subject; the target is its negative
+    assert abs(batch["subject_image"].mean() * 255 - shade) <= 2
+    samples = list(names["webdataset"].WebDataset("pairs-00000.tar", shardshuffle=False))
+    assert [one["__key__"] for one in samples] == export.rows["sample_id"].tolist()
+    assert names["first"]["json"]["prompt"] == export.rows["prompt"][0]
+    for one, row in zip(samples, export.rows.itertuples(), strict=True):
+        assert one["target.png" if "target.png" in one else "target.jpg"] == row.target["bytes"]
+
+
 def test_an_export_from_before_the_column_is_one_line(export: Export) -> None:
     import pyarrow.parquet as pq
 

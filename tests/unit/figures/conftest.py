@@ -80,6 +80,8 @@ def run(tmp_path_factory) -> dict[str, Path | list[Path] | dict[str, Path]]:
             "image": [f"images/{name}.png" for name in subject],
             "kind": kind,
             "prompt": prompt,
+            "donor": [f"images/{names[(i + 7) % 20]}.png" for i in range(40)],
+            "donor_folder": ["multiview", "subjects"] * 20,
             "attempt": 0,
         }
     )
@@ -95,6 +97,7 @@ def run(tmp_path_factory) -> dict[str, Path | list[Path] | dict[str, Path]]:
         )
     scores = {name: [0.01 * i for i in range(40)] for name in SCORES}
     columns = {"sample_id": sample, "subject": subject, "kind": kind, "prompt": prompt, **scores}
+    columns |= {"source_prompt": ["a thing on the grass"] * 40}
     images = {
         "input": [coloured(i) for i in range(40)],
         "target": [coloured(40 + i) for i in range(40)],

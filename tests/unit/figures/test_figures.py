@@ -40,9 +40,10 @@ def test_pipeline_shows_each_stage_of_the_same_sample(run, coloured, tmp_path):
     out = tmp_path / "pipeline.png"
     examples = tmp_path / "examples.h5"
     keep_examples(*(run[name] for name in ("plan", "initial", "refined", "views")), examples)
-    plot_pipeline(run["plan"], run["subjects"], examples, out, rows=2)
+    plot_pipeline(run["plan"], run["subjects"], str(run["subjects"]), examples, out, rows=2)
     figure = read(out)
     for row in (0, 5):  # the first generation samples of different classes
+        assert cells_of(figure, coloured((row + 7) % 20)) >= 1, "the donor, whose pose it is"
         for offset in (0, 40, 80):
             assert cells_of(figure, coloured(offset + row)) >= 1, (row, offset)
 

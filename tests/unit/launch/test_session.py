@@ -12,8 +12,8 @@ def head(place: str) -> str:
     """The lines of the Snakefile that set the search path."""
     text = (ROOT / "Snakefile").read_text()
     lines = text[text.index("PACKAGES =") : text.index("# Large tensors")]
-    start = "import os, sys\nfrom types import SimpleNamespace\n"
-    return f"{start}workflow = SimpleNamespace(basedir={place!r})\n{lines}"
+    start = "import os, sys\n"
+    return f"{start}REPOSITORY = {place!r}\n{lines}"
 
 
 def test_a_users_python_path_is_kept_behind_ours():

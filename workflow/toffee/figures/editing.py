@@ -10,8 +10,8 @@ from toffee.figures.pictures import EDITING_KINDS, open_shard, read_index
 
 
 def plot_editing(index: Path, shards: Sequence[Path], out: Path, rows: int = 2) -> None:
-    """Accepted editing pairs: prompt, input, mask, masked input, target; `rows` of each of the
-    four kinds."""
+    """Accepted editing pairs: what was asked, input, mask, masked input, target with how surely
+    the filter's CLIP reads the change; `rows` of each of the four kinds."""
     accepted = read_index(index)
     accepted = accepted[accepted["accepted"]]
     cells, labels = [], []
@@ -21,10 +21,18 @@ def plot_editing(index: Path, shards: Sequence[Path], out: Path, rows: int = 2) 
                 source, mask, target = (
                     shard.arrays(name, [row["row"]])[0] for name in ("input", "mask", "target")
                 )
-                prompt = shard.column("prompt")[row["row"]]
-            pictures = (source, picture_of_mask(mask), masked(source, mask), target)
-            cells.append([Cell(image) for image in pictures])
-            labels.append(f"{kind}:\n{prompt}")
+                before, asked, read = (
+                    shard.column(name)[row["row"]]
+                    for name in ("source_prompt", "prompt", "change_read")
+                )
+            before_it = (source, picture_of_mask(mask), masked(source, mask))
+            seen = Cell(target, f"read: {read:.2f}")
+            cells.append([*map(Cell, before_it), seen])
+            labels.append(f"{kind}: {asked}\nbefore: {before}")
     columns = ("input", "mask", "masked input", "target")
-    caption = "Outside of the mask input and target are the same picture."
+    caption = (
+        "Left: what was asked, and the text of the input. Outside of the mask input and target are "
+        "the same picture. Read: with which probability the filter's CLIP reads what was asked "
+        "before any other edit of the kind."
+    )
     save_figure(Grid(cells, columns, labels, "Editing pairs", caption), out)

@@ -12,12 +12,18 @@ from toffee.synthesis.plan import read_plan
 STAGES = ("initial", "refined", "view")
 
 
-def plot_pipeline(plan: Path, subjects: Path, examples: Path, out: Path, rows: int = 8) -> None:
+def plot_pipeline(
+    plan: Path, subjects: Path, multiview_root: str, examples: Path, out: Path, rows: int = 8
+) -> None:
     """Subject → initial → refined → view: one row per subject, of one shard's generation samples.
 
-    plan: plan of a shard; subjects: root of their photos; examples: pictures of all stages of some
-    of its samples (see `toffee.synthesis.examples`).
+    Args:
+        plan: plan of a shard.
+        subjects, multiview_root: roots of the photos, and of the frames whose pose the views have.
+        examples: pictures of all stages of some of the plan's samples (see
+            `toffee.synthesis.examples`).
     """
+    roots = {"subjects": Path(subjects), "multiview": Path(multiview_root)}
     samples = read_plan(plan).to_dict("records")
     with Shard(examples) as shown:
         kept = zip(shown.column("row"), range(len(shown)), strict=True)
@@ -29,12 +35,14 @@ def plot_pipeline(plan: Path, subjects: Path, examples: Path, out: Path, rows: i
         cells, labels = [], []
         for sample in varied(drawn, rows, ("class_word", "subject")):
             photo = photo_like(Path(subjects) / sample["image"], shown, STAGES[0])
-            pictures = [picture(shown, name, sample["place"]) for name in STAGES]
-            cells.append([Cell(image) for image in (photo, *pictures)])
+            pose = photo_like(roots[sample["donor_folder"]] / sample["donor"], shown, STAGES[2])
+            *target, view = (picture(shown, name, sample["place"]) for name in STAGES)
+            cells.append([Cell(image) for image in (photo, *target, pose, view)])
             labels.append(sample["prompt"])
     caption = (
-        "Initial: the prompt drawn over the subject's depth. Refined: the subject's details put "
-        "back. View: the subject in another pose, the pair's input."
+        "Subjects of the dataset, which ToffeeNet is trained on. Initial: the prompt drawn over "
+        "the subject's depth. Refined: the subject's details put back. View: the subject in the "
+        "pose of another object, of which only the depth is given."
     )
-    columns = ("subject", *STAGES)
+    columns = ("subject", "initial", "refined: the target", "pose asked for", "view: the input")
     save_figure(Grid(cells, columns, labels, "From a subject to a pair", caption), out)

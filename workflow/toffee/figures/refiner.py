@@ -42,4 +42,6 @@ def plot_refiner(images: Path, out: Path, rows: int = 10) -> None:
             cells.append([Cell(photo), *map(Cell, drawn)])
             labels.append(subject["prompt"])
     columns = ("subject", *(METHODS[name] for name in methods))
-    save_figure(Grid(cells, columns, labels, "Refiner: how tokens are matched"), out)
+    save_figure(
+        Grid(cells, columns, labels, "Refiner on held-out subjects: how tokens are matched"), out
+    )

@@ -53,8 +53,8 @@ def plot_toffeenet(
                 alone = [text_only_cell(files["text_only"], subject["subject"], drawn[0].note)]
             cells.append([Cell(photo), *drawn, *alone])
             labels.append(subject["subject"].replace("_", " "))
-    columns = ["photo", "ToffeeNet", *[""] * (len(cells[0]) - len(alone) - 2)]
-    columns += ["text only"] * len(alone)
+    drawn_columns = len(cells[0]) - len(alone) - 1
+    columns = ["photo", *["ToffeeNet"] * drawn_columns, *["text only"] * len(alone)]
     save_figure(Grid(cells, columns, labels, "ToffeeNet on held-out subjects"), out)
 
 

@@ -10,12 +10,14 @@ from toffee.storage.reader import Shard
 
 
 def plot_views(images: Path, out: Path, rows: int = 8) -> None:
-    """Held-out subjects: source view, generated view, target view."""
+    """Held-out subjects: the view that is given, the target pose, the generated view."""
     with Shard(images) as shard:
         table = rows_of(shard, ("class_word", "subject")).to_dict("records")
         chosen = varied(table, rows, ("class_word",))
-        names = ("source", "generated", "target")
+        names = ("source", "target", "generated")
         cells = [[Cell(picture(shard, name, row["row"])) for name in names] for row in chosen]
-    columns = ("source view", "generated view", "target view (real)")
+    columns = ("given view", "target pose", "generated view")
     labels = [row["class_word"] for row in chosen]
-    save_figure(Grid(cells, columns, labels, "View Generator"), out)
+    title = "View Generator on held-out subjects"
+    caption = "The target pose is a real view; only its depth is given."
+    save_figure(Grid(cells, columns, labels, title, caption), out)

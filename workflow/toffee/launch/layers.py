@@ -34,6 +34,17 @@ def replace_kinds(
             joined[name] = _laid(found)
 
 
+def lay_under(config: MutableMapping[str, Any], files: Iterable[str | Path]) -> None:
+    """Give a configuration, in place, the values of files where it has none of its own."""
+    from snakemake.utils import update_config
+
+    joined: dict[str, Any] = {}
+    for path in files:
+        update_config(joined, yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+    update_config(joined, config)
+    config.update(joined)
+
+
 def _inside(layer: Any) -> Any:
     """Section `data.real` of a layer; {} where it has none."""
     for name in ABOVE:
