@@ -63,7 +63,7 @@ def plot_cost(table: Path, out: Path, width: int = 1200) -> None:
     ]
     bars(bottom.subplots(), hours, "hours, of GPUs or TPUs (not of this machine)")
     with atomic_path(out) as temporary:
-        as_picture(figure).save(temporary, "PNG", optimize=True)
+        as_picture(figure).save(temporary, "PNG")
 
 
 def bars(

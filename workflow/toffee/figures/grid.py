@@ -69,7 +69,7 @@ def save_figure(
         sheet.paste(part, (0, top))
         top += part.height
     with atomic_path(out) as temporary:
-        sheet.save(temporary, "PNG", optimize=True)
+        sheet.save(temporary, "PNG")
 
 
 def cell_size(grids: Sequence[Grid]) -> tuple[int, int]:

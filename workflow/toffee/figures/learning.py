@@ -38,7 +38,7 @@ def plot_learning(models: Sequence[Path], out: Path, width: int = 1200) -> None:
     figure.supxlabel(f"optimizer step; means over 1/{SPAN} of the steps", color=MUTED)
     figure.supylabel("loss", color=MUTED)
     with atomic_path(out) as temporary:
-        as_picture(figure).save(temporary, "PNG", optimize=True)
+        as_picture(figure).save(temporary, "PNG")
 
 
 def read_losses(folder: Path) -> pd.Series:

@@ -49,7 +49,7 @@ def plot_scaling(table: Path, out: Path, width: int = 1200) -> None:
     figure.axes[0].legend(frameon=False)
     figure.axes[1].legend(frameon=False)
     with atomic_path(out) as temporary:
-        as_picture(figure).save(temporary, "PNG", optimize=True)
+        as_picture(figure).save(temporary, "PNG")
 
 
 def draw_nets(axes: Axes, nets: pd.DataFrame, across: str, metric: str) -> None:

@@ -323,13 +323,14 @@ class Costs:
 
 
 def counted(run: Callable[[], Any], back: bool = False) -> int:
-    """FLOPs of a call, by torch's counter."""
+    """FLOPs of a call, by torch's formulas."""
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
-    with torch.set_grad_enabled(back), FlopCounterMode(display=False) as counter:
+    from toffee.plan.meter import Meter  # which imports torch
+
+    with torch.set_grad_enabled(back), Meter() as meter:
         run()
-    return counter.get_total_flops()
+    return meter.flops
 
 
 def _empty(*shape: int) -> Any:

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
+
+from toffee.plan.meter import Meter, tensors
 
 HALF = {F.linear, F.conv2d, torch.matmul, torch.bmm, torch.baddbmm, torch.Tensor.matmul}
 HALF |= {torch.Tensor.__matmul__, torch.Tensor.bmm, torch.addmm, F.conv_transpose2d}
@@ -38,7 +39,7 @@ def peak_bytes(
     return living.peak
 
 
-class _Living(TorchDispatchMode):
+class _Living(Meter):
     """Bytes of the storages that operations made, now and at most."""
 
     def __init__(self) -> None:
@@ -46,23 +47,19 @@ class _Living(TorchDispatchMode):
         self.now = self.peak = 0
         self.known: dict[int, Any] = {}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for tensor in tree_leaves((args, kwargs)):
+    def made(self, given: Any, made: Any) -> None:
+        """See what was there and what is new."""
+        for tensor in tensors(given):
             self._see(tensor, 0)
-        made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
+        for tensor in tensors(made):
             self._see(tensor, 1)
-        return made
 
-    def _see(self, tensor: Any, counts: int) -> None:
-        if not isinstance(tensor, torch.Tensor):
-            return
+    def _see(self, tensor: torch.Tensor, counts: int) -> None:
         storage = tensor.untyped_storage()
         key = id(storage)  # the same object as long as the storage lives
         if key not in self.known:
             size = counts * storage.nbytes()
-            self.known[key] = weakref.finalize(storage, self._gone, key, size)
-            self.known[key].atexit = False
+            self.known[key] = weakref.ref(storage, lambda _: self._gone(key, size))
             self.now += size
             self.peak = max(self.peak, self.now)
 

@@ -82,18 +82,33 @@ def parse(path: Path) -> ast.Module:
     Raises:
         ToffeeError: it cannot be read, or is not valid Python.
     """
+    return _parsed(_text(path), path)
+
+
+def _text(path: Path) -> str:
     try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ToffeeError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ToffeeError(f"{path}: not valid Python ({error})") from error
+
+
+def _parsed(text: str, path: Path) -> ast.Module:
+    try:
+        return ast.parse(text, filename=str(path))
     except SyntaxError as error:
         raise ToffeeError(f"{path}, line {error.lineno}: {error.msg}") from error
     except ValueError as error:
         raise ToffeeError(f"{path}: not valid Python ({error})") from error
 
 
+_KNOWN: dict[tuple[str, Chain], Source] = {}
+"""Files that were taken apart, by text and package: a crate's copy of the checkout has the same."""
+
+
 def source_of(path: Path, package: Chain) -> Source:
-    """Take a file apart.
+    """Take a file apart; nobody may change what it gives.
 
     Args:
         path: the file.
@@ -102,7 +117,13 @@ def source_of(path: Path, package: Chain) -> Source:
     Raises:
         ToffeeError: as `parse`.
     """
-    tree = parse(path)
+    text = _text(path)
+    if (text, package) not in _KNOWN:
+        _KNOWN[text, package] = _taken_apart(_parsed(text, path), package)
+    return _KNOWN[text, package]
+
+
+def _taken_apart(tree: ast.Module, package: Chain) -> Source:
     source = Source()
     for one in _nested(tree):
         for name, target in _bindings(one, package):

@@ -72,6 +72,17 @@ def read_mask(
     resolution: int | None = None,
     size: tuple[int, int] | None = None,
 ) -> torch.Tensor:
+    """Read a subject's mask as `read_mask_array` does: bool [H, W]."""
+    import torch
+
+    return torch.from_numpy(read_mask_array(path, resolution, size))
+
+
+def read_mask_array(
+    path: str | os.PathLike,
+    resolution: int | None = None,
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
     """Read a subject's mask by the rules of `toffee.data.pictures`.
 
     It is cut and resized as `read_image` does with its picture, so that the two stay aligned.
@@ -88,8 +99,6 @@ def read_mask(
         ToffeeError: the file is missing, incomplete or no picture, is not understood as a mask, or
             has another size.
     """
-    import torch
-
     picture = Image.fromarray(_load(path, "mask", mask_of).astype(np.uint8) * 255)
     if size is not None and picture.size != tuple(size):
         raise ToffeeError(
@@ -97,7 +106,7 @@ def read_mask(
             f"expected {size[0]} x {size[1]} as its image"
         )
     picture = _centre_square(picture, resolution, Image.Resampling.BOX)
-    return torch.from_numpy(np.array(picture) >= 128)
+    return np.array(picture) >= 128
 
 
 def image_size(path: str | os.PathLike) -> tuple[int, int]:

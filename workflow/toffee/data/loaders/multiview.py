@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toffee.data.loaders.images import image_size, list_images, read_image, read_mask
+from toffee.data.loaders.images import image_size, list_images, read_array, read_mask_array
 from toffee.data.masks import masks_beside
 from toffee.data.tables import read_table
 from toffee.data.texts import read_text
@@ -115,5 +115,5 @@ def _load_sequence(root: Path, word: str, sequence: str) -> Sequence:
 
 def _check(sequence: Sequence) -> None:
     for frame, mask in zip(sequence.frames, sequence.masks, strict=True):
-        read_image(frame)
-        read_mask(mask, size=image_size(frame))
+        read_array(frame)
+        read_mask_array(mask, size=image_size(frame))

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from toffee.data.faults import Fault
-from toffee.data.loaders.images import IMAGE_SUFFIXES, read_image, read_mask
+from toffee.data.loaders.images import IMAGE_SUFFIXES, read_array, read_mask_array
 from toffee.data.masks import IMAGES, MASKS, Masks, NoMask
 from toffee.data.tables import read_table
 from toffee.data.walk import leaves, walk_files
@@ -195,7 +195,7 @@ class _Check:
         if file not in self.files:
             return aside(file, "missing image", f"{self.root / file}: no such file")
         try:
-            height, width = read_image(self.root / file).shape[1:]
+            height, width = read_array(self.root / file).shape[:2]
         except ToffeeError as error:
             return aside(file, "broken image", error)
         if no_mask:
@@ -215,11 +215,12 @@ class _Check:
 
     def _mask_fault(self, mask: Path, size: tuple[int, int]) -> tuple[str, object] | None:
         try:
-            pixels = read_mask(mask)
+            pixels = read_mask_array(mask)
         except ToffeeError as error:
             return "broken mask", error
         try:
-            read_mask(mask, size=size)
+            if pixels.shape[::-1] != size:
+                read_mask_array(mask, size=size)
         except ToffeeError as error:
             return "mask of another size", error
         return None if pixels.any() else ("empty mask", f"{mask}: no pixel is set")
