@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from toffee.audit import recompute
 from toffee.audit.notes import Notes
 from toffee.audit.recompute import check_recomputed, check_verdict
 from toffee.launch.job import job
@@ -131,3 +132,14 @@ def test_an_index_that_unpacks_to_much_more(tmp_path, monkeypatch):
     (tmp_path / "index.parquet").write_bytes(b"PAR1")
     with pytest.raises(ToffeeError, match="expected the filter's index"):
         accepted_pairs(tmp_path / "index.parquet")
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+def test_jobs_that_run_after_the_page_are_no_lie_of_the_page(tmp_path, escaped):
+    """It counts the jobs that it does not tell of: more of them come with other targets."""
+    texts = []
+    for left in ({}, {"score_oracle": 1, "draw_views": 3}):
+        data = json.dumps({"run": {"written": "2026-11-29", "left": left}, "rules": [1]})
+        (tmp_path / "site.js").write_text(json.dumps(data) if escaped else data)
+        texts.append(recompute._text(tmp_path / "site.js"))
+    assert texts[0] == texts[1] and "rules" in texts[0]

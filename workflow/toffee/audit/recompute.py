@@ -24,8 +24,9 @@ from toffee.runtime.errors import ToffeeError
 from toffee.tables.ledger import accepted_pairs, ledger_of, ledger_text
 
 TIER = "graph"
-WRITTEN = re.compile(r'\\?"written\\?": ?\\?"[^"\\]*\\?"')
-"""When the page was written: nothing else in its data depends on that."""
+PASSING = re.compile(r'\\?"written\\?": ?\\?"[^"\\]*\\?"|\\?"left\\?": ?\{[^{}]*\}')
+"""When the page was written, and which jobs of the folder it does not tell of: there are more of
+them when jobs for other targets run later."""
 
 SHOWN = 5
 """Differences of a document that become findings."""
@@ -131,7 +132,7 @@ def _placed(results: Results, value: Any) -> Any:
 
 
 def _text(path: Path) -> str:
-    return WRITTEN.sub("", read_text(path)) if path.is_file() else ""
+    return PASSING.sub("", read_text(path)) if path.is_file() else ""
 
 
 def _difference(made: str, was: str) -> str:
