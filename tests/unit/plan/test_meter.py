@@ -1,4 +1,4 @@
-"""Counts from memory are those of torch's own counter; results share memory where torch's do."""
+"""Counts from memory are those of torch's counter, and results share memory where torch's do."""
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
