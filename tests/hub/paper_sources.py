@@ -1,6 +1,7 @@
 """What `config/paper.yaml` reads besides models: small copies of MVImgNet and DreamBench."""
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -48,12 +49,12 @@ def write_mvimgnet(root: Path, words: list[str], videos: int) -> None:
 
 
 def write_dreambench(root: Path) -> None:
-    """A repository with DreamBench's own subjects and numbers of photos and every fifth of its
-    prompts; the photos are a coloured box each, a colour a subject."""
+    """A repository with DreamBench's own prompts, subjects and numbers of photos; the photos are a
+    coloured box each, a colour a subject."""
     data = root / "dataset"
     data.mkdir(parents=True)
+    shutil.copy(PROMPTS / "dreambench.txt", data / "prompts_and_classes.txt")
     text = (PROMPTS / "dreambench.txt").read_text(encoding="utf-8")
-    (data / "prompts_and_classes.txt").write_text(_every_fifth_prompt(text), encoding="utf-8")
     listed = text.partition("subject_name,class\n")[2].partition("\n\n")[0]
     subjects = [line.partition(",")[0] for line in listed.splitlines()]
     credits = ["DreamBooth Dataset - References and Licenses", "", "Owners: ", "Somebody", ""]
@@ -65,17 +66,6 @@ def write_dreambench(root: Path) -> None:
         credits += [f"{name}: Photos taken by Somebody", ""]
     (data / "references_and_licenses.txt").write_text("\n".join([*credits, "Licenses", ""]))
     (root / "LICENSE").write_text("Creative Commons Attribution 4.0\n")
-
-
-def _every_fifth_prompt(text: str) -> str:
-    """Both lists of 25 keep 5; their last lines are among these, which alone have no comma."""
-    kept, place = [], 0
-    for line in text.splitlines(keepends=True):
-        is_prompt = line.startswith("'")
-        place = place + 1 if is_prompt else 0
-        if not is_prompt or place % 5 == 0:
-            kept.append(line)
-    return "".join(kept)
 
 
 def _view(subject: int, view: int, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
