@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from toffee.launch.targets import command_line, stop
+from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
+from toffee.runtime.settings import read_settings
 
 _NAME = re.compile(r"[A-Za-z_][\w-]*\w")  # as Snakemake wants it
 
@@ -54,19 +54,22 @@ def wrong_file(path: Path, before: Sequence[Path]) -> str | None:
         path: the path.
         before: those that stand before it, which are right.
     """
-    if not path.is_file():
-        target = path.suffix not in (".yaml", ".yml", ".json")
-        if before and target:
-            option = f"--configfile {' '.join(map(str, before))}"
-            return (
-                f"--configfile {path}: no such file; a target stands after --: {option} -- {path}"
-            )
-        return f"--configfile {path}: no such file"
+    found = _not_settings(path)
+    if found and before and path.suffix not in (".yaml", ".yml", ".json"):
+        option = f"--configfile {' '.join(map(str, before))}"
+        found += f"; a target stands after --: {option} -- {path}"
+    return found and f"--configfile {found}"
+
+
+def _not_settings(path: Path) -> str | None:
+    """Why a file holds no settings; None where it does."""
+    if not path.exists():
+        return f"{path}: no such file"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return f"--configfile {path}: cannot be read as YAML ({' '.join(str(error).split())})"
+        content = read_settings(path)
+    except ToffeeError as error:
+        return str(error)
     if not isinstance(content, dict):
         example = (PROJECT / "config" / "demo.yaml").relative_to(PROJECT)
-        return f"--configfile {path}: expected keys and values, as in {example}"
+        return f"{path}: expected keys and values, as in {example}"
     return None
