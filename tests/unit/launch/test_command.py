@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from toffee.launch.command import check_command_line
+from toffee.launch.command import CACHE, check_command_line
 
 MULTI = "error: --configfile all: no such file; a target stands after --: "
 
@@ -76,3 +76,16 @@ def test_a_slip_is_one_line(arguments, line, capsys):
         check_command_line(["snakemake", "-n", *arguments])
     said = capsys.readouterr().err
     assert left.value.code == 1 and said.startswith(line) and said.count("\n") == 1
+
+
+def test_a_user_without_a_home_has_a_cache_all_the_same(monkeypatch):
+    monkeypatch.setenv("HOME", "/dev/null/nobody")
+    monkeypatch.delenv(CACHE, raising=False)
+    check_command_line(["snakemake", "-n"])
+    assert os.access(os.environ[CACHE], os.W_OK)
+
+
+def test_a_cache_that_can_be_made_is_left_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv(CACHE, str(tmp_path / "new" / "cache"))
+    check_command_line(["snakemake", "-n"])
+    assert os.environ[CACHE] == str(tmp_path / "new" / "cache")

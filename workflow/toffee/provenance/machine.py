@@ -64,7 +64,7 @@ def name_of(file: str | Path) -> str:
 
 def _without_names(word: str) -> str:
     """A word of a command line without the home folder and the name of the user."""
-    home, user = str(Path.home()), _user()
+    home, user = os.path.expanduser("~"), _user()  # "~" of a user that the system does not know
     word = word.replace(home, "~") if len(home) > 1 else word
     return re.sub(rf"(?<![\w-]){re.escape(user)}(?![\w-])", "<user>", word) if user else word
 
