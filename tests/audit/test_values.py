@@ -198,6 +198,8 @@ def test_times_that_lie_in_the_future(run):
     [
         (1.0, 0.5, 0.5, True),
         (702.0, 0.5, 0.5, False),
+        (1.0, 5.4, 0.5, True),
+        (1.0, 5.6, 0.5, False),
         (1.0, 1e9, 0.5, False),
         (1.0, 0.5, 700, False),
     ],
@@ -210,6 +212,22 @@ def test_benchmark_and_log_say_the_same(run, seconds, cpu, log, good):
         path = run.folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    assert (audited(run) == []) is good
+
+
+@pytest.mark.parametrize("field", ["seconds", "start", "end"])
+@pytest.mark.parametrize(("by", "good"), [(0.05, True), (0.2, False)])
+def test_near_values_are_found_beyond_what_a_clock_is_wrong_by(run, field, by, good):
+    """What a forger can change within each tolerance is on the page of the audit."""
+
+    def moved(content):
+        if field == "seconds":
+            content["seconds"] += by
+        else:
+            time = datetime.fromisoformat(content[field])
+            content[field] = (time - timedelta(seconds=by if field == "start" else -by)).isoformat()
+
+    run.forge(of("score_shard")(moved))
     assert (audited(run) == []) is good
 
 
