@@ -43,6 +43,21 @@ def test_other_results_in_the_same_place_are_told_anew(run, monkeypatch):
     assert adopt(ROOT).jobs == 1 and metadata(TABLE) == known
 
 
+def test_what_another_user_keeps_is_taken_from_the_records(run, monkeypatch):
+    """Snakemake lets its own user and group alone read its metadata."""
+    monkeypatch.chdir(run.project)
+    adopt(ROOT)
+    monkeypatch.setattr("os.access", lambda path, mode: "metadata" not in str(path))
+    monkeypatch.setattr("toffee.launch.adopt.read_json", read_but_metadata)
+    told = adopt(ROOT, write=False)
+    assert told.jobs == len(JOBS) and told.metadata[SHARD] == metadata(SHARD)
+
+
+def read_but_metadata(path):
+    assert "metadata" not in str(path)
+    return json.loads(path.read_text())
+
+
 def test_new_jobs_of_the_same_folder_are_told(run, monkeypatch):
     monkeypatch.chdir(run.project)
     adopt(ROOT)

@@ -97,6 +97,30 @@ def test_values_of_the_command_line_are_planned_and_named(run, monkeypatch):
     assert any(line.endswith("configuration: a=1; seed=3") for line in notes.lines)
 
 
+def test_values_of_every_run_are_named(run):
+    """The forger lets a later run, with no values of its own, have the last word."""
+    given = {"command": [], "config": {"evaluation": {"tolerance": 0.5}}, "configfiles": []}
+    name = keep(json.dumps(given), run.folder)
+    run.forge(lambda one: one.update(run=name) if one["rule"] != "write_site" else None)
+    notes = Notes()
+    list(check_plan(Results(run.folder, run.project), notes))
+    (line,) = [line for line in notes.lines if line.startswith("values")]
+    assert line.endswith("configuration for 5 jobs of an earlier run: evaluation.tolerance=0.5")
+
+
+@pytest.mark.parametrize("name", [f"{ROOT}/logs/mine.yaml", "../mine.yaml"])
+def test_values_are_not_hidden_behind_the_name_of_a_file_of_the_results(run, name):
+    values = {"tolerance": 0.5}
+    (run.project / name).parent.mkdir(parents=True, exist_ok=True)
+    (run.project / name).write_text(json.dumps(values))
+    given = {"command": [], "config": {}, "configfiles": [[name, values]]}
+    kept = keep(json.dumps(given), run.folder)
+    run.forge(lambda content: content.update(run=kept))
+    notes = Notes()
+    list(check_plan(Results(run.folder, run.project), notes))
+    assert any(line.endswith("configuration: tolerance=0.5") for line in notes.lines)
+
+
 def test_a_gate_of_another_run_is_not_the_one_that_a_table_was_planned_behind(run, monkeypatch):
     """A job that was run with other values after those that rest on it: each plan has its own."""
     from toffee.audit import plan
@@ -174,6 +198,8 @@ def test_times_that_lie_in_the_future(run):
     [
         (1.0, 0.5, 0.5, True),
         (702.0, 0.5, 0.5, False),
+        (1.0, 5.4, 0.5, True),
+        (1.0, 5.6, 0.5, False),
         (1.0, 1e9, 0.5, False),
         (1.0, 0.5, 700, False),
     ],
@@ -186,6 +212,22 @@ def test_benchmark_and_log_say_the_same(run, seconds, cpu, log, good):
         path = run.folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    assert (audited(run) == []) is good
+
+
+@pytest.mark.parametrize("field", ["seconds", "start", "end"])
+@pytest.mark.parametrize(("by", "good"), [(0.05, True), (0.2, False)])
+def test_near_values_are_found_beyond_what_a_clock_is_wrong_by(run, field, by, good):
+    """What a forger can change within each tolerance is on the page of the audit."""
+
+    def moved(content):
+        if field == "seconds":
+            content["seconds"] += by
+        else:
+            time = datetime.fromisoformat(content[field])
+            content[field] = (time - timedelta(seconds=by if field == "start" else -by)).isoformat()
+
+    run.forge(of("score_shard")(moved))
     assert (audited(run) == []) is good
 
 

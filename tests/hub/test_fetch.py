@@ -206,7 +206,7 @@ def test_too_many_bytes_are_refused_and_not_kept(hub, served, fetch):
 def test_a_broken_lock_is_one_line_and_nothing_is_fetched(hub, served, fetch):
     fetch.lock.parent.mkdir()
     for text, line in {
-        "files: [": "is not valid YAML",
+        "files: [": "cannot be read as YAML",
         "files: {a/b: {}}": "files.a/b.[key]: String should match pattern",
         "file: {}": "file: Extra inputs are not permitted",
     }.items():

@@ -77,6 +77,16 @@ def test_a_dry_run_writes_nothing_and_needs_no_right_to(made, tmp_path):
             path.chmod(path.stat().st_mode | 0o200)
 
 
+@pytest.mark.skipif(os.getuid() or not shutil.which("setpriv"), reason="gives files to another")
+def test_a_dry_run_does_without_what_another_user_keeps_for_himself(made, tmp_path):
+    project = made.copy(tmp_path / "project")
+    project.run(TARGET)  # now Snakemake has metadata, which its user and group alone may read
+    for path in (project.folder / ".snakemake" / "metadata").iterdir():
+        path.chmod(0o600)
+        os.chown(path, 65534, 65534)
+    assert "Nothing to be done" in plan(project.folder / "Snakefile", project.folder)
+
+
 def test_results_may_lie_far_from_the_checkout(made, tmp_path):
     """Made beside the checkout, then moved; and then the checkout moves."""
     far = tmp_path / "scratch" / "mine"

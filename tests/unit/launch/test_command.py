@@ -1,8 +1,10 @@
 """Slips in a command line for which Snakemake prints a traceback."""
 
+import os
+
 import pytest
 
-from toffee.launch.command import check_command_line
+from toffee.launch.command import CACHE, check_command_line
 
 MULTI = "error: --configfile all: no such file; a target stands after --: "
 
@@ -13,6 +15,15 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_text("seed: 1\n")
     (tmp_path / "list.yaml").write_text("- 1\n")
     (tmp_path / "tab.yaml").write_text("a:\n\tb: 1\n")
+    (tmp_path / "deep.yaml").write_text(f"a: {'[' * 5000}{']' * 5000}\n")
+    (tmp_path / "digits.yaml").write_text(f"seed: {'7' * 6000}\n")
+    (tmp_path / "digits.json").write_text(f'{{"seed": {"7" * 6000}}}')
+    (tmp_path / "date.yaml").write_text("seed: 2026-13-45\n")
+    (tmp_path / "tag.yaml").write_text("seed: !!bool x\n")
+    (tmp_path / "empty.yaml").write_text("seed: !!int ''\n")
+    (tmp_path / "nul.yaml").write_text("seed: \0\n")
+    (tmp_path / "views.csv").write_text("method,metric\n")
+    os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"a: \xe9\n")
 
 
@@ -45,7 +56,19 @@ def test_another_programs_command_line_is_no_matter():
         (["--configfile", "list.yaml"], "error: --configfile list.yaml: expected keys and values"),
         (["--configfile", "tab.yaml"], "error: --configfile tab.yaml: cannot be read"),
         (["--configfile", "latin.yaml"], "error: --configfile latin.yaml: cannot be read"),
-        (["--configfile", "."], "error: --configfile .: no such file"),
+        (["--configfile", "deep.yaml"], "error: --configfile deep.yaml: cannot be read as YAML"),
+        (["--configfile", "digits.yaml"], "error: --configfile digits.yaml: cannot be read as"),
+        (["--configfile", "digits.json"], "error: --configfile digits.json: cannot be read as"),
+        (["--configfile", "date.yaml"], "error: --configfile date.yaml: cannot be read as YAML"),
+        (["--configfile", "tag.yaml"], "error: --configfile tag.yaml: cannot be read as YAML"),
+        (["--configfile", "empty.yaml"], "error: --configfile empty.yaml: cannot be read as YAML"),
+        (["--configfile", "nul.yaml"], "error: --configfile nul.yaml: cannot be read as YAML"),
+        (["--configfile", "mine.yaml", "views.csv"],
+         "error: --configfile views.csv: expected keys and values, as in config/demo.yaml; "
+         "a target stands after --: --configfile mine.yaml -- views.csv"),
+        (["--configfile", "pipe.yaml"],
+         "error: --configfile cannot read pipe.yaml: expected a file, found a pipe"),
+        (["--configfile", "."], "error: --configfile cannot read .: expected a file, found a fol"),
     ],
 )  # fmt: skip
 def test_a_slip_is_one_line(arguments, line, capsys):
@@ -53,3 +76,16 @@ def test_a_slip_is_one_line(arguments, line, capsys):
         check_command_line(["snakemake", "-n", *arguments])
     said = capsys.readouterr().err
     assert left.value.code == 1 and said.startswith(line) and said.count("\n") == 1
+
+
+def test_a_user_without_a_home_has_a_cache_all_the_same(monkeypatch):
+    monkeypatch.setenv("HOME", "/dev/null/nobody")
+    monkeypatch.delenv(CACHE, raising=False)
+    check_command_line(["snakemake", "-n"])
+    assert os.access(os.environ[CACHE], os.W_OK)
+
+
+def test_a_cache_that_can_be_made_is_left_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv(CACHE, str(tmp_path / "new" / "cache"))
+    check_command_line(["snakemake", "-n"])
+    assert os.environ[CACHE] == str(tmp_path / "new" / "cache")

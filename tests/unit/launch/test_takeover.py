@@ -184,3 +184,10 @@ def test_without_a_cluster_there_is_nothing_to_cancel(here, monkeypatch):
 )
 def test_only_a_command_that_runs_jobs_takes_over(option, looks):
     assert only_looks(["snakemake", "--cores", "2", option]) == looks
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").write_text("")  # stands for a read-only file system
+    with pytest.raises(ToffeeError, match="^cannot write .snakemake: .*, -n only plans$"):
+        take_over(ROOT)

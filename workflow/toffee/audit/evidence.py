@@ -26,8 +26,16 @@ TIER = "graph"
 CLOCKS = timedelta(minutes=5)
 """By how much the clock of the machine that ran a job may be before the auditor's."""
 
+EXACT = 0.1
+"""Seconds between the end of a job and what is written of its length, which one clock gives."""
+
 ROUNDING = 2.0
-"""Seconds between two measures of the same time."""
+"""Seconds between two measures of the same time: systems know their own start, from which they
+reckon that of processes, to a second."""
+
+LEAVING = 5.0
+"""CPU seconds that a process may take after it has its record, to take its libraries apart; seen
+were 1.4."""
 
 AROUND = 300.0
 """Seconds that a process may take before its job begins and after it has its record: libraries on a
@@ -66,8 +74,8 @@ def _of_times(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
     if max(record.start, record.end) > now + CLOCKS:
         yield f"times before now ({now:%Y-%m-%d %H:%M})", f"{max(record.start, record.end)}"
     wall = (record.end - record.start).total_seconds()
-    if abs(wall - record.seconds) > ROUNDING:
-        yield f"{wall:.1f} seconds, from its start to its end", f"{record.seconds:.1f}"
+    if abs(wall - record.seconds) > EXACT:
+        yield f"{wall:.3f} seconds, from its start to its end", f"{record.seconds:.3f}"
     for attempt in record.earlier:
         if attempt.start > record.start:
             yield f"earlier attempts before its start {record.start}", f"one at {attempt.start}"
@@ -125,7 +133,7 @@ def _of_benchmark(record: Record, measured: Mapping[str, float]) -> Iterator[tup
     if wall is not None and not _near(record.seconds, wall):
         yield f"about {wall} seconds, as its benchmark has", f"{record.seconds}"
     # Snakemake looks now and then: it may see less than all, but never more.
-    if cpu is not None and cpu > record.cpu_seconds * (1 + SHARE) + ROUNDING:
+    if cpu is not None and cpu > record.cpu_seconds + LEAVING:
         yield f"{cpu} CPU seconds at least, as its benchmark has", f"{record.cpu_seconds}"
 
 

@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from toffee.launch.dag import Job
-from toffee.provenance.digests import read_text
-from toffee.provenance.paths import SHARED
+from toffee.provenance.paths import RESULTS, SHARED
 from toffee.provenance.results import Results
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.settings import read_settings
 from toffee.runtime.text import printable
 
 SHOWN = 6
@@ -39,18 +37,14 @@ class Notes:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             self.add(f"{what}: {len(names)} ({', '.join(names[:SHOWN])}{more})")
 
-    def of_plan(
-        self, results: Results, jobs: Mapping[str, Job], current: set[int], run: str | None
-    ) -> None:
+    def of_plan(self, results: Results, jobs: Mapping[str, Job], current: set[int]) -> None:
         """Say what of the newest run's plan is there, and what else is.
 
         Args:
             results: the folder.
             jobs: the plan, by output.
             current: identities of the records of the newest run and of all that it was made from.
-            run: text of the command line (see `toffee.provenance.kept`).
         """
-        self.given(results, run)
         planned = {id(job): job for job in jobs.values()}
         done = {id(jobs[path]) for path in results.producers if path in jobs}
         count = f"{len(done)} of the {len(planned)}"
@@ -65,8 +59,14 @@ class Notes:
                 [f"{count} × {rule}" for rule, count in left.items()],
             )
 
-    def given(self, results: Results, run: str | None) -> None:
-        """Say which values the command line laid over the checkout's configuration."""
+    def given(self, results: Results, run: str | None, earlier: int = 0) -> None:
+        """Say which values a command line laid over the checkout's configuration.
+
+        Args:
+            results: the folder.
+            run: text of the command line (see `toffee.provenance.kept`).
+            earlier: how many jobs it ran, where it is not the newest run's.
+        """
         if run is None:
             return
         try:
@@ -75,19 +75,23 @@ class Notes:
             return  # a finding by itself
         given = []
         for name, values, *_ in content.get("configfiles") or ():
-            own = _is_own(results.project / str(name), values)
+            own = _is_own(results.project, str(name), values)
             given += [f"those of {name}"] if own else _words(values)
         given += _words(content.get("config") or {})
         if given:
             what = "values that the command line laid over the checkout's configuration"
-            self.add(f"{what}: {'; '.join(given)}")
+            of = f" for {earlier} jobs of an earlier run" if earlier else ""
+            self.add(f"{what}{of}: {'; '.join(given)}")
 
 
-def _is_own(path: Path, values: Any) -> bool:
-    """Whether a file of the checkout has these values."""
+def _is_own(project: Path, name: str, values: Any) -> bool:
+    """Whether a file of the checkout has these values. Results are none of the checkout's own: a
+    file there would hide the values behind its name."""
     try:
-        return path.is_file() and yaml.safe_load(read_text(path)) == values
-    except (ToffeeError, OSError, ValueError, yaml.YAMLError):
+        path, top = (project / name).resolve(), project.resolve()
+        own = path.is_relative_to(top) and not path.is_relative_to(top / RESULTS)
+        return own and path.is_file() and read_settings(path) == values
+    except (ToffeeError, OSError, ValueError):
         return False
 
 

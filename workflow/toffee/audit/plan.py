@@ -83,8 +83,9 @@ def check_plan(results: Results, notes: Notes) -> Iterator[Finding]:
         found.update(dict.fromkeys(_compare_values(results, records[0], plan)))
         current = _Lineage(results, plan)
         found.update(dict.fromkeys(current.check(records)))
+        notes.given(results, records[0].run, len(records) if plans else 0)
         if not plans:
-            notes.of_plan(results, plan.jobs, current.seen, records[0].run)
+            notes.of_plan(results, plan.jobs, current.seen)
         plans.append(plan)
     yield from found
     # Only the plan of the newest run says what else should be there.

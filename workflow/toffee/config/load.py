@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from toffee.config.models import HubSource, ModelSet, ZooSource
@@ -13,6 +12,7 @@ from toffee.config.sections import Config
 from toffee.config.sections.evaluation import METHODS
 from toffee.config.sections.toffeenet import ToffeeNet
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.settings import read_settings
 
 ANY = "*"
 
@@ -64,11 +64,9 @@ def load_catalogue(path: str | Path, name: str) -> dict[str, ZooSource | HubSour
         ToffeeError: the file, the set, a role or an entry of a source is missing or wrong.
     """
     try:
-        sets = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ToffeeError(f"cannot read {path} (models.catalogue): {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ToffeeError(f"{path} is not valid YAML: {error}") from error
+        sets = read_settings(path)
+    except ToffeeError as error:
+        raise ToffeeError(f"models.catalogue: {error}") from error
     if not isinstance(sets, dict) or name not in sets:
         known = ", ".join(sets) if isinstance(sets, dict) else "none"
         raise ToffeeError(f"{path} has no set {name} (models.set), expected one of: {known}")

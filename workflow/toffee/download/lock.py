@@ -4,6 +4,7 @@ A readable YAML file (config key `models.lock`). An entry belongs to a source, r
 whatever roles it fills and whatever mirror served it.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from toffee.config.models import COMMIT, DEFAULT_REVISION
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
+from toffee.runtime.settings import read_settings
 
 HEADER = """\
 # What the hub's models are made of, written by their first download and compared with ever after.
@@ -52,14 +54,12 @@ def read_lock(path: str | Path) -> Lock:
     Raises:
         ToffeeError: it cannot be read, or is not as `Lock` says.
     """
-    try:
-        return Lock.model_validate(yaml.safe_load(Path(path).read_text("utf-8")) or {})
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return Lock()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToffeeError(f"cannot read {path} (models.lock): {error}") from error
-    except yaml.YAMLError as error:
-        raise ToffeeError(f"{path} (models.lock) is not valid YAML: {error}") from error
+    try:
+        return Lock.model_validate(read_settings(path) or {})
+    except ToffeeError as error:
+        raise ToffeeError(f"models.lock: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "(top level)"

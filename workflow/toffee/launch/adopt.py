@@ -81,11 +81,28 @@ def adopt(root: str, state: str | Path = ".snakemake", write: bool = True) -> Ad
     }
     checkout = {CHECKOUT: os.path.relpath(PROJECT)}
     moved = known.get(CHECKOUT, ".") != checkout[CHECKOUT]
-    for name in (name for name, time in seen.items() if moved or known.get(name) != time):
+    for name, time in seen.items():
+        if (
+            not moved
+            and known.get(name) == time
+            and (write or is_readable(_first(state, root, name)))
+        ):
+            continue
         _adopt_job(records / name, root, state, write, found)
     if write and checkout | seen != known:
         write_text(memory, json.dumps(checkout | seen))
     return found
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a file is there and this user may read it: Snakemake lets only its own user and group
+    read what it keeps."""
+    return path.is_file() and os.access(path, os.R_OK)
+
+
+def _first(state: str | Path, root: str, name: str) -> Path:
+    """Where Snakemake keeps what it knows of the output that a record is named after."""
+    return metadata_path(state, f"{root}/{name.removesuffix('.json')}")
 
 
 def _adopt_job(path: Path, root: str, state: str | Path, write: bool, adopted: Adopted) -> None:
@@ -103,7 +120,7 @@ def _adopt_job(path: Path, root: str, state: str | Path, write: bool, adopted: A
     unknown = False
     for output, made in content["outputs"].items():
         place = metadata_path(state, output)
-        found = read_json(place) if place.is_file() else {}
+        found = read_json(place) if is_readable(place) or (write and place.is_file()) else {}
         adopted.finished.add(output)
         if any(found.get(key) != wanted[key] for key in ("params", "input")):
             adopted.metadata[output], unknown = wanted, True

@@ -1,23 +1,32 @@
-"""Slips in a command line of Snakemake for which it prints a traceback, in one line each.
+"""What Snakemake prints a traceback for before it has read the Snakefile: slips in its command line
+are one line each, and a home that nobody can write is done without.
 
 The profile that Snakemake always takes (profiles/default) calls this before Snakemake looks at the
 values.
 """
 
+import atexit
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from toffee.launch.targets import command_line, stop
+from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
+from toffee.runtime.settings import read_settings
+
+CACHE = "XDG_CACHE_HOME"
+"""Environment variable: the folder of a user's caches, if it is not `~/.cache`."""
 
 _NAME = re.compile(r"[A-Za-z_][\w-]*\w")  # as Snakemake wants it
 
 
 def check_command_line(arguments: Sequence[str]) -> None:
-    """Leave with one line where `--config` or `--configfile` are not what Snakemake can read.
+    """Leave with one line where `--config` or `--configfile` are not what Snakemake can read. Give
+    it a place for its cache.
 
     Args:
         arguments: as `sys.argv`.
@@ -25,6 +34,7 @@ def check_command_line(arguments: Sequence[str]) -> None:
     given = command_line(arguments)
     if given is None:
         return
+    _have_a_cache()
     for entry in given.config or []:
         if found := wrong_value(str(entry)):
             stop(found)
@@ -32,6 +42,16 @@ def check_command_line(arguments: Sequence[str]) -> None:
     for number, path in enumerate(files):
         if found := wrong_file(path, files[:number]):
             stop(found)
+
+
+def _have_a_cache() -> None:
+    """Snakemake makes its cache in the user's home, even to plan. A user may have none, as in many
+    containers: then libraries and jobs take a temporary folder too."""
+    place = Path(os.environ.get(CACHE) or os.path.expanduser("~/.cache")).absolute() / "snakemake"
+    there = next(path for path in (place, *place.parents) if path.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        os.environ[CACHE] = tempfile.mkdtemp(prefix="toffee-cache-")
+        atexit.register(shutil.rmtree, os.environ[CACHE], ignore_errors=True)
 
 
 def wrong_value(entry: str) -> str | None:
@@ -54,19 +74,22 @@ def wrong_file(path: Path, before: Sequence[Path]) -> str | None:
         path: the path.
         before: those that stand before it, which are right.
     """
-    if not path.is_file():
-        target = path.suffix not in (".yaml", ".yml", ".json")
-        if before and target:
-            option = f"--configfile {' '.join(map(str, before))}"
-            return (
-                f"--configfile {path}: no such file; a target stands after --: {option} -- {path}"
-            )
-        return f"--configfile {path}: no such file"
+    found = _not_settings(path)
+    if found and before and path.suffix not in (".yaml", ".yml", ".json"):
+        option = f"--configfile {' '.join(map(str, before))}"
+        found += f"; a target stands after --: {option} -- {path}"
+    return found and f"--configfile {found}"
+
+
+def _not_settings(path: Path) -> str | None:
+    """Why a file holds no settings; None where it does."""
+    if not path.exists():
+        return f"{path}: no such file"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return f"--configfile {path}: cannot be read as YAML ({' '.join(str(error).split())})"
+        content = read_settings(path)
+    except ToffeeError as error:
+        return str(error)
     if not isinstance(content, dict):
         example = (PROJECT / "config" / "demo.yaml").relative_to(PROJECT)
-        return f"--configfile {path}: expected keys and values, as in {example}"
+        return f"{path}: expected keys and values, as in {example}"
     return None

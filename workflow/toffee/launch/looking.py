@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from toffee.launch.adopt import Adopted
+from toffee.launch.adopt import Adopted, is_readable
 
 
 def write_nothing(adopted: Adopted, state: str | Path = ".snakemake") -> None:
@@ -46,7 +46,10 @@ def write_nothing(adopted: Adopted, state: str | Path = ".snakemake") -> None:
 
         def _read_record(self, key: str) -> Any:
             found = adopted.metadata.get(key)
-            return MetadataRecord.model_validate(found) if found else super()._read_record(key)
+            if found:
+                return MetadataRecord.model_validate(found)
+            kept = Path(self._record_path(self._metadata_path, key))
+            return super()._read_record(key) if is_readable(kept) else None
 
         def _filter_incomplete_keys(self, keys: Iterable[str]) -> set[str]:
             return super()._filter_incomplete_keys(keys) - adopted.finished

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from toffee.launch.targets import DEFAULT, command_line, scales, stop
+from toffee.launch.targets import DEFAULT, checked, command_line, scales, stop
 from toffee.provenance.code import rule_functions
 from toffee.runtime.project import PROJECT
+from toffee.runtime.settings import parse_settings, read_settings
 
 PROFILES = PROJECT / "profiles"
 NESTED = (
@@ -85,10 +84,12 @@ def model_set(arguments: Sequence[str]) -> str:
     found = "tiny"
     for path in files:
         if path.is_file():  # Snakemake says so where it is none
-            found = (_read(path).get("models") or {}).get("set", found)
+            models = _read(path).get("models")
+            found = models.get("set", found) if isinstance(models, dict) else found
     for one in values:
         if one.startswith("models="):
-            found = (yaml.safe_load(one.removeprefix("models=")) or {}).get("set", found)
+            given = _parsed(one.removeprefix("models="))
+            found = given.get("set", found) if isinstance(given, dict) else found
     if not (PROFILES / "resources" / f"{found}.yaml").is_file():
         stop(f"profiles/resources/{found}.yaml is missing: what jobs with models.set {found} need")
     return found
@@ -108,11 +109,16 @@ def _entries(key: str, below: Mapping[str, Any], above: Any) -> dict[str, Any]:
     return merged
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _parsed(text: str) -> Any:
+    """A value of the command line; what is none, the check of the configuration tells."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        stop(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})")
+        return parse_settings(text)
+    except ValueError:
+        return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = checked(read_settings, path) or {}
     if not isinstance(content, dict):
         stop(f"{path}: expected a mapping of settings")
     return content

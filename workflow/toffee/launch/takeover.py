@@ -44,7 +44,8 @@ def take_over(root: str | Path) -> None:
         root: results folder; runs of other scales keep their locks and their jobs.
 
     Raises:
-        ToffeeError: SLURM does not answer, or jobs of the earlier run do not end.
+        ToffeeError: this user cannot write here, SLURM does not answer, or jobs of the earlier run
+            do not end.
     """
     folder = STATE / "toffee" / "processes" / Path(root).name
     me = f"{socket.gethostname()}-{os.getpid()}"
@@ -89,9 +90,17 @@ def note_run(name: str) -> None:
 
 
 def _note(path: Path) -> None:
-    """Hold a file locked until this process ends; a file system without locks does without."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "w")  # noqa: SIM115 - open as long as the process
+    """Hold a file locked until this process ends; a file system without locks does without.
+
+    Raises:
+        ToffeeError: this user cannot write here.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "w")  # noqa: SIM115 - open as long as the process
+    except OSError as error:
+        line = f"cannot write {STATE}: {error.strerror}; a run keeps its state here, -n only plans"
+        raise ToffeeError(line) from error
     with suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     _held.append(file)

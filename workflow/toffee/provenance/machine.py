@@ -28,6 +28,9 @@ LOCK = Path("envs", "requirements.txt")
 MODELS_LOCK = "config/models.lock.yaml"
 """A download of a run adds to it: that is no change of the checkout."""
 
+CODE = [f"{folder}/*.{kind}" for folder in ("workflow", "tools") for kind in ("py", "so")]
+"""Where Python finds modules in the checkout."""
+
 RUN = "TOFFEE_RUN"
 """Environment variable by which Snakemake's process tells its jobs how it was called."""
 
@@ -64,7 +67,7 @@ def name_of(file: str | Path) -> str:
 
 def _without_names(word: str) -> str:
     """A word of a command line without the home folder and the name of the user."""
-    home, user = str(Path.home()), _user()
+    home, user = os.path.expanduser("~"), _user()  # "~" of a user that the system does not know
     word = word.replace(home, "~") if len(home) > 1 else word
     return re.sub(rf"(?<![\w-]){re.escape(user)}(?![\w-])", "<user>", word) if user else word
 
@@ -146,27 +149,37 @@ def _user() -> str:
 @cache
 def git_state() -> dict[str, Any]:
     """Commit of the checkout, whether its files differ from it, and how; None where there is no
-    git."""
-    # Without locks, so that no commit of the user's has to wait.
-    command = ["git", "--no-optional-locks", "-C", str(PROJECT)]
+    git. Code beside the tracked files is a difference too: Python may find it."""
     try:
         # A checkout inside of another repository is none.
-        top = _output([*command, "rev-parse", "--show-toplevel"]).strip()
-        if Path(top) != PROJECT:
+        if Path(_git("rev-parse", "--show-toplevel").strip()) != PROJECT:
             return {"commit": None, "changed": None}
         others = ["--", ".", f":(exclude){MODELS_LOCK}"]
-        status = ["status", "--porcelain", "--untracked-files=no", *others]
-        changed = bool(_output([*command, *status]).strip())
-        state = {"commit": _output([*command, "rev-parse", "HEAD"]).strip(), "changed": changed}
+        status = _git("status", "--porcelain", "--untracked-files=no", *others)
+        unknown = _git("ls-files", "-z", "--others", "--exclude-standard", "--", *CODE)
+        changed = bool(status.strip() or unknown)
+        state = {"commit": _git("rev-parse", "HEAD").strip(), "changed": changed}
         if changed:
-            state["diff"] = _output(
-                [*command, "diff", "--no-ext-diff", "--binary", "HEAD", *others]
-            )
+            diff = _git("diff", "--no-ext-diff", "--binary", "HEAD", *others)
+            state["diff"] = diff + "".join(map(_untracked, unknown.split("\0")[:-1]))
         return state
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "changed": None}
 
 
-def _output(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, check=True)
+def _git(*arguments: str) -> str:
+    """What git says of the checkout, whoever owns it and whatever repository the user's environment
+    names; without locks, so that no commit of the user's has to wait."""
+    trusted = ("-c", f"safe.directory={PROJECT}", "-c", "core.fsmonitor=false")
+    done = subprocess.run(
+        ["git", "--no-optional-locks", *trusted, "-C", str(PROJECT), *arguments],
+        env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+        capture_output=True,
+        check=True,
+    )
     return done.stdout.decode("utf-8", "replace")
+
+
+def _untracked(name: str) -> str:
+    content = (PROJECT / name).read_bytes().decode("utf-8", "replace")
+    return f"untracked {name}\n{content}\n"

@@ -176,6 +176,13 @@ class Recorder:
     def _content(self, made: Mapping[str, Any]) -> dict[str, Any]:
         snakemake, root = self.snakemake, self.root
         params = dict(snakemake.params.items())
+        kept = {
+            "config": keep(_config_text(snakemake.config), root, CONFIGS),
+            "run": keep(run, root) if (run := os.environ.get(RUN)) else None,
+            "environment": environment() | {"installed": keep(installed(), root)},
+            "git": _git(root, self.git),
+        }
+        spent = costs(self.start, self.cpu_before)  # one look at the clock: they fit exactly
         return {
             "version": VERSION,
             "rule": snakemake.rule,
@@ -189,17 +196,14 @@ class Recorder:
             "benchmark": benchmark_path(str(snakemake.log[0])),
             "params": params,
             "code": self.code,
-            "config": keep(_config_text(snakemake.config), root, CONFIGS),
-            "run": keep(run, root) if (run := os.environ.get(RUN)) else None,
-            "environment": environment() | {"installed": keep(installed(), root)},
-            "git": _git(root, self.git),
+            **kept,
             "seed": params.get("seed"),
             "device": device(),
             "threads": snakemake.threads,
             "processes": processes.JOB.count,
-            **costs(self.start, self.cpu_before),
+            **spent,
             "start": stamp(self.start),
-            "end": stamp(time.time()),
+            "end": stamp(self.start + spent["seconds"]),
             "slurm_job_id": os.environ.get("SLURM_JOB_ID"),
             "attempt": len(self.earlier) + 1,
             "earlier": self.earlier,

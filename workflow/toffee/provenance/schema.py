@@ -86,7 +86,7 @@ class Git(Strict):
     """State of the checkout."""
 
     commit: str | None
-    changed: bool | None = Field(description="whether tracked files differed from the commit")
+    changed: bool | None = Field(description="whether files, or code that is not tracked, differed")
     diff: Sha256 | None = Field(None, description="digest of what differed")
     changes: Kept | None = Field(None, description="file of records/shared, what differed")
 
