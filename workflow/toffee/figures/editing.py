@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from toffee.evaluation.scores_file import read_scores
 from toffee.figures.grid import Cell, Grid, masked, picture_of_mask, save_figure
 from toffee.figures.pictures import EDITING_KINDS, TRAINED_ON, open_shard, read_index, read_note
@@ -21,9 +23,10 @@ def plot_editing(
     accepted = read_index(index)
     accepted = accepted[accepted["accepted"]]
     read = read_scores(scores)
-    read = read[read["metric"] == "change_read"].set_index("sample_id")["value"]
-    accepted = accepted.assign(read=accepted["sample_id"].map(read))
-    accepted = accepted.sort_values("read", key=lambda values: values.isna(), kind="stable")
+    read = read[read["metric"] == "change_read"][["sample_id", "value"]]
+    accepted = accepted.merge(read.rename(columns={"value": "read"}), how="left", on="sample_id")
+    unscored = accepted["read"].isna()
+    accepted = pd.concat([accepted[~unscored], accepted[unscored]])
     cells, labels, empty = [], [], []
     for kind in EDITING_KINDS:
         chosen = accepted[accepted["kind"] == kind].head(rows).to_dict("records")
