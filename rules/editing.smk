@@ -97,10 +97,11 @@ rule copy_controls:
 
 
 rule score_edits:
-    """Scores of one method's edits: inside and outside of the mask, and against the text."""
+    """Scores of one method's edits: inside and outside of the mask, and what CLIP reads in them."""
     input:
         images=f"{RESULTS}/evaluation/editing/{{method}}.h5",
         pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
+        prompts=PROMPTS,
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
@@ -119,6 +120,7 @@ rule score_edits:
     params:
         function="toffee.evaluation.score.edits.score_edits",
         batch=CONFIG.sampler.batch,
+        prompts_digest=digest_of(PROMPTS),
     script:
         "../workflow/run.py"
 

@@ -29,10 +29,11 @@ rule plot_pipeline:
 
 
 rule plot_editing:
-    """Editing pairs of the four kinds: input, mask, target."""
+    """Editing pairs of the four kinds: input, mask, target, and whether the metric CLIP reads it."""
     input:
         index=f"{RESULTS}/dataset/index.parquet",
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        scores=f"{RESULTS}/evaluation/dataset/scores.parquet",
     output:
         out=item(f"{RESULTS}/figures/editing.png", "figure"),
     log:

@@ -37,6 +37,10 @@ rule plot_edits:
     input:
         pairs=f"{RESULTS}/evaluation/editing/pairs.h5",
         images=[f"{RESULTS}/evaluation/editing/{name}.h5" for name in rows("editing")],
+        scores=[
+            f"{RESULTS}/evaluation/editing/{name}.parquet"
+            for name in EDIT_CONTROLS + rows("editing")
+        ],
     output:
         out=item(f"{RESULTS}/figures/edits.png", "figure"),
     log:

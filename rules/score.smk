@@ -84,6 +84,8 @@ rule score_dataset:
         index=f"{RESULTS}/dataset/index.parquet",
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
         subjects=data_root("subjects"),
+        prompts=PROMPTS,
+        texts=TEXTS,
         metric_dino=model("metric_dino"),
         metric_clip=model("metric_clip"),
         segmenter=model("segmenter"),
@@ -103,6 +105,8 @@ rule score_dataset:
         pairs=CONFIG.evaluation.dataset_pairs,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
+        prompts_digest=digest_of(PROMPTS),
+        texts_digest=digest_of(TEXTS) if TEXTS else None,
     script:
         "../workflow/run.py"
 

@@ -17,6 +17,7 @@ from toffee.app.server import make_server
 from toffee.app.studio import Studio
 from toffee.cli import main
 from toffee.provenance import record
+from toffee.runtime.errors import ToffeeError
 from toffee.use import artist
 from toffee.use.model import find_model, load_pipeline
 from toffee.use.subject import segmenter_of
@@ -61,6 +62,10 @@ def app(browser, address) -> Iterator[Page]:
     assert page.errors() == []
     sent = page.requests()
     assert sent and [one for one in sent if not one.startswith((address, "data:", "about:"))] == []
+
+
+GIVEN = "!document.getElementById('finding').hidden"
+"""A photo is on the page (its canvas always is)."""
 
 
 def open_app(page: Page, address: str, width: int = 1200, dark: bool = False) -> None:
@@ -116,7 +121,7 @@ def paint(page: Page, where: str) -> None:
 def test_a_picture_is_drawn_from_a_photo_and_edited_inside_of_a_mask(app, address, tmp_path):
     open_app(app, address)
     give(app, "file", write_photo(tmp_path / "mug.png"))
-    app.wait("document.querySelector('#subject canvas')")
+    app.wait(GIVEN)
     write(app, "word", "mug")
     app.click("#find")
     app.wait("document.getElementById('state').textContent === ''")
@@ -135,6 +140,35 @@ def test_a_picture_is_drawn_from_a_photo_and_edited_inside_of_a_mask(app, addres
     assert 0.005 < change.mean() < 0.6
     assert (before[~change] == after[~change]).all() and (before[change] != after[change]).any()
     assert main(["audit", "drawn"]) == 0
+
+
+def test_a_mask_is_painted_and_a_picture_drawn_by_the_keyboard_alone(app, address, tmp_path):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    open_app(app, address)
+    give(app, "file", write_photo(tmp_path / "mug.png"))
+    app.wait(GIVEN)
+    app.driver.execute_script("document.getElementById('file').focus()")
+    keys = ActionChains(app.driver)
+    active = "document.activeElement"
+    for _ in range(3):  # past the photo's button to the picture
+        keys.send_keys(Keys.TAB).perform()
+        if app.run(f"{active}.tagName") == "CANVAS":
+            break
+    assert "Arrow keys move the brush" in app.run(f"{active}.ariaLabel")
+    keys.send_keys(Keys.SPACE, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.SPACE).perform()
+    element = app.run("document.getElementById('prompts')")
+    element.send_keys("a mug on a rug")
+    write(app, "count", "1")
+    app.run("document.getElementById('alone')").send_keys(Keys.SPACE)  # not beside it
+    app.run("document.getElementById('go')").send_keys(Keys.ENTER)
+    app.wait("document.querySelectorAll('#history li').length === 1")
+    mask = pixels(tmp_path / "drawn" / "0001-mask1.png")[..., 0] > 0
+    middle = len(mask) // 2
+    assert mask[middle, middle] and 0.01 < mask.mean() < 0.2
+    columns, rows = mask.any(0).sum(), mask.any(1).sum()
+    assert columns > 1.5 * rows  # two strokes beside each other
 
 
 def test_two_photos_draw_one_picture_beside_the_base_models(app, address, tmp_path):
@@ -163,7 +197,7 @@ def test_what_is_wrong_is_one_line_on_the_page(app, address, tmp_path):
     app.click("#go")
     app.wait("document.getElementById('error').textContent.includes('no photo, expected one')")
     give(app, "file", write_photo(tmp_path / "mug.png"))
-    app.wait("document.querySelector('#subject canvas')")
+    app.wait(GIVEN)
     app.click("#go")
     app.wait("document.getElementById('error').textContent.includes('no prompt, expected a text')")
     write(app, "prompts", "a teapot")
@@ -182,7 +216,7 @@ def test_what_is_wrong_is_one_line_on_the_page(app, address, tmp_path):
 def test_the_page_fits_390_pixels(app, address, tmp_path, dark):
     open_app(app, address, 390, dark)
     give(app, "file", write_photo(tmp_path / "mug.png", size=(160, 64)))
-    app.wait("document.querySelector('#subject canvas')")
+    app.wait(GIVEN)
     for tab in ("#tab-edit", "#tab-draw"):
         app.click(tab)
         assert app.run("document.documentElement.scrollWidth <= window.innerWidth")
@@ -217,6 +251,23 @@ def test_what_is_not_understood_is_one_line(address, tmp_path, body):
     status, told = ask(address, "/draw", body, **{"X-Toffee": "1"})
     assert status == 200 and set(told) == {"error"} and "\n" not in told["error"]
     assert not (tmp_path / "drawn").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("scale", -1), ("scale", "much"), ("steps", 0), ("seeds", [-1])]
+)
+def test_a_value_out_of_range_is_one_line(studio, tmp_path, name, value):
+    data = write_photo(tmp_path / "mug.png").read_bytes()
+    asked = {"photos": [{"id": studio.take(data)["id"]}], "prompts": ["a mug"], "seeds": [0]}
+    asked |= {"scale": 1, "steps": 2, name: value}
+    try:
+        studio.draw(asked)
+        while studio.progress.busy:
+            time.sleep(0.01)
+        line = studio.progress.error
+    except ToffeeError as error:
+        line = str(error)
+    assert "number from" in line and "found" in line and not (tmp_path / "drawn").exists()
 
 
 def test_a_second_command_waits_for_the_first(studio, tmp_path):

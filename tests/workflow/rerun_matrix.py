@@ -87,7 +87,7 @@ TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
 MEASURED = {
     *("score_base", "score_refiner", "score_views", "score_dataset", "score_leakage"),
     *("tabulate_base", "tabulate_refiner", "tabulate_views", "tabulate_dataset"),
-    *("score_edits", "tabulate_editing", "plot_worst"),
+    *("score_edits", "tabulate_editing", "plot_edits", "plot_worst", "plot_editing"),
     *ORACLE,
     *TUNING,
     *DREAMBENCH,
@@ -354,7 +354,7 @@ MATRIX = {
         | BENCHMARK
         | DREAMBOOTH
         | TUNING
-        | {"score_dataset"}
+        | {"score_dataset", "plot_editing"}
         | DATASET_TABLE,
     ),
     "evaluation.refiner_subjects": Row(64, REFINER | CALIBRATION),
@@ -386,7 +386,7 @@ MATRIX = {
     ),
     "evaluation.strength_prompts": Row(8, {"generate_benchmark", "score_dreambench"} | SWEEP),
     "evaluation.editing_subjects": Row(64, PAIRS),
-    "evaluation.dataset_pairs": Row(64, {"score_dataset"} | DATASET_TABLE | COST),
+    "evaluation.dataset_pairs": Row(64, {"score_dataset", "plot_editing"} | DATASET_TABLE | COST),
     # Another gate draws and scores nothing.
     "evaluation.oracle.dino": Row(0.774, GATE),
     "evaluation.oracle.clip_i": Row(0.885, GATE),

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from toffee.runtime.arguments import Parser, whole
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.signals import EXIT_STATUS, Interrupted
 from toffee.runtime.text import printable
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     from toffee.export.parser import add_export
     from toffee.use.parser import add_draw, add_edit
 
-    parser = argparse.ArgumentParser(prog="toffee", description=__doc__)
+    parser = Parser(prog="toffee", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     add_draw(commands)
@@ -75,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     audit.add_argument("results", metavar="RESULTS", type=Path, help="e.g. results/tiny")
     audit.add_argument("--tier", choices=TIERS, default="graph", help="the last one to check")
-    audit.add_argument("--sample", type=int, default=3, metavar="N", help="jobs to replay")
+    audit.add_argument(
+        "--sample", type=whole(0, 10**6), default=3, metavar="N", help="jobs to replay"
+    )
     audit.add_argument("--seed", type=int, help="of the sample; by default nobody knows it before")
     audit.add_argument(
         "--job",

@@ -117,6 +117,10 @@ def run(tmp_path_factory) -> dict[str, Path | list[Path] | dict[str, Path]]:
     )
     index.to_parquet(root / "index.parquet")
     paths["index"] = root / "index.parquet"
+    read = {"setting": "all", "metric": "change_read", "value": 0.25, "sample_id": sample[14]}
+    named = {"method": "accepted", "subject": subject[14], "prompt": prompt[14]}
+    paths["pair_scores"] = root / "pair_scores.parquet"
+    pd.DataFrame([named | read]).to_parquet(paths["pair_scores"])
 
     rows = [(name, method) for name in names for method in METHODS]
     paths["refiner"] = write_file(

@@ -3,12 +3,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from toffee.evaluation.image_set import write_image_set
 from toffee.figures.dataset import plot_dataset
 from toffee.figures.editing import plot_editing
+from toffee.figures.edits import plot_edits
 from toffee.figures.learning import plot_learning, read_losses
 from toffee.figures.pictures import varied
 from toffee.figures.pipeline import plot_pipeline
 from toffee.figures.refiner import plot_refiner
+from toffee.figures.strength import apart
 from toffee.figures.toffeenet import plot_toffeenet
 from toffee.figures.views import plot_views
 from toffee.figures.worst import plot_worst
@@ -50,15 +53,66 @@ def test_pipeline_shows_each_stage_of_the_same_sample(run, coloured, tmp_path):
 
 def test_editing_shows_all_kinds_and_hides_the_mask(run, coloured, tmp_path):
     out = tmp_path / "editing.png"
-    plot_editing(run["index"], run["shards"], out, rows=1)
+    plot_editing(run["index"], run["shards"], run["pair_scores"], out, rows=1)
     figure = read(out)
-    for row in (1, 2, 8, 4):  # the first accepted sample of each kind
+    for row in (1, 2, 8, 14):  # the first accepted sample of each kind that was scored, else of all
         source = coloured(row)
         hole = source.copy()
         hole[8:24, 8:24] = 127
         assert cells_of(figure, source) == 1, row
         assert cells_of(figure, hole) == 1, row
         assert cells_of(figure, coloured(40 + row)) == 1, row
+
+
+def test_kinds_without_a_pair_are_named(run, tmp_path, monkeypatch):
+    index = pd.read_parquet(run["index"])
+    index.loc[index["kind"] == "texture", "accepted"] = False
+    index.to_parquet(tmp_path / "index.parquet")
+    drawn = []
+    monkeypatch.setattr("toffee.figures.editing.save_figure", lambda grid, out: drawn.append(grid))
+    plot_editing(
+        tmp_path / "index.parquet", run["shards"], run["pair_scores"], tmp_path / "x", rows=1
+    )
+    (grid,) = drawn
+    assert "No pair was accepted of kind texture." in grid.caption
+    assert [row[-1].note for row in grid.cells] == ["not scored", "not scored", "read: 0.25"]
+
+
+def test_edits_show_what_the_metric_reads_in_each_picture_of_the_first_seed(tmp_path, monkeypatch):
+    """Scores are looked up by method, subject and kind, whatever their order."""
+    pictures = [np.full((8, 8, 3), shade, np.uint8) for shade in (10, 20)]
+    kinds, masks = ["colour", "depth"], [np.ones((8, 8), bool), None]
+    texts = {name: ["mug_1", "mug_1"] for name in ("subject", "class_word", "prompt")}
+    images = {"input": [pictures[0], None], "target": pictures, "subject": pictures}
+    write_image_set(
+        tmp_path / "pairs.h5",
+        texts | {"kind": kinds, "source_prompt": ["a mug", "a mug"]},
+        images,
+        masks={"mask": masks},
+        lossless=tuple(images),
+    )
+    drawn = texts | {"kind": kinds, "method": ["toffeenet"] * 2, "seed": ["0", "0"]}
+    write_image_set(tmp_path / "toffeenet.h5", drawn, {"image": pictures}, lossless=("image",))
+    both = {"subject": "mug_1", "prompt": "mug_1"}
+    files = []
+    for number, method in enumerate(("input", "target", "toffeenet")):
+        values = [
+            {"setting": "colour", "metric": "dino_inside", "value": 0.9, "seed": "0"},
+            {"setting": "colour", "metric": "change_read", "value": 0.1 + number / 4, "seed": "0"},
+            {"setting": "colour", "metric": "change_read", "value": 0.99, "seed": "1"},
+            {"setting": "depth-controlled", "metric": "mask_iou", "value": 0.7, "seed": "0"},
+        ]
+        files.append(tmp_path / f"{method}.parquet")
+        pd.DataFrame([both | {"method": method} | row for row in values]).to_parquet(files[-1])
+    grids = []
+    monkeypatch.setattr("toffee.figures.edits.save_figure", lambda some, out: grids.extend(some))
+    images = [tmp_path / "toffeenet.h5"]
+    plot_edits(tmp_path / "pairs.h5", ["toffeenet"], images, files, tmp_path / "x.png", rows=1)
+    edits, layouts = grids
+    assert edits.columns == ("subject", "input", "mask", "base model", "ToffeeNet")
+    notes = [cell.note for cell in edits.cells[0]]
+    assert notes == ["", "read: 0.10", "", "read: 0.35", "read: 0.60"]
+    assert layouts.cells[0][-1].note == "overlap: 0.70"
 
 
 def test_refiner_has_a_column_for_each_method(run, coloured, tmp_path):
@@ -129,6 +183,12 @@ def test_dataset_shows_accepted_and_rejected(run, coloured, tmp_path):
     assert cells_of(figure, coloured(40)) == 1 and cells_of(figure, coloured(43)) == 1
 
 
+def test_labels_of_a_curve_do_not_lie_on_each_other():
+    x, y = np.array([0.0, 0.01, 0.5, 1.0]), np.array([1.0, 1.0, 0.5, 0.0])
+    assert apart(x, y) == [0, 2, 3]
+    assert apart(np.ones(3), np.ones(3)) == [0]
+
+
 def test_varied_takes_what_was_shown_least():
     rows = [{"kind": kind} for kind in "aaaabbc"]
     assert [row["kind"] for row in varied(rows, 5, ["kind"])] == list("abcab")
@@ -137,5 +197,5 @@ def test_varied_takes_what_was_shown_least():
 
 def test_shard_that_is_not_given_is_named(run, tmp_path):
     with pytest.raises(ToffeeError, match="'00000'"):
-        plot_editing(run["index"], [], tmp_path / "x.png")
+        plot_editing(run["index"], [], run["pair_scores"], tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()

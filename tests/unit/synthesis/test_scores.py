@@ -59,19 +59,15 @@ def test_a_view_without_its_subject_is_like_nothing(random_zoo):
     assert scores["change_read"].tolist() == [1, 1]
 
 
-class Reader:
-    """A CLIP whose texts are the axes, and whose logits are those of the features."""
-
-    scale = 2.0
-
-    def texts(self, texts):
-        return torch.stack([torch.eye(4)[("red", "blue", "plain").index(one)] for one in texts])
+def axes_of(texts):
+    """Features of a CLIP whose texts are the axes."""
+    return torch.stack([torch.eye(4)[("red", "blue", "plain").index(one)] for one in texts])
 
 
 def test_a_change_is_read_against_the_best_other_text():
     features = torch.tensor([[0.9, 0.4, 0.1, 0.0], [0.1, 0.2, 0.9, 0.0], [0.0, 0.0, 0.0, 1.0]])
     prompts, others = ["red", "red", "red"], [["blue", "plain"], ["blue", "plain"], []]
-    read = change_read(Reader(), features, prompts, others)
+    read = change_read(features, prompts, others, axes_of, scale=2.0)
     expected = [1 / (1 + np.exp(-2 * (0.9 - 0.4))), 1 / (1 + np.exp(-2 * (0.1 - 0.9))), 1.0]
     assert read.tolist() == pytest.approx(expected)
 

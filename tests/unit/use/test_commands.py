@@ -19,6 +19,7 @@ from toffee.provenance import record
 from toffee.provenance.code import COMMANDS, recorded_functions
 from toffee.runtime import processes
 from toffee.runtime.errors import ToffeeError
+from toffee.use.command import forget_unused
 from toffee.use.model import find_model
 from toffee.use.subject import class_word, square_around
 
@@ -216,7 +217,7 @@ def broken(path: str, content: bytes) -> str:
 BAD = {
     "no photo": (["draw", "none.png"], "none.png: no such file"),
     "a text": (["draw", "text.png"], "text.png: broken image (of no known format)"),
-    "a folder": (["draw", "."], ".: no such file, expected a picture"),
+    "a folder": (["draw", "."], ".: is a folder, expected a picture"),
     "no prompt": (["draw", "{photo}", "--prompt", "  "], "no prompt, expected a text"),
     "no word": (
         ["draw", "{photo}", "--prompt", "a teapot"],
@@ -235,7 +236,7 @@ BAD = {
         ["draw", "{photo}", "--pipeline", "cut", "--mask", "white.png"],
         "cut: the pipeline cannot be loaded",
     ),
-    "no device": (["draw", "{photo}", "--device", "toaster"], "the pipeline cannot be loaded"),
+    "no device": (["draw", "{photo}", "--device", "toaster"], "--device toaster: no such device"),
     "no segmenter": (
         ["draw", "{photo}", "--segmenter", "none"],
         "none: no such folder, expected a",
@@ -276,6 +277,19 @@ def test_what_is_broken_is_one_line_and_leaves_nothing(toffee, photo, results, c
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_failure_in_a_new_folder_leaves_what_another_command_draws_there(tmp_path, monkeypatch):
+    """Two commands at once: the first one made the folder, fails, and must not take the other's."""
+    monkeypatch.chdir(tmp_path)
+    Path("drawn", "logs").mkdir(parents=True)
+    other = Path("drawn", "logs", "0002.log")
+    other.touch()
+    forget_unused(Path("drawn"))
+    assert other.exists()
+    other.unlink()
+    forget_unused(Path("drawn"))
+    assert not Path("drawn").exists()
+
+
 def test_what_fails_later_leaves_the_drawings_before(toffee, photo):
     assert toffee("draw", photo, "--prompt", "a mug") == 0
     before = sorted(Path("drawn").rglob("*"))
@@ -284,14 +298,25 @@ def test_what_fails_later_leaves_the_drawings_before(toffee, photo):
     assert toffee("audit", "drawn") == 0
 
 
-OUT_OF_RANGE = [["--seed", "-1"], ["--seed", "x"], ["--scale", "nan"], ["--steps", "0"]]
+OUT_OF_RANGE = {
+    "--seed": ("-1", "x", "1.5", str(2**63)),
+    "--scale": ("-1", "nan", "11", "inf", ""),
+    "--steps": ("0", "1001", "many"),
+    "--guidance": ("-0.1", "1e9"),
+    "--dtype": ("float8",),
+    "--nonsense": ("1",),
+}
+VALUES = [(name, value) for name, values in OUT_OF_RANGE.items() for value in values]
 
 
-@pytest.mark.parametrize("words", OUT_OF_RANGE)
-def test_values_out_of_range_are_refused(toffee, photo, capsys, words):
+@pytest.mark.parametrize(("name", "value"), VALUES)
+def test_values_out_of_range_are_refused_in_one_line(photo, capsys, name, value):
     with pytest.raises(SystemExit) as error:
-        toffee("draw", photo, "--prompt", "a mug", *words)
-    assert error.value.code == 2 and f"argument {words[0]}: invalid" in capsys.readouterr().err
+        main(["draw", str(photo), "--prompt", "a mug", name, value])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert error.value.code == 2 and line.startswith("error: ") and name in line
+    if name in ("--seed", "--scale", "--steps", "--guidance"):
+        assert " number from " in line and f"found {value!r}" in line
 
 
 def test_a_pipeline_elsewhere_needs_a_segmenter_or_a_mask(toffee, photo, results, capsys):

@@ -2,6 +2,7 @@
 
 import argparse
 
+from toffee.runtime.arguments import whole
 from toffee.use.parser import add_model
 
 
@@ -12,7 +13,9 @@ def add_app(commands: argparse._SubParsersAction) -> None:
         help="a page on this machine to draw and edit with the mouse",
         description="Serves a page on loopback, to this machine alone; it needs no network.",
     )
-    app.add_argument("--port", type=int, default=7860, metavar="N", help="7860; 0: a free one")
+    app.add_argument(
+        "--port", type=whole(0, 65535), default=7860, metavar="N", help="7860; 0: a free one"
+    )
     add_model(app)
     app.set_defaults(run=_app)
 
@@ -21,10 +24,10 @@ def _app(options: argparse.Namespace) -> int:
     from toffee.app.server import serve
     from toffee.app.studio import Studio
     from toffee.use.command import require_drawings
-    from toffee.use.model import default_device, find_model
+    from toffee.use.model import find_model, usable_device
 
     model = find_model(options.results, options.pipeline, options.segmenter)
     require_drawings(options.out)
-    device = options.device or default_device()
+    device = usable_device(options.device)
     serve(Studio(model, options.out, device, options.dtype), options.port)
     return 0

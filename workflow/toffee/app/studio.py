@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import hashlib
 import io
@@ -21,8 +22,9 @@ from toffee.provenance.paths import LOGS, RECORDS
 from toffee.runtime.errors import ToffeeError
 from toffee.use import artist
 from toffee.use.artist import Sampling
-from toffee.use.command import PHOTOS, draw, edit
+from toffee.use.command import PHOTOS, draw, edit, forget_unused
 from toffee.use.model import Model
+from toffee.use.parser import SCALE, SEED, STEPS
 from toffee.use.subject import as_picture, class_word, find_subject, segmenter_of
 
 SHOWN = 60
@@ -210,11 +212,11 @@ class Studio:
         prompts = [str(one).strip() for one in asked["prompts"] if str(one).strip()]
         if not prompts:
             raise ToffeeError("no prompt, expected a text, e.g. a mug in the snow")
-        seeds = [int(one) for one in asked["seeds"]]
+        seeds = [_value(SEED, "seed", one) for one in asked["seeds"]]
         return {"prompts": prompts, "seeds": seeds, "word": str(asked.get("word") or "")}
 
     def _sampling(self, asked: Mapping[str, Any]) -> Sampling:
-        scale, steps = float(asked["scale"]), int(asked["steps"])
+        scale, steps = _value(SCALE, "λ", asked["scale"]), _value(STEPS, "steps", asked["steps"])
         return Sampling(scale, steps, device=self.device, dtype=self.dtype)
 
     def _start(self, run: Callable[[Callable[[Path], Path]], list[Path]]) -> None:
@@ -250,10 +252,18 @@ class Studio:
             for place in copied:
                 place.unlink(missing_ok=True)
             if is_new:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                forget_unused(self.folder)
         finally:
             now.busy = False
             self._lock.release()
 
     def _watch(self, done: int, total: int) -> None:
         self.progress.done, self.progress.all = done, total
+
+
+def _value(kind: Callable[[str], Any], name: str, given: object) -> Any:
+    """A value of the page, within the command line's range. Raises ToffeeError where it is not."""
+    try:
+        return kind(str(given))
+    except argparse.ArgumentTypeError as error:
+        raise ToffeeError(f"{name}: {error}") from error

@@ -54,6 +54,11 @@ class ClipMetric:
         self.tokenizer = _tokenizer(folder)
         self._texts: dict[str, Tensor] = {}
 
+    @property
+    def scale(self) -> float:
+        """Of cosines, to logits."""
+        return float(self.model.logit_scale.exp())
+
     @torch.no_grad()
     def image_features(self, images: Images) -> Tensor:
         """Image embeddings [B, D] of images [B, 3, H, W] in [0, 1], or of a list of any sizes."""

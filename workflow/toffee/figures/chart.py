@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, LINES = "#18181b", "#68686f", "#e5e7eb"
-OURS, OURS_LIGHT, OTHER, WARNING = "#1d4ed8", "#93a8e0", "#b45309", "#be1e2d"
+OURS, OURS_LIGHT, OTHER = "#1d4ed8", "#93a8e0", "#b45309"
 DPI = 100
 
 

@@ -39,7 +39,11 @@ def plot_cost(table: Path, out: Path, width: int = 1200) -> None:
     published = rows[rows["source"] == PUBLISHED].sort_values("value", ascending=False)
     figure = new_figure(width, 8.6)
     top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=(1, 0.7, 1.1)).flat
-    top.suptitle("Measured here: seconds of compute for each accepted pair", x=0.01, ha="left")
+    top.suptitle(
+        "Measured here: seconds of compute for each accepted pair (lines: standard error)",
+        x=0.01,
+        ha="left",
+    )
     left, right = top.subplots(1, 2, width_ratios=(3, 2))
     both = [(f"{RIVAL}, {row['setting']}", row, OTHER) for row in rivals]
     bars(left, [*both, (OURSELVES, ours[whole], OURS)], "seconds, logarithmic", logarithmic=True)
@@ -89,6 +93,8 @@ def bars(
         axes.set_xscale("log")
         axes.set_xlim(min(values) / 3, max(values) * 4)
     else:
-        axes.set_xlim(0, max(values) * 1.18)
+        ends = [value + error for value, error in zip(values, errors, strict=True)]
+        axes.set_xlim(0, max(ends) * 1.15)
+        axes.xaxis.set_major_formatter("{x:,.6g}")
     axes.set_xlabel(label)
     plain(axes, "x")

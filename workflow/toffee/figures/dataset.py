@@ -16,17 +16,20 @@ from toffee.figures.chart import (
     OTHER,
     OURS,
     OURS_LIGHT,
-    WARNING,
     as_picture,
     new_figure,
     plain,
 )
 from toffee.figures.grid import BAD, GOOD, Cell, Grid, save_figure
-from toffee.figures.pictures import open_shard, photo_like, picture, read_index, varied
+from toffee.figures.pictures import TRAINED_ON, open_shard, photo_like, picture, read_index, varied
 from toffee.synthesis.filter import Threshold, read_scores, thresholds_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+PANELS = 4
+"""Histograms in a line."""
 
 
 def plot_dataset(
@@ -56,8 +59,8 @@ def plot_dataset(
         wall = [cells[i : i + columns] for i in range(0, len(cells), columns)]
         if wall:
             caption = (
-                f"{share}Each: subject, input, target; scores: S similarity to the subject, "
-                "T alignment with the text, C copy rate, A mask area."
+                f"{share}{TRAINED_ON}Each: subject, input, target; scores: S similarity to the "
+                "subject, T alignment with the text, C copy rate, A mask area."
             )
             grids.append(Grid(wall, title=title, caption=caption))
     candidates = read_scores(shards).merge(
@@ -74,17 +77,26 @@ def draw_charts(
 
     candidates: scores, kind, accepted and reason of every candidate.
     """
-    figure = new_figure(width, 7.6)
-    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(4, 5)).flat
+    scores = list(dict.fromkeys(one.score for one in thresholds))
+    lines = -(-len(scores) // PANELS)
+    figure = new_figure(width, 4 + 2.6 * lines)
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(4, 2.6 * lines)).flat
     left, right = top.subplots(1, 2)
     draw_kinds(left, candidates)
     draw_funnel(right, candidates, thresholds)
-    scores = list(dict.fromkeys(one.score for one in thresholds))
-    axes = bottom.subplots(1, len(scores))
-    bottom.suptitle("Scores of all candidates and the filter's thresholds", x=0.01, ha="left")
-    for axis, score in zip(np.atleast_1d(axes), scores, strict=True):
+    axes = list(bottom.subplots(lines, PANELS, squeeze=False).flat)
+    bottom.suptitle(
+        "Scores of all candidates, number by score; dashed: the filter's thresholds",
+        x=0.01,
+        ha="left",
+    )
+    for axis, score in zip(axes, scores, strict=False):
         draw_scores(axis, candidates, score, [one for one in thresholds if one.score == score])
-    axes[0].legend(frameon=False, fontsize="small", loc="upper left")
+    for empty in axes[len(scores) :]:
+        empty.set_axis_off()
+    bottom.legend(
+        *axes[0].get_legend_handles_labels(), frameon=False, loc="outside upper right", ncols=2
+    )
     return as_picture(figure)
 
 
@@ -135,7 +147,7 @@ def draw_scores(
     groups = [of_kinds.loc[of_kinds["accepted"] == kept, score].dropna() for kept in (True, False)]
     axis.hist(groups, bins=24, stacked=True, color=[OURS, OTHER], label=["accepted", "rejected"])
     for one in thresholds:
-        axis.axvline(one.value, color=WARNING, linewidth=1.4, linestyle="--")
+        axis.axvline(one.value, color=INK, linewidth=1.4, linestyle="--")
     axis.set_title(score.replace("_", " "), loc="left", fontsize="medium")
     axis.set_xlabel(", ".join(sorted(kinds)) or "all kinds", fontsize="small")
     axis.tick_params(labelsize="small")

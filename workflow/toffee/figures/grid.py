@@ -14,8 +14,8 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 
 INK, GREY, PAPER = (24, 24, 27), (104, 104, 112), (255, 255, 255)
-GOOD, BAD = (22, 128, 61), (190, 30, 45)
-EMPTY = (238, 238, 241)
+GOOD, BAD = (29, 78, 216), (180, 83, 9)  # blue and orange, which the colour-blind tell apart
+EMPTY, EDGE = (238, 238, 241), (212, 212, 216)
 
 MARGIN, GAP, PAD = 28, 10, 8  # pixels: around the figure, between cells, between text and picture
 TITLE, LABEL, NOTE = 26, 17, 14  # text heights in pixels
@@ -58,8 +58,8 @@ def save_figure(
     if not any(cell.image is not None for grid in grids for row in grid.cells for cell in row):
         raise ToffeeError(f"{out}: no picture to draw, expected at least one")
     size = cell_size(grids)
-    parts = [draw(grid, size) for grid in grids]
-    width = max(part.width for part in parts)
+    width = max(draw(grid, size).width for grid in grids)
+    parts = [draw(grid, size, width) for grid in grids]
     if above is not None:
         parts.insert(0, above(width))
         width = max(width, parts[0].width)
@@ -88,8 +88,11 @@ def cell_size(grids: Sequence[Grid]) -> tuple[int, int]:
     return widest * factor, tallest * factor
 
 
-def draw(grid: Grid, size: tuple[int, int]) -> Image.Image:
-    """One grid as a picture; cells are `size` pixels (width, height), text wraps at their width."""
+def draw(grid: Grid, size: tuple[int, int], least: int = 0) -> Image.Image:
+    """One grid as a picture; cells are `size` pixels (width, height), text wraps at their width.
+
+    least: width of the picture at least, in pixels; title and caption take it.
+    """
     wide, high = size
     count = max(len(row) for row in grid.cells)
     head = [wrap(label, LABEL, wide) for label in grid.columns]
@@ -100,7 +103,7 @@ def draw(grid: Grid, size: tuple[int, int]) -> Image.Image:
     labels = [wrap(label, LABEL, label_width) for label in grid.rows]
 
     left = MARGIN + (label_width + 2 * PAD if labels else 0)
-    width = left + count * wide + (count - 1) * GAP + MARGIN
+    width = max(least, left + count * wide + (count - 1) * GAP + MARGIN)
     title = wrap(grid.title, TITLE, width - 2 * MARGIN)
     caption = wrap(grid.caption, NOTE, width - 2 * MARGIN)
     top = MARGIN + height(title, TITLE) + height(caption, NOTE) + (2 * PAD if title else 0)
@@ -126,9 +129,10 @@ def draw(grid: Grid, size: tuple[int, int]) -> Image.Image:
         for place, cell in enumerate(row):
             x = left + place * (wide + GAP)
             sheet.paste(enlarged(cell.image, size), (x, y))
-            if cell.frame:
-                box = (x - 3, y - 3, x + wide + 2, y + high + 2)
-                pen.rectangle(box, outline=cell.frame, width=3)
+            # a white picture, as a mask may be, has an edge on white paper too
+            wider, colour = (3, cell.frame) if cell.frame else (1, EDGE)
+            box = (x - wider, y - wider, x + wide + wider - 1, y + high + wider - 1)
+            pen.rectangle(box, outline=colour, width=wider)
             write(pen, notes[number][place], x, y + high + PAD // 2, NOTE, INK)
         y += heights[number] + GAP
     return sheet

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from toffee.figures.chart import INK, MUTED, OURS, OURS_LIGHT, as_picture, new_figure, plain
+from toffee.figures.pictures import shown_name
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.tables.tidy import read_csv
@@ -25,17 +26,22 @@ def plot_learning(models: Sequence[Path], out: Path, width: int = 1200) -> None:
     """
     panels: dict[str, dict[str, pd.Series]] = {}
     for folder in map(Path, models):
-        panels.setdefault(folder.name.partition("-")[0], {})[folder.name] = read_losses(folder)
+        name = shown_name(folder.name.partition("-")[0])
+        name = f"ToffeeNet, {name}" if folder.parent.name == "variants" else name
+        panels.setdefault(name, {})[folder.name] = read_losses(folder)
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
     figure = new_figure(width, 2.6 * lines)
     axes = figure.subplots(lines, columns, squeeze=False).flat
     for place, (name, curves) in zip(axes, panels.items(), strict=False):
         draw_curves(place, curves)
-        place.set_title(name.replace("_", " "), loc="left", fontsize="medium", color=INK)
+        place.set_title(name, loc="left", fontsize="medium", color=INK)
     for empty in list(axes):
         empty.set_axis_off()
-    figure.supxlabel(f"optimizer step; means over 1/{SPAN} of the steps", color=MUTED)
+    figure.supxlabel(
+        f"optimizer step; means over 1/{SPAN} of the steps; dark: first training, light: others",
+        color=MUTED,
+    )
     figure.supylabel("loss", color=MUTED)
     with atomic_path(out) as temporary:
         as_picture(figure).save(temporary, "PNG")

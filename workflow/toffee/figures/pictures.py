@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from toffee.data.loaders.references import kept_photos
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 
+HELD_OUT = "Subjects that no training of this run saw. "
+TRAINED_ON = "Subjects that ToffeeNet is trained on. "
 EDITING_KINDS = tuple(kind for kind in KINDS if kind != "generation")
 
 
@@ -25,6 +28,16 @@ def first_picture(shard: Shard) -> str:
     if not names:
         raise ToffeeError(f"{shard.path}: no pictures, expected at least one image per row")
     return names[0]
+
+
+def shown_name(name: str) -> str:
+    """A method or model as figures write it."""
+    return name.replace("_", " ").replace("toffeenet", "ToffeeNet")
+
+
+def read_note(value: float | None) -> str:
+    """What stands under an edit: how surely the metric CLIP reads it. NaN or None: not scored."""
+    return "not scored" if value is None or math.isnan(value) else f"read: {value:.2f}"
 
 
 def picture(shard: Shard, name: str, row: int) -> np.ndarray | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from toffee.figures.grid import Cell, Grid, save_figure
-from toffee.figures.pictures import photo_like, picture, varied
+from toffee.figures.pictures import TRAINED_ON, photo_like, picture, varied
 from toffee.storage.reader import Shard
 from toffee.synthesis.plan import read_plan
 
@@ -40,9 +40,9 @@ def plot_pipeline(
             cells.append([Cell(image) for image in (photo, *target, pose, view)])
             labels.append(sample["prompt"])
     caption = (
-        "Subjects of the dataset, which ToffeeNet is trained on. Initial: the prompt drawn over "
-        "the subject's depth. Refined: the subject's details put back. View: the subject in the "
-        "pose of another object, of which only the depth is given."
+        f"{TRAINED_ON}Initial: the prompt drawn over the subject's depth. Refined: the subject's "
+        "details put back. View: the subject in the pose of another object, of which only the "
+        "depth is given."
     )
     columns = ("subject", "initial", "refined: the target", "pose asked for", "view: the input")
     save_figure(Grid(cells, columns, labels, "From a subject to a pair", caption), out)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from toffee.config.sections.refiner import MATCHING_RULES
 from toffee.figures.grid import Cell, Grid, save_figure
-from toffee.figures.pictures import picture, rows_of, varied
+from toffee.figures.pictures import HELD_OUT, picture, rows_of, varied
 from toffee.storage.reader import Shard
 
 METHODS = {
@@ -42,6 +42,11 @@ def plot_refiner(images: Path, out: Path, rows: int = 10) -> None:
             cells.append([Cell(photo), *map(Cell, drawn)])
             labels.append(subject["prompt"])
     columns = ("subject", *(METHODS[name] for name in methods))
-    save_figure(
-        Grid(cells, columns, labels, "Refiner on held-out subjects: how tokens are matched"), out
+    title = "Refiner on held-out subjects: how tokens are matched"
+    caption = (
+        f"{HELD_OUT}Initial: what the base model draws for the text on the left, in the subject's "
+        "outline. Each other column draws it again, with those of its tokens replaced that match "
+        "the subject's by the rule; the ceiling has the subject's own tokens in their places, "
+        "wrong subject those of another one."
     )
+    save_figure(Grid(cells, columns, labels, title, caption), out)

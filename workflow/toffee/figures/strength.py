@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -13,7 +14,14 @@ from toffee.evaluation.scores_file import read_all_scores
 from toffee.evaluation.statistics import summarise
 from toffee.figures.chart import INK, OURS, OURS_LIGHT, as_picture, new_figure, plain
 from toffee.figures.grid import Cell, Grid, save_figure
-from toffee.figures.pictures import photo_like, picture, rows_of, shown_photos, varied
+from toffee.figures.pictures import (
+    HELD_OUT,
+    photo_like,
+    picture,
+    rows_of,
+    shown_photos,
+    varied,
+)
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 
@@ -56,8 +64,8 @@ def plot_strength(
             drawn = [picture(shard, "image", where[name, prompt, s]) for s in names]
             cells.append([Cell(photo_like(photos[name], shard, "image")), *map(Cell, drawn)])
             labels.append(prompt)
-    caption = "One row: one subject, one prompt, one noise; only λ changes."
-    grid = Grid(cells, ("photo", *names), labels, "λ at inference", caption)
+    caption = f"{HELD_OUT}One row: one subject, one prompt, one noise; only λ changes."
+    grid = Grid(cells, ("photo", *names), labels, "λ at inference, held-out subjects", caption)
     save_figure(grid, out, above=lambda width: draw_curve(curve, strengths, width))
 
 
@@ -83,12 +91,13 @@ def draw_curve(curve: pd.DataFrame, strengths: Sequence[float], width: int) -> I
         x["value"], y["value"], xerr=x["stderr"], yerr=y["stderr"], fmt="none", zorder=1, **bars
     )
     axes.plot(x["value"], y["value"], "-o", color=OURS, markersize=6, zorder=2)
-    for number, (across, up) in enumerate(zip(x["value"], y["value"], strict=True)):
+    for number in apart(x["value"].to_numpy(), y["value"].to_numpy()):
         text = f"λ = {strengths[number]:g}" if number == 0 else f"{strengths[number]:g}"
-        axes.annotate(text, (across, up), (7, 7), textcoords="offset points", color=INK)
+        at = (x["value"].iloc[number], y["value"].iloc[number])
+        axes.annotate(text, at, (7, 7), textcoords="offset points", color=INK)
     axes.set_xlabel(LABELS[ALIGNMENT])
     axes.set_ylabel(LABELS[SIMILARITY])
-    axes.set_title("Similarity against text alignment", loc="left")
+    axes.set_title("Similarity against text alignment (lines: standard error)", loc="left")
     axes.margins(0.12)
     below = right.subplots(2, 1, sharex=True)
     for axis, (name, label) in zip(below, LABELS.items(), strict=True):
@@ -99,3 +108,17 @@ def draw_curve(curve: pd.DataFrame, strengths: Sequence[float], width: int) -> I
     for axis in (axes, *below):
         plain(axis)
     return as_picture(figure)
+
+
+def apart(x: np.ndarray, y: np.ndarray, share: float = 0.06) -> list[int]:
+    """Points of a curve whose labels do not lie on each other: the first, and each one that is
+    further than a share of the curve's extent from the last one taken."""
+    scale = max(float(np.ptp(x)), 1e-9), max(float(np.ptp(y)), 1e-9)
+    taken: list[int] = []
+    for number in range(len(x)):
+        last = taken[-1] if taken else None
+        if last is None or (
+            np.hypot((x[number] - x[last]) / scale[0], (y[number] - y[last]) / scale[1]) > share
+        ):
+            taken.append(number)
+    return taken

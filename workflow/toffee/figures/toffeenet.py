@@ -9,6 +9,7 @@ import numpy as np
 
 from toffee.figures.grid import Cell, Grid, save_figure
 from toffee.figures.pictures import (
+    HELD_OUT,
     first_picture,
     photo_like,
     picture,
@@ -55,7 +56,10 @@ def plot_toffeenet(
             labels.append(subject["subject"].replace("_", " "))
     drawn_columns = len(cells[0]) - len(alone) - 1
     columns = ["photo", *["ToffeeNet"] * drawn_columns, *["text only"] * len(alone)]
-    save_figure(Grid(cells, columns, labels, "ToffeeNet on held-out subjects"), out)
+    caption = f"{HELD_OUT}Each by the one photo on the left and the prompt under the picture."
+    if alone:
+        caption += " Text only: the base model, which sees no photo."
+    save_figure(Grid(cells, columns, labels, "ToffeeNet on held-out subjects", caption), out)
 
 
 def text_only_cell(path: Path, subject: str, prompt: str) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from toffee.figures.grid import Cell, Grid, save_figure
-from toffee.figures.pictures import picture, rows_of, varied
+from toffee.figures.pictures import HELD_OUT, picture, rows_of, varied
 from toffee.storage.reader import Shard
 
 
@@ -19,5 +19,5 @@ def plot_views(images: Path, out: Path, rows: int = 8) -> None:
     columns = ("given view", "target pose", "generated view")
     labels = [row["class_word"] for row in chosen]
     title = "View Generator on held-out subjects"
-    caption = "The target pose is a real view; only its depth is given."
+    caption = f"{HELD_OUT}The target pose is a real view; only its depth is given."
     save_figure(Grid(cells, columns, labels, title, caption), out)

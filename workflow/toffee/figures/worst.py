@@ -9,11 +9,23 @@ import pandas as pd
 from toffee.evaluation.names import ALL
 from toffee.evaluation.scores_file import read_scores
 from toffee.figures.grid import Cell, Grid, save_figure
-from toffee.figures.pictures import first_picture, photo_like, picture, rows_of, shown_photos
+from toffee.figures.pictures import (
+    HELD_OUT,
+    first_picture,
+    photo_like,
+    picture,
+    rows_of,
+    shown_photos,
+)
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
 
 ORDERS = {"dino": "least like the subject (DINO)", "clip_t": "least like the text (CLIP-T)"}
+CAPTIONS = {
+    "dino": "Under each picture its mean similarity to all photos of the subject, and the prompt. "
+    "A prompt that asks for another colour or for a sketch lowers it by what it asks.",
+    "clip_t": "Under each picture its agreement with the prompt, and the prompt.",
+}
 
 
 def plot_worst(
@@ -48,13 +60,23 @@ def plot_worst(
                 raise ToffeeError(f"{scores}: no {metric} of the pictures in {images}")
             cells = [
                 [
-                    Cell(photo_like(photos[row["subject"]], shard, name), row["subject"]),
-                    Cell(picture(shard, name, row["row"]), f"{row['value']:.2f}, {row['prompt']}"),
+                    Cell(
+                        photo_like(photos[row["subject"]], shard, name),
+                        row["subject"].replace("_", " "),
+                    ),
+                    Cell(picture(shard, name, row["row"]), f"{row['value']:z.2f}: {row['prompt']}"),
                 ]
                 for row in rows.to_dict("records")
             ]
             lines = [sum(cells[at : at + pairs], []) for at in range(0, len(cells), pairs)]
-            grids.append(Grid(lines, ("photo", "drawn") * min(pairs, len(cells)), (), title))
+            grids.append(
+                Grid(
+                    lines,
+                    ("photo", "drawn") * min(pairs, len(cells)),
+                    title=f"Held-out subjects, the worst first: {title}",
+                    caption=HELD_OUT + CAPTIONS[metric],
+                )
+            )
     save_figure(grids, out)
 
 

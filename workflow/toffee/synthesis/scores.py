@@ -1,5 +1,6 @@
 """Scores of every candidate, and the finished shard (method step 5). Nothing is thrown away."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,26 +65,31 @@ def subject_features(
 
 
 def change_read(
-    judge: Clip, features: torch.Tensor, prompts: list[str], others: list[list[str]]
+    features: torch.Tensor,
+    prompts: list[str],
+    others: list[list[str]],
+    encode: Callable[[list[str]], torch.Tensor],
+    scale: float,
 ) -> torch.Tensor:
-    """With which probability [B] the filter's CLIP reads a picture's text, and not the best other.
+    """With which probability [B] a CLIP reads a picture's text, and not the best other.
 
     Against one other text, so that it does not depend on how many there are. Of the edits of a demo
     run, this told better than the direction of the change (arXiv 2211.09800) which ones the metric
     CLIP reads.
 
     Args:
-        features: of the pictures [B,d].
+        features: of the pictures [B,d], of unit length.
         prompts: of each picture.
         others: texts that must fit it less; without any its probability is 1.
+        encode: the CLIP's features [N,d] of texts, of unit length; scale: of cosines, to logits.
     """
     texts = list(dict.fromkeys(text for one in (prompts, *others) for text in one))
-    known = dict(zip(texts, judge.texts(texts), strict=True))
+    known = dict(zip(texts, encode(texts), strict=True))
     shares = torch.ones(len(prompts))
     for row, (prompt, rest) in enumerate(zip(prompts, others, strict=True)):
         if rest:
             best = max(float(known[text] @ features[row]) for text in rest)
-            shares[row] = torch.sigmoid(judge.scale * (known[prompt] @ features[row] - best))
+            shares[row] = torch.sigmoid(scale * (known[prompt] @ features[row] - best))
     return shares
 
 
@@ -119,7 +125,9 @@ def candidate_scores(
         "view_similarity": (view * subject).sum(1),
         "pair_similarity": (target * view).sum(1),
         "text_alignment": (features * judge.texts(prompts)).sum(1),
-        "change_read": change_read(judge, features, prompts, others or [[]] * len(prompts)),
+        "change_read": change_read(
+            features, prompts, others or [[]] * len(prompts), judge.texts, judge.scale
+        ),
         "image_similarity": (features * judge.images(before)).sum(1),
         "copy_rate": copy_rate(targets, posed[0], masks, encoder.grid),
         "mask_area": masks.float().mean((1, 2)),

@@ -66,8 +66,9 @@ def tabulate_dataset(
         "Pictures that were set aside, by reason.",
         markdown(compared),
         "Similarity of the target to its subject's photo, by metrics that the filter never saw; "
-        "equally many accepted and rejected pairs of each kind. Mean over subjects ± standard "
-        "error over n subjects; the difference is that of two independent groups.",
+        "equally many accepted and rejected pairs of each kind. `change_read`, of the editing "
+        "pairs: with which probability the metric CLIP reads what was asked. Mean over subjects ± "
+        "standard error over n subjects; the difference is that of two independent groups.",
         "### Leakage check",
         markdown(nearest[~listed]),
         "Each benchmark subject's photos against one picture of every training subject; the "

@@ -22,6 +22,7 @@ EDITING = (
     "dino_masked",
     "histogram_masked",
     "clip_t",
+    "change_read",
     "outside_error",
     "outside_drift",
 )
@@ -30,7 +31,9 @@ EDIT_METRICS = (
     "`dino_inside`, `histogram_inside`: what is inside of the mask against the inside of the "
     "target, which is the base model's own edit; `dino_masked`, `histogram_masked`: the subject, "
     "found by its class word, against a real photo of it; for colour and texture it is meant to "
-    "change. `outside_error`: mean absolute difference to the input outside of the mask; it is 0 "
+    "change. `change_read`: with which probability the metric CLIP reads what was asked before "
+    "every other edit of the kind, and before the text of the input. `outside_error`: mean "
+    "absolute difference to the input outside of the mask; it is 0 "
     "because the input is pasted back there, which is part of the method here. `outside_drift`: "
     "the same before pasting, so what the model itself changes there. Where the segmenter "
     "does not find the subject the mask is empty: the picture stays in, with similarity 0 inside."

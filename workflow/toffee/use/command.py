@@ -180,7 +180,9 @@ def _run(
             note_run(command, {}, [])
             _call(job, log, f"{rule} {number}")
         except BaseException:
-            remove(folder if is_new else folder.parent / log)
+            remove(folder.parent / log)
+            if is_new:
+                forget_unused(folder)
             raise
         kinds = ("out", "alone", "by_base", "shown")
         return [folder.parent / path for kind in kinds for path in output.get(kind, ())]
@@ -256,6 +258,13 @@ def require_drawings(folder: Path) -> None:
                 raise ToffeeError(f"{folder}: holds results of {content.get('rule')}, {expected}")
             return
         first = records / content["see"]
+
+
+def forget_unused(folder: Path) -> None:
+    """Remove a folder of drawings that was made for a command that failed, unless another command
+    draws into it by now."""
+    if not any((folder / LOGS).glob("*.log")):
+        remove(folder)
 
 
 def _made(folder: Path) -> Path:

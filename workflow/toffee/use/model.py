@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from toffee.runtime.environment import quieten_libraries
 from toffee.runtime.errors import ToffeeError
 
 PIPELINE, MODELS = "pipeline", "models"
@@ -108,6 +109,7 @@ def load_pipeline(folder: str, device: str, dtype: str) -> Any:
     import torch
     from diffusers import DiffusionPipeline
 
+    quieten_libraries()  # diffusers, now that it is imported
     try:
         pipe = DiffusionPipeline.from_pretrained(
             folder,
@@ -123,13 +125,24 @@ def load_pipeline(folder: str, device: str, dtype: str) -> Any:
     return pipe
 
 
-def default_device() -> str:
-    """The device that is used where none is named."""
+def usable_device(name: str | None) -> str:
+    """A device of torch; without a name the GPU if there is one. Raises ToffeeError where torch
+    cannot use it."""
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    if name is None:
+        others = (("cuda", torch.cuda), ("mps", torch.backends.mps))
+        return next((device for device, one in others if one.is_available()), "cpu")
+    try:
+        kind = torch.device(name)
+    except RuntimeError:
+        raise ToffeeError(f"--device {name}: no such device, expected cpu, cuda or mps") from None
+    try:
+        torch.zeros(1, device=kind).item()
+    except Exception as error:  # of each kind of device its own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ToffeeError(f"--device {name}: cannot be used here ({reason})") from error
+    return name
 
 
 def unknown_words(tokenizer: Any, prompt: str) -> list[str]:

@@ -2,15 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from toffee.runtime.arguments import number, whole
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.text import printable
 
 DRAWN = Path("drawn")
 RESULTS = Path("results", "tiny")
+SCALE, GUIDANCE = number(0, 10), number(0, 100)  # beyond, pictures are noise
+SEED, STEPS = whole(0, 2**63 - 1), whole(1, 1000)  # as many as noise levels
 
 
 def add_draw(commands: argparse._SubParsersAction) -> None:
@@ -101,33 +103,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add = parser.add_argument
-    add("--seed", nargs="+", type=_seed, default=[0], metavar="N", help="one or several; 0")
-    add("--scale", type=_number(0), metavar="X", help="λ: 0 forgets the subject, 1 is as trained")
-    add("--steps", type=_whole, metavar="N", help="denoising steps")
-    add("--guidance", type=_number(0), metavar="X", help="weight of text and subject; 1 is off")
-    add("--subject-guidance", type=_number(0), metavar="X", help="the subject's own weight, apart")
-
-
-def _number(least: float) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        value = float(text)
-        if not least <= value < float("inf"):
-            raise ValueError(text)
-        return value
-
-    return number
-
-
-def _whole(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not 0 <= int(text) < 2**63:
-        raise ValueError(text)
-    return int(text)
+    add("--seed", nargs="+", type=SEED, default=[0], metavar="N", help="one or several; 0")
+    add("--scale", type=SCALE, metavar="X", help="λ: 0 forgets the subject, 1 is as trained")
+    add("--steps", type=STEPS, metavar="N", help="denoising steps")
+    add("--guidance", type=GUIDANCE, metavar="X", help="weight of text and subject; 1 is off")
+    add("--subject-guidance", type=GUIDANCE, metavar="X", help="the subject's own weight, apart")
 
 
 def _draw(options: argparse.Namespace) -> int:
@@ -177,10 +157,10 @@ def _edit(options: argparse.Namespace) -> int:
 def _common(options: argparse.Namespace) -> tuple[Any, Any]:
     """The model and how it is to draw."""
     from toffee.use.artist import Sampling
-    from toffee.use.model import default_device, find_model
+    from toffee.use.model import find_model, usable_device
 
     model = find_model(options.results, options.pipeline, options.segmenter)
-    device = options.device or default_device()
+    device = usable_device(options.device)
     sampling = Sampling(
         options.scale,
         options.steps,
@@ -199,7 +179,8 @@ def _seeds(options: argparse.Namespace) -> list[int]:
 def _require_files(paths: list[Path]) -> None:
     for path in paths:
         if not path.is_file():
-            raise ToffeeError(f"{path}: no such file, expected a picture")
+            what = "is a folder" if path.is_dir() else "no such file"
+            raise ToffeeError(f"{path}: {what}, expected a picture")
 
 
 def _say(paths: list[Path]) -> int:

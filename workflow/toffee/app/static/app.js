@@ -54,7 +54,7 @@ class Editor {
   constructor(place) {
     this.place = place;
     this.canvas = el("canvas", { tabIndex: 0 });
-    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("role", "application");
     this.adding = true;
     this.size = el("input", { type: "range", min: 1, max: 40, value: 12, ariaLabel: "Brush size" });
     const mode = (text, adding) => {
@@ -72,10 +72,43 @@ class Editor {
     place.replaceChildren(el("div", { className: "editor" }, this.canvas), brushes);
     this.canvas.onpointerdown = (event) => { this.canvas.setPointerCapture(event.pointerId); this.last = null; this.paint(event); };
     this.canvas.onpointermove = (event) => { if (event.buttons) this.paint(event); };
+    this.canvas.onkeydown = (event) => this.key(event);
+    this.canvas.onblur = () => this.draw();
+  }
+
+  // Arrow keys move the brush, the space bar paints: nobody needs a mouse.
+  key(event) {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!step && event.key !== " ") return;
+    event.preventDefault();
+    const { width, height } = this.canvas;
+    this.at ??= [width / 2, height / 2];
+    if (step) this.at = this.at.map((one, n) => Math.min([width, height][n], Math.max(0, one + step[n] * this.brush() / 2)));
+    else { this.last = null; this.stroke(...this.at); }
+    this.draw();
+    this.ring();
+  }
+
+  // Where the brush of the keyboard is.
+  ring() {
+    const pen = this.canvas.getContext("2d");
+    pen.globalAlpha = 1;
+    for (const [colour, wide] of [["#000", 4], ["#fff", 2]]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = wide * Math.max(1, this.canvas.width / 512);
+      pen.beginPath();
+      pen.arc(...this.at, this.brush() / 2, 0, 2 * Math.PI);
+      pen.stroke();
+    }
+  }
+
+  brush() {
+    return Math.max(1, (this.size.value / 100) * this.canvas.width);
   }
 
   show(item, name) {
     this.item = item;
+    this.at = null;
     const { width, height } = item.image;
     if (!item.mask) {
       item.mask = el("canvas", { width, height });
@@ -90,19 +123,22 @@ class Editor {
   paint(event) {
     const box = this.canvas.getBoundingClientRect();
     const zoom = this.canvas.width / box.width;
-    const [x, y] = [(event.clientX - box.left) * zoom, (event.clientY - box.top) * zoom];
+    this.stroke((event.clientX - box.left) * zoom, (event.clientY - box.top) * zoom);
+    this.draw();
+  }
+
+  stroke(x, y) {
     const pen = this.item.mask.getContext("2d");
     pen.globalCompositeOperation = this.adding ? "source-over" : "destination-out";
     pen.lineCap = pen.lineJoin = "round";
     pen.strokeStyle = "#fff";
-    pen.lineWidth = Math.max(1, (this.size.value / 100) * this.canvas.width);
+    pen.lineWidth = this.brush();
     pen.beginPath();
     pen.moveTo(...(this.last ?? [x, y]));
     pen.lineTo(x + 0.01, y);
     pen.stroke();
     this.last = [x, y];
     this.item.painted = true;
-    this.draw();
   }
 
   invert() {
@@ -119,6 +155,7 @@ class Editor {
   }
 
   draw() {
+    if (!this.item) return;
     const { width, height } = this.canvas;
     const pen = this.canvas.getContext("2d");
     pen.globalCompositeOperation = "source-over";
@@ -166,7 +203,7 @@ const prompts = () => $("prompts").value.split("\n").map((one) => one.trim()).fi
 
 function choose(item) {
   chosen = item;
-  subject.show(item, "Your subject: paint where it is");
+  subject.show(item, "Your subject: paint where it is. Arrow keys move the brush, the space bar paints.");
   $("finding").hidden = false;
   for (const [n, button] of [...$("thumbs").children].entries()) button.ariaPressed = photos[n] === item;
 }
@@ -215,7 +252,7 @@ const add = guarded(async (files) => {
 
 async function edits(address, id) {
   picture = { id, image: await loaded(address) };
-  canvas.show(picture, "The picture: paint what may change");
+  canvas.show(picture, "The picture: paint what may change. Arrow keys move the brush, the space bar paints.");
   $("edit-help").hidden = false;
   open("edit");
 }

@@ -10,10 +10,18 @@ import pandas as pd
 import torch
 
 from toffee.data.loaders.images import read_image
+from toffee.data.loaders.prompt_parts import PromptParts, read_prompt_parts
 from toffee.data.loaders.subjects import load_subjects
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.names import MASKED_METRICS
-from toffee.evaluation.score.scoring import Segment, load_metrics, long_form, stored_features
+from toffee.evaluation.score.scoring import (
+    EDIT_TEXTS,
+    Segment,
+    changes_read,
+    load_metrics,
+    long_form,
+    stored_features,
+)
 from toffee.evaluation.scores_file import write_scores
 from toffee.models.folders import MetricModels
 from toffee.runtime.errors import ToffeeError
@@ -27,23 +35,29 @@ def score_dataset(
     index: str | Path,
     shards: Sequence[str | Path],
     subjects: str | Path,
+    prompts: str | Path,
     models: MetricModels,
     out: str | Path,
     pairs: int,
     batch: int,
     seed: int,
+    texts: str | Path | None = None,
 ) -> None:
     """Write the scores of up to `pairs` accepted and as many rejected pairs, kind by kind.
 
     Of every kind as many accepted as rejected pairs are drawn, so that the two groups do not differ
-    in their kinds. Methods: accepted, rejected; setting: all. Further column: kind.
+    in their kinds. Methods: accepted, rejected; setting: all. Further columns: kind, sample_id.
+    Beside similarities and clip_t, metric change_read of the editing pairs: with which probability
+    the metric CLIP reads what was asked (see `toffee.synthesis.scores.change_read`).
 
     Args:
         index: Parquet file of the filter (shard, row, kind, accepted).
-        shards: files with columns subject, class_word, kind, prompt; image `target`.
+        shards: files with columns subject, class_word, kind, prompt, source_prompt; image `target`.
         subjects: image folder of the subjects' photos.
+        prompts, texts: what the pairs' texts were made of, see `read_prompt_parts`.
     """
     chosen = choose(pd.read_parquet(index), pairs, seed)
+    parts = read_prompt_parts(prompts, texts)
     metrics, segment = load_metrics(models, (*MASKED_METRICS, "clip_i"), batch)
     photos = {subject.subject: subject.image for subject in load_subjects(subjects).subjects}
     frames = []
@@ -51,7 +65,7 @@ def score_dataset(
         rows = chosen[chosen["shard"] == path.stem]
         if len(rows):
             with Shard(path) as shard:
-                frames.append(pair_scores(shard, rows, photos, metrics, segment))
+                frames.append(pair_scores(shard, rows, photos, parts, metrics, segment))
     write_scores(pd.concat(frames, ignore_index=True), out)
 
 
@@ -81,15 +95,15 @@ def pair_scores(
     shard: Shard,
     rows: pd.DataFrame,
     photos: dict[str, Path],
+    parts: PromptParts,
     metrics: Metrics,
     segment: Segment,
 ) -> pd.DataFrame:
     """Similarity of some rows' targets to their subjects' photos, both segmented; `clip_t` with the
-    prompt."""
+    prompt, and `change_read` of the editing pairs."""
     at = rows["row"].to_numpy()
-    subject, words, prompt = (
-        shard.column(name)[at] for name in ("subject", "class_word", "prompt")
-    )
+    texts = pd.DataFrame({name: shard.column(name)[at] for name in ("subject", *EDIT_TEXTS)})
+    subject, words, prompt = (texts[name] for name in ("subject", "class_word", "prompt"))
     unknown = [name for name in subject if name not in photos]
     if unknown:
         raise ToffeeError(f"{shard.path}: subject {unknown[0]!r} has no photo")
@@ -105,7 +119,11 @@ def pair_scores(
         for name in metrics.names
     }
     values["clip_t"] = (targets["clip_i"] * metrics.text_features(list(prompt))).sum(-1)
+    values["change_read"] = changes_read(metrics.clip, targets["clip_i"], texts, parts)
     method = rows["accepted"].map({True: "accepted", False: "rejected"}).to_numpy()
     scores = long_form(values, method=method, setting=ALL_KINDS, subject=subject, prompt=prompt)
     # long_form stacks the metrics, each with all rows
-    return scores.assign(kind=np.tile(rows["kind"].to_numpy(), len(values)))
+    also = {name: np.tile(rows[name].to_numpy(), len(values)) for name in ("kind", "sample_id")}
+    scores = scores.assign(**also)
+    nothing_asked = (scores["metric"] == "change_read") & (scores["kind"] == "generation")
+    return scores[~nothing_asked]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from toffee.data.loaders.prompt_parts import PromptParts, read_prompt_parts
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.names import DEPTH, DEPTH_SETTING
 from toffee.evaluation.score.scoring import (
+    EDIT_TEXTS,
     Segment,
     batches,
+    changes_read,
     found,
     joined,
     load_metrics,
@@ -35,6 +39,7 @@ def score_edits(
     images: str | Path,
     pairs: str | Path,
     method: str,
+    prompts: str | Path,
     models: MetricModels,
     depth_estimator: str | Path,
     out: str | Path,
@@ -49,6 +54,7 @@ def score_edits(
     - dino_masked, histogram_masked: the subject, found by its class word, against the subject's
       photo;
     - clip_t with the prompt; mask_found: 1 where the subject was found;
+    - change_read: with which probability the metric CLIP reads what was asked (edits);
     - outside_error: mean absolute difference to the input outside of the mask, of values in [0, 1];
       outside_drift: the same before the input was pasted back there (edits by a model);
     - mask_iou, depth_error (kind `depth`): overlap of the subject's mask with the first view's, and
@@ -56,22 +62,33 @@ def score_edits(
 
     Args:
         images: from `generate_edits` or `copy_controls`.
-        pairs: from `make_editing_pairs`.
+        pairs: from `make_editing_pairs`, prompts: what their texts were made of.
     """
     metrics, segment = load_metrics(models, (*SIMILARITIES, "clip_i"), batch)
-    scorer = EditScorer(metrics, segment, DepthEstimator(depth_estimator))
+    scorer = EditScorer(
+        metrics, segment, DepthEstimator(depth_estimator), read_prompt_parts(prompts)
+    )
     with Shard(images) as drawn, Shard(pairs) as originals:
         scores = scorer.scores(drawn, originals, method)
     write_scores(scores, out)
 
 
+class Seen(NamedTuple):
+    """What was seen in drawn pictures: the masks [B, H, W] of the subjects, and the metric CLIP's
+    features [B, D]."""
+
+    masks: Tensor
+    clip: Tensor
+
+
 @dataclass(frozen=True)
 class EditScorer:
-    """What edits are scored with."""
+    """What edits are scored with; `parts` is what their texts were made of."""
 
     metrics: Metrics
     segment: Segment
     estimate: DepthEstimator
+    parts: PromptParts
 
     def scores(self, drawn: Shard, pairs: Shard, method: str) -> pd.DataFrame:
         """Scores of a method's drawn pictures, by setting; further column seed.
@@ -100,8 +117,8 @@ class EditScorer:
                 continue
             parts = []
             for some in batches(rows, self.metrics.batch, f"edits of {method}"):
-                values, masks = self._subject_values(drawn, pairs, some, pair[some])
-                parts.append(values | more(drawn, pairs, some, pair[some], masks))
+                values, seen = self._subject_values(drawn, pairs, some, pair[some])
+                parts.append(values | more(drawn, pairs, some, pair[some], seen))
             values = joined(parts)
             scores = long_form(
                 values,
@@ -115,8 +132,8 @@ class EditScorer:
 
     def _subject_values(
         self, drawn: Shard, pairs: Shard, rows: np.ndarray, pair: np.ndarray
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """Values [B] of every kind of pair, and the masks [B, H, W] found in the drawn pictures."""
+    ) -> tuple[dict[str, Tensor], Seen]:
+        """Values [B] of every kind of pair, and what was seen in the drawn pictures."""
         metrics, names = self.metrics, [str(word) for word in drawn.column("class_word")[rows]]
         images, photos = drawn.images("image", rows), pairs.images("subject", pair)
         masks = self.segment(images, names).cpu()
@@ -126,10 +143,10 @@ class EditScorer:
         texts = metrics.text_features(list(drawn.column("prompt")[rows]))
         values["clip_t"] = (features["clip_i"] * texts).sum(-1)
         values["mask_found"] = found(masks)
-        return values, masks
+        return values, Seen(masks, features["clip_i"])
 
     def _edit_values(
-        self, drawn: Shard, pairs: Shard, rows: np.ndarray, pair: np.ndarray, masks: Tensor
+        self, drawn: Shard, pairs: Shard, rows: np.ndarray, pair: np.ndarray, seen: Seen
     ) -> dict[str, Tensor]:
         metrics, images = self.metrics, drawn.images("image", rows)
         inside, before = pairs.masks("mask", pair), pairs.images("input", pair)
@@ -139,18 +156,20 @@ class EditScorer:
             name.replace("_masked", "_inside"): metrics.similarity(name, a[name], b[name])
             for name in SIMILARITIES
         }
+        texts = pd.DataFrame({name: pairs.column(name)[pair] for name in EDIT_TEXTS})
+        values["change_read"] = changes_read(metrics.clip, seen.clip, texts, self.parts)
         values["outside_error"] = outside_error(images, before, inside)
         if all(drawn.has("raw", row) for row in rows):
             values["outside_drift"] = outside_error(drawn.images("raw", rows), before, inside)
         return values
 
     def _layout_values(
-        self, drawn: Shard, pairs: Shard, rows: np.ndarray, pair: np.ndarray, masks: Tensor
+        self, drawn: Shard, pairs: Shard, rows: np.ndarray, pair: np.ndarray, seen: Seen
     ) -> dict[str, Tensor]:
         wanted = self.estimate(pairs.images("target", pair))
         difference = self.estimate(drawn.images("image", rows)) - wanted
         return {
-            "mask_iou": mask_iou(masks, pairs.masks("target_mask", pair)),
+            "mask_iou": mask_iou(seen.masks, pairs.masks("target_mask", pair)),
             "depth_error": difference.abs().mean((1, 2)),
         }
 

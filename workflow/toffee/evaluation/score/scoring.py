@@ -13,12 +13,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from toffee.evaluation.metrics import Metrics
+from toffee.data.loaders.prompt_parts import PromptParts
+from toffee.evaluation.metrics import ClipMetric, Metrics
 from toffee.evaluation.statistics import COLUMNS
 from toffee.models.folders import MetricModels
 from toffee.models.segmenter import load_segmenter
 from toffee.runtime.progress import progress
 from toffee.storage.reader import Rows, Shard
+from toffee.synthesis.plan import other_prompts
+from toffee.synthesis.scores import change_read
 
 Segment = Callable[[Tensor, list[str]], Tensor]
 """Images [B, 3, H, W] in [0, 1] and B class words → bool masks [B, H, W]."""
@@ -82,6 +85,22 @@ def batches(rows: np.ndarray, batch: int, desc: str) -> Iterable[np.ndarray]:
     """Rows in batches, with progress."""
     parts = [rows[i : i + batch] for i in range(0, len(rows), batch)]
     return progress(parts, total=len(parts), desc=desc, unit="batch")
+
+
+EDIT_TEXTS = ("kind", "class_word", "prompt", "source_prompt")
+
+
+def changes_read(
+    metric: ClipMetric, features: Tensor, texts: pd.DataFrame, parts: PromptParts
+) -> Tensor:
+    """With which probability [B] the metric CLIP reads what each edit was asked (see
+    `toffee.synthesis.scores.change_read`).
+
+    features: of the edited pictures [B, D]; texts: columns EDIT_TEXTS; parts: what the prompts were
+    made of, which says what else could have been asked.
+    """
+    others = [other_prompts(row, parts) for row in texts.to_dict("records")]
+    return change_read(features, list(texts["prompt"]), others, metric.text_features, metric.scale)
 
 
 def setting_column(shard: Shard) -> np.ndarray | str:
