@@ -27,10 +27,11 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 env: $(ENV)
 
+# Compiling all 18,000 modules would take a core most of a minute; what is imported is compiled then.
 $(ENV): envs/requirements.txt pyproject.toml
 	@echo "making $(VENV): a few minutes, once"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r envs/requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

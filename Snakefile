@@ -77,7 +77,11 @@ rule all:
         EXPORTS,
 
 
-OWN_RULES = [one for one in workflow.rules if one in workflow.modifier.rules]
+OWN_RULES = [
+    one
+    for one in workflow.rules
+    if one in workflow.modifier.rules and plans_jobs_of(one.name, sys.argv)
+]
 prepare_rules(OWN_RULES, CONFIG, RESULTS, asks_for_report(sys.argv))
 if workflow.is_main_process:
     check_runtimes(OWN_RULES)

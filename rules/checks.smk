@@ -9,7 +9,7 @@ import time
 from toffee.launch.graceful import guard_sigterm
 from toffee.launch.prepare import check_runtimes, prepare_rules
 from toffee.launch.session import begin_run, check_targets, say_failures
-from toffee.launch.targets import asks_for_report, checked, only_looks
+from toffee.launch.targets import asks_for_report, checked, only_looks, plans_jobs_of
 
 BEGIN = time.time()
 ZOO_RESULTS = "results/zoo"

@@ -104,6 +104,38 @@ def project(finished, tmp_path):
     return finished.copy(tmp_path / "project")
 
 
+FIRST = """
+import contextlib, os, sys
+from snakemake.cli import main
+os.chdir({folder!r})
+sys.argv = ["snakemake", "--cores", "2", "--quiet", "all", "--dry-run", *{targets!r}]
+with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
+    main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="session")
+def planner(finished, tmp_path_factory):
+    """The finished project, for dry runs after changes of anything but code.
+
+    The server of its Snakemake has made one dry run, and with it imported the project's modules and
+    computed the digests of their code, which take most of a dry run's time.
+    """
+    project = finished.copy(tmp_path_factory.mktemp("planner") / "project")
+    first = FIRST.format(folder=str(project.folder), targets=TARGETS)
+    with ForkServer(tmp_path_factory.mktemp("server"), SNAKEMAKE, environment(), first) as server:
+        yield Project(project.folder, server)
+
+
+@pytest.fixture
+def settings(planner, finished):
+    """The project of `planner`, whose configuration and results are free to be changed."""
+    yield planner
+    for name in ("config", "results", "workflow/zoo", ".snakemake"):
+        shutil.rmtree(planner.folder / name)
+        shutil.copytree(finished.folder / name, planner.folder / name, symlinks=True)
+
+
 @pytest.fixture(scope="session")
 def fresh(snakemake, tmp_path_factory):
     """A project in which nothing has run."""

@@ -5,13 +5,12 @@ from typing import get_args, get_origin
 
 import pytest
 import yaml
-from fork_server import SNAKEMAKE, ForkServer
 from pydantic import BaseModel
 
 from toffee.config.sections import Config
 from toffee.provenance.code import rule_functions
 
-from .conftest import TARGETS, Project, environment
+from .conftest import TARGETS
 from .rerun_matrix import EVERYTHING, IMPORTS, MATRIX, PLACES, VARIANT
 
 
@@ -40,27 +39,12 @@ def nested(changes: dict) -> dict:
     return sections
 
 
-FIRST = """
-import contextlib, os, sys
-from snakemake.cli import main
-os.chdir({folder!r})
-sys.argv = ["snakemake", "--cores", "2", "--quiet", "all", "--dry-run", {target!r}]
-with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
-    main(sys.argv[1:])
-"""
-
-
 @pytest.fixture(scope="session")
-def other(finished, tmp_path_factory):
-    """The finished project, and other files for the leaves that are paths.
-
-    Only the configuration changes: the server of its Snakemake has made one dry run, and with it
-    imported the project's modules and computed the digests of their code.
-    """
-    project = finished.copy(tmp_path_factory.mktemp("matrix") / "project")
-    place, config = project.folder / "other", project.folder / "config"
+def other(planner):
+    """The finished project, and other files for the leaves that are paths."""
+    place, config = planner.folder / "other", planner.folder / "config"
     place.mkdir()
-    shutil.copytree(project.folder / "workflow" / "zoo", place / "zoo")
+    shutil.copytree(planner.folder / "workflow" / "zoo", place / "zoo")
     shutil.copy(config / "prompts" / "tiny.yaml", place / "prompts.yaml")
     (place / "texts.txt").write_text("in the snow\non a rug\n")
     shutil.copy(config / "references" / "world.yaml", place / "references.yaml")
@@ -68,10 +52,8 @@ def other(finished, tmp_path_factory):
     catalogue["tiny"]["metric_clip"] = {"zoo": "clip"}
     (place / "models.yaml").write_text(yaml.safe_dump(catalogue))
     for name in PLACES:
-        shutil.copytree(project.folder / "results" / "tiny" / "world" / name, place / name)
-    first = FIRST.format(folder=str(project.folder), target=TARGETS[0])
-    with ForkServer(tmp_path_factory.mktemp("server"), SNAKEMAKE, environment(), first) as server:
-        yield Project(project.folder, server)
+        shutil.copytree(planner.folder / "results" / "tiny" / "world" / name, place / name)
+    return planner
 
 
 def test_every_leaf_has_a_row():

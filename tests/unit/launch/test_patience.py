@@ -17,7 +17,8 @@ from toffee.launch.patience import PatientExecutor
 
 AWAY = "error: Batch job submission failed: Unable to contact slurm controller (connect failure)"
 COMMANDS = {
-    "sbatch": 'echo x >> sbatch.calls; if [ -f refusal ]; then cat refusal >&2; exit 1; fi; echo 7',
+    "sbatch": '[ -f refusal ] && cat refusal >&2 && refused=1; echo x >> sbatch.calls; '
+    '[ "$refused" ] && exit 1; echo 7',
     "scontrol": 'case "$*" in ping) [ -f away ] && echo is DOWN && exit 1; echo is UP;; '
     '*config*) echo "MinJobAge = 300 sec";; *batch_script*) cat script;; '
     '*) [ -f known ] && cat known && exit 0; echo Invalid job id specified >&2; exit 1;; esac',
@@ -26,6 +27,17 @@ COMMANDS = {
     "sinfo": "echo 'part*'",
     "sacct": "exit 1",
 }  # fmt: skip
+
+
+SECONDS = 120  # until a test gives up: a machine that does other work too is slow
+
+
+def wait_for_sbatch() -> None:
+    """Wait until the first call of sbatch has been refused."""
+    end = time.monotonic() + SECONDS
+    while not Path("sbatch.calls").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 class Said(list):
@@ -219,11 +231,11 @@ def test_a_submission_waits_for_slurm(executor):
     Path("refusal").write_text(AWAY)
     thread = threading.Thread(target=executor.run_job, args=[Task()])
     thread.start()
-    time.sleep(0.5)
+    wait_for_sbatch()
     assert thread.is_alive() and executor.workflow.scheduler.ended == []
     Path("refusal").unlink()
     Path("away").unlink()
-    thread.join(10)
+    thread.join(SECONDS)
     assert executor.workflow.scheduler.ended == ["submitted"]
     assert Path("sbatch.calls").read_text() == "x\nx\n"
     said = [text for level, text in executor.logger if level == "warning"]
@@ -273,10 +285,10 @@ def test_a_job_whose_submission_was_answered_into_the_void_is_not_submitted_twic
     task = Task()
     thread = threading.Thread(target=executor.run_job, args=[task])
     thread.start()
-    time.sleep(0.3)
+    wait_for_sbatch()
     Path("refusal").unlink()
     Path("away").unlink()
-    thread.join(10)
+    thread.join(SECONDS)
     assert executor.workflow.scheduler.ended == ["submitted"]
     assert Path("sbatch.calls").read_text() == "x\n" * calls
     assert task.number == ("6" if calls == 1 else "7")
@@ -287,7 +299,7 @@ def test_cancelling_ends_the_wait(executor, monkeypatch):
     Path("refusal").write_text(AWAY)
     monkeypatch.setattr(executor, "shutdown", lambda: None)
     executor._job_submission_executor.submit(executor.run_job, Task())
-    time.sleep(0.3)
+    wait_for_sbatch()
     executor.cancel()
     assert executor.workflow.scheduler.ended == []
 

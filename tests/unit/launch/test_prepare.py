@@ -4,7 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from toffee.launch.prepare import check_runtimes, signal_lead
+from toffee.launch import prepare
+from toffee.launch.adopt import ONLY_PLANNING
+from toffee.launch.prepare import check_runtimes, digest_when_planned, signal_lead
+from toffee.provenance.code import code_digest
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,20 @@ def test_a_runtime_within_the_lead_is_one_line(capsys):
     said = capsys.readouterr().err
     assert said.startswith("error: rule draw_views: its runtime of 2 min (set-resources: draw_vi")
     assert "120 s" in said and said.count("\n") == 1
+
+
+def test_code_is_digested_for_planned_jobs_alone(monkeypatch):
+    """Most processes plan few rules: those of jobs one, and a dry run of a target some."""
+    digested = []
+
+    def digest(function):
+        digested.append(function)
+        return code_digest(function)
+
+    monkeypatch.setattr(prepare, "code_digest", digest)
+    names = "toffee.synthesis.plan.plan_shard", "toffee.synthesis.scores.score_shard"
+    first, second = map(digest_when_planned, names)
+    assert not digested
+    assert first({}) == code_digest(names[0]) != second({})
+    monkeypatch.setenv(ONLY_PLANNING, "1")
+    assert first({}) == "" and digested == list(names)

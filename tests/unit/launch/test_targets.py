@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from toffee.launch.targets import requested, scale_file, scales, unknown_target
+from toffee.launch.targets import plans_jobs_of, requested, scale_file, scales, unknown_target
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 
@@ -50,3 +50,11 @@ def test_targets_of_a_command_line():
     assert requested(["/bin/snakemake", "--cores", "2"]) == []
     assert requested(["/lib/snakemake/__main__.py", "cost"]) == ["cost"]
     assert requested(["/bin/pytest", "cost"]) == []
+
+
+def test_the_process_of_a_submitted_job_looks_at_its_own_rules_alone():
+    job = ["/lib/snakemake/__main__.py", "--allowed-rules", "draw_initial", "refine_shard", "-n"]
+    assert plans_jobs_of("draw_initial", job) and plans_jobs_of("refine_shard", job)
+    assert not plans_jobs_of("train_toffeenet", job)
+    assert plans_jobs_of("train_toffeenet", ["/bin/snakemake", "tables"])
+    assert plans_jobs_of("train_toffeenet", ["/bin/pytest"])  # a plan made by Snakemake's API

@@ -39,9 +39,7 @@ def prepare_rules(rules: Iterable[Any], config: Config, results: str, shows_code
             fields = {name: a.fields for name, a in signature(params[FUNCTION]).items()}
             if read := sources_of(params, one.input, config, results):
                 params["sources_digest"] = fingerprints(read, results)
-            # An audit compares code by itself, module by module.
-            audits = ONLY_PLANNING in os.environ
-            params["code"] = "" if audits else checked(code_digest, params[FUNCTION])
+            params["code"] = digest_when_planned(params[FUNCTION])
             if shows_code:
                 one.script = str(checked(module_file, params[FUNCTION].rsplit(".", 1)[0]))
         one.params.__init__()  # its `clear` keeps the names
@@ -69,6 +67,17 @@ def fingerprints(paths: Iterable[str], results: str) -> Any:
 
     def value(wildcards: Any) -> dict[str, str | None]:
         return {canonical(path): checked(fingerprint, str(path), results) for path in paths}
+
+    return value
+
+
+def digest_when_planned(function: str) -> Any:
+    """A param that is the digest of a function's code. It is computed when Snakemake plans a job of
+    the rule: most processes plan few rules, that of a job one, and all digests take a second."""
+
+    def value(wildcards: Any) -> str:
+        # An audit compares code by itself, module by module.
+        return "" if ONLY_PLANNING in os.environ else checked(code_digest, function)
 
     return value
 

@@ -5,6 +5,7 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path, PurePath
 from typing import NoReturn, ParamSpec, TypeVar
 
@@ -102,6 +103,17 @@ def only_looks(arguments: Sequence[str]) -> bool:
     return given is None or any(getattr(given, n) != getattr(default, n) for n in LOOKING)
 
 
+def plans_jobs_of(rule: str, arguments: Sequence[str]) -> bool:
+    """Whether a process of Snakemake looks at a rule: that of a submitted job only at its own ones.
+
+    Args:
+        rule: its name.
+        arguments: as `sys.argv`.
+    """
+    given = command_line(arguments)
+    return given is None or not given.allowed_rules or rule in given.allowed_rules
+
+
 def asks_for_report(arguments: Sequence[str]) -> bool:
     """Whether a command line of Snakemake writes Snakemake's own report, and runs no job.
 
@@ -119,11 +131,17 @@ def command_line(arguments: Sequence[str]) -> argparse.Namespace | None:
     Args:
         arguments: as `sys.argv`.
     """
-    from snakemake.cli import get_argument_parser
-
     if "snakemake" not in Path(arguments[0]).parts[-2:]:
         return None
-    return get_argument_parser().parse_known_args(arguments[1:])[0]
+    return _parsed(tuple(arguments[1:]))
+
+
+@cache
+def _parsed(words: tuple[str, ...]) -> argparse.Namespace:
+    """What nobody may change: to make Snakemake's parser takes a tenth of a second."""
+    from snakemake.cli import get_argument_parser
+
+    return get_argument_parser().parse_known_args(list(words))[0]
 
 
 def unknown_scale(name: str, known: Sequence[str]) -> str:
