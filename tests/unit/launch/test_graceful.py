@@ -1,15 +1,22 @@
-"""SIGTERM while Snakemake's main thread holds the lock that its handler takes."""
+"""SIGTERM while Snakemake's main thread holds the lock that its handler takes, and Ctrl-C early."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 from toffee.launch.graceful import guard_sigterm
+
+ROOT = Path(__file__).resolve().parents[3]
+STRIKE = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)\n"
 
 
 @pytest.fixture
@@ -34,3 +41,32 @@ def test_the_main_thread_goes_on_and_the_signal_counts(scheduler):
         assert scheduler._user_kill == "graceful"
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def ended(*arguments: str, path: str = "") -> subprocess.CompletedProcess:
+    """A Python that Ctrl-C reaches, also where the tests run in the background."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env=os.environ | {"PYTHONPATH": path or str(ROOT / "workflow")},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_ctrl_c_while_snakemake_plans_is_one_line():
+    code = f"from toffee.launch.graceful import say_interrupts\nsay_interrupts()\n{STRIKE}"
+    done = ended("-c", code)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "error: stopped by SIGINT\n")
+    assert "ValueError" in ended("-c", code.replace(STRIKE, "raise ValueError")).stderr
+
+
+def test_ctrl_c_while_a_job_imports_what_it_needs_is_no_traceback(tmp_path):
+    package = tmp_path / "toffee" / "launch"
+    package.mkdir(parents=True)
+    for place in (package.parent, package):
+        (place / "__init__.py").touch()
+    (package / "job.py").write_text(STRIKE)
+    script = shutil.copy(ROOT / "workflow" / "run.py", tmp_path)
+    done = ended(str(script), path=str(tmp_path))
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

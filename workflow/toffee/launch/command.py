@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from toffee.launch.graceful import say_interrupts
 from toffee.launch.targets import command_line, stop
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
@@ -26,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z_][\w-]*\w")  # as Snakemake wants it
 
 def check_command_line(arguments: Sequence[str]) -> None:
     """Leave with one line where `--config` or `--configfile` are not what Snakemake can read. Give
-    it a place for its cache.
+    it a place for its cache, and Ctrl-C one line.
 
     Args:
         arguments: as `sys.argv`.
@@ -34,6 +35,7 @@ def check_command_line(arguments: Sequence[str]) -> None:
     given = command_line(arguments)
     if given is None:
         return
+    say_interrupts()
     _have_a_cache()
     for entry in given.config or []:
         if found := wrong_value(str(entry)):
