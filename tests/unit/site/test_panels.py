@@ -43,6 +43,18 @@ def test_published_rows_share_the_heads_of_the_measured_ones(tmp_path):
     assert table["published"]
 
 
+def test_rows_with_few_of_the_metrics_have_a_panel_of_their_own(tmp_path):
+    metrics = ("a", "b", "c", "d", "e")
+    rows = [("accepted", "", metric, 0.5, 0.01, 30, "measured") for metric in metrics]
+    rows += [("nearest", "", metric, 0.25, 0.01, 30, "measured") for metric in ("d", "e")]
+    rows += [("Paper", "", "d", 0.7, None, None, "published")]
+    first, second = described(tmp_path, rows)["panels"]
+    assert first["metrics"] == ["d", "a", "b", "c", "e"] and len(first["groups"]) == 2
+    assert second["metrics"] == ["d", "e"]
+    assert [row["method"] for row in second["groups"][0]["rows"]] == ["nearest"]
+    assert len(described(tmp_path, rows[5:])["panels"]) == 1  # nothing else to stand beside
+
+
 def test_what_all_measured_settings_say_is_said_once(tmp_path):
     table = described(tmp_path, ROWS)
     assert table["conditions"] == ["encoders x"]

@@ -35,13 +35,25 @@ def describe_table(path: Path) -> dict[str, Any]:
     keys = table[["method", "setting"]].apply(tuple, axis=1)
     panels = []
     for metrics in metric_groups(table.groupby(keys, sort=False)["metric"].agg(set).tolist()):
-        rows = table[table["metric"].isin(metrics)]
-        published_first = rows.sort_values("source", key=lambda s: s != PUBLISHED, kind="stable")
-        names = list(published_first["metric"].unique())
-        groups = [_group(lines, names) for lines in blocks(rows, names)]
-        panels.append({"metrics": names, "groups": groups})
+        for rows in _with_alike(table[table["metric"].isin(metrics)]):
+            published_first = rows.sort_values(
+                "source", key=lambda s: s != PUBLISHED, kind="stable"
+            )
+            names = list(published_first["metric"].unique())
+            groups = [_group(lines, names) for lines in blocks(rows, names)]
+            panels.append({"metrics": names, "groups": groups})
     published = bool((table["source"] == PUBLISHED).any())
     return {"conditions": conditions, "published": published, "panels": panels}
+
+
+def _with_alike(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows of one panel, or of two: measured rows that have less than half of the metrics would be
+    dashes on most of a narrow screen, and stand in a panel of their own."""
+    lines = rows.groupby(["method", "setting"])["metric"].transform("nunique")
+    few = (2 * lines < rows["metric"].nunique()) & (rows["source"] != PUBLISHED)
+    parts = [rows[~few], rows[few]]
+    measured = (rows.loc[~few, "source"] != PUBLISHED).any()
+    return [part for part in parts if len(part)] if measured else [rows]
 
 
 def metric_groups(rows: Iterable[set[str]]) -> list[set[str]]:
