@@ -1,15 +1,13 @@
 """`toffee plan` in a checkout: Snakemake's own jobs, and a budget that is too small."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-from .conftest import ROOT, Project
+from .conftest import ROOT, Project, environment
 from .finished_run import finish
 
 
@@ -23,11 +21,10 @@ def project(fresh, tmp_path_factory) -> Project:
 
 
 def toffee_plan(project: Project, *arguments: str) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(project.folder / "workflow")}
-    return subprocess.run(
-        [sys.executable, "-m", "toffee.cli", "plan", *arguments],
-        cwd=project.folder, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
+    """The command and its Snakemake, as forks."""
+    server, path = project.snakemake, {"PYTHONPATH": str(project.folder / "workflow")}
+    command = ["-m", "toffee.cli", "plan", *arguments]
+    return server.run(command, project.folder, environment() | path, server.python)
 
 
 def test_the_jobs_are_snakemakes_own(project):
