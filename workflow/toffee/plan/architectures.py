@@ -5,10 +5,12 @@ else from the folder `architectures` beside this file, which has those of the hu
 config/models.yaml names. Nothing is downloaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from toffee.config.models import HubSource, ZooSource
 from toffee.provenance.digests import read_json
@@ -72,10 +74,8 @@ class Architectures:
         return self._built[role, part]
 
     def _build(self, role: str, part: str) -> Any:
-        import torch
-
         config = dict(self.config(role, part))
-        with torch.device("meta"):
+        with shapes_alone():
             if "_class_name" in config:
                 import diffusers
 
@@ -102,9 +102,33 @@ class Architectures:
         return self._built_in[repo]
 
 
+@contextmanager
+def shapes_alone() -> Iterator[None]:
+    """Networks that are built have shapes and no numbers, and nothing draws initial ones."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class WithoutValues(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            given = kwargs or {}
+            if getattr(func, "__module__", "") == "torch.nn.init":
+                return args[0] if args else given["tensor"]
+            return func(*args, **given)
+
+    with torch.device("meta"), WithoutValues():
+        yield
+
+
 def parameters(network: Any) -> int:
-    """Parameters of a network."""
-    return sum(parameter.numel() for parameter in network.parameters())
+    """Parameters of a network, which is not changed any more: each is counted once."""
+    if network not in _COUNTED:
+        _COUNTED[network] = sum(parameter.numel() for parameter in network.parameters())
+    return _COUNTED[network]
+
+
+_COUNTED: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
 def import_libraries() -> None:

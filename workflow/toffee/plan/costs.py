@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from toffee.config import Config
-from toffee.plan.architectures import Architectures, parameters
+from toffee.plan.architectures import Architectures, parameters, shapes_alone
 
 EFFICIENTNET = 0.814e9
 """EfficientNet-Lite0 at 224 pixels: 407 million multiply-adds, as its authors print them."""
@@ -236,11 +236,9 @@ class Costs:
         return self.models.build("text_to_image", "unet")
 
     def _widened(self, extra: int, width: int | None = None) -> Any:
-        import torch
-
         from toffee.models.unet import widen_unet
 
-        with torch.device("meta"):
+        with shapes_alone():
             return widen_unet(self._base, extra, width)
 
     @property
