@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -319,6 +320,28 @@ def test_changed_bytes_are_found(finished: Path) -> None:
             shard.images("input", [7])
         with pytest.raises(ToffeeError, match="row 7"):
             shard.verify()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda shard: shard.column("name"),
+        lambda shard: shard.has("target", 0),
+        lambda shard: shard.images("target", [3]),
+        lambda shard: shard.verify(),
+    ],
+)
+def test_a_file_that_is_cut_off_while_it_is_open_is_said_to_be(finished: Path, read) -> None:
+    """HDF5 alone reads zeros there: all would be empty, and whole."""
+    for early in (lambda shard: None, lambda shard: shard.has("target", 0)):
+        cut = finished.with_name("cut.h5")
+        shutil.copyfile(finished, cut)
+        with Shard(cut) as shard:
+            early(shard)
+            os.truncate(cut, 100)
+            with pytest.raises(ToffeeError, match="cut.h5: 100 bytes, it had .* when it was open"):
+                read(shard)
+                shard.column("score")  # after digests that were read before
 
 
 @pytest.mark.parametrize(

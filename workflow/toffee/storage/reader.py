@@ -59,6 +59,7 @@ class Shard:
         except ToffeeError:
             self._file.close()
             raise
+        self._size = self._bytes()
         self.identity, self.quality, self._total = layout.identity, layout.quality, layout.total
         self.formats, self.types = layout.images, layout.columns
         self.image_names, self.column_names = list(self.formats), list(self.types)
@@ -83,6 +84,7 @@ class Shard:
             values: np.ndarray = (dataset.asstr() if self.types[name] == "str" else dataset)[...]
         except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
             raise ToffeeError(f"{self.path}: column {name!r} cannot be read ({error})") from error
+        self._check_size()
         return values
 
     def digest(self, name: str, row: int) -> str:
@@ -102,6 +104,7 @@ class Shard:
                 self._digests[name] = self._file["sha256"][name][...]
             except OSError as error:
                 raise ToffeeError(f"{self.path}: sha256/{name} cannot be read ({error})") from error
+            self._check_size()
         return bytes(self._digests[name][int(row)]).decode("ascii", "replace")
 
     def has(self, name: str, row: int) -> bool:
@@ -129,6 +132,7 @@ class Shard:
             raise ToffeeError(
                 f"{self.path}, {where}: image {name!r} cannot be read ({error})"
             ) from error
+        self._check_size()
         for row, digest, data in zip(rows, digests, files, strict=True):
             found = hashlib.sha256(data).hexdigest()
             if found != digest:
@@ -206,6 +210,17 @@ class Shard:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _bytes(self) -> int:
+        return os.fstat(self._file.id.get_vfd_handle()).st_size
+
+    def _check_size(self) -> None:
+        """HDF5 reads zeros where an open file was cut off: empty texts, and rows without images."""
+        if (size := self._bytes()) != self._size:
+            raise ToffeeError(
+                f"{self.path}: {size} bytes, it had {self._size} when it was opened: something "
+                "writes it"
+            )
 
     def _rows(self, rows: Rows | None) -> list[int]:
         return list(range(len(self))) if rows is None else [int(row) for row in rows]
