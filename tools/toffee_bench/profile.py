@@ -148,7 +148,7 @@ def shard(setting: Setting, plan: Path, out: Path, settings: Compute) -> dict[st
 
 def index_of_all(plan: Path, out: Path) -> Path:
     """An index that accepts every pair of a shard, as the filter writes it."""
-    rows = pd.read_parquet(plan)[["row", "kind"]]
+    rows = pd.read_parquet(plan)[["sample_id", "row", "kind"]]
     rows.assign(shard=plan.stem, accepted=True).to_parquet(out)
     return out
 
