@@ -81,8 +81,9 @@ EDIT_CONTROLS = ["input", "target"]
 EDITORS = [BASE, *VARIANTS["variants"], *VARIANTS["editing"]]
 TUNED = [f"{name}(-[0-9]+-steps)?" for name in TUNED_METHODS]
 # Parts of the zoo, and the parts that each is trained on.
-ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder"]} | {
-    "text_to_image": ["autoencoder", "clip"],
+ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder", "decoder"]} | {
+    "decoder": ["autoencoder"],
+    "text_to_image": ["decoder", "clip"],
     "controlnet_depth": ["text_to_image", "depth"],
 }
 

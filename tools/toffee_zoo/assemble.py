@@ -53,8 +53,15 @@ def assemble_zoo(parts: Iterable[str | Path], out: str | Path) -> None:
 
 def record_of(records: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
     """The record of a part; one without a role of its own is in the record of another."""
-    inside = (record.get("parts", {}) for record in records.values())
-    return records.get(name) or next(parts[name] for parts in inside if name in parts)
+    return all_records(records)[name]
+
+
+def all_records(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every part's record by name; those inside another one's before that one."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, record in records.items():
+        found |= all_records(record.get("parts", {})) | {name: record}
+    return found
 
 
 def main() -> None:

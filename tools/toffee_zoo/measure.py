@@ -48,7 +48,7 @@ def measure_zoo(zoo: Path) -> dict[str, Figures]:
         draw_zoo_renders(renders, SUBJECTS, VIEWS, seed=SEED, split="heldout")
         data = Renders(renders)
         figures = {
-            "autoencoder": measure_autoencoder(zoo / "text_to_image" / "vae", data),
+            "decoder": measure_autoencoder(zoo / "text_to_image" / "vae", data),
             "segmenter": measure_segmenter(zoo / "segmenter", data),
             "depth": measure_depth(zoo / "depth", data),
         }

@@ -47,12 +47,14 @@ def recipes() -> dict[str, Recipe]:
 
     from toffee_zoo.autoencoder import train_autoencoder
     from toffee_zoo.clip_training import train_clip
+    from toffee_zoo.decoder import train_decoder
     from toffee_zoo.encoder import train_encoder
     from toffee_zoo.perception import train_depth, train_segmenter
     from toffee_zoo.text_to_image import train_controlnet, train_text_to_image
 
     return {
         "autoencoder": Recipe(train_autoencoder, Schedule(1900, 16, 2e-3, 0.998), 11),
+        "decoder": Recipe(train_decoder, Schedule(2500, 16, 5e-4, 0.99), 20, ("autoencoder",)),
         "clip": Recipe(train_clip, Schedule(2400, 64, 2e-3), 12, dtype="bfloat16"),
         "subject_encoder": Recipe(
             partial(train_encoder, kind="dinov2"), Schedule(1600, 32, 1e-3, 0.998), 13
@@ -67,7 +69,7 @@ def recipes() -> dict[str, Recipe]:
             train_text_to_image,
             Schedule(8000, 32, 2e-3, 0.999),
             18,
-            ("autoencoder", "clip"),
+            ("decoder", "clip"),
         ),
         "controlnet_depth": Recipe(
             train_controlnet, Schedule(1500, 32, 1e-3, 0.995), 19, ("text_to_image", "depth")
@@ -103,6 +105,7 @@ def train_zoo_part(part: str, renders: Path, out: Path, needs: Sequence[Path]) -
             "steps": recipe.schedule.steps,
             "batch": recipe.schedule.batch,
             "dtype": recipe.dtype,
+            "threads": torch.get_num_threads(),
             "cpu_seconds": seconds(),
             "losses": {"training": round(result.final_loss, 4), "curve": curve(result.losses)},
         }
@@ -131,19 +134,20 @@ def timed(path: Path) -> Iterator[Callable[[], float]]:
 
 
 def main() -> None:
-    """Train the part that the command line names, on one thread."""
+    """Train the part that the command line names."""
     import torch
     import transformers
 
     from toffee_zoo.renders import draw_zoo_renders
 
-    torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=["renders", *recipes()])
     parser.add_argument("--root", type=Path, default=Path("results/zoo"))
+    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     part, root = arguments.part, arguments.root
     try:
         with raise_on_sigterm():

@@ -90,9 +90,12 @@ class Captions:
         return self.embed([self.text(row) for row in rows])
 
 
-def assemble_base(autoencoder: Path, clip: Path, out: Path) -> None:
-    """Lay out autoencoder, text encoder and tokenizer as a text-to-image pipeline of the hub."""
-    shutil.copytree(autoencoder, out / "vae")
+def assemble_base(decoder: Path, clip: Path, out: Path) -> None:
+    """Lay out autoencoder, text encoder and tokenizer as a text-to-image pipeline of the hub.
+
+    decoder: the autoencoder with the decoder that was trained last.
+    """
+    shutil.copytree(decoder, out / "vae")
     load_clip(clip).text_model.half().save_pretrained(out / "text_encoder")
     CLIPTokenizer.from_pretrained(clip).save_pretrained(out / "tokenizer")
     build_scheduler().save_pretrained(out / "scheduler")
@@ -107,12 +110,10 @@ def assemble_base(autoencoder: Path, clip: Path, out: Path) -> None:
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
-def train_text_to_image(
-    renders: Path, autoencoder: Path, clip: Path, out: Path, course: Course
-) -> Fit:
+def train_text_to_image(renders: Path, decoder: Path, clip: Path, out: Path, course: Course) -> Fit:
     """Train the UNet to draw captions; writes a whole pipeline folder."""
     out.mkdir(parents=True, exist_ok=True)
-    assemble_base(autoencoder, clip, out)
+    assemble_base(decoder, clip, out)
     data, draw = Renders(renders), course.draw
     latents = encode_renders(data, Autoencoder(out / "vae"))
     captions = Captions(out, data, draw)

@@ -21,8 +21,9 @@ def train(renders, out, course, **needs):
 def test_the_record_says_how_a_part_was_trained(tmp_path, monkeypatch):
     made = {
         "autoencoder": Recipe(train, Schedule(3, 2, 1e-3), 1, dtype="bfloat16"),
+        "decoder": Recipe(train, Schedule(6, 2, 1e-3), 1, ("autoencoder",)),
         "clip": Recipe(train, Schedule(4, 2, 1e-3), 2),
-        "text_to_image": Recipe(train, Schedule(5, 8, 1e-3), 7, ("autoencoder", "clip")),
+        "text_to_image": Recipe(train, Schedule(5, 8, 1e-3), 7, ("decoder", "clip")),
     }
     monkeypatch.setattr(module, "recipes", lambda: made)
     (tmp_path / "renders").mkdir()
@@ -33,17 +34,19 @@ def test_the_record_says_how_a_part_was_trained(tmp_path, monkeypatch):
     assert record["command"] == "python -m toffee_zoo.recipes text_to_image"
     assert (record["seed"], record["steps"], record["batch"]) == (7, 5, 8)
     assert record["losses"] == {"training": 1.0, "curve": [[1, 2.0], [2, 1.0]]}
-    # The autoencoder has no folder of its own in the zoo; the text encoder's model has.
-    assert set(record["parts"]) == {"autoencoder"}
-    assert record["parts"]["autoencoder"]["steps"] == 3
-    assert record["parts"]["autoencoder"]["dtype"] == "bfloat16"
+    # Autoencoder and decoder have no folder of their own in the zoo; the text encoder's model has.
+    assert set(record["parts"]) == {"decoder"}
+    decoder = record["parts"]["decoder"]
+    assert decoder["steps"] == 6
+    assert decoder["parts"]["autoencoder"]["steps"] == 3
+    assert decoder["parts"]["autoencoder"]["dtype"] == "bfloat16"
 
-    figures = {"clip": {"texture": 0.9}, "autoencoder": {"psnr": 31.0}}
+    figures = {"clip": {"texture": 0.9}, "decoder": {"psnr": 31.0}}
     monkeypatch.setattr("toffee_zoo.assemble.measure_zoo", lambda zoo: figures)
     assemble_zoo([tmp_path / "clip", tmp_path / "text_to_image"], tmp_path / "zoo")
     manifest = json.loads((tmp_path / "zoo" / "manifest.json").read_text())["parts"]
     assert manifest["clip"]["heldout"] == {"texture": 0.9}
-    assert manifest["text_to_image"]["parts"]["autoencoder"]["heldout"] == {"psnr": 31.0}
+    assert manifest["text_to_image"]["parts"]["decoder"]["heldout"] == {"psnr": 31.0}
     assert set(manifest["text_to_image"]["files"]) == {"config.json"}
 
 

@@ -23,9 +23,9 @@ def test_every_part_is_trained_and_measured(tmp_path, monkeypatch):
         recipes.train_zoo_part(part, tmp_path / "renders", tmp_path / part, needs)
     assemble_zoo([tmp_path / role for role in ROLES], tmp_path / "zoo")
     parts = json.loads((tmp_path / "zoo" / "manifest.json").read_text())["parts"]
-    records = [*parts.values(), parts["text_to_image"]["parts"]["autoencoder"]]
+    records = [*parts.values(), parts["text_to_image"]["parts"]["decoder"]]
     for record in records:
         assert record["steps"] == 2 and len(record["losses"]["curve"]) == 2
         assert record["cpu_seconds"] > 0
         assert all(value >= 0 for value in record["heldout"].values())
-    assert parts["text_to_image"]["parts"]["autoencoder"]["heldout"]["psnr"] > 0
+    assert parts["text_to_image"]["parts"]["decoder"]["heldout"]["psnr"] > 0
