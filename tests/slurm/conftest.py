@@ -18,10 +18,9 @@ from .cluster import Cluster, missing, slurm, wait_for
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "tests/slurm/config.yaml"
 RESULTS = Path("results", "cluster")
-TABLES = ("refiner", "dreambench", "dataset")
 TARGETS = (
-    *(f"{RESULTS}/tables/{name}.csv" for name in TABLES),
-    f"{RESULTS}/dataset/hub",
+    f"{RESULTS}/tables/refiner.csv",
+    f"{RESULTS}/evaluation/dreambench/toffeenet/0.parquet",
 )
 SNAKEMAKE_ASKING_OFTEN = ROOT / "tests" / "slurm" / "snakemake_asking_often.py"
 ENVIRONMENT = {"PYTHONPATH": "", "OMP_NUM_THREADS": "1", "TOFFEE_CHECKPOINT_EVERY": "5"}
@@ -69,8 +68,8 @@ class Run:
         return log.read_text() if log.exists() else ""
 
     def digests(self) -> dict[str, str]:
-        """SHA-256 of the dataset's and the tables' files, by path."""
-        folders = ("dataset/shards", "dataset/stages", "dataset/hub", "tables", "models")
+        """SHA-256 of the files of dataset, models and evaluation, by path."""
+        folders = ("dataset/shards", "dataset/stages", "models", "evaluation/dreambench")
         files = [path for name in folders for path in (self.results / name).rglob("*")]
         files += [*(self.results / "dataset").glob("*.parquet")]
         return {

@@ -24,8 +24,8 @@ from .conftest import RESULTS, ROOT, Run, log_of, running_script
 
 MODEL = f"{RESULTS}/models/view_generator"
 WEIGHTS = "models/view_generator/diffusion_pytorch_model.safetensors"
-DISTURBED = (f"{RESULTS}/tables/dreambench.csv", f"{RESULTS}/dataset/hub")
-"""What the disturbed run makes: whatever it takes from pairs to a trained and judged ToffeeNet."""
+DISTURBED = (f"{RESULTS}/evaluation/dreambench/toffeenet/0.parquet",)
+"""What the disturbed run makes: whatever it takes to a trained and judged ToffeeNet."""
 QUIET = ("--output=/dev/null", "--wrap=sleep 1")
 
 
@@ -162,14 +162,13 @@ def forget(run: Run) -> None:
 
 
 def run_out_of_memory(survivor: Survivor) -> None:
-    """A shard runs out of memory twice: the kernel kills it."""
-    for attempt in (1, 2):
-        job, script = running_script("refine_shard", "00001")
-        survivor.asked[attempt] = asked(job)
-        script.kill()
-        script.wait(PATIENCE)
+    """A shard runs out of memory: the kernel kills it."""
+    job, script = running_script("refine_shard", "00001")
+    survivor.asked[1] = asked(job)
+    script.kill()
+    script.wait(PATIENCE)
     job, _ = running_script("refine_shard", "00001")
-    survivor.asked[3] = asked(job)
+    survivor.asked[2] = asked(job)
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +221,13 @@ def survivor(cluster: Cluster, local: Run, tmp_path_factory) -> Survivor:
 
 def test_the_digests_are_those_of_the_undisturbed_run(survivor, local):
     found, expected = survivor.run.digests(), local.digests()
-    assert len(found) >= 60
+    made = (
+        "dataset/shards/00001.h5",
+        WEIGHTS,
+        "models/toffeenet",
+        "evaluation/dreambench/toffeenet",
+    )
+    assert all(any(name.startswith(one) for name in found) for one in made)
     assert found == {name: digest for name, digest in expected.items() if name in found}
 
 
@@ -250,11 +255,11 @@ def test_a_cancelled_shard_went_on_behind_its_last_batch(survivor):
 
 
 def test_a_shard_that_ran_out_of_memory_came_back_with_more(survivor):
-    assert [survivor.asked[n]["MinMemoryNode"] for n in (1, 2, 3)] == ["2500M", "5000M", "7500M"]
+    assert [survivor.asked[n]["MinMemoryNode"] for n in (1, 2)] == ["2500M", "5000M"]
     # The step before it was not drawn again: it was made from what it had kept.
     initial = survivor.record("dataset/stages/initial/00001.h5")
     costs = [one["seconds"] for one in initial["earlier"]] + [initial["seconds"]]
-    assert len(costs) >= 3
+    assert len(costs) >= 2
     log = (survivor.run.folder / initial["log"]).read_text()
     assert "initial 00001: 0/0 batch" in log
 
@@ -279,5 +284,5 @@ def test_a_job_that_lost_its_node_ran_again(survivor):
 
 
 def test_no_job_asked_for_a_gpu(survivor):
-    assert len(survivor.asked) == 3
+    assert len(survivor.asked) == 2
     assert not any("gpu" in said.get("TresPerJob", "") for said in survivor.asked.values())
