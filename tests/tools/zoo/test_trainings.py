@@ -3,10 +3,15 @@
 import json
 from dataclasses import replace
 
+import torch
+from safetensors.torch import load_file
+
 from toffee.config.models import ROLES
 from toffee_zoo import measure, recipes
 from toffee_zoo.assemble import assemble_zoo
 from toffee_zoo.renders import draw_zoo_renders
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 def test_every_part_is_trained_and_measured(tmp_path, monkeypatch):
@@ -29,3 +34,10 @@ def test_every_part_is_trained_and_measured(tmp_path, monkeypatch):
         assert record["cpu_seconds"] > 0
         assert all(value >= 0 for value in record["heldout"].values())
     assert parts["text_to_image"]["parts"]["decoder"]["heldout"]["psnr"] > 0
+    # The decoder's training leaves the encoder, and no path of this machine in the config.
+    before, after = (tmp_path / part / WEIGHTS for part in ("autoencoder", "decoder"))
+    kept, trained = load_file(before), load_file(after)
+    same = {name: torch.equal(value, trained[name]) for name, value in kept.items()}
+    assert all(same[name] for name in same if name.startswith("encoder"))
+    assert not all(same[name] for name in same if name.startswith("decoder"))
+    assert (before.parent / "config.json").read_text() == (after.parent / "config.json").read_text()
