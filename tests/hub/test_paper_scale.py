@@ -49,8 +49,7 @@ SIZES = {
     "dreambooth": {"steps": 1, "prior_images": 1, "groups": 1}
     | {"tuning_steps": [1, 2], "tuning_subjects": 2},
     "evaluation": {
-        # Without `initial` and `dreambooth_one_photo`, which take the same path as these: of each
-        # method 750 pictures are drawn and scored.
+        # Without `initial` and `dreambooth_one_photo`, which take the same path as these.
         "methods": ["text_only", "dreambooth", "toffeenet", "wrong_subject"],
         "refiner_subjects": 8,
         "views_subjects": 8,
