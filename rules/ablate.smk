@@ -107,6 +107,7 @@ rule tabulate_reference:
         references={name: CONFIG.variant(name).reference for name in rows("reference")},
         subject_guidance={name: CONFIG.variant(name).subject_guidance for name in rows("reference")},
         photos={name: CONFIG.variant(name).reference_photos for name in rows("reference")},
+        own_photo={name: CONFIG.variant(name).own_photo for name in rows("reference")},
         encoders=ENCODERS,
     script:
         "../workflow/run.py"

@@ -300,6 +300,7 @@ MATRIX = {
     "toffeenet.pairs": Row(0.05, TRAINED),
     "toffeenet.subjects": Row(0.5, TRAINED | MORE_SHARDS),
     "toffeenet.reference": Row("tokens", TRAINED),
+    "toffeenet.own_photo": Row(0.3, TRAINED | {"tabulate_reference"}),
     "toffeenet.segmented": Row(False, TRAINED),
     "toffeenet.depth": Row(True, TRAINED),
     # The base model's images know no λ, and the sweep has values of its own.
@@ -325,6 +326,7 @@ MATRIX = {
     "variants.*.pairs": Row(0.05, ONE_VARIANT),
     "variants.*.subjects": Row(0.5, ONE_VARIANT | MORE_SHARDS),
     "variants.*.reference": Row("tokens", ONE_VARIANT | {"tabulate_reference"}),
+    "variants.*.own_photo": Row(0.3, ONE_VARIANT | {"tabulate_reference"}),
     "variants.*.segmented": Row(False, ONE_VARIANT | {"tabulate_segmentation"}),
     "variants.*.depth": Row(True, ONE_VARIANT | EDITS - {"tabulate_variants"}),
     "variants.*.subject_scale": Row(3.0, USED_VARIANT),

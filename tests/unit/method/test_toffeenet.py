@@ -16,8 +16,9 @@ from toffee.method.guidance import forwards
 from toffee.method.pair_latents import encode_pairs, hidden, packed, unpacked
 from toffee.method.pairs import KINDS, choose_pairs, read_pairs
 from toffee.method.toffeenet import ToffeeNet, train_toffeenet
+from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder
-from toffee.models.subject_encoder import SubjectEncoder, segmented
+from toffee.models.subject_encoder import SubjectEncoder, cut_out, segmented
 from toffee.models.unet import load_unet, widen_unet
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import seed_of
@@ -50,6 +51,8 @@ def pairs(tmp_path_factory) -> Path:
         "mask": [mask] * 6,
         "subject": pictures(),
         "subject_mask": [not_found, *[mask] * 5],
+        "photo": pictures(),
+        "photo_mask": [mask] * 6,
     }
     with ShardWriter(root / "00000.h5", 6, "test", LAYOUT, dict.fromkeys(COLUMNS, "str")) as writer:
         writer.append(columns, images)
@@ -89,7 +92,8 @@ def latents(pairs: Path, zoo: Path) -> Path:
 def train(
     pairs: Path, zoo: Path, view_generator: Path, out: Path, kinds: str = "both", **changes
 ) -> Path:
-    conditions = {name: changes.pop(name) for name in ("depth", "reference") if name in changes}
+    of_conditions = ("depth", "reference", "own_photo")
+    conditions = {name: changes.pop(name) for name in of_conditions if name in changes}
     train_toffeenet(
         index=pairs / "index.parquet",
         shards=[str(pairs / "00000.h5")],
@@ -258,12 +262,12 @@ def test_pairs_of_some_kinds_are_those_among_all(pairs, parts, coded, tmp_path, 
 @pytest.mark.parametrize("changes", [{}, {"segmented": False, "reference": "canvas"}])
 def test_what_is_not_kept_is_computed_alike(pairs, parts, coded, tmp_path, changes):
     index, shards = pairs / "index.parquet", [str(pairs / "00000.h5")]
-    asked = index, shards, coded, Subset(), shown("both", **changes)
+    asked = index, shards, coded, Subset(), shown("both", own_photo=0.5, **changes)
     kept, anew = (
         read_pairs(tmp_path / store, *asked, *parts, store=store) for store in ("all", "latents")
     )
-    rows = torch.tensor([4, 0, 3])
-    expected, found = kept.read(rows), anew.read(rows)
+    rows, photos = torch.tensor([4, 0, 3]), torch.tensor([True, True, False])
+    expected, found = kept.read(rows, photos), anew.read(rows, photos)
     assert set(found) == set(expected) and ("reference" in found) == bool(changes)
     for name, value in found.items():
         assert value.dtype == expected[name].dtype
@@ -271,6 +275,29 @@ def test_what_is_not_kept_is_computed_alike(pairs, parts, coded, tmp_path, chang
     assert not (tmp_path / "latents").exists()
     files = list(coded.glob("*.safetensors"))
     assert [set(load_file(path)) for path in files] == [{"target", "own", "masked", "mask"}]
+
+
+def test_generation_shows_the_subjects_own_photo_where_asked_and_edits_never(
+    pairs, parts, coded, random_zoo, tmp_path
+):
+    index, shards = pairs / "index.parquet", [str(pairs / "00000.h5")]
+    asked = shown("both", own_photo=0.5, depth=True, reference="canvas")
+    estimate = DepthEstimator(random_zoo / "depth")
+    found = read_pairs(tmp_path, index, shards, coded, Subset(), asked, *parts[:2], estimate)
+    rows, every = torch.arange(5), torch.ones(5, dtype=torch.bool)
+    views, photos = found.read(rows), found.read(rows, every)
+    with Shard(shards[0]) as shard:
+        pictures, masks = shard.images("photo", rows.numpy()), shard.masks("photo_mask", [0] * 5)
+        expected = parts[0].tokens(cut_out(pictures, masks))
+    generation = views["generation"]
+    assert close(photos["tokens"][generation].float(), expected[generation], 2e-3)
+    for name, value in photos.items():
+        same = close(value.float(), views[name].float(), 1e-6)
+        assert same == (name not in ("tokens", "reference")), name
+        assert torch.equal(value[~generation], views[name][~generation]), name
+    some = found.read(rows, torch.tensor([True, False, False, False, False]))
+    assert torch.equal(some["tokens"][1:], views["tokens"][1:])
+    assert torch.equal(some["reference"][0], photos["reference"][0])
 
 
 def test_masks_are_the_same_from_their_bits():

@@ -20,7 +20,7 @@ INFERENCE = (
 LEAVES = {
     "reconstruction": ("reconstruction",),
     "segmentation": ("segmented",),
-    "reference": ("reference", "reference_photos", "subject_guidance"),
+    "reference": ("reference", "own_photo", "reference_photos", "subject_guidance"),
     "editing": ("depth",),
     "scaling": ("pairs", "subjects"),
 }

@@ -21,6 +21,8 @@ from toffee.storage.reader import Shard
 from toffee.training.encoded import Column, Computed, encode, opened
 
 EDITING = ("background", "colour", "texture", "style")
+SHOWN = ("subject", "photo")
+"""Pictures of a subject in a shard: its view, and the photo that this was drawn from."""
 KINDS = {"both": ("generation", *EDITING), "generation": ("generation",), "editing": EDITING}
 
 
@@ -37,10 +39,11 @@ class Pairs:
         side: of the pictures (pixels).
         grey: latents of a picture that shows nothing [1,C,h,w], of generation.
         generation: bool [A], which ones are no edits.
-        tokens: patch tokens of the subject's picture [P,N,d].
-        own: latents of the subject's picture itself, for reconstruction [A,C,h,w].
+        tokens: patch tokens of the subject's view [P,N,d]; where its photo may be shown in place
+            of the view [2P,N,d], the photos behind the views.
+        own: latents of the subject's view itself, for reconstruction [A,C,h,w].
         depth: normalised depth of the target [P,H,W], or None.
-        reference: latents of the subject's picture as the model is shown it, or None.
+        reference: latents of what the tokens are of, as the model is shown it, or None.
         prompts, words: the prompt and the class word of each pair.
         subjects: number of different subjects.
     """
@@ -66,16 +69,24 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.prompts)
 
-    def read(self, rows: torch.Tensor, **_: torch.Tensor) -> dict[str, torch.Tensor]:
+    def read(
+        self, rows: torch.Tensor, own_photo: torch.Tensor | None = None, **_: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
         """The encoded values of some pairs [B], by name (see `toffee.training.loop.fit`).
 
         `masked` [B,C,h,w] is grey, and `mask`, bool [B,H,W], all of the picture for generation.
+
+        own_photo: bool [B], which pairs show the subject's own photo, if they are of generation;
+            None shows views alone.
         """
-        columns = {name: getattr(self, name) for name in ("tokens", "depth", "reference")}
-        values = {name: column[rows] for name, column in columns.items() if column is not None}
         places = self.chosen[rows]
-        values |= {"target": self.target[places], "own": self.own[places]}
         generation = self.generation[places]
+        shown = {"tokens": self.tokens, "reference": self.reference}
+        at = rows if own_photo is None else rows + len(self) * (own_photo & generation)
+        values = {name: column[at] for name, column in shown.items() if column is not None}
+        values |= {"target": self.target[places], "own": self.own[places]}
+        if self.depth is not None:
+            values["depth"] = self.depth[rows]
         masked = self.grey.repeat(len(rows), 1, 1, 1)
         mask = torch.ones(len(rows), self.side, self.side, dtype=torch.bool)
         edits = (~generation).nonzero()[:, 0]
@@ -86,7 +97,7 @@ class Pairs:
 
 
 class Subjects:
-    """The subjects' pictures in shards, as a training shows them."""
+    """The subjects' pictures in shards, as a training shows them: views, and behind them photos."""
 
     def __init__(self, places: list[tuple[str, int]], segmented: bool) -> None:
         """
@@ -95,10 +106,10 @@ class Subjects:
         """
         self.places, self.segmented, self._open = places, segmented, dict[str, Shard]()
 
-    def shown(self, shard: Shard, rows: np.ndarray) -> torch.Tensor:
-        """Pictures [B,3,H,W] of rows of a shard."""
-        subject = shard.images("subject", rows)
-        return cut_out(subject, shard.masks("subject_mask", rows)) if self.segmented else subject
+    def shown(self, shard: Shard, rows: np.ndarray, name: str) -> torch.Tensor:
+        """Pictures [B,3,H,W] of rows of a shard: of `subject`, its view, or `photo`."""
+        pictures = shard.images(name, rows)
+        return cut_out(pictures, shard.masks(f"{name}_mask", rows)) if self.segmented else pictures
 
     def computed(
         self, encoder: Callable[[torch.Tensor], torch.Tensor], target: bool = False
@@ -107,12 +118,14 @@ class Subjects:
 
         def compute(pairs: torch.Tensor) -> torch.Tensor:
             pictures = []
-            for path, row in (self.places[pair] for pair in pairs.tolist()):
+            for pair in pairs.tolist():
+                photo, place = divmod(pair, len(self.places))
+                path, row = self.places[place]
                 if path not in self._open:
                     self._open[path] = Shard(path)
-                shard = self._open[path]
-                rows = np.array([row])
-                pictures.append(shard.images("target", rows) if target else self.shown(shard, rows))
+                shard, rows = self._open[path], np.array([row])
+                seen = shard.images("target", rows) if target else None
+                pictures.append(self.shown(shard, rows, SHOWN[photo]) if seen is None else seen)
             return encoder(torch.cat(pictures)).half()
 
         return Computed(compute)
@@ -195,16 +208,26 @@ def _seen(
     if store != "all":
         return {name: subjects.computed(*one) for name, one in wanted.items()}
 
-    def encode_batch(some: tuple[str, np.ndarray]) -> dict[str, torch.Tensor]:
-        path, rows = some
-        with Shard(path) as shard:
-            target, shown = shard.images("target", rows), subjects.shown(shard, rows)
-        return {
-            name: encode_one(target if of_target else shown).half()
-            for name, (encode_one, of_target) in wanted.items()
-        }
+    def encoded(picture: str, wanted: dict[str, tuple[Any, bool]]) -> dict[str, Column]:
+        def encode_batch(some: tuple[str, np.ndarray]) -> dict[str, torch.Tensor]:
+            path, rows = some
+            with Shard(path) as shard:
+                target, shown = shard.images("target", rows), subjects.shown(shard, rows, picture)
+            return {
+                name: encode_one(target if of_target else shown).half()
+                for name, (encode_one, of_target) in wanted.items()
+            }
 
-    return encode(folder / "pairs", by_shard(table, batch), encode_batch, "encode subjects")
+        return encode(folder / picture, by_shard(table, batch), encode_batch, f"encode {picture}s")
+
+    view, photo = SHOWN
+    columns = encoded(view, wanted)
+    if not conditioning.own_photo:
+        return columns
+    behind = encoded(photo, {name: one for name, one in wanted.items() if not one[1]})
+    return columns | {
+        name: Column([*columns[name].parts, *column.parts]) for name, column in behind.items()
+    }
 
 
 def with_subjects(table: pd.DataFrame) -> pd.DataFrame:

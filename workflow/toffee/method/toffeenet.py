@@ -70,8 +70,9 @@ def train_toffeenet(
         view_generator: its cross-attention already finds a subject's parts among the tokens, so the
             subject's attention starts from it.
         conditioning: kinds of pairs (`both`, `generation` for ToffeeNet-G, `editing` for
-            ToffeeNet-E), the share of samples whose target is the subject's own picture, the
-            shares without a condition, and which conditions there are.
+            ToffeeNet-E), the share of samples whose target is the subject's own picture, the share
+            that shows the subject's photo, the shares without a condition, and which conditions
+            there are.
         training_seed: number of the training; each has draws of its own.
         subset: the part of the pairs that is used.
         The rest as in `toffee.method.refiner.pretrain_refiner`.
@@ -116,11 +117,16 @@ def train_toffeenet(
             no_text = chance[0] < drop_text + drop_both
             no_subject = chance[0] >= drop_text
             no_subject &= chance[0] < drop_text + drop_both + conditioning.drop_subject
+            reconstruct = chance[1] < conditioning.reconstruction
+            # Not where the view itself is to be drawn: the photo has another pose.
+            share = conditioning.own_photo * (1 - conditioning.reconstruction)
+            own_photo = ~reconstruct & (chance[1] < conditioning.reconstruction + share)
             return {
                 "rows": rows,
                 "no_text": no_text,
                 "no_subject": no_subject,
-                "reconstruct": chance[1] < conditioning.reconstruction,
+                "reconstruct": reconstruct,
+                "own_photo": own_photo.flatten(),
                 **draw_noising(
                     (batch, *pairs.target.shape[1:]), scheduler, generator, training.times
                 ),

@@ -99,7 +99,8 @@ class Storage:
         seen = self.tokens + (self.depth if settings.depth else 0)
         seen += self.latents if settings.reference == CANVAS else 0
         pairs = self.work.pairs(settings) if self.config.training.store == "all" else 0
-        return CHECKPOINT * parameters(self._net(wildcards)) + pairs * seen
+        shown = 2 if settings.own_photo else 1  # the subject's photo beside its view
+        return CHECKPOINT * parameters(self._net(wildcards)) + pairs * shown * seen
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
         """Target and subject, and of edits what is edited, with a bit a pixel of their masks."""
@@ -165,11 +166,17 @@ class Storage:
         return self.sizes.editing * (self.png + self.mask) + self.sizes.samples * ROW / 3
 
     def score_shard(self, wildcards: Mapping[str, str]) -> float:
-        """Every pair: target, subject, and their masks; an edit's target is lossless, and it has
-        its input beside it."""
+        """Every pair: target, subject and its photo with their masks; an edit's target is lossless,
+        and it has its input beside it."""
+        return self._pairs(3)
+
+    def export_shard(self, wildcards: Mapping[str, str]) -> float:
+        """The same without the subject's photo."""
+        return self._pairs(2)
+
+    def _pairs(self, pictures: int) -> float:
         samples, editing = self.sizes.samples, self.sizes.editing
-        pictures = (2 * samples) * (self.jpeg + self.mask) + editing * self.png
-        return pictures + samples * ROW
+        return samples * (pictures * (self.jpeg + self.mask) + ROW) + editing * self.png
 
     def filter_dataset(self, wildcards: Mapping[str, str]) -> float:
         return INDEX_ROW * self.sizes.samples * self.config.synthesis.shards
@@ -178,7 +185,6 @@ class Storage:
         return int(wildcards["times"]) * self.filter_dataset(wildcards)
 
     # dataset/hub links to the exported shards, and pipeline/ to the models: no room of their own.
-    export_shard = score_shard
 
     def generate_base(self, wildcards: Mapping[str, str]) -> float:
         return 3 * self.config.evaluation.base_prompts * self.jpeg

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from toffee.config.sections.filter import SCORES
 from toffee.config.settings import Drawing
-from toffee.data.loaders.images import to_tensor
+from toffee.data.loaders.images import to_arrays, to_tensor
 from toffee.data.loaders.prompt_parts import read_prompt_parts
 from toffee.models.clip import Clip
 from toffee.models.diffusion import batches
@@ -45,6 +45,8 @@ LAYOUT: dict[str, ImageFormat] = {
     "mask": "mask",
     "subject": "jpeg",
     "subject_mask": "mask",
+    "photo": "jpeg",
+    "photo_mask": "mask",
 }
 
 
@@ -154,7 +156,8 @@ def score_shard(
     """Put a shard's pairs together and score them.
 
     Every pair has `subject` (the subject in another pose, from the View Generator, with
-    `subject_mask`), `target` and `prompt`. An editing pair also has `input` and `mask`: outside of
+    `subject_mask`), `photo` (the picture that this was drawn from, with `photo_mask`), `target` and
+    `prompt`. An editing pair also has `input` and `mask`: outside of
     the mask input and target are equal. In a generation pair `mask` is the subject in the target.
 
     Scores (columns): subject_similarity (cosine of the subject encoder's class tokens, target and
@@ -237,6 +240,8 @@ def score_shard(
                 ],
                 "subject": [seen.encoded("image", row) for row in places],
                 "subject_mask": list(posed_masks.numpy()),
+                "photo": list(to_arrays(own)),
+                "photo_mask": list(own_masks.numpy()),
             }
             values = {name: list(part[name]) for name in (*TEXTS, *NUMBERS)}
             writer.push(values | {name: score.tolist() for name, score in scores.items()}, files)

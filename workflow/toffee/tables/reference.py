@@ -24,6 +24,7 @@ def tabulate_reference(
     references: Mapping[str, str],
     subject_guidance: Mapping[str, float | None],
     photos: Mapping[str, int],
+    own_photo: Mapping[str, float],
     csv: Path,
     page: Path,
     encoders: str,
@@ -34,11 +35,12 @@ def tabulate_reference(
         references: method → `toffeenet.reference`; differences are those to the first method.
         subject_guidance: method → `toffeenet.subject_guidance`.
         photos: method → `toffeenet.reference_photos`.
+        own_photo: method → `toffeenet.own_photo`.
         The rest as in `tabulate_reconstruction`.
     """
     labels = {
         method: f"{REFERENCES[reference]}, {photos[method]} photo{'s' * (photos[method] != 1)}; "
-        f"{guided(subject_guidance[method])}"
+        f"{trained(own_photo[method])}; {guided(subject_guidance[method])}"
         for method, reference in references.items()
     }
     frame = labelled(read_variants(scores, encoders), labels, scores)
@@ -46,8 +48,9 @@ def tabulate_reference(
     text = (
         "How the subject's picture enters ToffeeNet, in training and in use: as patch tokens, or "
         "also as latents on a canvas beside the picture that is drawn, which self-attention reads. "
-        "And how it is guided in use: text and subject at once, or the subject with a weight of "
-        "its own."
+        "What it is shown in training: always the view that was drawn of the subject, or in this "
+        "share of the generation pairs the photo that the view was drawn from. And how it is "
+        "guided in use: text and subject at once, or the subject with a weight of its own."
     )
     body = [
         markdown(without_conditions(table, encoders), GENERATION),
@@ -57,6 +60,11 @@ def tabulate_reference(
         MORE,
     ]
     write_table(table, csv, page, "Reference path and guidance", body)
+
+
+def trained(own_photo: float) -> str:
+    """What a method was shown in training, as a setting says it."""
+    return f"trained on views and {own_photo:g} photos (ours)" if own_photo else "trained on views"
 
 
 def guided(subject: float | None) -> str:
