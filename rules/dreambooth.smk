@@ -33,7 +33,7 @@ rule generate_dreambooth:
         draws=CONFIG.evaluation.images_per_prompt,
         tuning=lambda w: tuning_of(w.tuned),
         drawing=CONFIG.drawing,
-        sampling=CONFIG.toffeenet.sampling,
+        sampling=CONFIG.sampler.sampling,
         seed=CONFIG.evaluation.seed,
         references_digest=lambda w: {} if row_of(w.tuned) == "dreambooth" else digest_of(REFERENCES),
     script:
@@ -101,7 +101,7 @@ rule tune_dreambooth:
         steps=CONFIG.dreambooth.tuning_steps,
         # `steps` has the numbers of steps.
         tuning=replace(CONFIG.training.applied(CONFIG.dreambooth.tuning), steps=0),
-        sampling=CONFIG.toffeenet.sampling,
+        sampling=CONFIG.sampler.sampling,
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
         prompts_digest=digest_of(PROMPTS),

@@ -105,9 +105,9 @@ def scales_of(method):
 
 def sampling_of(method):
     """How a method of the benchmark samples; only `initial` depends on the weight of the ControlNet."""
-    sampling = CONFIG.variant(method).sampling
-    scale = CONFIG.synthesis.control_scale
-    return replace(sampling, control_scale=scale) if method == "initial" else sampling
+    if method == "initial":
+        return CONFIG.controlled_sampling
+    return CONFIG.sampler.sampling if method in BASE_METHODS else CONFIG.variant(method).sampling
 
 
 def subject_guidance_of(method):

@@ -78,8 +78,8 @@ WORLD = {"write_subjects", "write_multiview", "write_heldout", "write_benchmark"
 PHOTOGRAPHED = SUBJECTS | MULTIVIEW | HELDOUT | BENCHMARK_PHOTOS
 EVERYTHING = {"download_model"} | WORLD | PHOTOGRAPHED | BASE
 # Planning reads no model and no picture.
-# The rival draws the benchmark as ToffeeNet does.
-SAMPLED = BENCHMARK | EDITS | DREAMBOOTH | TUNING | {"export_pipeline"}
+RIVALS = {"generate_benchmark", "plot_toffeenet"} | DREAMBENCH | DREAMBOOTH | TUNING
+SAMPLED = BENCHMARK | EDITS | {"export_pipeline"}
 WITH_MODELS = EVERYTHING - WORLD - {"list_subjects", "plan_shard"}
 COMPUTED = WITH_MODELS - {"download_model", "score_oracle", "check_oracle", "score_leakage"}
 TRAININGS = {"pretrain_refiner", "pretrain_view_generator"}
@@ -231,10 +231,10 @@ MATRIX = {
     "training.times": Row("uniform", TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.min_snr_gamma": Row(5.0, TRAINED_NETS | DREAMBOOTH | TUNING),
     # The base model.
-    "sampler.steps": Row(64, DRAWN | BASE | REFINER),
-    "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER),
-    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER),
-    "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER),
+    "sampler.steps": Row(64, DRAWN | BASE | REFINER | RIVALS),
+    "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | RIVALS),
+    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER | RIVALS),
+    "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER | RIVALS),
     "sampler.batch": Row(
         8, WITH_MODELS - {"download_model", "calibrate", "tabulate_calibration"} - TRAININGS
     ),
