@@ -2,7 +2,9 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +12,9 @@ import pytest
 from toffee.audit import recompute
 from toffee.audit.notes import Notes
 from toffee.audit.recompute import check_recomputed, check_verdict
+from toffee.evaluation.names import ALL
+from toffee.evaluation.oracle import check_oracle
+from toffee.evaluation.scores_file import write_scores
 from toffee.launch.job import job
 from toffee.launch.rerun import recorded_job
 from toffee.provenance.crate import write_crate
@@ -46,8 +51,9 @@ def told(run, monkeypatch):
     return run
 
 
-def do(rule, inputs, outputs, write):
+def do(rule, inputs, outputs, write, **params):
     planned = vars(planned_job(rule, inputs, outputs, {}))
+    planned["params"].update(params)
     with job(recorded_job({name: planned[name] for name in HANDED_OVER}, CONFIG)):
         write()
 
@@ -91,6 +97,72 @@ def test_a_crate_of_an_older_snakemake_is_fine(told):
     engine["softwareVersion"] = "9.0.0"
     told.path(CRATE).write_text(json.dumps(document))
     assert not found(told)
+
+
+SCORES, GATE = f"{ROOT}/evaluation/oracle.parquet", f"{ROOT}/evaluation/oracle.json"
+
+
+@pytest.fixture
+def gated(run, monkeypatch):
+    """The run with a gate: real photos score 0.7, and 0.71 was published."""
+    monkeypatch.chdir(run.project)
+    rows = [[f"subject {n % 3}", f"{n}", "dino", 0.6 + n % 3 / 10] for n in range(6)]
+    table = pd.DataFrame(rows, columns=["subject", "prompt", "metric", "value"])
+    table = table.assign(method="real photos", setting="", references=ALL)
+
+    do(
+        "score_oracle",
+        {"model": f"{ROOT}/models/clip"},
+        {"scores": SCORES},
+        lambda: write_scores(table, SCORES),
+    )
+
+    def write(tolerance):
+        check_oracle(scores=SCORES, out=GATE, dino=0.71, clip_i=None, tolerance=tolerance)
+
+    def gate(tolerance, write=write):
+        values = {"dino": 0.71, "clip_i": None, "tolerance": tolerance}
+        do("check_oracle", {"scores": SCORES}, {"out": GATE}, lambda: write(tolerance), **values)
+        return found(run)
+
+    run.gate, run.write_gate = gate, write
+    return run
+
+
+def test_a_gate_that_the_scores_pass(gated):
+    assert gated.gate(0.02) == []
+
+
+def test_a_gate_that_was_opened_to_pass(gated):
+    """Run with 0.5, and then its record says 0.001, as the configuration has it."""
+
+    def write(tolerance):
+        gated.write_gate(0.5)
+        text = Path(GATE).read_text()
+        Path(GATE).write_text(text.replace('"tolerance": 0.5', f'"tolerance": {tolerance}'))
+
+    (finding,) = gated.gate(0.001, write)
+    assert finding.file == GATE and "dino 0.7000 where 0.7100 was published" in finding.found
+
+
+def test_a_gate_whose_verdict_is_another(gated):
+    (finding,) = gated.gate(0.02, lambda tolerance: gated.write_gate(0.5))
+    assert finding.file == GATE and finding.found == "0.5" and "tolerance 0.02" in finding.expected
+
+
+@pytest.mark.parametrize("text", ["[]", "3", '{"metrics": []}', "nothing"])
+def test_a_gate_that_is_none(gated, text):
+    def write(tolerance):
+        gated.write_gate(tolerance)
+        Path(GATE).write_text(text)
+
+    assert gated.gate(0.02, write)
+
+
+def test_scores_that_unpack_to_gigabytes(gated, monkeypatch):
+    monkeypatch.setattr(recompute, "LARGEST_TABLE", 1000)
+    (finding,) = gated.gate(0.02)
+    assert "6 rows of up to" in finding.found
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,20 @@ def test_values_of_every_run_are_named(run):
     assert line.endswith("configuration for 5 jobs of an earlier run: evaluation.tolerance=0.5")
 
 
+@pytest.mark.parametrize("config", [{}, {"seed": 3}])
+def test_an_opened_gate_has_a_line_of_its_own(run, config):
+    """Even where a file of the checkout's own opened it."""
+    values = {"evaluation": {"oracle": {"tolerance": 0.5}, "trainings": 1}}
+    (run.project / "mine.yaml").write_text(json.dumps(values))
+    given = {"command": [], "config": config, "configfiles": [["mine.yaml", values]]}
+    name = keep(json.dumps(given), run.folder)
+    run.forge(lambda content: content.update(run=name))
+    notes = Notes()
+    list(check_plan(Results(run.folder, run.project), notes))
+    (line,) = [line for line in notes.lines if "gate" in line]
+    assert line.endswith("the configuration's: evaluation.oracle.tolerance=0.5")
+
+
 @pytest.mark.parametrize("name", [f"{ROOT}/logs/mine.yaml", "../mine.yaml"])
 def test_values_are_not_hidden_behind_the_name_of_a_file_of_the_results(run, name):
     values = {"tolerance": 0.5}

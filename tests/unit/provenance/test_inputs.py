@@ -117,7 +117,7 @@ def test_a_bug_is_no_damaged_input(here) -> None:
 @pytest.mark.parametrize(
     ("number", "line"),
     [
-        (signal.SIGBUS, "killed by SIGBUS: a file that it was reading was cut off"),
+        (signal.SIGBUS, "killed by SIGBUS: a file that it read was cut off"),
         (signal.SIGSEGV, "killed by SIGSEGV, in a library"),
     ],
 )

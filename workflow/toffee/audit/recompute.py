@@ -1,10 +1,14 @@
-"""A check of tier graph: ledger, crate, page and verdict say what the records say.
+"""A check of tier graph: ledger, crate, page and verdict say what the records say, and the gate
+what the benchmark's scores say.
 
-These tell of other jobs, so they are not run again but made again from the records that their own
-records name, and compared. Nothing in a record exempts a job from this or from replay.
+The former tell of other jobs, so they are not run again but made again from the records that their
+own records name, and compared. The gate is one comparison, made again with the values of its record
+(which the plan has to have, see `toffee.audit.plan`). Nothing in a record exempts a job from this
+or from replay.
 """
 
 import json
+import math
 import re
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from toffee.audit.findings import Finding
-from toffee.audit.notes import Notes
+from toffee.audit.notes import Notes, leaves
+from toffee.evaluation.oracle import compare_with_published
+from toffee.evaluation.scores_file import read_scores
 from toffee.launch.call import arguments_of, load
 from toffee.launch.rerun import recorded_job
 from toffee.provenance.crate.graph import ROOT
@@ -28,13 +34,21 @@ PASSING = re.compile(r'\\?"written\\?": ?\\?"[^"\\]*\\?"|\\?"left\\?": ?\{[^{}]*
 """When the page was written, and which jobs of the folder it does not tell of: there are more of
 them when jobs for other targets run later."""
 
+LARGEST_TABLE = 1 << 30
+"""Bytes that the scores of real photos may unpack to; 158 photos have some 1,000 rows of 20 kB."""
+
 SHOWN = 5
 """Differences of a document that become findings."""
 
 
 def check_recomputed(results: Results, notes: Notes) -> Iterator[Finding]:
     """Make ledger, crate and page again, each from the records that it was made from."""
-    checks = {"write_ledger": _ledger, "write_crate": _crate, "write_site": _page}
+    checks = {
+        "write_ledger": _ledger,
+        "write_crate": _crate,
+        "write_site": _page,
+        "check_oracle": _gate,
+    }
     done = []
     for name, record in results.records.items():
         check = checks.get(record.rule)
@@ -43,11 +57,11 @@ def check_recomputed(results: Results, notes: Notes) -> Iterator[Finding]:
         done.append(record.rule)
         try:
             yield from check(results, record, results.roots[name])
-        except (ToffeeError, OSError, ValueError, LookupError, TypeError) as error:
+        except Exception as error:  # of whatever library meets what nobody wrote in earnest
             path = next(iter(record.outputs))
             found = f"it cannot be made again ({type(error).__name__}: {error})"
             yield Finding(TIER, path, "what its records say", found)
-    notes.listed("graph: made again from the records and compared", done)
+    notes.listed("graph: made again from the records or scores, and compared", done)
 
 
 def _part(results: Results, record: Record, root: str) -> Results:
@@ -120,6 +134,33 @@ def _page(results: Results, record: Record, root: str) -> Iterator[Finding]:
             if pair[0] != pair[1]:
                 path = f"{record.output['out']}/{name}"
                 yield Finding(TIER, path, "what the records say", _difference(*pair))
+
+
+def _gate(results: Results, record: Record, root: str) -> Iterator[Finding]:
+    """The verdict on the real photos' scores."""
+    scores, out = results.place(str(record.input["scores"])), str(record.output["out"])
+    _refuse_large(scores)
+    values = {name: record.params[name] for name in ("dino", "clip_i", "tolerance")}
+    made = leaves(compare_with_published(read_scores(scores), **values))
+    was = leaves(read_json(results.place(out)))
+    for key in {**made, **was}:
+        one, other = made.get(key), was.get(key)
+        # Another machine may add up in another order.
+        near = isinstance(one, float) and isinstance(other, float) and math.isclose(one, other)
+        if one != other and not near:
+            yield Finding(TIER, out, f"{key} {_short(one)}, as the scores say", _short(other))
+
+
+def _refuse_large(table: Path) -> None:
+    """Raise ToffeeError where a table may unpack to gigabytes: each row may have a text that is as
+    long as all of its column."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(table)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    most = sum(group.num_rows * group.total_byte_size for group in groups)
+    if most > LARGEST_TABLE:
+        raise ToffeeError(f"{table}: {metadata.num_rows} rows of up to {most} bytes in all")
 
 
 def _placed(results: Results, value: Any) -> Any:
