@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toffee.launch.nobody import name_and_home
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PACKAGE
 
@@ -71,7 +72,11 @@ def planned_jobs(
         done = subprocess.run(
             [sys.executable, "-m", "toffee.launch.dag", str(out), *arguments],
             cwd=project,
-            env={**environment, "PYTHONPATH": os.pathsep.join(path)},
+            env={
+                **environment,
+                **name_and_home(environment, folder),
+                "PYTHONPATH": os.pathsep.join(path),
+            },
             capture_output=True,
             text=True,
         )
