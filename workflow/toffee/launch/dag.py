@@ -18,6 +18,9 @@ from toffee.launch.nobody import name_and_home
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PACKAGE
 
+FOR_A_PROGRAM = "TOFFEE_FOR_A_PROGRAM"
+"""Environment variable: nobody reads what Snakemake prints, but for why there is no plan."""
+
 
 class NoPlan(ToffeeError):
     """Snakemake cannot plan a run; `values` is its configuration, None where it was not read."""
@@ -76,6 +79,7 @@ def planned_jobs(
                 **environment,
                 **name_and_home(environment, folder),
                 "PYTHONPATH": os.pathsep.join(path),
+                FOR_A_PROGRAM: "1",
             },
             capture_output=True,
             text=True,

@@ -10,7 +10,7 @@ from toffee.provenance.paths import LOGS, RECORDS, STARTED
 
 LINES = 5  # of a log
 FATAL = re.compile(r"^Fatal Python error: (.+)$", re.M)
-"""What Python writes into a log where a signal ends it that no handler survives; a stack follows."""
+"""What Python writes into a log where an uncaught signal ends it; a stack follows."""
 KILLED = {
     "Bus error": "killed by SIGBUS: a file that it read was cut off, or a disk failed",
     "Segmentation fault": "killed by SIGSEGV, in a library: the log says where",
