@@ -20,6 +20,7 @@ from toffee.launch.rerun import recorded_job
 from toffee.provenance.crate import write_crate
 from toffee.provenance.results import Results
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import write_text
 from toffee.runtime.project import PROJECT
 from toffee.tables.ledger import accepted_pairs, write_ledger
 
@@ -66,6 +67,20 @@ def test_what_is_true_has_no_finding(told):
     notes = Notes()
     assert not list(check_recomputed(Results(told.folder, told.project), notes))
     assert "compared: 3 (write_site, write_ledger, write_crate)" in notes.lines[0]
+
+
+def test_what_is_left_over_is_named_in_the_crate_and_the_ledger(told):
+    """Jobs for other targets, or of more shards than there are now."""
+    left = f"{ROOT}/dataset/plan/00001.parquet"
+    do("plan_shard", {"index": INDEX}, {"plan": left}, lambda: write_text(left, "plan"))
+    write_ledger(Path(ROOT), Path(INDEX), Path(CSV), Path(PAGE), targets=[Path(TABLE)])
+    write_crate(Path(ROOT), Path(CRATE), Path(SOURCE), PROJECT, [TABLE])
+    document = json.loads(Path(CRATE).read_text())["@graph"]
+    (root,) = [one for one in document if one["@id"] == "./"]
+    assert "and not described: 1 × plan_shard." in root["description"]
+    assert not [one["@id"] for one in document if "00001" in one["@id"]]
+    assert "and not counted: 1 × plan_shard." in Path(PAGE).read_text()
+    assert "plan_shard" not in Path(CSV).read_text()
 
 
 def test_under_another_name_too(told):
