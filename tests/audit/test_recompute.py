@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from toffee.audit import recompute
+from toffee.audit import limits, recompute
 from toffee.audit.notes import Notes
 from toffee.audit.recompute import check_recomputed, check_verdict
 from toffee.evaluation.names import ALL
@@ -175,7 +175,7 @@ def test_a_gate_that_is_none(gated, text):
 
 
 def test_scores_that_unpack_to_gigabytes(gated, monkeypatch):
-    monkeypatch.setattr(recompute, "LARGEST_TABLE", 1000)
+    monkeypatch.setattr(limits, "LARGEST_SCORES", 1000)
     (finding,) = gated.gate(0.02)
     assert "6 rows of up to" in finding.found
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.audit.findings import Finding
+from toffee.audit.limits import refuse_large_files, refuse_large_scores
 from toffee.audit.notes import Notes, leaves
 from toffee.evaluation.oracle import compare_with_published
 from toffee.evaluation.scores_file import read_scores
@@ -26,16 +27,12 @@ from toffee.provenance.crate.write import SNAKEMAKE, describe_run
 from toffee.provenance.digests import read_json, read_text
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
-from toffee.runtime.errors import ToffeeError
 from toffee.tables.ledger import accepted_pairs, ledger_of, ledger_text
 
 TIER = "graph"
 PASSING = re.compile(r'\\?"written\\?": ?\\?"[^"\\]*\\?"|\\?"left\\?": ?\{[^{}]*\}')
 """When the page was written, and which jobs of the folder it does not tell of: there are more of
 them when jobs for other targets run later."""
-
-LARGEST_TABLE = 1 << 30
-"""Bytes that the scores of real photos may unpack to; 158 photos have some 1,000 rows of 20 kB."""
 
 SHOWN = 5
 """Differences of a document that become findings."""
@@ -118,6 +115,7 @@ def _page(results: Results, record: Record, root: str) -> Iterator[Finding]:
     config: dict[str, Any] = {}
     arguments = arguments_of(write, recorded_job(record.model_dump(mode="json"), config))
     was = results.place(str(record.output["out"]))
+    refuse_large_files(results.place(path) for path in record.inputs)
     with tempfile.TemporaryDirectory(prefix="toffee-page-") as folder:
         made = Path(folder, "site")
         write(
@@ -139,7 +137,7 @@ def _page(results: Results, record: Record, root: str) -> Iterator[Finding]:
 def _gate(results: Results, record: Record, root: str) -> Iterator[Finding]:
     """The verdict on the real photos' scores."""
     scores, out = results.place(str(record.input["scores"])), str(record.output["out"])
-    _refuse_large(scores)
+    refuse_large_scores(scores)
     values = {name: record.params[name] for name in ("dino", "clip_i", "tolerance")}
     made = leaves(compare_with_published(read_scores(scores), **values))
     was = leaves(read_json(results.place(out)))
@@ -149,18 +147,6 @@ def _gate(results: Results, record: Record, root: str) -> Iterator[Finding]:
         near = isinstance(one, float) and isinstance(other, float) and math.isclose(one, other)
         if one != other and not near:
             yield Finding(TIER, out, f"{key} {_short(one)}, as the scores say", _short(other))
-
-
-def _refuse_large(table: Path) -> None:
-    """Raise ToffeeError where a table may unpack to gigabytes: each row may have a text that is as
-    long as all of its column."""
-    import pyarrow.parquet as pq
-
-    metadata = pq.read_metadata(table)
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    most = sum(group.num_rows * group.total_byte_size for group in groups)
-    if most > LARGEST_TABLE:
-        raise ToffeeError(f"{table}: {metadata.num_rows} rows of up to {most} bytes in all")
 
 
 def _placed(results: Results, value: Any) -> Any:
