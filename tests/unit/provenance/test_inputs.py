@@ -114,21 +114,32 @@ def test_a_bug_is_no_damaged_input(here) -> None:
         raise KeyError("a")
 
 
+def meet_a_cut_off_file() -> None:
+    tensors = load_file(WEIGHTS)
+    cut_off()
+    print(tensors["b"].sum())
+
+
+def send_a_signal() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
 @pytest.mark.parametrize(
-    ("number", "line"),
+    ("end", "number", "line"),
     [
-        (signal.SIGBUS, "killed by SIGBUS: a file that it read was cut off"),
-        (signal.SIGSEGV, "killed by SIGSEGV, in a library"),
+        (meet_a_cut_off_file, signal.SIGBUS, "killed by SIGBUS: a file that it read was cut off"),
+        (send_a_signal, signal.SIGSEGV, "killed by SIGSEGV, in a library"),
     ],
 )
-def test_a_mapped_file_that_is_cut_off_kills_the_job(here, number, line) -> None:
-    """The kernel's signal, which no code of Python's survives; sent here, not met."""
+def test_a_mapped_file_that_is_cut_off_kills_the_job(here, end, number, line) -> None:
+    """By the kernel's signal, which no code of Python's survives."""
     child = os.fork()
     if not child:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         with begun("score", {"model": MODEL}, SCORES):
             print("half done")
-            os.kill(os.getpid(), number)
+            end()
+        os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == number
     told = format_failures(failures(ROOT, 0)).splitlines()
     assert told[2] == "    half done" and line in told[3] and len(told) == 4

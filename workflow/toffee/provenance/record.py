@@ -47,6 +47,9 @@ from toffee.runtime.project import PROJECT as PROJECT
 
 VERSION = 2
 
+LONGEST_ERROR = 300
+"""Characters of a library's error that one line has."""
+
 
 _CALLS: list[Callable[[], None]] = []
 
@@ -77,7 +80,8 @@ def recorded(snakemake: Any) -> Iterator[Recorder | None]:
         recorder.fail()
         known = isinstance(error, ToffeeError) or not isinstance(error, Exception)
         if not known and not is_disk_full(error) and (fault := recorder.inputs.fault()):
-            raise ToffeeError(f"{fault} ({type(error).__name__}: {error})") from error
+            said = " ".join(str(error).split())[:LONGEST_ERROR]
+            raise ToffeeError(f"{fault} ({type(error).__name__}: {said})") from error
         raise
 
 
