@@ -24,7 +24,7 @@ from toffee.runtime.files import write_text
 from toffee.runtime.project import PROJECT
 from toffee.tables.ledger import accepted_pairs, write_ledger
 
-from .conftest import CONFIG, HANDED_OVER, INDEX, ROOT, TABLE, planned_job
+from .conftest import CONFIG, HANDED_OVER, INDEX, JOBS, ROOT, TABLE, planned_job, play
 
 CSV, PAGE = f"{ROOT}/tables/ledger.csv", f"{ROOT}/tables/ledger.md"
 CRATE, SOURCE = f"{ROOT}/ro-crate-metadata.json", f"{ROOT}/source"
@@ -178,6 +178,15 @@ def test_scores_that_unpack_to_gigabytes(gated, monkeypatch):
     monkeypatch.setattr(limits, "LARGEST_SCORES", 1000)
     (finding,) = gated.gate(0.02)
     assert "6 rows of up to" in finding.found
+
+
+def test_a_job_that_runs_again_after_ledger_and_crate_makes_no_lie_of_them(told):
+    """It writes the same bytes, so Snakemake makes neither again: they tell of the run before."""
+    play(*JOBS[4])
+    assert not found(told)
+    text = told.path(CSV).read_text()
+    told.path(CSV).write_text(text.replace("tabulate_dataset,1,", "tabulate_dataset,2,"))
+    assert [one.file for one in found(told)] == [CSV]
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,20 @@ def test_a_job_that_ran_again_keeps_the_record_that_others_were_made_after(run, 
     assert caught(audited(run), "graph", RECORD)
 
 
+def test_the_command_line_of_jobs_that_all_ran_again_is_no_unknown_file(run):
+    name = keep(json.dumps({"command": ["snakemake", "site"]}), run.folder)
+    assert audited(run) == []
+    place = run.folder / "records/shared" / f"{name}.json"
+    place.write_text(place.read_text().replace("site", "all"))
+    assert [one.found for one in audited(run)] == ["an unknown file"]
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh", "[]"])
+def test_what_no_job_keeps_is_unknown(run, text):
+    keep(text, run.folder)
+    assert [one.found for one in audited(run)] == ["an unknown file"]
+
+
 def test_other_bytes_leave_no_earlier_record(run, monkeypatch):
     monkeypatch.chdir(run.project)
     play(*JOBS[2], text="other")

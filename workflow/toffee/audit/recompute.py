@@ -64,7 +64,9 @@ def check_recomputed(results: Results, notes: Notes) -> Iterator[Finding]:
 def _part(results: Results, record: Record, root: str) -> Results:
     """The records that a job could see: of all that led to its inputs, with their paths as then."""
     part = results if results.root == root else Results(results.folder, results.project, root)
-    return part.only([path.replace(results.root, root, 1) for path in record.inputs])
+    return part.as_of(record.start).only(
+        [path.replace(results.root, root, 1) for path in record.inputs]
+    )
 
 
 def _ledger(results: Results, record: Record, root: str) -> Iterator[Finding]:
@@ -119,7 +121,8 @@ def _page(results: Results, record: Record, root: str) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="toffee-page-") as folder:
         made = Path(folder, "site")
         write(
-            **_placed(results, arguments) | {"results": results.folder, "root": root, "out": made}
+            **_placed(results, arguments)
+            | {"results": results.folder, "root": root, "out": made, "as_of": record.start}
         )
         files = {
             path.relative_to(top).as_posix()
