@@ -6,7 +6,7 @@ calls when all rules are there.
 
 import time
 
-from toffee.launch.graceful import guard_sigterm
+from toffee.launch.graceful import guard_clean_up, guard_sigterm
 from toffee.launch.prepare import check_runtimes, prepare_rules
 from toffee.launch.session import (
     begin_run,
@@ -20,6 +20,7 @@ BEGIN = time.time()
 ZOO_RESULTS = "results/zoo"
 
 guard_sigterm()
+guard_clean_up()
 
 
 def check_sources(jobs):
