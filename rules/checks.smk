@@ -6,15 +6,21 @@ calls when all rules are there.
 
 import time
 
-from toffee.launch.graceful import guard_sigterm
+from toffee.launch.graceful import guard_clean_up, guard_sigterm
 from toffee.launch.prepare import check_runtimes, prepare_rules
-from toffee.launch.session import begin_run, check_targets, say_failures
+from toffee.launch.session import (
+    begin_run,
+    check_targets,
+    refuse_whole_machines,
+    say_failures,
+)
 from toffee.launch.targets import asks_for_report, checked, only_looks, plans_jobs_of
 
 BEGIN = time.time()
 ZOO_RESULTS = "results/zoo"
 
 guard_sigterm()
+guard_clean_up()
 
 
 def check_sources(jobs):

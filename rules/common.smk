@@ -10,6 +10,7 @@ from toffee.config.sections.evaluation import TUNED_METHODS
 from toffee.config.variants import BASE, rows_of
 
 CONFIG = checked(load_config, config)
+checked(refuse_whole_machines, CONFIG)
 MODELS = checked(load_catalogue, project(CONFIG.models.catalogue), CONFIG.models.set)
 # What draws initial images, edits and drawn subjects: a few-step model where the set has one.
 DRAWER = drawer_of(MODELS)

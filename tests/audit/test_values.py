@@ -108,6 +108,20 @@ def test_values_of_every_run_are_named(run):
     assert line.endswith("configuration for 5 jobs of an earlier run: evaluation.tolerance=0.5")
 
 
+@pytest.mark.parametrize("config", [{}, {"seed": 3}])
+def test_an_opened_gate_has_a_line_of_its_own(run, config):
+    """Even where a file of the checkout's own opened it."""
+    values = {"evaluation": {"oracle": {"tolerance": 0.5}, "trainings": 1}}
+    (run.project / "mine.yaml").write_text(json.dumps(values))
+    given = {"command": [], "config": config, "configfiles": [["mine.yaml", values]]}
+    name = keep(json.dumps(given), run.folder)
+    run.forge(lambda content: content.update(run=name))
+    notes = Notes()
+    list(check_plan(Results(run.folder, run.project), notes))
+    (line,) = [line for line in notes.lines if "gate" in line]
+    assert line.endswith("the configuration's: evaluation.oracle.tolerance=0.5")
+
+
 @pytest.mark.parametrize("name", [f"{ROOT}/logs/mine.yaml", "../mine.yaml"])
 def test_values_are_not_hidden_behind_the_name_of_a_file_of_the_results(run, name):
     values = {"tolerance": 0.5}
@@ -250,6 +264,20 @@ def test_a_job_that_ran_again_keeps_the_record_that_others_were_made_after(run, 
     assert audited(run) == []
     earlier.unlink()
     assert caught(audited(run), "graph", RECORD)
+
+
+def test_the_command_line_of_jobs_that_all_ran_again_is_no_unknown_file(run):
+    name = keep(json.dumps({"command": ["snakemake", "site"]}), run.folder)
+    assert audited(run) == []
+    place = run.folder / "records/shared" / f"{name}.json"
+    place.write_text(place.read_text().replace("site", "all"))
+    assert [one.found for one in audited(run)] == ["an unknown file"]
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh", "[]"])
+def test_what_no_job_keeps_is_unknown(run, text):
+    keep(text, run.folder)
+    assert [one.found for one in audited(run)] == ["an unknown file"]
 
 
 def test_other_bytes_leave_no_earlier_record(run, monkeypatch):

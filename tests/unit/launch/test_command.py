@@ -1,10 +1,13 @@
 """Slips in a command line for which Snakemake prints a traceback."""
 
+import getpass
 import os
+import tempfile
 
 import pytest
 
 from toffee.launch.command import CACHE, check_command_line
+from toffee.launch.nobody import NAMES, name_and_home
 
 MULTI = "error: --configfile all: no such file; a target stands after --: "
 
@@ -38,6 +41,20 @@ def here(tmp_path, monkeypatch):
 def test_what_snakemake_reads_is_left_alone(arguments, capsys):
     check_command_line(["snakemake", *arguments])
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("given", [{}, {"HOME": "/h"}, {"HOME": "/h", "USER": "me"}])
+def test_a_user_whom_the_system_does_not_know(monkeypatch, given):
+    """`docker run -u 12345`: Snakemake asks for the user's name and home, and has neither."""
+    for name in ("HOME", *NAMES):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert name_and_home(os.environ, "/tmp") == {}
+    monkeypatch.setattr(os, "getuid", lambda: 3_000_000_000)
+    check_command_line(["snakemake"])
+    assert getpass.getuser() == given.get("USER", "3000000000")
+    assert os.environ["HOME"] == given.get("HOME", tempfile.gettempdir())
 
 
 def test_another_programs_command_line_is_no_matter():

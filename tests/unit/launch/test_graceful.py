@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-from toffee.launch.graceful import guard_sigterm
+from toffee.launch.graceful import guard_clean_up, guard_sigterm
 
 ROOT = Path(__file__).resolve().parents[3]
 STRIKE = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)\n"
@@ -41,6 +41,29 @@ def test_the_main_thread_goes_on_and_the_signal_counts(scheduler):
         assert scheduler._user_kill == "graceful"
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_ctrl_c_while_jobs_are_cancelled_waits_for_the_third(scheduler, monkeypatch, capsys):
+    cancelled = []
+
+    def cancel():
+        os.kill(os.getpid(), signal.SIGINT)
+        cancelled.append(True)
+
+    def plain(self):
+        self._executor = SimpleNamespace(cancel=cancel)
+
+    monkeypatch.setattr(JobScheduler, "__init__", plain)
+    guard_clean_up()
+    guard_clean_up()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        JobScheduler.__init__(scheduler)
+        scheduler._executor.cancel()
+        assert cancelled and capsys.readouterr().err.count("once more ends it") == 1
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def ended(*arguments: str, path: str = "") -> subprocess.CompletedProcess:

@@ -5,6 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from toffee.config import load_config
+from toffee.launch.session import refuse_whole_machines
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.settings import read_settings
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -27,3 +34,28 @@ def test_a_users_python_path_is_kept_behind_ours():
         check=True,
     )
     assert done.stdout.strip().split(os.pathsep) == ["/x/workflow", "/x/tools", "/mine", "/too"]
+
+
+def with_source(section: str, **values) -> None:
+    given = read_settings(ROOT / "config" / "config.yaml")
+    real = {
+        "subjects": {"kind": "folder", "path": "photos"},
+        "multiview": {"kind": "folder", "path": "views", "heldout_path": "heldout"},
+        "benchmark": {"kind": "dreambench"},
+    }
+    given["data"] |= {"source": "real", "real": real | {section: values}}
+    refuse_whole_machines(load_config(given))
+
+
+@pytest.mark.parametrize("path", ["/", "//", "/tmp/..", "/proc", "/sys/kernel", str(ROOT.parent)])
+def test_a_source_is_not_the_whole_machine(path):
+    """Snakemake had several lines about an empty path, after half a minute of looking through."""
+    with pytest.raises(ToffeeError, match="data.real.subjects.path: .*found the system's own"):
+        with_source("subjects", kind="images", path=path)
+    with pytest.raises(ToffeeError, match="data.real.multiview.heldout_path: "):
+        with_source("multiview", kind="folder", path="/usr/share", heldout_path=path)
+
+
+def test_other_sources_are_fine(tmp_path):
+    with_source("subjects", kind="images", path=str(tmp_path))
+    with_source("benchmark", kind="folder", path="not/there")

@@ -70,6 +70,27 @@ def test_a_text_that_many_rows_share_is_in_memory_once(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("limit", "value", "line"),
+    [
+        ("MOST_ROWS", 5, "6 rows, expected fewer"),
+        ("MOST_KINDS", 2, "3 kinds or a long one"),
+        ("LARGEST_CHUNK", 60, "[a-z_]+ has [0-9]+ bytes in a row group"),
+    ],
+)
+def test_an_index_that_would_take_gigabytes_or_minutes(tmp_path, monkeypatch, limit, value, line):
+    """A hundred million equal rows are a file of 2 MB, and took 50 s."""
+    monkeypatch.setattr(f"toffee.site.wall.{limit}", value)
+    with pytest.raises(ToffeeError, match=line):
+        candidates(written(index(3, 3), tmp_path))
+
+
+def test_a_row_without_a_kind_counts_for_none(tmp_path):
+    table = index(3, 3).assign(kind=[None, "a", "b", "b", None, "b"])
+    counts, _ = candidates(written(table, tmp_path))
+    assert [tuple(one.values()) for one in counts] == [("a", 1, 1), ("b", 3, 1)]
+
+
+@pytest.mark.parametrize(
     "accepted, rejected, expected",
     [(5_000, 900, (48, 48)), (100, 10, (86, 10)), (0, 20, (0, 20)), (30, 1_000, (30, 66))],
 )

@@ -11,6 +11,8 @@ from pathlib import Path
 from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes
 from toffee.provenance.attestation import FILE as ATTESTATION
+from toffee.provenance.digests import parse_json
+from toffee.provenance.kept import kept_text
 from toffee.provenance.listing import InOrder, walk
 from toffee.provenance.paths import (
     BENCHMARKS,
@@ -25,6 +27,7 @@ from toffee.provenance.paths import (
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.provenance.temporary import removed
+from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import TEMPORARY, file_digest, kind_of
 from toffee.runtime.progress import progress
 
@@ -176,12 +179,22 @@ def _walk(folder: Path, but: set[Path]) -> list[Path]:
     return sorted(places)
 
 
+def _is_kept_text(results: Results, below: Path) -> bool:
+    """Whether a file is a text that a job kept: an object of JSON by the name of its digest. No
+    record names it any more where all jobs of a command line have run again."""
+    try:
+        content = parse_json(kept_text(results.folder, below.stem, below.parts[1]), below)
+    except ToffeeError:
+        return False
+    return isinstance(content, dict) and below.name == f"{below.stem}.json"
+
+
 def _is_record(results: Results, below: Path, listings: set[Path]) -> bool:
     """Whether a file below `records` is a record, a pointer, a job's mark, or kept for records."""
     name = below.relative_to(RECORDS).as_posix()
     unreadable = {path for path, *_ in results.problems}
     if below.parts[1] in (CONFIGS, SHARED):
-        return (below.parts[1], below.stem) in results.shared
+        return (below.parts[1], below.stem) in results.shared or _is_kept_text(results, below)
     if name in results.earlier:
         return True
     return (

@@ -16,6 +16,10 @@ from toffee.runtime.text import printable
 SHOWN = 6
 """Names of a list that a line shows."""
 
+GATE = "evaluation.oracle."
+"""Keys of the values that decide whether the benchmark is compared at all: they have a line of
+their own, or one of many would hide that the gate was opened."""
+
 
 @dataclass
 class Notes:
@@ -73,15 +77,20 @@ class Notes:
             content = results.kept(run, "the command line of a run", SHARED)
         except ToffeeError:
             return  # a finding by itself
-        given = []
+        given, gate = [], []
         for name, values, *_ in content.get("configfiles") or ():
+            words = _words(values)
+            gate += [word for word in words if word.startswith(GATE)]
             own = _is_own(results.project, str(name), values)
-            given += [f"those of {name}"] if own else _words(values)
-        given += _words(content.get("config") or {})
+            given += [f"those of {name}"] if own else words
+        words = _words(content.get("config") or {})
+        given, gate = given + words, gate + [word for word in words if word.startswith(GATE)]
+        of = f" for {earlier} jobs of an earlier run" if earlier else ""
         if given:
             what = "values that the command line laid over the checkout's configuration"
-            of = f" for {earlier} jobs of an earlier run" if earlier else ""
             self.add(f"{what}{of}: {'; '.join(given)}")
+        if gate:
+            self.add(f"the benchmark's gate is not the configuration's{of}: {'; '.join(gate)}")
 
 
 def _is_own(project: Path, name: str, values: Any) -> bool:

@@ -1,10 +1,14 @@
-"""A check of tier graph: ledger, crate, page and verdict say what the records say.
+"""A check of tier graph: ledger, crate, page and verdict say what the records say, and the gate
+what the benchmark's scores say.
 
-These tell of other jobs, so they are not run again but made again from the records that their own
-records name, and compared. Nothing in a record exempts a job from this or from replay.
+The former tell of other jobs, so they are not run again but made again from the records that their
+own records name, and compared. The gate is one comparison, made again with the values of its record
+(which the plan has to have, see `toffee.audit.plan`). Nothing in a record exempts a job from this
+or from replay.
 """
 
 import json
+import math
 import re
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from toffee.audit.findings import Finding
-from toffee.audit.notes import Notes
+from toffee.audit.limits import refuse_large_files, refuse_large_scores
+from toffee.audit.notes import Notes, leaves
+from toffee.evaluation.oracle import compare_with_published
+from toffee.evaluation.scores_file import read_scores
 from toffee.launch.call import arguments_of, load
 from toffee.launch.rerun import recorded_job
 from toffee.provenance.crate.graph import ROOT
@@ -20,7 +27,6 @@ from toffee.provenance.crate.write import SNAKEMAKE, describe_run
 from toffee.provenance.digests import read_json, read_text
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
-from toffee.runtime.errors import ToffeeError
 from toffee.tables.ledger import accepted_pairs, ledger_of, ledger_text
 
 TIER = "graph"
@@ -34,7 +40,12 @@ SHOWN = 5
 
 def check_recomputed(results: Results, notes: Notes) -> Iterator[Finding]:
     """Make ledger, crate and page again, each from the records that it was made from."""
-    checks = {"write_ledger": _ledger, "write_crate": _crate, "write_site": _page}
+    checks = {
+        "write_ledger": _ledger,
+        "write_crate": _crate,
+        "write_site": _page,
+        "check_oracle": _gate,
+    }
     done = []
     for name, record in results.records.items():
         check = checks.get(record.rule)
@@ -43,17 +54,19 @@ def check_recomputed(results: Results, notes: Notes) -> Iterator[Finding]:
         done.append(record.rule)
         try:
             yield from check(results, record, results.roots[name])
-        except (ToffeeError, OSError, ValueError, LookupError, TypeError) as error:
+        except Exception as error:  # of whatever library meets what nobody wrote in earnest
             path = next(iter(record.outputs))
             found = f"it cannot be made again ({type(error).__name__}: {error})"
             yield Finding(TIER, path, "what its records say", found)
-    notes.listed("graph: made again from the records and compared", done)
+    notes.listed("graph: made again from the records or scores, and compared", done)
 
 
 def _part(results: Results, record: Record, root: str) -> Results:
     """The records that a job could see: of all that led to its inputs, with their paths as then."""
     part = results if results.root == root else Results(results.folder, results.project, root)
-    return part.only([path.replace(results.root, root, 1) for path in record.inputs])
+    return part.as_of(record.start).only(
+        [path.replace(results.root, root, 1) for path in record.inputs]
+    )
 
 
 def _ledger(results: Results, record: Record, root: str) -> Iterator[Finding]:
@@ -104,10 +117,12 @@ def _page(results: Results, record: Record, root: str) -> Iterator[Finding]:
     config: dict[str, Any] = {}
     arguments = arguments_of(write, recorded_job(record.model_dump(mode="json"), config))
     was = results.place(str(record.output["out"]))
+    refuse_large_files(results.place(path) for path in record.inputs)
     with tempfile.TemporaryDirectory(prefix="toffee-page-") as folder:
         made = Path(folder, "site")
         write(
-            **_placed(results, arguments) | {"results": results.folder, "root": root, "out": made}
+            **_placed(results, arguments)
+            | {"results": results.folder, "root": root, "out": made, "as_of": record.start}
         )
         files = {
             path.relative_to(top).as_posix()
@@ -120,6 +135,21 @@ def _page(results: Results, record: Record, root: str) -> Iterator[Finding]:
             if pair[0] != pair[1]:
                 path = f"{record.output['out']}/{name}"
                 yield Finding(TIER, path, "what the records say", _difference(*pair))
+
+
+def _gate(results: Results, record: Record, root: str) -> Iterator[Finding]:
+    """The verdict on the real photos' scores."""
+    scores, out = results.place(str(record.input["scores"])), str(record.output["out"])
+    refuse_large_scores(scores)
+    values = {name: record.params[name] for name in ("dino", "clip_i", "tolerance")}
+    made = leaves(compare_with_published(read_scores(scores), **values))
+    was = leaves(read_json(results.place(out)))
+    for key in {**made, **was}:
+        one, other = made.get(key), was.get(key)
+        # Another machine may add up in another order.
+        near = isinstance(one, float) and isinstance(other, float) and math.isclose(one, other)
+        if one != other and not near:
+            yield Finding(TIER, out, f"{key} {_short(one)}, as the scores say", _short(other))
 
 
 def _placed(results: Results, value: Any) -> Any:

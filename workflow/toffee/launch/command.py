@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toffee.launch.graceful import say_interrupts
+from toffee.launch.nobody import name_and_home
 from toffee.launch.targets import command_line, stop
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
@@ -27,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z_][\w-]*\w")  # as Snakemake wants it
 
 def check_command_line(arguments: Sequence[str]) -> None:
     """Leave with one line where `--config` or `--configfile` are not what Snakemake can read. Give
-    it a place for its cache, and Ctrl-C one line.
+    it a place for its cache, a user's name where the system knows none, and Ctrl-C one line.
 
     Args:
         arguments: as `sys.argv`.
@@ -36,6 +37,7 @@ def check_command_line(arguments: Sequence[str]) -> None:
     if given is None:
         return
     say_interrupts()
+    os.environ.update(name_and_home(os.environ, tempfile.gettempdir()))
     _have_a_cache()
     for entry in given.config or []:
         if found := wrong_value(str(entry)):

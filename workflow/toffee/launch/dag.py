@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toffee.launch.nobody import name_and_home
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PACKAGE
+
+FOR_A_PROGRAM = "TOFFEE_FOR_A_PROGRAM"
+"""Environment variable: nobody reads what Snakemake prints, but for why there is no plan."""
 
 
 class NoPlan(ToffeeError):
@@ -71,7 +75,12 @@ def planned_jobs(
         done = subprocess.run(
             [sys.executable, "-m", "toffee.launch.dag", str(out), *arguments],
             cwd=project,
-            env={**environment, "PYTHONPATH": os.pathsep.join(path)},
+            env={
+                **environment,
+                **name_and_home(environment, folder),
+                "PYTHONPATH": os.pathsep.join(path),
+                FOR_A_PROGRAM: "1",
+            },
             capture_output=True,
             text=True,
         )

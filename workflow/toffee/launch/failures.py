@@ -1,5 +1,6 @@
 """The failures of a run, printed at its end: jobs that failed, why, and their last lines."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,12 @@ from toffee.provenance.digests import read_json
 from toffee.provenance.paths import LOGS, RECORDS, STARTED
 
 LINES = 5  # of a log
+FATAL = re.compile(r"^Fatal Python error: (.+)$", re.M)
+"""What Python writes into a log where an uncaught signal ends it; a stack follows."""
+KILLED = {
+    "Bus error": "killed by SIGBUS: a file that it read was cut off, or a disk failed",
+    "Segmentation fault": "killed by SIGSEGV, in a library: the log says where",
+}
 
 
 @dataclass(frozen=True)
@@ -126,4 +133,7 @@ def _tail(log: Path) -> list[str]:
     if not log.is_file():
         return ["(no log)"]
     text = log.read_text(encoding="utf-8", errors="replace")
+    if fatal := FATAL.search(text):
+        before = text[: fatal.start()].splitlines()[1 - LINES :]
+        return [*before, KILLED.get(fatal[1], f"killed: {fatal[1]}")]
     return text.splitlines()[-LINES:] or ["(the log is empty: it was killed before its first line)"]

@@ -1,5 +1,6 @@
 """What surrounds the call of a rule's function: log, threads, record, one-line errors."""
 
+import faulthandler
 import re
 import sys
 import time
@@ -97,6 +98,8 @@ def job(snakemake: Any) -> Iterator[None]:
     with open(log_path, "w", encoding="utf-8") as log:
         sys.stdout, sys.stderr = Tee(streams[0], log), Tee(streams[1], log)
         start = time.monotonic()
+        others = faulthandler.is_enabled()
+        faulthandler.enable(log, all_threads=False)  # see `toffee.launch.failures.FATAL`
         try:
             resources = use_resources(snakemake.resources, snakemake.threads)
             settings = Compute.of(grouped(dict(snakemake.params.items())).get("compute", {}))
@@ -117,6 +120,9 @@ def job(snakemake: Any) -> Iterator[None]:
                 raise
             fail(f"{name}: disk full while writing {getattr(error, 'filename', None) or 'output'}")
         finally:
+            faulthandler.disable()
+            if others and sys.__stderr__:
+                faulthandler.enable(sys.__stderr__)
             sys.stdout, sys.stderr = streams
 
 

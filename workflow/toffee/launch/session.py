@@ -10,6 +10,7 @@ from typing import Any
 
 from toffee.config import Config
 from toffee.launch.adopt import adopt
+from toffee.launch.dag import FOR_A_PROGRAM
 from toffee.launch.failures import deaths, failures, format_failures, with_causes
 from toffee.launch.looking import write_nothing
 from toffee.launch.takeover import take_over
@@ -23,8 +24,12 @@ from toffee.launch.targets import (
     writes_nothing,
 )
 from toffee.provenance.machine import name_of, note_run
+from toffee.provenance.sources import refuse_system
+from toffee.runtime.errors import ToffeeError
 
 STATE = ".snakemake"
+SOURCE_KEYS = ("path", "heldout_path", "repo")
+"""Of `data.real`: what may be a folder."""
 LISTED = "dataset/subjects.parquet"
 """What is there once the subjects were read."""
 
@@ -49,11 +54,30 @@ def begin_run(workflow: Any, config: Config, results: str, others: Iterable[str]
     _say_what_is_there(config, results)
 
 
+def refuse_whole_machines(config: Config) -> None:
+    """A source is a folder of photographs, and not `/`, `/proc` or one that the checkout is in: to
+    look through these takes minutes, and Snakemake knows no file by the name of `/`.
+
+    Raises:
+        ToffeeError: one is.
+    """
+    for section in ("subjects", "multiview", "benchmark"):
+        values = config.data.real.keys(section)
+        for key in SOURCE_KEYS:
+            if path := values.get(key):
+                try:
+                    refuse_system(path)
+                except ToffeeError as error:
+                    raise ToffeeError(f"config key data.real.{section}.{key}: {error}") from error
+
+
 def _say_what_is_there(config: Config, results: str) -> None:
     """The first dry run with photos of the user's own says what was found of them: at its end, or
-    it would be far above what Snakemake prints."""
+    it would be far above what Snakemake prints. `toffee plan` says it itself."""
     given = command_line(sys.argv)
     if given is None or not given.dryrun or Path(results, LISTED).exists():
+        return
+    if os.environ.get(FOR_A_PROGRAM):
         return
     from toffee.data.importers.survey import survey
 

@@ -22,6 +22,7 @@ from typing import Any
 from toffee.provenance.code import code_digest, module_digests
 from toffee.provenance.costs import COSTS, costs, cpu_seconds, device, process_start
 from toffee.provenance.digests import describe, identities, read_json
+from toffee.provenance.inputs import Inputs
 from toffee.provenance.kept import config_name as config_name
 from toffee.provenance.kept import keep
 from toffee.provenance.listing import listing_path
@@ -40,10 +41,14 @@ from toffee.provenance.paths import (
 from toffee.provenance.reroot import rerooted_record
 from toffee.provenance.sources import describe_input
 from toffee.runtime import processes
-from toffee.runtime.files import remove, remove_leftovers, write_text
+from toffee.runtime.errors import ToffeeError
+from toffee.runtime.files import is_disk_full, remove, remove_leftovers, write_text
 from toffee.runtime.project import PROJECT as PROJECT
 
 VERSION = 2
+
+LONGEST_ERROR = 300
+"""Characters of a library's error that one line has."""
 
 
 _CALLS: list[Callable[[], None]] = []
@@ -59,6 +64,9 @@ def when_recorded(call: Callable[[], None]) -> None:
 def recorded(snakemake: Any) -> Iterator[Recorder | None]:
     """Record the job that the block does, where it has outputs. Gives what records it, or None.
 
+    An error of a library, which does not say what it was reading, is a `ToffeeError` where an input
+    is not what it should be.
+
     snakemake: the object that Snakemake hands to scripts.
     """
     if not snakemake.output:
@@ -68,8 +76,12 @@ def recorded(snakemake: Any) -> Iterator[Recorder | None]:
     try:
         yield recorder
         recorder.finish()
-    except BaseException:
+    except BaseException as error:
         recorder.fail()
+        known = isinstance(error, ToffeeError) or not isinstance(error, Exception)
+        if not known and not is_disk_full(error) and (fault := recorder.inputs.fault()):
+            said = " ".join(str(error).split())[:LONGEST_ERROR]
+            raise ToffeeError(f"{fault} ({type(error).__name__}: {said})") from error
         raise
 
 
@@ -95,6 +107,7 @@ class Recorder:
         self.root = root_of(str(snakemake.log[0]))
         # What the job reads and runs is what is there now: a checkout may move on while it works.
         read = {path: describe_input(path, self.root) for path in files_of(named(snakemake.input))}
+        self.inputs = Inputs(read, self.root)
         self.input = named(snakemake.input, self.root)
         self.read = {canonical(path, self.root): found for path, found in read.items()}
         self.linked = identities(read)
@@ -150,7 +163,13 @@ class Recorder:
             folder.rmdir()
 
     def finish(self) -> None:
-        """Write the record, and what it refers to."""
+        """Write the record, and what it refers to.
+
+        Raises:
+            ToffeeError: an input changed after the job began: no record could say what it read.
+        """
+        if change := self.inputs.change():
+            raise ToffeeError(change)
         made = {
             path: describe(path, linked=self.linked, listing=listing)
             for path, listing in self.listings.items()

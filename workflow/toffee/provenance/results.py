@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -90,6 +91,27 @@ class Results:
         part.pointers = {n: see for n, see in self.pointers.items() if see in part.records}
         part.whole = False
         return part
+
+    def as_of(self, moment: datetime) -> Results:
+        """The same folder with the records that it had at a time: of a job that ran again since,
+        and wrote the same bytes, the one before, under its own name."""
+        later = {name: one for name, one in self.records.items() if one.start > moment}
+        if not later:
+            return self
+        past = copy(self)
+        for name in ("producers", "names", "by_digest"):
+            past.__dict__.pop(name, None)
+        past.roots = dict(self.roots)
+        past.earlier = {n: one for n, one in self.earlier.items() if one.start <= moment}
+        records = {name: one for name, one in self.records.items() if name not in later}
+        for name, record in later.items():
+            path = next(iter(record.outputs))
+            before = [n for n, one in past.earlier.items() if next(iter(one.outputs)) == path]
+            if before:  # oldest first
+                records[name] = past.earlier.pop(before[-1])
+                past.roots[name] = self.roots[before[-1]]
+        past.records = dict(sorted(records.items(), key=lambda one: (one[1].start, one[0])))
+        return past
 
     def _own_root(self, contents: Mapping[str, Mapping[str, Any]]) -> str:
         place = PurePosixPath(os.path.abspath(self.folder))

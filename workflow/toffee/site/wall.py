@@ -25,10 +25,13 @@ POOL = 500
 """Candidates, accepted and rejected each, that the sample is chosen from."""
 COLUMNS = ("accepted", "row", "sample_id", "shard", "kind", "reason")
 """What is read of the index; from the third on texts."""
-BATCH = 1 << 14
-MOST_ROWS = 10**8
+BATCH = 1 << 16
+MOST_ROWS = 1 << 24
+MOST_KINDS = 1 << 10
 LONGEST = 1 << 12
 """Bytes of a text of the index."""
+LARGEST_CHUNK = 1 << 27
+"""Bytes of a column of a row group of the index; the filter's have a million rows, of 30 bytes."""
 SIDE = 256
 """Pixels; larger pictures are reduced."""
 PICTURES = ("subject", "input", "mask", "target")
@@ -86,30 +89,50 @@ def candidates(index: Path) -> tuple[list[dict[str, Any]], list[pd.DataFrame]]:
     """
     try:
         with pq.ParquetFile(index, read_dictionary=list(COLUMNS[2:])) as table:
-            if table.metadata.num_rows > MOST_ROWS:
-                raise ToffeeError(f"{index}: {table.metadata.num_rows} rows, expected fewer")
-            verdicts, kinds = [], []
+            _refuse_large(table.metadata, index)
+            verdicts: list[np.ndarray] = []
+            sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
             for batch in table.iter_batches(BATCH, columns=["accepted", "kind"]):
-                frame = batch.to_pandas()
-                verdicts.append(frame["accepted"].to_numpy(dtype=bool))
-                kinds.append(frame.groupby("kind", observed=True)["accepted"].agg(["size", "sum"]))
+                verdicts.append(batch["accepted"].to_numpy(zero_copy_only=False).astype(bool))
+                _add_counts(sums, batch["kind"], verdicts[-1], index)
             accepted = np.concatenate([np.empty(0, bool), *verdicts])
             places = [_drawn(np.flatnonzero(accepted == wanted)) for wanted in (True, False)]
-            return _counts(kinds), [_rows(table, some, index) for some in places]
+            counts = [
+                {"kind": kind, "candidates": size, "accepted": kept}
+                for kind, (size, kept) in sorted(sums.items())
+            ]
+            return counts, [_rows(table, some, index) for some in places]
     except (OSError, ValueError, KeyError) as error:
         raise ToffeeError(f"{index}: expected the filter's index ({error})") from error
 
 
-def _counts(kinds: Sequence[pd.DataFrame]) -> list[dict[str, Any]]:
-    """Sums of the numbers of single parts, by kind."""
-    whole: dict[str, list[int]] = {}
-    for kind, size, kept in (row for part in kinds for row in part.itertuples()):
-        sums = whole.setdefault(str(kind), [0, 0])
-        whole[str(kind)] = [sums[0] + int(size), sums[1] + int(kept)]
-    return [
-        {"kind": kind, "candidates": size, "accepted": kept}
-        for kind, (size, kept) in sorted(whole.items())
-    ]
+def _refuse_large(metadata: pq.FileMetaData, index: Path) -> None:
+    """Raise ToffeeError where an index, however small its file, would unpack to gigabytes."""
+    if metadata.num_rows > MOST_ROWS:
+        raise ToffeeError(f"{index}: {metadata.num_rows} rows, expected fewer")
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for chunk in (group.column(place) for place in range(group.num_columns)):
+            large = chunk.total_uncompressed_size > LARGEST_CHUNK
+            if large and chunk.path_in_schema in COLUMNS:
+                size = f"{chunk.total_uncompressed_size} bytes in a row group"
+                raise ToffeeError(f"{index}: {chunk.path_in_schema} has {size}, expected fewer")
+
+
+def _add_counts(
+    sums: dict[str, list[int]], kinds: pa.DictionaryArray, accepted: np.ndarray, index: Path
+) -> None:
+    """Add the rows of a batch to those by kind: candidates and accepted."""
+    names = kinds.dictionary
+    if len(names) > MOST_KINDS or (pc.max(pc.binary_length(names)).as_py() or 0) > LONGEST:
+        raise ToffeeError(f"{index}: {len(names)} kinds or a long one, expected a few short texts")
+    # A row without a kind counts for none.
+    codes = pc.fill_null(kinds.indices, len(names)).to_numpy(zero_copy_only=False)
+    sizes, kept = (np.bincount(c, minlength=len(names)) for c in (codes, codes[accepted]))
+    for name, size, some in zip(names.to_pylist(), sizes, kept, strict=False):
+        if size:
+            before = sums[name]
+            sums[name] = [before[0] + int(size), before[1] + int(some)]
 
 
 def _drawn(places: np.ndarray) -> np.ndarray:
@@ -127,7 +150,8 @@ def _rows(table: pq.ParquetFile, places: np.ndarray, index: Path) -> pd.DataFram
             if longest > LONGEST:
                 raise ToffeeError(f"{index}: {name} of {longest} bytes, expected a short text")
         inside = places[(places >= start) & (places < start + len(batch))] - start
-        found.append(batch.take(pa.array(inside)).to_pandas())
+        if len(inside):
+            found.append(batch.take(pa.array(inside)).to_pandas())
         start += len(batch)
     texts = dict.fromkeys(COLUMNS[2:], object)
     return pd.concat(found).astype(texts) if found else pd.DataFrame(columns=list(COLUMNS))

@@ -38,6 +38,7 @@ def write_site(
     source: str = "",
     resolution: int = 0,
     root: str | None = None,
+    as_of: datetime | None = None,
 ) -> None:
     """Write a folder whose `index.html` shows a run; it opens from a disk and needs no server.
 
@@ -54,11 +55,13 @@ def write_site(
         source, resolution: of the measured photographs (config `data`); they decide about the note
             that measured and published rows do not compare.
         root: the results folder as paths are shown; by default its own name.
+        as_of: show the records of that time, for an audit; by default those that are there.
 
     Raises:
         ToffeeError: an input cannot be read; nothing is written then.
     """
     whole = Results(results, root=root)
+    whole = whole.as_of(as_of) if as_of else whole
     shown = [*tables, *figures, *shards, index, ledger, *([verdict] if verdict else [])]
     found = whole.only([whole.written(path) for path in shown])
     jobs = Jobs(found, own=whole.written(out))

@@ -19,6 +19,7 @@ from toffee.data.masks import MASKS
 from toffee.data.tables import read_table
 from toffee.data.walk import list_folder
 from toffee.data.world.vocabulary import CLASSES
+from toffee.provenance.sources import refuse_system
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.text import printable
 
@@ -53,6 +54,7 @@ def survey(config: Config) -> list[str]:
     words = _words_with_poses(config)
     lines = [f"found in {source.path}:"]
     try:
+        refuse_system(source.path)
         photos = _in_folder(source.path) if source.kind == "folder" else _in_images(config)
         # Subjects may also lend each other their poses.
         known = None if config.synthesis.subject_poses else words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,9 +61,8 @@ def write_crate(
             elsewhere.
     """
     results, out, source = Path(results), Path(out), Path(source)
-    found = Results(results, project)
-    if targets:
-        found = found.only([found.written(path) for path in targets])
+    whole = Results(results, project)
+    found = whole.only([whole.written(path) for path in targets]) if targets else whole
     if found.problems:
         path, expected, was = found.problems[0]
         raise ToffeeError(f"{path}: expected {expected}, found {was}")
@@ -72,16 +71,19 @@ def write_crate(
     if out != results / METADATA or source.parent != results:
         raise ToffeeError(f"{out}, {source}: expected {METADATA} and a folder in {results}")
     copy_source(Path(project), source)
-    write_text(out, describe_run(found, source).text())
+    write_text(out, describe_run(found, source, whole.left_over(found)).text())
 
 
-def describe_run(results: Results, source: Path) -> Graph:
-    """The crate of some records, and of a copy of the workflow below the results folder."""
+def describe_run(results: Results, source: Path, left: Mapping[str, int] | None = None) -> Graph:
+    """The crate of some records, and of a copy of the workflow below the results folder.
+
+    left: jobs of the folder that are not described, by rule; named in the crate's description.
+    """
     graph = Graph()
     files = Files(graph, results)
     cite = yaml.safe_load((source / "CITATION.cff").read_text(encoding="utf-8"))
     workflow = relative(f"{source.name}/Snakefile")
-    _add_root(graph, results, cite, workflow)
+    _add_root(graph, results, cite, workflow, left or {})
     files.add_copy(source.name, describe(source), PACKAGE)
     _add_workflow(graph, source, cite, workflow)
     configs = _add_records(graph, files, results)
@@ -94,7 +96,14 @@ def describe_run(results: Results, source: Path) -> Graph:
     return graph
 
 
-def _add_root(graph: Graph, results: Results, cite: dict[str, Any], workflow: str) -> None:
+def _add_root(
+    graph: Graph,
+    results: Results,
+    cite: dict[str, Any],
+    workflow: str,
+    left: Mapping[str, int],
+) -> None:
+    others = ", ".join(f"{count} × {rule}" for rule, count in left.items())
     graph.add(METADATA, "CreativeWork", about={ROOT}, conformsTo={CRATE, WORKFLOW_CRATE})
     for profile, (name, number) in PROFILES.items():
         graph.add(profile, "CreativeWork", name=name, version=number)
@@ -113,7 +122,8 @@ def _add_root(graph: Graph, results: Results, cite: dict[str, Any], workflow: st
         "Dataset",
         name=f"{cite['title']}: {results.root}",
         description="What a run of the workflow wrote, and which job wrote it from what. The "
-        f"record of each job is in {RECORDS}/; an action's identifier is its record's digest.",
+        f"record of each job is in {RECORDS}/; an action's identifier is its record's digest."
+        + (f" In this folder too, and not described: {others}." if others else ""),
         datePublished=stamp(max(one.end for one in results.records.values()).timestamp()),
         license={licence},
         author=authors,
