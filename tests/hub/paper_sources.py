@@ -1,6 +1,7 @@
 """What `config/paper.yaml` reads besides models: small copies of MVImgNet and DreamBench."""
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -9,7 +10,6 @@ from PIL import Image
 
 PROMPTS = Path(__file__).parents[2] / "config" / "prompts"
 FRAMES, SIZE = 4, (96, 72)  # of a video; width, height
-KEPT_PROMPTS = 6  # of the 25 of a list
 PHOTO = 48  # side of a photo of DreamBench
 SIX = ("backpack", "berry_bowl", "can", "clock", "dog2", "dog3", "fancy_boot")
 SIX += ("pink_sunglasses", "shiny_sneaker", "vase")
@@ -49,12 +49,12 @@ def write_mvimgnet(root: Path, words: list[str], videos: int) -> None:
 
 
 def write_dreambench(root: Path) -> None:
-    """A repository with DreamBench's own subjects, numbers of photos and some of its prompts; the
-    photos are a coloured box each, a colour a subject."""
+    """A repository with DreamBench's own prompts, subjects and numbers of photos; the photos are a
+    coloured box each, a colour a subject."""
     data = root / "dataset"
     data.mkdir(parents=True)
+    shutil.copy(PROMPTS / "dreambench.txt", data / "prompts_and_classes.txt")
     text = (PROMPTS / "dreambench.txt").read_text(encoding="utf-8")
-    (data / "prompts_and_classes.txt").write_text(_fewer_prompts(text), encoding="utf-8")
     listed = text.partition("subject_name,class\n")[2].partition("\n\n")[0]
     subjects = [line.partition(",")[0] for line in listed.splitlines()]
     credits = ["DreamBooth Dataset - References and Licenses", "", "Owners: ", "Somebody", ""]
@@ -66,16 +66,6 @@ def write_dreambench(root: Path) -> None:
         credits += [f"{name}: Photos taken by Somebody", ""]
     (data / "references_and_licenses.txt").write_text("\n".join([*credits, "Licenses", ""]))
     (root / "LICENSE").write_text("Creative Commons Attribution 4.0\n")
-
-
-def _fewer_prompts(text: str) -> str:
-    """The prompt file with the first prompts of each list alone."""
-    lines, kept = [], 0
-    for line in text.splitlines(keepends=True):
-        kept = kept + 1 if ".format(" in line else 0
-        if kept <= KEPT_PROMPTS:
-            lines.append(line)
-    return "".join(lines)
 
 
 def _view(subject: int, view: int, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:

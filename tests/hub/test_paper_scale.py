@@ -49,7 +49,8 @@ SIZES = {
     "dreambooth": {"steps": 1, "prior_images": 1, "groups": 1}
     | {"tuning_steps": [1, 2], "tuning_subjects": 2},
     "evaluation": {
-        # Without `initial` and `dreambooth_one_photo`, which take the same path as these.
+        # Without `initial` and `dreambooth_one_photo`, which take the same path as these: of each
+        # method 750 pictures are drawn and scored.
         "methods": ["text_only", "dreambooth", "toffeenet", "wrong_subject"],
         "refiner_subjects": 8,
         "views_subjects": 8,
