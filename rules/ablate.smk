@@ -108,6 +108,7 @@ rule tabulate_reference:
         subject_guidance={name: CONFIG.variant(name).subject_guidance for name in rows("reference")},
         photos={name: CONFIG.variant(name).reference_photos for name in rows("reference")},
         own_photo={name: CONFIG.variant(name).own_photo for name in rows("reference")},
+        guidance={name: CONFIG.variant(name).guidance for name in rows("reference")},
         encoders=ENCODERS,
     script:
         "../workflow/run.py"

@@ -122,6 +122,20 @@ def test_an_opened_gate_has_a_line_of_its_own(run, config):
     assert line.endswith("the configuration's: evaluation.oracle.tolerance=0.5")
 
 
+@pytest.mark.parametrize(("tolerance", "lines"), [(0.01, 0), (0.5, 1)])
+def test_a_scales_own_gate_is_the_configurations(run, tolerance, lines):
+    own = {"evaluation": {"oracle": {"dino": 0.774, "tolerance": 0.01}}}
+    (run.project / "config").mkdir(exist_ok=True)
+    (run.project / "config" / "paper.yaml").write_text(json.dumps(own))
+    own["evaluation"]["oracle"]["tolerance"] = tolerance
+    given = {"command": [], "config": {}, "configfiles": [["config/paper.yaml", own]]}
+    name = keep(json.dumps(given), run.folder)
+    run.forge(lambda content: content.update(run=name))
+    notes = Notes()
+    list(check_plan(Results(run.folder, run.project), notes))
+    assert sum("gate" in line for line in notes.lines) == lines
+
+
 @pytest.mark.parametrize("name", [f"{ROOT}/logs/mine.yaml", "../mine.yaml"])
 def test_values_are_not_hidden_behind_the_name_of_a_file_of_the_results(run, name):
     values = {"tolerance": 0.5}
@@ -277,6 +291,15 @@ def test_the_command_line_of_jobs_that_all_ran_again_is_no_unknown_file(run):
 @pytest.mark.parametrize("text", ["#!/bin/sh", "[]"])
 def test_what_no_job_keeps_is_unknown(run, text):
     keep(text, run.folder)
+    assert [one.found for one in audited(run)] == ["an unknown file"]
+
+
+@pytest.mark.parametrize("place", ["sub/{}.json", "{}.sh"])
+def test_the_name_of_a_kept_text_excuses_no_other_file(run, place):
+    name = keep("{}", run.folder)
+    path = run.folder / "records/shared" / place.format(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh")
     assert [one.found for one in audited(run)] == ["an unknown file"]
 
 

@@ -306,7 +306,7 @@ MATRIX = {
     # The base model's images know no λ, and the sweep has values of its own.
     "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS | {"export_pipeline"}),
     "toffeenet.sampler_steps": Row(64, SAMPLED),
-    "toffeenet.guidance": Row(1.0, SAMPLED),
+    "toffeenet.guidance": Row(1.0, SAMPLED | {"tabulate_reference"}),
     "toffeenet.solver": Row("dpmpp_2m", SAMPLED),
     "toffeenet.guidance_interval": Row([0.5, 1.0], SAMPLED),
     "toffeenet.subject_guidance": Row(

@@ -300,6 +300,28 @@ def test_generation_shows_the_subjects_own_photo_where_asked_and_edits_never(
     assert torch.equal(some["reference"][0], photos["reference"][0])
 
 
+class Enough(Exception):
+    """Ends a training before its first step."""
+
+
+def test_photos_are_shown_in_their_share_and_never_where_the_view_is_drawn(
+    pairs, random_zoo, view_generator, tmp_path, monkeypatch
+):
+    drawn = []
+
+    def fit(nets, draw, *_):
+        drawn.extend(draw() for _ in range(400))
+        raise Enough
+
+    monkeypatch.setattr(toffeenet, "fit", fit)
+    with pytest.raises(Enough):
+        train(pairs, random_zoo, view_generator, tmp_path / "net", own_photo=0.5)
+    photo = torch.cat([one["own_photo"] for one in drawn])
+    reconstruct = torch.cat([one["reconstruct"].flatten() for one in drawn])
+    assert not (photo & reconstruct).any() and abs(reconstruct.float().mean() - 0.3) < 0.05
+    assert abs(photo[~reconstruct].float().mean() - 0.5) < 0.07
+
+
 def test_masks_are_the_same_from_their_bits():
     masks = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.5
     assert torch.equal(unpacked(packed(masks), 8), masks) and packed(masks).shape == (3, 8)

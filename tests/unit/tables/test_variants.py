@@ -149,16 +149,17 @@ def test_reference_says_what_is_the_papers_and_what_is_ours(tmp_path, out):
         subject_guidance={"toffeenet": 5.0, "paper": None},
         photos={"toffeenet": 4, "paper": 1},
         own_photo={"toffeenet": 0.5, "paper": 0},
+        guidance={"toffeenet": 2.0, "paper": 3.0},
         **out,
         encoders=ENCODERS,
     )
     table = read(out["csv"])
     ours, paper = (one(table, name, "dino")["setting"] for name in means)
     assert ours.startswith(
-        "tokens and canvas (ours), 4 photos; trained on views and 0.5 photos (ours); "
-        "guided apart, subject 5 (ours); "
+        "tokens and canvas (ours), 4 photos; trained on photos (0.5, ours) and views; "
+        "guided apart, text 2 and subject 5 (ours); "
     )
-    assert paper.startswith("tokens (the paper's), 1 photo; trained on views; guided at once; ")
+    assert paper.startswith("tokens (the paper's), 1 photo; trained on views; guided at once, 3; ")
     assert one(table, "paper − toffeenet", "dino")["value"] == pytest.approx(-0.1)
 
 

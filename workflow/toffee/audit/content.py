@@ -194,6 +194,8 @@ def _is_record(results: Results, below: Path, listings: set[Path]) -> bool:
     name = below.relative_to(RECORDS).as_posix()
     unreadable = {path for path, *_ in results.problems}
     if below.parts[1] in (CONFIGS, SHARED):
+        if len(below.parts) != 3 or below.suffix != ".json":
+            return False
         return (below.parts[1], below.stem) in results.shared or _is_kept_text(results, below)
     if name in results.earlier:
         return True

@@ -18,8 +18,10 @@ MOST_ROWS = 10_000
 MOST_COLUMNS = 100
 MOST_METRICS = 500
 """Each may become a panel of the page."""
-LARGEST_SCORES = 1 << 30
-"""Bytes that the scores of real photos may unpack to; 158 photos have some 1,000 rows of 20 kB."""
+LARGEST_SCORES = 1 << 28
+"""Bytes of the texts of real photos' scores; 158 photos have some 1,000 rows, of 100 bytes each."""
+MOST_SCORES = 10_000_000
+"""Rows of these scores."""
 LARGEST_FILE = 1 << 28
 """Bytes of any other file that is copied."""
 TEXTS = (".csv", ".tsv", ".md", ".rst", ".txt", ".json")
@@ -56,12 +58,23 @@ def _refuse_wide_table(path: Path) -> None:
 
 
 def refuse_large_scores(table: Path) -> None:
-    """Raise ToffeeError where a Parquet file may unpack to gigabytes: each row may have a text that
-    is as long as all of its column."""
+    """Raise ToffeeError where a Parquet file of scores may unpack to gigabytes: a text that stands
+    in the file once may be that of every row."""
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(table)
+    schema, metadata = pq.read_schema(table), pq.read_metadata(table)
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    most = sum(group.num_rows * group.total_byte_size for group in groups)
-    if most > LARGEST_SCORES:
-        raise ToffeeError(f"{table}: {metadata.num_rows} rows of up to {most} bytes in all")
+    stored = sum(group.total_byte_size for group in groups)
+    if metadata.num_rows > MOST_SCORES or stored > LARGEST_SCORES:
+        found = f"{metadata.num_rows} rows of {stored} bytes"
+        raise ToffeeError(f"{table}: {found}, expected at most {MOST_SCORES} of {LARGEST_SCORES}")
+    texts = [one.name for one in schema if "string" in str(one.type)]
+    total = 0
+    for batch in pq.ParquetFile(table, read_dictionary=texts).iter_batches(1000):
+        for name in texts:
+            text = batch[name]
+            lengths = pc.binary_length(text.dictionary)
+            total += pc.sum(lengths.take(text.indices)).as_py() or 0
+        if total > LARGEST_SCORES:
+            raise ToffeeError(f"{table}: more than {LARGEST_SCORES} bytes of text")

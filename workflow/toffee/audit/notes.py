@@ -20,6 +20,9 @@ GATE = "evaluation.oracle."
 """Keys of the values that decide whether the benchmark is compared at all: they have a line of
 their own, or one of many would hide that the gate was opened."""
 
+SCALES = tuple(f"config/{name}.yaml" for name in ("demo", "desk", "small", "paper"))
+"""Files of the checkout whose gate is the configuration's: each is a scale's."""
+
 
 @dataclass
 class Notes:
@@ -79,9 +82,9 @@ class Notes:
             return  # a finding by itself
         given, gate = [], []
         for name, values, *_ in content.get("configfiles") or ():
-            words = _words(values)
-            gate += [word for word in words if word.startswith(GATE)]
-            own = _is_own(results.project, str(name), values)
+            words, own = _words(values), _is_own(results.project, str(name), values)
+            if not (own and name in SCALES):
+                gate += [word for word in words if word.startswith(GATE)]
             given += [f"those of {name}"] if own else words
         words = _words(content.get("config") or {})
         given, gate = given + words, gate + [word for word in words if word.startswith(GATE)]

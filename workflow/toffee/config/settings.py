@@ -119,8 +119,8 @@ class Conditioning:
     Attributes:
         kinds: both, editing or generation: the pairs.
         reconstruction: probability p that the target is the input itself.
-        own_photo: probability that a pair of generation shows the subject's own photo in place of
-            its view.
+        own_photo: probability that a sample of generation that reconstructs nothing shows the
+            subject's own photo in place of its view.
         drop_text, drop_subject, drop_both: probabilities of training without these conditions.
         segmented: whether the subject is cut out before it is encoded.
         depth: whether the target's depth is a further condition.

@@ -10,6 +10,7 @@ traceback of its event loop: it is told to wait, and a third one ends Snakemake 
 one takes over, see `toffee.launch.takeover`).
 """
 
+import os
 import signal
 import sys
 import threading
@@ -58,7 +59,8 @@ def guard_clean_up() -> None:
 
 def _once_more(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    print("stopping: once more ends it at once, without a clean-up", file=sys.stderr)
+    # Not by print, which the main thread may be in the middle of.
+    os.write(2, b"stopping: once more ends it at once, without a clean-up\n")
 
 
 def say_interrupts() -> None:

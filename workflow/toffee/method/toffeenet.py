@@ -70,7 +70,7 @@ def train_toffeenet(
         view_generator: its cross-attention already finds a subject's parts among the tokens, so the
             subject's attention starts from it.
         conditioning: kinds of pairs (`both`, `generation` for ToffeeNet-G, `editing` for
-            ToffeeNet-E), the share of samples whose target is the subject's own picture, the share
+            ToffeeNet-E), the share of samples whose target is the subject's view itself, the share
             that shows the subject's photo, the shares without a condition, and which conditions
             there are.
         training_seed: number of the training; each has draws of its own.
@@ -118,7 +118,7 @@ def train_toffeenet(
             no_subject = chance[0] >= drop_text
             no_subject &= chance[0] < drop_text + drop_both + conditioning.drop_subject
             reconstruct = chance[1] < conditioning.reconstruction
-            # Not where the view itself is to be drawn: the photo has another pose.
+            # Not where the view itself is to be drawn: the photo shows another pose.
             share = conditioning.own_photo * (1 - conditioning.reconstruction)
             own_photo = ~reconstruct & (chance[1] < conditioning.reconstruction + share)
             return {

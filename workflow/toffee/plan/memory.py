@@ -243,7 +243,7 @@ class Memory:
 
     def generate_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         tuning = self.config.training.applied(self.config.dreambooth.tuning)
-        unet, *rest = self.base(guidance=self.config.toffeenet.guidance)
+        unet, *rest = self.base(guidance=self.config.sampler.guidance)
         rows = 2 * tuning.batch
         step = Network("unet_step", unet.weights, rows)
         tuned = self.trained(unet.weights, step, tuning, 4, rows)
@@ -285,7 +285,7 @@ class Memory:
     def generate_benchmark(self, wildcards: Mapping[str, str]) -> float:
         method = wildcards["method"]
         if method in BASE_METHODS:
-            return self.drawing(self.base(method == "initial", self.config.toffeenet.guidance))
+            return self.drawing(self.base(method == "initial", self.config.sampler.guidance))
         return self.drawing(self.net(method))
 
     def generate_edits(self, wildcards: Mapping[str, str]) -> float:

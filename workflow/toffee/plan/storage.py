@@ -96,11 +96,11 @@ class Storage:
 
     def train_toffeenet_encoded(self, wildcards: Mapping[str, str]) -> float:
         settings = self.config.variant(net_of(wildcards))
-        seen = self.tokens + (self.depth if settings.depth else 0)
-        seen += self.latents if settings.reference == CANVAS else 0
+        seen = self.tokens + (self.latents if settings.reference == CANVAS else 0)
+        seen *= 2 if settings.own_photo else 1  # the subject's photo beside its view
+        seen += self.depth if settings.depth else 0
         pairs = self.work.pairs(settings) if self.config.training.store == "all" else 0
-        shown = 2 if settings.own_photo else 1  # the subject's photo beside its view
-        return CHECKPOINT * parameters(self._net(wildcards)) + pairs * shown * seen
+        return CHECKPOINT * parameters(self._net(wildcards)) + pairs * seen
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
         """Target and subject, and of edits what is edited, with a bit a pixel of their masks."""

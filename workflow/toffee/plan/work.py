@@ -110,8 +110,10 @@ class Work:
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.variant(net_of(wildcards)), self.costs
         canvas = settings.reference == CANVAS
-        seen = costs.subject + (costs.depth if settings.depth else 0)
-        seen += costs.encode if canvas else 0
+        seen = costs.subject + (costs.encode if canvas else 0)
+        if settings.own_photo and self.config.training.store == "all":
+            seen *= 2  # the subject's photo beside its view
+        seen += costs.depth if settings.depth else 0
         encoded = self.encoded(self.pairs(settings), 0, seen, settings.training)
         step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
         return encoded + settings.steps * settings.batch * step
@@ -193,7 +195,7 @@ class Work:
     def generate_benchmark(self, wildcards: Mapping[str, str]) -> float:
         method = wildcards["method"]
         if method in BASE_METHODS:
-            drawn = self.base_draw(method == "initial", 1.0, self.config.toffeenet.sampling)
+            drawn = self.base_draw(method == "initial", 1.0, self.config.sampler.sampling)
         else:
             drawn = self.net_draw(method)
         return self.benchmark_images(method) * drawn
@@ -223,7 +225,7 @@ class Work:
 
     def text_draw(self) -> float:
         """A picture of the benchmark by the base model."""
-        return self.base_draw(False, 1.0, self.config.toffeenet.sampling)
+        return self.base_draw(False, 1.0, self.config.sampler.sampling)
 
     def tuned(self, steps: int) -> float:
         """A fine-tuning: photos of the subject, and as many pictures of its class."""

@@ -5,7 +5,7 @@ whatever library met it, which names neither the file nor the cause.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -19,20 +19,23 @@ MOST = 10_000
 
 Look = tuple[int, int]
 """Size and time of change of a file."""
+Looks = dict[str, Look]
+"""Those of the files of an input, by path."""
 
 
 class Inputs:
     """The inputs of a job that begins."""
 
-    def __init__(self, read: Mapping[str, Mapping[str, Any]], root: str) -> None:
-        """Note sizes and times.
-
+    def __init__(
+        self, read: Mapping[str, Mapping[str, Any]], seen: Mapping[str, Looks], root: str
+    ) -> None:
+        """
         Args:
             read: path → what it is (see `toffee.provenance.sources.describe_input`).
+            seen: path → how it looked before that was read (see `looks`).
             root: results folder.
         """
-        self._read, self._root = dict(read), root
-        self._looks = {path: _looks(path) for path in read}
+        self._read, self._looks, self._root = dict(read), dict(seen), root
 
     def change(self) -> str:
         """The first input that is not what it was, in one line; "" where all are."""
@@ -67,7 +70,12 @@ class Inputs:
             return False  # it is gone
 
 
-def _looks(path: str) -> dict[str, Look]:
+def looks(paths: Iterable[str]) -> dict[str, Looks]:
+    """Sizes and times of inputs, by path."""
+    return {path: _looks(path) for path in paths}
+
+
+def _looks(path: str) -> Looks:
     found = {}
     with suppress(OSError, ToffeeError):  # of what is no more
         names = islice(walk(path), MOST) if os.path.isdir(path) else [""]

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from typing import Any
 from toffee.provenance.code import code_digest, module_digests
 from toffee.provenance.costs import COSTS, costs, cpu_seconds, device, process_start
 from toffee.provenance.digests import describe, identities, read_json
-from toffee.provenance.inputs import Inputs
+from toffee.provenance.inputs import Inputs, looks
 from toffee.provenance.kept import config_name as config_name
 from toffee.provenance.kept import keep
 from toffee.provenance.listing import listing_path
@@ -79,7 +80,12 @@ def recorded(snakemake: Any) -> Iterator[Recorder | None]:
     except BaseException as error:
         recorder.fail()
         known = isinstance(error, ToffeeError) or not isinstance(error, Exception)
-        if not known and not is_disk_full(error) and (fault := recorder.inputs.fault()):
+        fault = ""
+        if not known and not is_disk_full(error):
+            with suppress(ToffeeError):  # of a record that cannot be read
+                fault = recorder.inputs.fault()
+        if fault:
+            traceback.print_exc()  # into the log: it may be an error of the code all the same
             said = " ".join(str(error).split())[:LONGEST_ERROR]
             raise ToffeeError(f"{fault} ({type(error).__name__}: {said})") from error
         raise
@@ -106,8 +112,11 @@ class Recorder:
         self.snakemake = snakemake
         self.root = root_of(str(snakemake.log[0]))
         # What the job reads and runs is what is there now: a checkout may move on while it works.
-        read = {path: describe_input(path, self.root) for path in files_of(named(snakemake.input))}
-        self.inputs = Inputs(read, self.root)
+        # Looked at before they are hashed, so that no change between the two goes unseen.
+        paths = list(files_of(named(snakemake.input)))
+        seen = looks(paths)
+        read = {path: describe_input(path, self.root) for path in paths}
+        self.inputs = Inputs(read, seen, self.root)
         self.input = named(snakemake.input, self.root)
         self.read = {canonical(path, self.root): found for path, found in read.items()}
         self.linked = identities(read)

@@ -157,8 +157,8 @@ def score_shard(
 
     Every pair has `subject` (the subject in another pose, from the View Generator, with
     `subject_mask`), `photo` (the picture that this was drawn from, with `photo_mask`), `target` and
-    `prompt`. An editing pair also has `input` and `mask`: outside of
-    the mask input and target are equal. In a generation pair `mask` is the subject in the target.
+    `prompt`. An editing pair also has `input` and `mask`: outside of the mask input and target are
+    equal. In a generation pair `mask` is the subject in the target.
 
     Scores (columns): subject_similarity (cosine of the subject encoder's class tokens, target and
     the subject's own picture, both cut out), view_similarity and pair_similarity (the same of the

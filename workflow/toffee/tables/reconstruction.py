@@ -51,7 +51,7 @@ def tabulate_reconstruction(
     frame["metric"] = frame["metric"].replace("dino_masked", "seg_dino")
     table, printed = against_first(frame), published_ablation(published, "reconstruction")
     text = (
-        "p: probability that a training target is the subject's own picture. `seg_dino`: "
+        "p: probability that a training target is the subject's view, its input. `seg_dino`: "
         "generated image and photos segmented by class word, the rest filled, cropped to the mask; "
         "a subject that is not found counts as 0. The values of p are ours: the paper's was not "
         "found."

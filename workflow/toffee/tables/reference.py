@@ -25,6 +25,7 @@ def tabulate_reference(
     subject_guidance: Mapping[str, float | None],
     photos: Mapping[str, int],
     own_photo: Mapping[str, float],
+    guidance: Mapping[str, float],
     csv: Path,
     page: Path,
     encoders: str,
@@ -36,11 +37,12 @@ def tabulate_reference(
         subject_guidance: method → `toffeenet.subject_guidance`.
         photos: method → `toffeenet.reference_photos`.
         own_photo: method → `toffeenet.own_photo`.
+        guidance: method → `toffeenet.guidance`.
         The rest as in `tabulate_reconstruction`.
     """
     labels = {
         method: f"{REFERENCES[reference]}, {photos[method]} photo{'s' * (photos[method] != 1)}; "
-        f"{trained(own_photo[method])}; {guided(subject_guidance[method])}"
+        f"{trained(own_photo[method])}; {guided(guidance[method], subject_guidance[method])}"
         for method, reference in references.items()
     }
     frame = labelled(read_variants(scores, encoders), labels, scores)
@@ -49,7 +51,7 @@ def tabulate_reference(
         "How the subject's picture enters ToffeeNet, in training and in use: as patch tokens, or "
         "also as latents on a canvas beside the picture that is drawn, which self-attention reads. "
         "What it is shown in training: always the view that was drawn of the subject, or in this "
-        "share of the generation pairs the photo that the view was drawn from. And how it is "
+        "share of the generation samples the photo that the view was drawn from. And how it is "
         "guided in use: text and subject at once, or the subject with a weight of its own."
     )
     body = [
@@ -64,9 +66,11 @@ def tabulate_reference(
 
 def trained(own_photo: float) -> str:
     """What a method was shown in training, as a setting says it."""
-    return f"trained on views and {own_photo:g} photos (ours)" if own_photo else "trained on views"
+    return f"trained on photos ({own_photo:g}, ours) and views" if own_photo else "trained on views"
 
 
-def guided(subject: float | None) -> str:
+def guided(text: float, subject: float | None) -> str:
     """How a method is guided, as a setting says it."""
-    return "guided at once" if subject is None else f"guided apart, subject {subject:g} (ours)"
+    if subject is None:
+        return f"guided at once, {text:g}"
+    return f"guided apart, text {text:g} and subject {subject:g} (ours)"

@@ -53,7 +53,7 @@ class Config(Section):
     variants: dict[VariantName, Variant] = Field(
         description="models that differ from `toffeenet` in the keys named here, and their rows: "
         "table reconstruction has those that set reconstruction, segmentation those that set "
-        "segmented, reference those that set reference, reference_photos or "
+        "segmented, reference those that set reference, own_photo, reference_photos or "
         "subject_guidance, editing those that set depth, scaling those that set pairs or "
         "subjects, variants all others"
     )

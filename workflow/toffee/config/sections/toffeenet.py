@@ -44,8 +44,8 @@ class ToffeeNet(Section):
         description="probability p that a training target is the input itself (fraction)"
     )
     own_photo: Share = Field(
-        description="probability that a pair of generation shows the subject's own photo in place "
-        "of the view that was drawn from it (ours; fraction)"
+        description="probability that a sample of generation, where it reconstructs nothing, shows "
+        "the subject's own photo in place of the view that was drawn from it (ours; fraction)"
     )
     drop_text: Share = Field(description="probability of training without the text (fraction)")
     drop_subject: Share = Field(
