@@ -1,6 +1,7 @@
 """Tier graph: the records fit together, and what they tell is what the checkout's rules do."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -23,12 +24,15 @@ from toffee.provenance.code import COMMANDS, code_digest, module_digests, record
 from toffee.provenance.content import content_digest
 from toffee.provenance.digests import summary
 from toffee.provenance.paths import RECORDS
-from toffee.provenance.results import SKEW, Results
+from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.provenance.sources import refuse_system
 from toffee.runtime.errors import ToffeeError
 
 TIER = "graph"
+TOLERANCE = timedelta(seconds=2)
+"""Between the clocks of two machines, or of a process's start and its own."""
+
 DOWNLOAD = "download_model"
 TABLES = "tables"
 
@@ -163,7 +167,7 @@ def _times(results: Results) -> Iterator[Finding]:
             found = f"an end {record.start - record.end} before it"
             yield Finding(TIER, f"records/{name}", f"an end after the start {record.start}", found)
         for other in results.before(record):
-            if record.start + SKEW < other.end:
+            if record.start + TOLERANCE < other.end:
                 expected = f"a start after {other.job} ended ({other.end})"
                 yield Finding(TIER, f"records/{name}", expected, f"a start at {record.start}")
 

@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,9 +27,6 @@ from toffee.runtime.project import PROJECT
 
 TELLING = ("write_ledger", "write_crate", "write_verdict", "write_site")
 """Rules whose jobs tell of the records that are there at their time."""
-
-SKEW = timedelta(seconds=2)
-"""Between the clocks of two machines, or of a process's start and its own."""
 
 
 class Results:
@@ -98,14 +95,14 @@ class Results:
     def as_of(self, moment: datetime) -> Results:
         """The same folder with the records that it had at a time: of a job that ran again since,
         and wrote the same bytes, the one before, under its own name."""
-        later = {n: one for n, one in self.records.items() if one.start > moment + SKEW}
+        later = {name: one for name, one in self.records.items() if one.start > moment}
         if not later:
             return self
         past = copy(self)
         for name in ("producers", "names", "by_digest"):
             past.__dict__.pop(name, None)
         past.roots = dict(self.roots)
-        past.earlier = {n: one for n, one in self.earlier.items() if one.start <= moment + SKEW}
+        past.earlier = {n: one for n, one in self.earlier.items() if one.start <= moment}
         records = {name: one for name, one in self.records.items() if name not in later}
         for name, record in later.items():
             path = next(iter(record.outputs))
