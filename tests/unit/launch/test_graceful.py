@@ -43,7 +43,7 @@ def test_the_main_thread_goes_on_and_the_signal_counts(scheduler):
         signal.signal(signal.SIGTERM, before)
 
 
-def test_ctrl_c_while_jobs_are_cancelled_waits_for_the_third(scheduler, monkeypatch, capsys):
+def test_ctrl_c_while_jobs_are_cancelled_waits_for_the_third(scheduler, monkeypatch, capfd):
     cancelled = []
 
     def cancel():
@@ -60,7 +60,7 @@ def test_ctrl_c_while_jobs_are_cancelled_waits_for_the_third(scheduler, monkeypa
     try:
         JobScheduler.__init__(scheduler)
         scheduler._executor.cancel()
-        assert cancelled and capsys.readouterr().err.count("once more ends it") == 1
+        assert cancelled and capfd.readouterr().err.count("once more ends it") == 1
         assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGINT, before)

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -85,7 +84,6 @@ def recorded(snakemake: Any) -> Iterator[Recorder | None]:
             with suppress(ToffeeError):  # of a record that cannot be read
                 fault = recorder.inputs.fault()
         if fault:
-            traceback.print_exc()  # into the log: it may be an error of the code all the same
             said = " ".join(str(error).split())[:LONGEST_ERROR]
             raise ToffeeError(f"{fault} ({type(error).__name__}: {said})") from error
         raise
