@@ -82,7 +82,7 @@ def job(snakemake: Any) -> Iterator[None]:
 
     A `ToffeeError`, or a full disk anywhere, becomes one line in the log and on standard error and
     exit status 1; SIGTERM and Ctrl-C (see `runtime.signals`) one line and status 143. Any other
-    error is a bug and keeps its traceback, unless an input that was damaged or has changed explains it.
+    error is a bug and keeps its traceback, unless an input that is damaged or changed explains it.
 
     Args:
         snakemake: the object that Snakemake hands to scripts (`rule`, `wildcards`, `threads`,
