@@ -59,7 +59,8 @@ class Adopted:
 def adopt(root: str, state: str | Path = ".snakemake", write: bool = True) -> Adopted:
     """Give Snakemake the metadata, and files their times, of results that it has not seen.
 
-    Only records that are new since the last call are looked at; all, where the checkout has moved.
+    Only records that are new since the last call are looked at, and those whose job Snakemake has
+    run since: older results may have been put back. All, where the checkout has moved.
 
     Args:
         root: results folder, relative to the working directory.
@@ -74,6 +75,7 @@ def adopt(root: str, state: str | Path = ".snakemake", write: bool = True) -> Ad
         return found
     memory = Path(state, "toffee", f"{root.replace('/', '-')}.json")
     known = read_json(memory) if memory.is_file() else {}
+    last, looked = memory.stat().st_mtime_ns if memory.is_file() else 0, False
     seen = {
         path.relative_to(records).as_posix(): path.stat().st_mtime_ns
         for path in records.rglob("*.json")
@@ -82,14 +84,17 @@ def adopt(root: str, state: str | Path = ".snakemake", write: bool = True) -> Ad
     checkout = {CHECKOUT: os.path.relpath(PROJECT)}
     moved = known.get(CHECKOUT, ".") != checkout[CHECKOUT]
     for name, time in seen.items():
+        place = _first(state, root, name)
         if (
             not moved
             and known.get(name) == time
-            and (write or is_readable(_first(state, root, name)))
+            and not _is_newer(place, last)
+            and (write or is_readable(place))
         ):
             continue
+        looked = True
         _adopt_job(records / name, root, state, write, found)
-    if write and checkout | seen != known:
+    if write and (looked or checkout | seen != known):
         write_text(memory, json.dumps(checkout | seen))
     return found
 
@@ -98,6 +103,13 @@ def is_readable(path: Path) -> bool:
     """Whether a file is there and this user may read it: Snakemake lets only its own user and group
     read what it keeps."""
     return path.is_file() and os.access(path, os.R_OK)
+
+
+def _is_newer(path: Path, moment: int) -> bool:
+    try:
+        return path.stat().st_mtime_ns > moment
+    except OSError:
+        return False
 
 
 def _first(state: str | Path, root: str, name: str) -> Path:
