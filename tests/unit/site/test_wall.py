@@ -36,9 +36,10 @@ def written(table: pd.DataFrame, folder) -> Path:
 
 
 def test_few_rows_are_read_at_a_time_and_they_are_those_of_the_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("toffee.site.wall.BATCH", 700)
     table = index(1_500, 4_000)
-    counts, found = candidates(written(table, tmp_path))
+    table.to_parquet(tmp_path / "index.parquet", index=False, row_group_size=700)
+    monkeypatch.setattr("toffee.site.wall.MOST_IN_GROUP", 700)
+    counts, found = candidates(tmp_path / "index.parquet")
     for group, whole in zip(found, (table[table.accepted], table[~table.accepted]), strict=True):
         drawn = whole.sample(POOL, random_state=0).sort_index()
         expected = drawn[list(group.columns)].to_dict("records")
@@ -73,6 +74,7 @@ def test_a_text_that_many_rows_share_is_in_memory_once(tmp_path):
     ("limit", "value", "line"),
     [
         ("MOST_ROWS", 5, "6 rows, expected fewer"),
+        ("MOST_IN_GROUP", 5, "6 rows in a row group, expected fewer"),
         ("MOST_KINDS", 2, "3 kinds or a long one"),
         ("LARGEST_CHUNK", 60, "[a-z_]+ has [0-9]+ bytes in a row group"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ POOL = 500
 """Candidates, accepted and rejected each, that the sample is chosen from."""
 COLUMNS = ("accepted", "row", "sample_id", "shard", "kind", "reason")
 """What is read of the index; from the third on texts."""
-BATCH = 1 << 16
-MOST_ROWS = 1 << 24
+MOST_IN_GROUP = 1 << 21
+"""Rows of a row group of the index; the filter's have a million."""
+MOST_ROWS = 1 << 26
 MOST_KINDS = 1 << 10
 LONGEST = 1 << 12
 """Bytes of a text of the index."""
@@ -92,7 +93,7 @@ def candidates(index: Path) -> tuple[list[dict[str, Any]], list[pd.DataFrame]]:
             _refuse_large(table.metadata, index)
             verdicts: list[np.ndarray] = []
             sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-            for batch in table.iter_batches(BATCH, columns=["accepted", "kind"]):
+            for batch in _batches(table, ["accepted", "kind"]):
                 verdicts.append(batch["accepted"].to_numpy(zero_copy_only=False).astype(bool))
                 _add_counts(sums, batch["kind"], verdicts[-1], index)
             accepted = np.concatenate([np.empty(0, bool), *verdicts])
@@ -112,6 +113,8 @@ def _refuse_large(metadata: pq.FileMetaData, index: Path) -> None:
         raise ToffeeError(f"{index}: {metadata.num_rows} rows, expected fewer")
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
+        if group.num_rows > MOST_IN_GROUP:
+            raise ToffeeError(f"{index}: {group.num_rows} rows in a row group, expected fewer")
         for chunk in (group.column(place) for place in range(group.num_columns)):
             large = chunk.total_uncompressed_size > LARGEST_CHUNK
             if large and chunk.path_in_schema in COLUMNS:
@@ -135,6 +138,13 @@ def _add_counts(
             sums[name] = [before[0] + int(size), before[1] + int(some)]
 
 
+def _batches(table: pq.ParquetFile, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of an index, a row group at a time. Across them a reader would collect the texts
+    of all, and hand them out again with every batch: 22 GB for 48 million rows."""
+    for group in range(table.num_row_groups):
+        yield from table.iter_batches(MOST_IN_GROUP, columns=list(columns), row_groups=[group])
+
+
 def _drawn(places: np.ndarray) -> np.ndarray:
     """At most `POOL` of some places, in order."""
     drawn = pd.Series(places).sample(min(POOL, len(places)), random_state=0)
@@ -144,17 +154,20 @@ def _drawn(places: np.ndarray) -> np.ndarray:
 def _rows(table: pq.ParquetFile, places: np.ndarray, index: Path) -> pd.DataFrame:
     """Some rows of the index, by place."""
     found, start = [], 0
-    for batch in table.iter_batches(BATCH, columns=list(COLUMNS)):
+    for batch in _batches(table, COLUMNS):
         for name in COLUMNS[2:]:
             longest = pc.max(pc.binary_length(batch[name].dictionary)).as_py() or 0
             if longest > LONGEST:
                 raise ToffeeError(f"{index}: {name} of {longest} bytes, expected a short text")
         inside = places[(places >= start) & (places < start + len(batch))] - start
         if len(inside):
-            found.append(batch.take(pa.array(inside)).to_pandas())
+            taken = batch.take(pa.array(inside))
+            # Decoded here: a frame would keep the texts of all rows beside those of a few.
+            texts = {name: taken[name].dictionary_decode() for name in COLUMNS[2:]}
+            found.append(pa.table({n: taken[n] for n in COLUMNS[:2]} | texts).to_pandas())
         start += len(batch)
-    texts = dict.fromkeys(COLUMNS[2:], object)
-    return pd.concat(found).astype(texts) if found else pd.DataFrame(columns=list(COLUMNS))
+    types = dict.fromkeys(COLUMNS[2:], object)
+    return pd.concat(found).astype(types) if found else pd.DataFrame(columns=list(COLUMNS))
 
 
 def sample(groups: Sequence[pd.DataFrame], count: int = PAIRS) -> list[dict[str, Any]]:
