@@ -2,10 +2,20 @@
 
 import os
 import time
+from contextlib import nullcontext
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from toffee.audit.limits import MOST_COLUMNS, MOST_METRICS, MOST_ROWS, refuse_large_files
+from toffee.audit.limits import (
+    MOST_COLUMNS,
+    MOST_METRICS,
+    MOST_ROWS,
+    refuse_large_files,
+    refuse_large_scores,
+)
 from toffee.runtime.errors import ToffeeError
 
 HEAD = "method,setting,metric,value,stderr,n,source\n"
@@ -45,3 +55,13 @@ def test_gigabytes_of_nothing(tmp_path, name):
     os.truncate(tmp_path / name, 2 << 30)
     with pytest.raises(ToffeeError, match=f"{name}: 2147483648 bytes, expected at most"):
         refuse_large_files([tmp_path / name])
+
+
+@pytest.mark.parametrize(("length", "refused"), [(100, False), (100_000, True)])
+def test_scores_whose_one_text_is_that_of_every_row(tmp_path, length, refused):
+    """A hundred kilobytes in the file, half a gigabyte in memory."""
+    texts = pa.DictionaryArray.from_arrays(np.zeros(5_000, np.int32), ["x" * length])
+    table = pa.table({"subject": texts, "value": pa.repeat(0.5, 5_000)})
+    pq.write_table(table, tmp_path / "scores.parquet", store_schema=False)
+    with pytest.raises(ToffeeError, match="bytes of text") if refused else nullcontext():
+        refuse_large_scores(tmp_path / "scores.parquet")

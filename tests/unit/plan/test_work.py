@@ -24,6 +24,7 @@ from toffee.plan.work import Work, share_of
 from .conftest import ROOT, ZOO, config_of
 
 BASE = ZOO / "text_to_image"
+RIVALS = {"text_only", "initial", "dreambooth"}
 COUNT = 4
 PROMPTS = ["a ball", "a car on grass", "a tree", "a mug in the snow"]
 
@@ -132,6 +133,34 @@ def test_encoders(costs):
     }
     for name, call in calls.items():
         assert COUNT * getattr(costs, name) == pytest.approx(counted(call), rel=0.01), name
+
+
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [({"toffeenet": {"sampler_steps": 9}}, {"toffeenet"}), ({"sampler": {"steps": 9}}, RIVALS)],
+)
+def test_the_rivals_draw_as_the_base_model_does(tiny, costs, change, moved):
+    """As rules/methods.smk and rules/dreambooth.smk have it."""
+
+    def drawn(config):
+        work = Work(config, costs, Sizes(config, [], ROOT))
+        names = ("text_only", "initial", "toffeenet")
+        flops = {name: work.generate_benchmark({"method": name, "draw": "0"}) for name in names}
+        return flops | {"dreambooth": work.generate_dreambooth({"tuned": "dreambooth"})}
+
+    before, after = drawn(config_of({})), drawn(config_of(change))
+    assert {name for name in before if before[name] != after[name]} == moved
+
+
+def test_a_photo_beside_each_view_is_encoded_too(costs):
+    views, photos = (
+        Work(config, costs, Sizes(config, [], ROOT)).train_toffeenet({"net": "toffeenet"})
+        for config in (config_of({"toffeenet": {"own_photo": share}}) for share in (0, 0.5))
+    )
+    pairs = Work(config_of({}), costs, Sizes(config_of({}), [], ROOT)).pairs(
+        config_of({}).toffeenet
+    )
+    assert photos - views == pytest.approx(pairs * (costs.subject + costs.encode))
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.75, 0.5, 0.01])

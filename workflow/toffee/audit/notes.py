@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toffee.config.reference import SCALES
 from toffee.launch.dag import Job
 from toffee.provenance.paths import RESULTS, SHARED
 from toffee.provenance.results import Results
@@ -20,7 +21,7 @@ GATE = "evaluation.oracle."
 """Keys of the values that decide whether the benchmark is compared at all: they have a line of
 their own, or one of many would hide that the gate was opened."""
 
-SCALES = tuple(f"config/{name}.yaml" for name in ("demo", "desk", "small", "paper"))
+OWN = tuple(f"config/{name}" for name in (*SCALES.values(), "demo.yaml"))
 """Files of the checkout whose gate is the configuration's: each is a scale's."""
 
 
@@ -83,7 +84,7 @@ class Notes:
         given, gate = [], []
         for name, values, *_ in content.get("configfiles") or ():
             words, own = _words(values), _is_own(results.project, str(name), values)
-            if not (own and name in SCALES):
+            if not (own and name in OWN):
                 gate += [word for word in words if word.startswith(GATE)]
             given += [f"those of {name}"] if own else words
         words = _words(content.get("config") or {})
