@@ -89,6 +89,19 @@ def test_a_trainings_own_data_grow_with_the_pairs_and_no_other_job_has_any():
     assert needed(3, "score_shard") == 0
 
 
+def test_a_photo_beside_each_view_doubles_what_is_seen_but_not_the_depth():
+    def needed(**values):
+        config = config_of({"toffeenet": {"reference": "tokens"} | values})
+        work = Work(config, Costs(architectures("tiny"), config), Sizes(config, [], ROOT))
+        job = SimpleNamespace(rule="train_toffeenet", wildcards={"net": "toffeenet"})
+        return Storage(work), Storage(work).while_running(job), work.pairs(config.toffeenet)
+
+    storage, views, pairs = needed(own_photo=0)
+    assert needed(own_photo=0.5)[1] - views == pairs * storage.tokens
+    deep = needed(own_photo=0, depth=True)[1]
+    assert needed(own_photo=0.5, depth=True)[1] - deep == pairs * storage.tokens
+
+
 def test_latents_of_all_pairs_are_kept_once():
     config = config_of("paper.yaml")
     work = Work(config, Costs(architectures("paper"), config), Sizes(config, [], ROOT))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from toffee.config.settings import Drawing, Sampling
-from toffee.data.loaders.images import read_image, to_arrays
+from toffee.data.loaders.images import read_image, read_mask, to_arrays
 from toffee.models.folders import BaseModels, SegmenterModels
 from toffee.models.semantic_segmenter import SemanticSegmenter
 from toffee.storage.reader import Shard
@@ -15,6 +15,7 @@ from toffee.storage.writer import ShardWriter
 from toffee.synthesis.edits import edit_mask, make_edits
 from toffee.synthesis.plan import read_plan
 from toffee.synthesis.scores import score_shard
+from toffee.synthesis.stage import subject_images
 
 from .conftest import write_plan
 
@@ -126,6 +127,16 @@ def test_the_shard_takes_every_picture_over_without_loss(files):
                 assert shard.encoded("target", row) == edits.encoded("target", row)
                 assert shard.encoded("input", row) == refined.encoded("image", row)
                 assert shard.encoded("mask", row) == edits.encoded("mask", row)
+
+
+def test_the_shard_holds_the_photo_that_each_view_was_drawn_from(files, small_world):
+    rows, subjects = read_plan(files / "plan" / "00000.parquet"), small_world / "subjects"
+    expected, places = subject_images(rows, subjects, 64), np.arange(len(rows))
+    with Shard(files / "shards" / "00000.h5") as shard:
+        found, masks = shard.images("photo", places), shard.masks("photo_mask", places)
+    assert (found - expected).abs().mean() < 0.02  # as a JPEG file has it
+    given = [read_mask(subjects / name, 64) for name in rows["mask"]]
+    assert torch.equal(masks, torch.stack(given))
 
 
 def test_every_candidate_keeps_all_of_its_scores(files):
