@@ -173,7 +173,7 @@ def run(finished_run, tmp_path, monkeypatch):
     """The run, free to be spoiled, with Snakemake's plan of it."""
     shutil.copytree(finished_run, tmp_path / "project")
     jobs = [planned_job(*one, zoo=finished_run / "zoo") for one in JOBS]
-    monkeypatch.setattr("toffee.audit.plan.plan_of", lambda *_: (CONFIG, jobs))
+    monkeypatch.setattr("toffee.audit.plans.plan_of", lambda *_: (CONFIG, jobs))
     monkeypatch.setattr("toffee.provenance.record.process_start", time.time)
     monkeypatch.setattr("toffee.provenance.costs.cpu_seconds", lambda: 0.5)
     as_if_released(monkeypatch)

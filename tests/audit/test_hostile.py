@@ -195,12 +195,12 @@ def test_a_sealed_record_of_another_version(run):
 @pytest.mark.parametrize("value", ["/tmp/evil.smk", None, True, ["x"], {"-s": "/tmp/evil.smk"}])
 def test_a_recorded_configuration_is_no_option_of_snakemake(name, value, monkeypatch):
     """Snakemake would run the Snakefile that a record names."""
-    from toffee.audit import plan
+    from toffee.audit import plans
 
     words = []
-    monkeypatch.setattr(plan, "planned_jobs", lambda given, *_: words.extend(given) or ({}, []))
+    monkeypatch.setattr(plans, "planned_jobs", lambda given, *_: words.extend(given) or ({}, []))
     config = {"seed": 1, name: value}
-    plan.plan_of(PROJECT, {"config": config, "configfiles": [["a.yaml", config]]})
+    plans.plan_of(PROJECT, {"config": config, "configfiles": [["a.yaml", config]]})
     options = [word for word in words if not word.endswith(".json")]
-    assert options == ["--forceall", "--cores", "1024", "--configfile", "--", *plan.TARGETS]
+    assert options == ["--forceall", "--cores", "1024", "--configfile", "--", *plans.TARGETS]
     assert len(words) == len(options) + 2

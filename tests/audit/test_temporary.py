@@ -41,7 +41,7 @@ def without_stages(run, monkeypatch, keep=False, read=True):
     for one in jobs:
         play(*one)
     planned = [planned_job(*one, zoo=zoo) for one in jobs]
-    monkeypatch.setattr("toffee.audit.plan.plan_of", lambda *_: (config, planned))
+    monkeypatch.setattr("toffee.audit.plans.plan_of", lambda *_: (config, planned))
     run.path(STAGE).unlink()
     return run
 

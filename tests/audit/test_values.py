@@ -87,10 +87,10 @@ def test_values_of_the_command_line_are_planned_and_named(run, monkeypatch):
     name = keep(json.dumps(given), run.folder)
     run.forge(lambda content: content.update(run=name))
     seen = []
-    from toffee.audit import plan
+    from toffee.audit import plans
 
-    planned = plan.plan_of
-    monkeypatch.setattr(plan, "plan_of", lambda *a: seen.append(a[1]) or planned(*a))
+    planned = plans.plan_of
+    monkeypatch.setattr(plans, "plan_of", lambda *a: seen.append(a[1]) or planned(*a))
     notes = Notes()
     assert list(check_plan(Results(run.folder, run.project), notes)) == []
     assert seen == [given]
@@ -151,9 +151,9 @@ def test_values_are_not_hidden_behind_the_name_of_a_file_of_the_results(run, nam
 
 def test_a_gate_of_another_run_is_not_the_one_that_a_table_was_planned_behind(run, monkeypatch):
     """A job that was run with other values after those that rest on it: each plan has its own."""
-    from toffee.audit import plan
+    from toffee.audit import plans
 
-    planned = plan.plan_of
+    planned = plans.plan_of
     config = {"scale": "tiny", "tolerance": 0.5}
     name = keep(json.dumps({"command": [], "config": config, "configfiles": []}), run.folder)
     text = json.dumps(config)
@@ -175,7 +175,7 @@ def test_a_gate_of_another_run_is_not_the_one_that_a_table_was_planned_behind(ru
 
     jobs = lambda: [planned_job(*one, zoo=run.project / "zoo") for one in JOBS]  # noqa: E731
     planned = lambda *_: ({"scale": "tiny"}, jobs())  # noqa: E731
-    monkeypatch.setattr(plan, "plan_of", other)
+    monkeypatch.setattr(plans, "plan_of", other)
     run.forge(of("filter_dataset")(opened))
     (finding,) = [f for f in audited(run) if "as planned" in f.expected]
     assert "tolerance = none" in finding.expected and finding.found == "0.5"

@@ -10,10 +10,10 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes
-from toffee.audit.plan import scale_threads
 from toffee.launch.job import DONE
 from toffee.provenance.code import COMMANDS
 from toffee.provenance.digests import read_text
@@ -175,3 +175,13 @@ def _of_threads(results: Results, record: Record) -> Iterator[tuple[str, str]]:
     own = any(str(word).startswith(options) for word in command)
     if record.threads > most and not own:
         yield f"at most {most} threads, as its rule and the profiles say", f"{record.threads}"
+
+
+@cache
+def scale_threads(models: str) -> Mapping[str, int]:
+    """Rule → threads that the profiles give it with a set of base models."""
+    from toffee.launch.profiles import PROFILES, resources_of
+
+    if not (PROFILES / "resources" / f"{models}.yaml").is_file():
+        return {}
+    return resources_of(models).get("set-threads") or {}

@@ -1,12 +1,14 @@
 """The audit as a whole: the tiers in their order, up to the chosen one."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from toffee.audit.content import check_bytes
 from toffee.audit.findings import TIERS, Finding, verdict, write_findings
 from toffee.audit.graph import check_graph
 from toffee.audit.notes import Notes
+from toffee.audit.plans import plan_runs
 from toffee.audit.recompute import check_verdict
 from toffee.audit.replay import check_replay, replayed_jobs
 from toffee.audit.schema import check_schema
@@ -58,22 +60,26 @@ def audit(
     checks: dict[str, Callable[[], list[Finding]]] = {
         "schema": lambda: check_schema(results, notes, key),
         "bytes": lambda: check_bytes(results, notes),
-        "graph": lambda: check_graph(results, notes),
+        "graph": lambda: check_graph(results, notes, planning.result),
         "replay": lambda: check_replay(results, sample, jobs, seed, network, notes),
     }
     findings: list[Finding] = []
-    for number, name in enumerate(TIERS):
-        if number > TIERS.index(tier):
-            notes.add(f"{name}: not checked (--tier {name})")
-        elif name == "replay" and findings:
-            notes.add(f"{name}: not checked, no job runs again where there are findings")
-        else:
-            found = checks[name]()
-            if name == "graph":
-                found += check_verdict(results, [*findings, *found])
-            for finding in sorted(found):
-                findings.append(finding)
-                say(finding)
+    # Snakemake plans in processes of its own, while the tiers before are checked.
+    with ThreadPoolExecutor(1) as thread:
+        if TIERS.index(tier) >= TIERS.index("graph"):
+            planning = thread.submit(plan_runs, results)
+        for number, name in enumerate(TIERS):
+            if number > TIERS.index(tier):
+                notes.add(f"{name}: not checked (--tier {name})")
+            elif name == "replay" and findings:
+                notes.add(f"{name}: not checked, no job runs again where there are findings")
+            else:
+                found = checks[name]()
+                if name == "graph":
+                    found += check_verdict(results, [*findings, *found])
+                for finding in sorted(found):
+                    findings.append(finding)
+                    say(finding)
     if results.whole:
         count = len(results.records) + len(results.earlier)
         notes.add(f"root digest of {count} records: sha256:{root_digest(results)}")
