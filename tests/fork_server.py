@@ -52,7 +52,11 @@ class ForkServer:
         self.socket = os.path.join(folder, "socket")
         self.python = os.path.join(folder, "python")
         with open(self.python, "w") as out:
-            out.write(f'#!/bin/sh\nexec {sys.executable} -IS {__file__} {self.socket} "$@"\n')
+            out.write(
+                # Another option than these is of an interpreter of its own kind.
+                f'#!/bin/sh\ncase $1 in -m | -c | [!-]*) ;; *) exec {sys.executable} "$@" ;; esac\n'
+                f'exec {sys.executable} -IS {__file__} {self.socket} "$@"\n'
+            )
         os.chmod(self.python, 0o755)
         self.process = subprocess.Popen(
             [sys.executable, __file__, self.socket, code, *modules],
@@ -193,7 +197,8 @@ if __name__ == "__main__":
     place, *given = sys.argv[1:]
     if sys.flags.isolated:
         forward = (signal.SIGTERM, signal.SIGINT)
-        status = request(place, given, [0, 1, 2], os.getcwd(), os.environ, forward=forward)
+        own = os.path.join(os.path.dirname(place), "python")  # what it starts are forks too
+        status = request(place, given, [0, 1, 2], os.getcwd(), os.environ, own, forward)
         if status < 0:
             with contextlib.suppress(OSError):  # of SIGKILL there is no handler
                 signal.signal(-status, signal.SIG_DFL)

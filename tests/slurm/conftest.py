@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -28,15 +29,15 @@ QUICKLY = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "
 
 
 class Run:
-    """A checkout in a folder of its own, and Snakemake run in it."""
+    """A checkout in a folder of its own, and Snakemake run in it by the interpreter `python`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, python: str = sys.executable) -> None:
+        self.folder, self.python = folder, python
         self.results = folder / RESULTS
 
     def start(self, profile: str, *arguments: str) -> subprocess.Popen:
         """Start Snakemake; its output goes to <profile>.log, behind that of earlier starts."""
-        command = [sys.executable, str(SNAKEMAKE_ASKING_OFTEN), "--profile", profile, "--nocolor"]
+        command = [self.python, str(SNAKEMAKE_ASKING_OFTEN), "--profile", profile, "--nocolor"]
         quickly = QUICKLY if profile == "slurm" else ("--cores", "2")
         with open(self.folder / f"{profile}.log", "a") as out:
             return subprocess.Popen(
@@ -103,16 +104,33 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory) -> Run:
-    """The small run, finished without a cluster; its jobs are forks, which start faster."""
+def forks(cluster, tmp_path_factory) -> Iterator[ForkServer]:
+    """A server whose forks are Snakemake and jobs, for runs in which nothing is killed; it sees the
+    folders of the cluster."""
+    folder = tmp_path_factory.mktemp("server")
+    with ForkServer(folder, (*SNAKEMAKE, *JOBS), os.environ | ENVIRONMENT) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def local(forks, tmp_path_factory) -> Run:
+    """The small run, finished without a cluster."""
     run = checkout(tmp_path_factory.mktemp("local") / "project")
     arguments = ["--profile", "local", "--cores", "2", "--configfile", CONFIG, "--", *TARGETS]
-    folder, environment = tmp_path_factory.mktemp("server"), os.environ | ENVIRONMENT
-    with ForkServer(folder, (*SNAKEMAKE, *JOBS), environment) as server:
-        command = ["-m", "snakemake", *arguments]
-        done = server.run(command, run.folder, environment, server.python)
+    command, environment = ["-m", "snakemake", *arguments], os.environ | ENVIRONMENT
+    done = forks.run(command, run.folder, environment, forks.python)
     assert done.returncode == 0, done.stderr[-6000:]
     return run
+
+
+def processes_of(word: bytes) -> Iterator[psutil.Process]:
+    """Pythons with a word in their command line. Cheap enough to be asked many times a second,
+    which a question to psutil about every process is not."""
+    for number in psutil.pids():
+        with suppress(OSError, psutil.Error):  # it has just ended
+            command = Path(f"/proc/{number}/cmdline").read_bytes()
+            if word in command and b"python" in command.partition(b"\0")[0]:
+                yield psutil.Process(number)
 
 
 def script_of(rule: str, shard: str = "") -> tuple[str, psutil.Process] | None:
@@ -121,15 +139,10 @@ def script_of(rule: str, shard: str = "") -> tuple[str, psutil.Process] | None:
     All rules have the same script: its log tells which of them it runs, and for which shard.
     """
     log = re.compile(rf"/logs/{rule}/{shard}\.log$" if shard else rf"/logs/{rule}(/.+)?\.log$")
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if any(part.endswith(".run.py") for part in command) and "python" in command[0]:
-            try:
-                job = process.environ().get("SLURM_JOB_ID")
-                opened = [one.path for one in process.open_files()]
-            except psutil.Error:
-                continue
-            if job and any(log.search(path) for path in opened):
+    for process in processes_of(b".run.py"):
+        with suppress(psutil.Error):
+            job = process.environ().get("SLURM_JOB_ID")
+            if job and any(log.search(one.path) for one in process.open_files()):
                 return job, process
     return None
 

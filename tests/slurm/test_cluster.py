@@ -20,7 +20,7 @@ import yaml
 from safetensors.torch import load_file
 
 from .cluster import NODES, PATIENCE, URGENT, Cluster, asked, slurm, wait_for
-from .conftest import RESULTS, ROOT, Run, log_of, running_script
+from .conftest import RESULTS, ROOT, Run, log_of, processes_of, running_script
 
 MODEL = f"{RESULTS}/models/view_generator"
 WEIGHTS = "models/view_generator/diffusion_pytorch_model.safetensors"
@@ -62,13 +62,9 @@ def train(run: Run, **resources: int | str) -> tuple[dict[str, str], set[str], s
 def two_workers() -> list[dict[str, str]]:
     """The environments of a training's two processes in the cluster; none until both are there."""
     found = []
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if "toffee.training.worker" in command and "python" in command[0]:
-            try:
-                found.append(process.environ())
-            except psutil.Error:
-                continue
+    for process in processes_of(b"toffee.training.worker"):
+        with suppress(psutil.Error):
+            found.append(process.environ())
     found = [one for one in found if "SLURM_JOB_ID" in one]
     return found if len(found) == 2 else []
 
@@ -94,7 +90,8 @@ def test_a_training_on_two_nodes(cluster, again, local):
     assert_same_model(again, local)
 
 
-def test_a_shard_that_fails_for_ever_stops_only_what_depends_on_it(cluster, again):
+def test_a_shard_that_fails_for_ever_stops_only_what_depends_on_it(cluster, again, forks):
+    again.python = forks.python
     dataset = again.results / "dataset"
     shutil.rmtree(dataset / "shards")
     for stage in ("refined", "edits"):

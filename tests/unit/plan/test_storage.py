@@ -83,7 +83,7 @@ def test_a_trainings_own_data_grow_with_the_pairs_and_no_other_job_has_any():
         )
 
     # Where all is kept, 256 tokens of 1,024 for each pair.
-    assert needed(3, store="all") - needed(1, store="all") == 2 * 6000 * 2 * 256 * 1024
+    assert needed(3, store="all") - needed(1, store="all") == 2 * 12000 * 2 * 256 * 1024
     # The checkpoint of Stable Diffusion's UNet: 14 GB, as toffee.training.checkpoint has it.
     assert needed(1) == needed(3) == pytest.approx(14e9, rel=0.1)
     assert needed(3, "score_shard") == 0
