@@ -100,6 +100,13 @@ def test_a_run_that_only_looks_is_told_without_a_word_on_disk(run, monkeypatch):
     assert told.metadata[SHARD] == metadata(SHARD)
 
 
+def test_what_is_gone_is_named_known_or_not(run, monkeypatch):
+    monkeypatch.chdir(run.project)
+    assert adopt(ROOT).gone == []
+    os.unlink(SHARD)
+    assert adopt(ROOT).gone == [SHARD]
+
+
 def test_a_renamed_folder_is_told_under_its_new_name(run, monkeypatch):
     monkeypatch.chdir(run.project)
     os.rename(ROOT, "results/mine")

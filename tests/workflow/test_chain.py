@@ -66,6 +66,21 @@ def test_everything_is_there_and_a_second_run_has_nothing_to_do(chain):
     assert not left
 
 
+def test_a_missing_file_behind_files_that_are_there_is_named(chain, tmp_path):
+    """As an interrupted `--forcerun refine_shard` leaves it; the audit finds it too."""
+    project, results = chain
+    stage = results / "dataset" / "stages" / "refined" / "00000.h5"
+    stage.rename(tmp_path / stage.name)
+    try:
+        done = run(project, *TARGETS, "--dry-run")
+    finally:
+        (tmp_path / stage.name).rename(stage)
+    assert "Nothing to be done" in done.stdout + done.stderr
+    missing = "results/chain: missing, though their records are there: "
+    assert f"{missing}1 (results/chain/dataset/stages/refined/00000.h5); " in done.stderr
+    assert missing not in run(project, *TARGETS, "--dry-run").stderr
+
+
 def test_all_files_follow_the_umask(chain):
     """A colleague can read them, as every other new file of this user."""
     project, results = chain

@@ -48,12 +48,14 @@ class Adopted:
         times: when outputs were made (seconds since 1970), of those that are as they were made.
         finished: outputs of jobs that ended well, though Snakemake may have been killed before.
         jobs: how many jobs it did not know, or knew with other values or inputs.
+        gone: outputs that are not there, though their records are.
     """
 
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
     finished: set[str] = field(default_factory=set)
     jobs: int = 0
+    gone: list[str] = field(default_factory=list)
 
 
 def adopt(root: str, state: str | Path = ".snakemake", write: bool = True) -> Adopted:
@@ -84,7 +86,10 @@ def adopt(root: str, state: str | Path = ".snakemake", write: bool = True) -> Ad
     checkout = {CHECKOUT: os.path.relpath(PROJECT)}
     moved = known.get(CHECKOUT, ".") != checkout[CHECKOUT]
     for name, time in seen.items():
-        place = _first(state, root, name)
+        output = f"{root}/{name.removesuffix('.json')}"
+        if not os.path.lexists(output):
+            found.gone.append(output)
+        place = metadata_path(state, output)
         if (
             not moved
             and known.get(name) == time
@@ -110,11 +115,6 @@ def _is_newer(path: Path, moment: int) -> bool:
         return path.stat().st_mtime_ns > moment
     except OSError:
         return False
-
-
-def _first(state: str | Path, root: str, name: str) -> Path:
-    """Where Snakemake keeps what it knows of the output that a record is named after."""
-    return metadata_path(state, f"{root}/{name.removesuffix('.json')}")
 
 
 def _adopt_job(path: Path, root: str, state: str | Path, write: bool, adopted: Adopted) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toffee.config import Config
+from toffee.config.sections.synthesis import STAGES_FOLDER
 from toffee.launch.adopt import adopt
 from toffee.launch.dag import FOR_A_PROGRAM
 from toffee.launch.failures import deaths, failures, format_failures, with_causes
@@ -26,10 +27,13 @@ from toffee.launch.targets import (
 from toffee.provenance.machine import name_of, note_run
 from toffee.provenance.sources import refuse_system
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.text import printable
 
 STATE = ".snakemake"
 SOURCE_KEYS = ("path", "heldout_path", "repo")
 """Of `data.real`: what may be a folder."""
+GONE = 3
+"""Names of missing results that a line shows."""
 LISTED = "dataset/subjects.parquet"
 """What is there once the subjects were read."""
 
@@ -50,8 +54,11 @@ def begin_run(workflow: Any, config: Config, results: str, others: Iterable[str]
         wait_for_slurm()
         for root in (results, *others):
             checked(take_over, root)
-    _adopt_results(results)
+    gone = _adopt_results(results)
     _say_what_is_there(config, results)
+    if not config.synthesis.keep_stages:  # Snakemake removes them itself
+        gone = [path for path in gone if not path.startswith(f"{results}/{STAGES_FOLDER}/")]
+    _say_what_is_gone(results, gone)
 
 
 def refuse_whole_machines(config: Config) -> None:
@@ -96,14 +103,35 @@ def _note_command_line(workflow: Any) -> None:
     note_run(words, given.config, files, workflow.is_main_process)
 
 
-def _adopt_results(results: str) -> None:
-    """Give Snakemake what copied results were made with."""
+def _say_what_is_gone(results: str, gone: Sequence[str]) -> None:
+    """Name results that were made once and are missing when the run ends. Snakemake makes a file
+    again only where something needs it, so that a forced rerun of a stage that was interrupted
+    leaves a hole behind files that are there, and "Nothing to be done" would be half the truth."""
+    if not gone or os.environ.get(FOR_A_PROGRAM):
+        return
+
+    def say() -> None:
+        if left := [path for path in gone if not os.path.lexists(path)]:
+            more = f" and {len(left) - GONE} more" if len(left) > GONE else ""
+            names = ", ".join(map(printable, left[:GONE]))
+            print(
+                f"{results}: missing, though their records are there: {len(left)} ({names}{more}); "
+                "Snakemake makes one again only where a target needs it, or as a target itself",
+                file=sys.stderr,
+            )
+
+    atexit.register(say)
+
+
+def _adopt_results(results: str) -> list[str]:
+    """Give Snakemake what copied results were made with; which results are gone."""
     looks = writes_nothing(sys.argv)
     adopted = checked(adopt, results, STATE, not looks)
     if looks:
         write_nothing(adopted)
     if adopted.jobs:
         print(f"{results}: {adopted.jobs} jobs are known from their records", file=sys.stderr)
+    return adopted.gone
 
 
 def wait_for_slurm() -> None:
