@@ -86,12 +86,22 @@ def snakemake(tmp_path_factory):
         yield server
 
 
+FEWER = (("images_per_prompt: 3", "images_per_prompt: 2"), ("trainings: 3", "trainings: 2"))
+"""What `finished` has of the evaluation: half the jobs of the tiny scale, and several of each kind."""
+
+
 @pytest.fixture(scope="session")
 def finished(snakemake, tmp_path_factory):
     """A project that has run to its end, with a stub for the runner. Copy it before changing it."""
 
     def make(folder: Path) -> None:
         copy_project(folder)
+        config = folder / "config" / "config.yaml"
+        text = config.read_text()
+        for whole, fewer in FEWER:
+            assert text.count(whole) == 1
+            text = text.replace(whole, fewer)
+        config.write_text(text)
         (folder / "workflow" / "run.py").write_text(STUB)
         Project(folder, snakemake).run(*TARGETS, "--quiet", "all")
 

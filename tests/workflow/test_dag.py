@@ -97,7 +97,7 @@ def test_the_gate_stands_before_tables_of_the_benchmark_and_waits_for_photos_alo
 
 def test_variants_share_the_data(graph):
     nets = trainings(graph)
-    assert len(nets) == 3 * 9  # config evaluation.trainings
+    assert len(nets) == 2 * 9  # config evaluation.trainings
     assert len({frozenset(graph[net]) for net in nets}) == 1
 
 
