@@ -11,6 +11,16 @@ QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
 }
 
+MEMORY = {
+    # Large tensors on a CPU lie in huge pages, whose faults are few.
+    "THP_MEM_ALLOC_ENABLE": "1",
+    # glibc keeps what a step has freed for the next one, which would fault the same pages in again.
+    # Larger thresholds of single tensors it does not take.
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+}
+"""How a process that draws or trains gets its memory; read when it starts. It changes no bit."""
+
 
 def use_threads(threads: int) -> None:
     """Give torch as many threads as the rule asked for, now and in libraries loaded later."""
