@@ -20,8 +20,9 @@ OWN_PATH = [
 ]
 sys.path[:0] = PACKAGES
 os.environ.update(PYTHONPATH=os.pathsep.join([*PACKAGES, *filter(None, OWN_PATH)]))
-# Large tensors on a CPU lie in huge pages, whose faults are few: drawing takes a little less time.
-os.environ.update(THP_MEM_ALLOC_ENABLE="1")
+from toffee.runtime.environment import MEMORY  # found since the lines above
+
+os.environ.update(MEMORY)
 # Compute nodes may lack internet access. Downloads run where Snakemake runs; no other job needs it.
 if workflow.remote_exec:
     os.environ.update(HF_HUB_OFFLINE="1")

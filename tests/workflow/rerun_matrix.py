@@ -225,7 +225,7 @@ MATRIX = {
     # All trainings. DreamBooth's batch is small, and it averages no weights.
     "training.micro_batch": Row(8, TRAINED_NETS),
     "training.checkpointing": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
-    "training.fused": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
+    "training.fused": Row(False, TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.average_on_cpu": Row(True, TRAINED_NETS),
     "training.store": Row("latents", TRAINED_NETS),
     "training.times": Row("uniform", TRAINED_NETS | DREAMBOOTH | TUNING),

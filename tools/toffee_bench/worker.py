@@ -19,7 +19,7 @@ import torch
 from toffee.config.sections import Config
 from toffee.runtime.compute import Compute, computing
 from toffee.runtime.device import device
-from toffee.runtime.environment import quieten_libraries
+from toffee.runtime.environment import MEMORY, quieten_libraries
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import write_text
 from toffee.runtime.project import PACKAGE
@@ -40,8 +40,8 @@ def environment(threads: int | None) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(TUNING)}
     path = os.pathsep.join([str(PACKAGE.parent), *filter(None, [kept.get("PYTHONPATH")])])
     counts = {} if threads is None else dict.fromkeys(COUNTS, str(threads))
-    # As the Snakefile has it for its jobs; the loop gets it too.
-    return kept | {"PYTHONPATH": path, "THP_MEM_ALLOC_ENABLE": "1"} | counts
+    # The Snakefile gives its jobs the same memory; the loop gets it too.
+    return kept | {"PYTHONPATH": path} | MEMORY | counts
 
 
 class Worker:

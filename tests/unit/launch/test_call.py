@@ -1,5 +1,6 @@
 """The names and values of a rule are the arguments of its function, or one line says why not."""
 
+import gc
 import inspect
 from dataclasses import asdict
 from types import SimpleNamespace
@@ -7,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from toffee.config.settings import Sampling
-from toffee.launch.call import arguments_of, check_rule, signature
+from toffee.launch.call import arguments_of, check_rule, load, signature
 from toffee.launch.params import grouped, leaves
 from toffee.models.folders import SegmenterModels
 from toffee.runtime.errors import ToffeeError
@@ -126,3 +127,17 @@ def test_a_group_that_depends_on_wildcards_has_leaves_that_do():
     assert {name: value("7") for name, value in found.items()} == leaves("sampling", of("7"))
     # Snakemake finds what such a function takes by the names of its arguments.
     assert all(list(inspect.signature(part).parameters) == ["wildcards"] for part in found.values())
+
+
+def test_imports_of_a_job_collect_no_garbage(monkeypatch):
+    collecting = []
+    module = SimpleNamespace(draw_initial=check)
+
+    def load_module(name):
+        collecting.append(gc.isenabled())
+        return module
+
+    monkeypatch.setattr("toffee.launch.call.importlib.import_module", load_module)
+    assert load(DRAW) is check
+    assert collecting == [False]
+    assert gc.isenabled()

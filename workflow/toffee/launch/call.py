@@ -30,6 +30,7 @@ from typing import Any
 from toffee.config.base import Section
 from toffee.launch.params import grouped
 from toffee.provenance.code import module_file, syntax_tree
+from toffee.runtime.environment import keeping_garbage
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.values import convert
 
@@ -196,7 +197,8 @@ def load(function: str) -> Callable[..., None]:
     """The function of a dotted name. Raises ToffeeError where there is none."""
     module, _, name = function.rpartition(".")
     module_file(module)
-    return getattr(importlib.import_module(module), name)
+    with keeping_garbage():
+        return getattr(importlib.import_module(module), name)
 
 
 def arguments_of(function: Callable[..., None], snakemake: Any) -> dict[str, Any]:

@@ -1,7 +1,10 @@
-"""Settings of a process that libraries and later code read from environment variables."""
+"""Settings of a process: environment variables that libraries read, and what imports cost."""
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from toffee.runtime.files import KEEP_JOURNALS
 
@@ -10,6 +13,16 @@ QUIET = {
     "DIFFUSERS_VERBOSITY": "error",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
 }
+
+MEMORY = {
+    # Large tensors on a CPU lie in huge pages, whose faults are few.
+    "THP_MEM_ALLOC_ENABLE": "1",
+    # glibc keeps what a step has freed for the next one, which would fault the same pages in again.
+    # Larger thresholds of single tensors it does not take.
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+}
+"""How a process that draws or trains gets its memory; read when it starts. It changes no bit."""
 
 
 def use_threads(threads: int) -> None:
@@ -35,3 +48,18 @@ def quieten_libraries() -> None:
         if name in sys.modules:
             sys.modules[name].logging.set_verbosity_error()
             sys.modules[name].logging.disable_progress_bar()
+
+
+@contextmanager
+def keeping_garbage() -> Iterator[None]:
+    """Inside, no garbage is collected: for imports of large libraries, which leave little of it.
+
+    Looking for it among their million objects takes a seventh of the time of such an import.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
