@@ -40,7 +40,7 @@ FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "s
 FIGURES += ("edits", "cost", "worst", "learning")
 TRAINING = {"steps": 2, "batch": 4}
 SIZES = {
-    "data": {"resolution": 32, "views": 3, "subjects": 10, "heldout_sequences": None},
+    "data": {"resolution": 64, "views": 3, "subjects": 10, "heldout_sequences": None},
     "sampler": {"steps": 2, "batch": 16},
     "refiner": TRAINING | {"sampler_steps": 2},
     "view_generator": TRAINING | {"sampler_steps": 2},
@@ -210,13 +210,13 @@ def test_the_pipeline_draws_without_this_project(run):
         "sys.modules['toffee'] = None\n"
         "pipe = diffusers.DiffusionPipeline.from_pretrained("
         f"{str(run.results / 'pipeline')!r}, trust_remote_code=True)\n"
-        "photo = Image.fromarray(numpy.zeros((32, 32, 3), numpy.uint8))\n"
+        "photo = Image.fromarray(numpy.zeros((64, 64, 3), numpy.uint8))\n"
         "picture = pipe('a bag', subject=photo, num_inference_steps=1, seed=0).images[0]\n"
         "print(picture.size)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "(32, 32)" in done.stdout
+    assert "(64, 64)" in done.stdout
 
 
 def test_the_audit_finds_nothing(run):
