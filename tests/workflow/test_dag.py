@@ -104,7 +104,7 @@ def test_variants_share_the_data(graph):
 def test_scaling_appends_shards_and_shares_those_of_the_dataset(finished):
     graph = graph_of(finished, "scaling")
     assert len([job for job in graph if job.startswith("plan_shard")]) == 8
-    own, more = (graph[f"train_toffeenet net=variants/{n}"] for n in ("pairs_quarter", "pairs_4-2"))
+    own, more = (graph[f"train_toffeenet net=variants/{n}"] for n in ("pairs_quarter", "pairs_4-1"))
     assert "filter_dataset" in own and "filter_more times=4" in more
     tuned = [job for job in graph if job.startswith("generate_dreambooth")]
     steps = {re.search(r"tuned=(\S+)", job)[1] for job in tuned}
