@@ -343,6 +343,7 @@ MATRIX = {
     "dreambooth.constant_rate": Row(True, DREAMBOOTH | TUNING),
     "dreambooth.prior_images": Row(64, DREAMBOOTH | TUNING),
     "dreambooth.prior_weight": Row(3.0, DREAMBOOTH | TUNING),
+    "dreambooth.guidance": Row(1.0, DREAMBOOTH | TUNING),
     "dreambooth.groups": Row(4, DREAMBOOTH),
     "dreambooth.tuning_steps": Row([100, 200, 400], TUNING),
     "dreambooth.tuning_subjects": Row(4, TUNING),

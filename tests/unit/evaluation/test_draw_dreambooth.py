@@ -10,7 +10,7 @@ from toffee.storage.reader import Shard
 
 from .test_pictures import SUBJECTS, benchmark  # noqa: F401
 
-TUNING = Tuning(1, 1, 5e-6, True, 1, 1.0)
+TUNING = Tuning(1, 1, 5e-6, True, 1, 1.0, 2.0)
 
 
 class Model:

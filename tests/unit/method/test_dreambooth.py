@@ -12,7 +12,13 @@ from toffee.runtime.compute import Compute, computing
 from toffee.runtime.seeds import noise
 
 TUNING = Tuning(
-    steps=3, batch=2, learning_rate=1e-3, constant_rate=False, prior_images=3, prior_weight=1.0
+    steps=3,
+    batch=2,
+    learning_rate=1e-3,
+    constant_rate=False,
+    prior_images=3,
+    prior_weight=1.0,
+    guidance=3.0,
 )
 
 
@@ -56,6 +62,23 @@ def test_pictures_of_a_class_come_from_the_base_model_and_once(random_zoo, monke
     model.tune("one", "ball", photos(1))
     model.tune("two", "ball", photos(2))
     assert drawn == [["a ball"] * 2, ["a ball"]]  # 3 pictures in batches of 2, for both subjects
+
+
+def test_only_the_tuned_model_draws_with_its_own_guidance(random_zoo, monkeypatch):
+    model = booth(random_zoo)
+    guidance = []
+    draw = model.model.draw
+    monkeypatch.setattr(
+        model.model, "draw", lambda *given: guidance.append(given[-1].guidance) or draw(*given)
+    )
+    start = noise([1], model.latent_shape)
+    model.draw(["a ball"], start)
+    model.tune("one", "ball", photos(1))  # draws the class
+    model.draw(["a ball"], start)
+    model.tune("two", "mug", photos(2))
+    model.reset()
+    model.draw(["a ball"], start)
+    assert guidance == [2.0] + [2.0, 2.0] + [3.0] + [2.0, 2.0] + [2.0]
 
 
 @pytest.mark.parametrize("channels_last", [False, True])

@@ -154,7 +154,7 @@ class Subset:
 
 @dataclass(frozen=True)
 class Tuning:
-    """How DreamBooth is fine-tuned for a subject.
+    """How DreamBooth is fine-tuned for a subject, and what it then draws with.
 
     Attributes:
         steps: optimizer steps.
@@ -163,6 +163,7 @@ class Tuning:
         constant_rate: whether every step has that rate, without rise and fall.
         prior_images: pictures of each class that the base model draws.
         prior_weight: weight of these in the loss.
+        guidance: weight of classifier-free guidance of the tuned model's pictures.
         The rest as in config section `training`, which says it of all trainings.
     """
 
@@ -172,6 +173,7 @@ class Tuning:
     constant_rate: bool
     prior_images: int
     prior_weight: float
+    guidance: float
     checkpointing: bool = False
     fused: bool = False
     times: str = "logit_normal"

@@ -40,7 +40,7 @@ class DreamBooth:
         Args:
             text_to_image: its folder.
             tuning: how each subject is fine-tuned.
-            drawing, sampling: how pictures are drawn.
+            drawing, sampling: how pictures are drawn; a tuned model's have guidance of their own.
             seed: of all draws; those of a subject depend on nothing but it and the subject's name.
         """
         # What is trained holds float32; so it also draws as it is trained, in mixed precision.
@@ -48,6 +48,7 @@ class DreamBooth:
             self.model = TextToImage(Path(text_to_image))
         self.tuning, self.seed = tuning, seed
         self.sampling, self.batch = sampling, drawing.batch
+        self._tuned = False
         self.latent_shape = self.model.autoencoder.latent_shape(drawing.resolution)
         # On the CPU: a second UNet would not fit beside one that is trained on a GPU of 24 GB.
         self._base = {k: v.to("cpu", copy=True) for k, v in self.model.unet.state_dict().items()}
@@ -56,6 +57,7 @@ class DreamBooth:
     def reset(self) -> None:
         """Forget the subject."""
         self.model.unet.load_state_dict(self._base)
+        self._tuned = False
 
     def prepare_class(self, class_word: str) -> None:
         """Draw the pictures of a class, once, with the base model."""
@@ -119,9 +121,13 @@ class DreamBooth:
         )
         fitted = fit([model.unet], draw, loss, schedule, f"DreamBooth {subject}")
         model.unet.requires_grad_(False)
+        self._tuned = True
         return fitted.losses
 
     def draw(self, prompts: list[str], start: torch.Tensor) -> torch.Tensor:
         """Pictures [B,3,H,W] in [0,1] of prompts, from noise [B,C,h,w]."""
+        sampling = self.sampling
+        if self._tuned:
+            sampling = replace(sampling, guidance=self.tuning.guidance)
         with mixed():
-            return self.model.draw(prompts, start, self.sampling)
+            return self.model.draw(prompts, start, sampling)

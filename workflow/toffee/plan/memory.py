@@ -243,7 +243,8 @@ class Memory:
 
     def generate_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         tuning = self.config.training.applied(self.config.dreambooth.tuning)
-        unet, *rest = self.base(guidance=self.config.sampler.guidance)
+        most = max(self.config.sampler.guidance, self.config.dreambooth.guidance)
+        unet, *rest = self.base(guidance=most)
         rows = 2 * tuning.batch
         step = Network("unet_step", unet.weights, rows)
         tuned = self.trained(unet.weights, step, tuning, 4, rows)

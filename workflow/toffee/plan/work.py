@@ -4,6 +4,7 @@ A rule without a method here computes nothing on a device.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil
 from typing import Any, cast
 
@@ -215,7 +216,7 @@ class Work:
 
     def generate_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         subjects = self.sizes.benchmark / self.config.dreambooth.groups
-        drawn = self.benchmark_images("dreambooth") * self.text_draw()
+        drawn = self.benchmark_images("dreambooth") * self.tuned_draw()
         steps = tuning_steps(wildcards["tuned"]) or self.config.dreambooth.steps
         return drawn + subjects * (self.prior() + self.tuned(steps))
 
@@ -227,15 +228,22 @@ class Work:
         """A picture of the benchmark by the base model."""
         return self.base_draw(False, 1.0, self.config.sampler.sampling)
 
+    def tuned_draw(self) -> float:
+        """The same by a tuned model."""
+        sampling = replace(self.config.sampler.sampling, guidance=self.config.dreambooth.guidance)
+        return self.base_draw(False, 1.0, sampling)
+
     def tuned(self, steps: int) -> float:
         """A fine-tuning: photos of the subject, and as many pictures of its class."""
         return steps * 2 * self.config.dreambooth.batch * self.costs.unet_step
 
     def tune_dreambooth(self, wildcards: Mapping[str, str]) -> float:
         settings = self.config.dreambooth
-        rounds = len(settings.tuning_steps) + 1
-        drawn = TUNING_PROMPTS * (self.text_draw() + self.costs.metrics + self.judged())
-        each = self.prior() + rounds * (drawn + TUNING_PHOTOS * self.costs.metrics)
+        tuned = len(settings.tuning_steps)
+        drawn = self.text_draw() + tuned * self.tuned_draw()
+        seen = TUNING_PROMPTS * (self.costs.metrics + self.judged())
+        seen += TUNING_PHOTOS * self.costs.metrics
+        each = self.prior() + TUNING_PROMPTS * drawn + (tuned + 1) * seen
         return settings.tuning_subjects * (each + self.tuned(sum(settings.tuning_steps)))
 
     def make_editing_pairs(self, wildcards: Mapping[str, str]) -> float:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from toffee.config import settings
-from toffee.config.base import Count, LearningRate, Section
+from toffee.config.base import Count, Guidance, LearningRate, Section
 
 
 class DreamBooth(Section):
@@ -27,6 +27,10 @@ class DreamBooth(Section):
     )
     prior_weight: Annotated[float, Field(ge=0, le=10)] = Field(
         description="weight of these pictures in the loss (1 = as the subject's photos)"
+    )
+    guidance: Guidance = Field(
+        description="weight of classifier-free guidance of the tuned model's pictures (1 = off); "
+        "those of the class are the base model's, by section sampler"
     )
     groups: Annotated[int, Field(ge=1, le=10_000)] = Field(
         description="jobs that the benchmark's subjects are divided among (jobs)"
@@ -61,4 +65,5 @@ class DreamBooth(Section):
             self.constant_rate,
             self.prior_images,
             self.prior_weight,
+            self.guidance,
         )
