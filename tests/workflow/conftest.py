@@ -87,7 +87,7 @@ def snakemake(tmp_path_factory):
 
 
 FEWER = (("images_per_prompt: 3", "images_per_prompt: 2"), ("trainings: 3", "trainings: 2"))
-"""What `finished` has of the evaluation: half the jobs of the tiny scale, and several of each kind."""
+"""Of the evaluation: half the jobs of the tiny scale, and still several of each kind."""
 
 
 @pytest.fixture(scope="session")
