@@ -158,6 +158,26 @@ def test_dreambench_stands_beside_the_published_methods(dreambench, out):
     assert "| text_only | all photos |" in text and "Metric encoders: zoo/a, zoo/b" in text
 
 
+def test_contexts_and_prompts_that_change_the_subject_stand_apart(dreambench, tmp_path, out):
+    means = {name: {"dino": 0.5, "clip_t": 0.3} for name in ("text_only", "toffeenet")}
+    scores = by_policy(write_scores(tmp_path / "d.parquet", means | {"dreambooth": {"dino": 0.7}}))
+    frame = pd.read_parquet(scores)
+    texts = {"p0": "a mug in the jungle", "p1": "a purple mug"}
+    frame = frame.assign(prompt=frame["prompt"].map(texts))
+    changes = (frame["prompt"] == texts["p1"]) & (frame["method"] == "toffeenet")
+    frame.assign(value=frame["value"] + 0.4 * changes).to_parquet(scores)
+    given = dreambench | {"scores": [scores]}
+    tabulate_dreambench(**given, published=PUBLISHED / "dreambench.csv", **out, source="world")
+    rows = read(out["csv"]).loc[("toffeenet − dreambooth", "dino")].set_index("setting")["value"]
+    shared = "all photos; class prompt; encoders zoo/a, zoo/b"
+    found = [rows[setting] for setting in (shared, f"contexts; {shared}", f"changes; {shared}")]
+    assert found == pytest.approx([0.0, -0.2, 0.2])
+    assert "| text_only | contexts; all photos |" in out["page"].read_text()
+    # Where all prompts are of one kind there is nothing to part.
+    tabulate_dreambench(**dreambench, published=PUBLISHED / "dreambench.csv", **out, source="world")
+    assert "contexts;" not in out["csv"].read_text()
+
+
 def test_living_subjects_and_objects_stand_apart(dreambench, tmp_path, out):
     published = PUBLISHED / "dreambench.csv"
     tabulate_dreambench(**dreambench, published=published, **out, source="world")

@@ -30,6 +30,16 @@ def living_subjects(benchmark: Path) -> set[str]:
     return {one.subject for one in load_benchmark(benchmark).subjects if one.live}
 
 
+def changing_prompts(benchmark: Path) -> set[tuple[str, str]]:
+    """Subject and text of a benchmark's prompts that ask for another look of the subject."""
+    return {
+        (subject.subject, prompt.text)
+        for subject in load_benchmark(benchmark).subjects
+        for prompt in subject.prompts
+        if prompt.changes_subject
+    }
+
+
 @dataclass(frozen=True)
 class BenchmarkImage:
     """One image to draw for the benchmark.

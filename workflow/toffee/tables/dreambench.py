@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from toffee.config.sections.evaluation import TUNED_METHODS
-from toffee.evaluation.benchmark import living_subjects
+from toffee.evaluation.benchmark import changing_prompts, living_subjects
 from toffee.evaluation.names import ALL, SIMILARITIES
 from toffee.evaluation.oracle import compare_with_published, describe_gate
 from toffee.evaluation.scores_file import read_all_scores
@@ -68,7 +68,8 @@ def tabulate_dreambench(
     Args:
         scores: of any method and generation seed.
         oracle: scores of real photos.
-        benchmark: its folder, which tells living subjects from objects.
+        benchmark: its folder, which tells living subjects from objects, and contexts from prompts
+            that change the subject.
         published: CSV of published methods.
         source, resolution: see `tidy.comparability`.
         encoders: names of the metric DINO and CLIP.
@@ -85,11 +86,16 @@ def tabulate_dreambench(
     parts = []
     for policy in frame["references"].unique():
         parts += _rows_of_policy(frame[frame["references"] == policy])
-    parts += _rows_by_kind(frame[frame["references"] == ALL], living_subjects(benchmark))
+    whole = frame[frame["references"] == ALL]
+    parts += _rows_by_kind(whole, living_subjects(benchmark))
+    parts += _rows_by_prompt(whole, changing_prompts(benchmark))
     table = pd.concat([measured(parts), published_methods(published)], ignore_index=True)
     seeds = frame.loc[frame["method"] != "oracle", "seed"].nunique()
     how = (
         "`living`, `objects`: the means over the animals and over the rest of the subjects apart. "
+        "`contexts`, `changes`: over prompts that put the subject somewhere, and over those that "
+        "ask for another look of it (`a purple ball`), where to be like the photos and to follow "
+        "the text are opposites. "
         f"{seeds} generation seed{'s' * (seeds != 1)}, {describe_trainings(frame)}. Prompts name "
         "the class word without a unique token, unless the setting says `token prompt`; `clip_t` "
         f"is always taken with the former. Metric encoders: {encoders} (`dino`, `clip`); "
@@ -116,6 +122,28 @@ def _rows_by_kind(frame: pd.DataFrame, living: Collection[str]) -> list[pd.DataF
         summarise(part.assign(setting=f"{name}; " + part["setting"]))
         for name, part in (("living", frame[alive]), ("objects", frame[~alive]))
     ]
+
+
+def _rows_by_prompt(
+    frame: pd.DataFrame, changing: Collection[tuple[str, str]]
+) -> list[pd.DataFrame]:
+    """Means over prompts of a context and over those that change the subject apart, and ToffeeNet
+    against the tuned methods; none where all prompts are of one kind."""
+    drawn = frame[frame["method"] != "oracle"]
+    pairs = zip(drawn["subject"], drawn["prompt"], strict=True)
+    changed = pd.Series([pair in changing for pair in pairs], index=drawn.index)
+    if not changed.any() or changed.all():
+        return []
+    rows = []
+    for name, part in (("contexts", drawn[~changed]), ("changes", drawn[changed])):
+        part = part.assign(setting=f"{name}; " + part["setting"])
+        rows.append(summarise(part))
+        methods = set(part["method"])
+        for other in TUNED_METHODS if "toffeenet" in methods else ():
+            if other in methods:
+                pair = ("toffeenet", other)
+                rows.append(paired_difference(in_common(part, pair), *pair))
+    return rows
 
 
 def _rows_of_policy(frame: pd.DataFrame) -> list[pd.DataFrame]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from toffee.data.loaders.dreambench import fill, load_benchmark, parse_prompts
+from toffee.data.loaders.dreambench import Prompt, fill, load_benchmark, parse_prompts
 from toffee.data.loaders.images import read_image
 from toffee.runtime.errors import ToffeeError
 
@@ -165,3 +165,19 @@ def test_missing_photos_and_classes_are_one_line(folder: Path) -> None:
 def test_fill() -> None:
     assert fill("a {0} {1} on top of a mirror", "mug") == "a mug on top of a mirror"
     assert fill("a {0} {1}", "mug", "sks") == "a sks mug"
+
+
+@pytest.mark.parametrize(
+    ("template", "changes"),
+    [
+        ("a {0} {1} in the jungle", False),
+        ("an {0} {1} on a rug", False),
+        ("{0} {1} at night", False),
+        ("a {0} {1} wearing a red hat", False),
+        ("a purple {0} {1}", True),
+        ("a cube shaped {0} {1}", True),
+        ("a sketch of a {0} {1}", True),
+    ],
+)
+def test_prompts_of_a_context_and_prompts_that_change_the_subject(template, changes):
+    assert Prompt(template, "", "").changes_subject == changes

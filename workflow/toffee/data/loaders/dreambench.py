@@ -55,6 +55,12 @@ class Prompt:
     text: str
     text_with_token: str
 
+    @property
+    def changes_subject(self) -> bool:
+        """Whether it asks for another look of the subject ("a purple backpack") and not for a
+        context ("a backpack in the jungle")."""
+        return not re.match(r"(an? )?\{0\} \{1\}", self.template)
+
 
 @dataclass(frozen=True)
 class BenchmarkSubject:
