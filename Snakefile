@@ -22,7 +22,7 @@ sys.path[:0] = PACKAGES
 os.environ.update(PYTHONPATH=os.pathsep.join([*PACKAGES, *filter(None, OWN_PATH)]))
 from toffee.runtime.environment import MEMORY  # found since the lines above
 
-os.environ.update(MEMORY)
+os.environ.update({**MEMORY, **os.environ})  # but for what the user has set
 # Compute nodes may lack internet access. Downloads run where Snakemake runs; no other job needs it.
 if workflow.remote_exec:
     os.environ.update(HF_HUB_OFFLINE="1")

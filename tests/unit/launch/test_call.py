@@ -141,3 +141,20 @@ def test_imports_of_a_job_collect_no_garbage(monkeypatch):
     assert load(DRAW) is check
     assert collecting == [False]
     assert gc.isenabled()
+
+
+def test_garbage_is_collected_again_after_an_import_that_fails(monkeypatch):
+    def fail(name):
+        raise RuntimeError(name)
+
+    monkeypatch.setattr("toffee.launch.call.importlib.import_module", fail)
+    with pytest.raises(RuntimeError):
+        load(DRAW)
+    assert gc.isenabled()
+    gc.disable()  # as somebody else may have had it
+    try:
+        with pytest.raises(RuntimeError):
+            load(DRAW)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def head(place: str) -> str:
     """The lines of the Snakefile that set the search path."""
     text = (ROOT / "Snakefile").read_text()
-    lines = text[text.index("PACKAGES =") : text.index("# Large tensors")]
+    lines = text[text.index("PACKAGES =") : text.index("from toffee.runtime.environment")]
     start = "import os, sys\n"
     return f"{start}REPOSITORY = {place!r}\n{lines}"
 
@@ -34,6 +34,17 @@ def test_a_users_python_path_is_kept_behind_ours():
         check=True,
     )
     assert done.stdout.strip().split(os.pathsep) == ["/x/workflow", "/x/tools", "/mine", "/too"]
+
+
+def test_jobs_keep_freed_memory_unless_the_user_has_other_wishes():
+    text = (ROOT / "Snakefile").read_text()
+    code = text[text.index("from toffee.runtime.environment") : text.index("# Compute nodes may")]
+    code = f"import os\n{code}\nprint(*(os.environ[name] for name in MEMORY))"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC", "THP"))}
+    environment |= {"PYTHONPATH": str(ROOT / "workflow"), "MALLOC_TRIM_THRESHOLD_": "1"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1", str(32 * 1024**2)]
 
 
 def with_source(section: str, **values) -> None:

@@ -136,7 +136,7 @@ def test_every_method_is_a_rule():
     """A rule that is renamed would silently take nothing."""
     rules = rule_functions()
     shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
-    shared |= {"by_precision", "text_draw", "encoded", "candidates", "judged"}
+    shared |= {"by_precision", "text_draw", "tuned_draw", "encoded", "candidates", "judged"}
     shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
     shared |= {"kept", "temporary", "while_running", "latents", "tokens", "depth"}
     shared |= {"needed", "base", "autoencoder", "text", "encoders", "segmenter", "generator", "net"}

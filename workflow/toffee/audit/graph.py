@@ -11,7 +11,7 @@ from toffee.audit.evidence import check_evidence
 from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes
 from toffee.audit.plan import check_plan
-from toffee.audit.plans import Runs
+from toffee.audit.plans import Plan
 from toffee.audit.recompute import check_recomputed
 from toffee.audit.sources import check_sources
 from toffee.audit.surroundings import check_surroundings
@@ -39,13 +39,15 @@ TABLES = "tables"
 
 
 def check_graph(
-    results: Results, notes: Notes | None = None, planned: Callable[[], Runs] | None = None
+    results: Results,
+    notes: Notes | None = None,
+    newest: Callable[[], Plan | ToffeeError | None] | None = None,
 ) -> list[Finding]:
-    """All checks of the tier. notes: takes what they cover; planned: see `check_plan`."""
+    """All checks of the tier. notes: takes what they cover; newest: see `check_plan`."""
     notes = notes or Notes()
     checks = (_producers, _edges, _cycles, _times, _downloads, _cells, _code)
     found = [finding for check in checks for finding in _guarded(check, results)]
-    found += _guarded(check_plan, results, notes, planned)
+    found += _guarded(check_plan, results, notes, newest)
     for more in (check_evidence, check_surroundings, check_recomputed, check_sources):
         found += _guarded(more, results, notes)
     return found

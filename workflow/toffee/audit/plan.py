@@ -12,7 +12,7 @@ from typing import Any
 
 from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes, leaves
-from toffee.audit.plans import Plan, Runs, drawn_alone, plan_runs
+from toffee.audit.plans import Plan, drawn_alone, plan_run, runs_of
 from toffee.launch.dag import Job
 from toffee.provenance.paths import CONFIGS, RECORDS
 from toffee.provenance.record import files_of
@@ -24,18 +24,20 @@ TIER = "graph"
 
 
 def check_plan(
-    results: Results, notes: Notes, planned: Callable[[], Runs] | None = None
+    results: Results, notes: Notes, newest: Callable[[], Plan | ToffeeError | None] | None = None
 ) -> Iterator[Finding]:
     """The jobs, their inputs and their values are those of the plan that each was made by.
 
-    planned: gives what `plan_runs` does; by default it is called now.
+    newest: gives what `plan_newest` does, where it was begun before.
     """
     if drawn_alone(results):
         notes.add("graph: no plan, these are drawings of toffee draw and toffee edit")
         return
     found: dict[Finding, None] = {}
     plans: list[Plan] = []
-    for records, plan in planned() if planned else plan_runs(results):
+    for number, (records, zoo) in enumerate(runs_of(results)):
+        begun = newest() if newest is not None and number == 0 else None
+        plan = begun or plan_run(results, records[0], zoo)
         if isinstance(plan, ToffeeError):
             path = f"{RECORDS}/{CONFIGS}/{records[0].config}.json"
             finding = Finding(TIER, path, "a configuration that Snakemake plans", str(plan))

@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,30 +55,45 @@ class Plan:
     jobs: Mapping[str, Job]
 
 
-Runs = Sequence[tuple[Sequence[Record], Plan | ToffeeError]]
-"""The records of each run, the newest first, and its plan, or why there is none."""
+Run = tuple[list[Record], bool]
+"""The records that one plan is for, the newest first, and whether it is the zoo's."""
 
 
-def plan_runs(results: Results) -> Runs:
-    """Have Snakemake plan the runs of a folder.
-
-    It takes seconds, nearly all of them in processes of their own, so that a thread may do it while
-    something else is checked.
-    """
-    groups: dict[tuple[str, str, bool], list[Record]] = defaultdict(list)
+def runs_of(results: Results) -> list[Run]:
+    """The runs that filled a folder, the newest first: jobs with equal values have one plan. None
+    of drawings, which no rule plans."""
     if drawn_alone(results):
         return []
+    groups: dict[tuple[str, str, bool], list[Record]] = defaultdict(list)
     for name, record in reversed(results.records.items()):
         zoo = results.roots[name] == ZOO_ROOT
         groups[record.config, _given(results, record), zoo].append(record)
-    return [
-        (records, _plan_or_error(results, records[0], zoo))
-        for (_, _, zoo), records in groups.items()
-    ]
+    return [(records, zoo) for (_, _, zoo), records in groups.items()]
+
+
+def plan_newest(results: Results) -> Plan | ToffeeError | None:
+    """The plan of the newest run, see `plan_run`; None of drawings.
+
+    It takes seconds, nearly all of them in a process of its own, so that a thread may call this
+    while something else is checked. Of the newest run alone: how many there are is up to the
+    folder, and a plan that is begun is waited for, also after Ctrl-C.
+    """
+    if drawn_alone(results):
+        return None
+    name, record = next(reversed(results.records.items()))
+    return plan_run(results, record, results.roots[name] == ZOO_ROOT)
+
+
+def plan_run(results: Results, record: Record, zoo: bool) -> Plan | ToffeeError:
+    """What Snakemake plans with the values of a record's run, or why there is no plan."""
+    try:
+        return _plan(results, record, zoo)
+    except ToffeeError as error:
+        return error
 
 
 def drawn_alone(results: Results) -> bool:
-    """Whether all records are of `toffee draw` and `toffee edit`, which no rule plans."""
+    """Whether all records are of `toffee draw` and `toffee edit`."""
     return all(record.rule in COMMANDS for record in results.records.values())
 
 
@@ -103,13 +118,6 @@ def _given(results: Results, record: Record) -> str:
     except ToffeeError:
         return str(record.run)  # a finding, when it is planned
     return json.dumps([run.get("configfiles"), run.get("config")])
-
-
-def _plan_or_error(results: Results, record: Record, zoo: bool) -> Plan | ToffeeError:
-    try:
-        return _plan(results, record, zoo)
-    except ToffeeError as error:
-        return error
 
 
 def _plan(results: Results, record: Record, zoo: bool) -> Plan:

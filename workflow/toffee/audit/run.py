@@ -8,7 +8,7 @@ from toffee.audit.content import check_bytes
 from toffee.audit.findings import TIERS, Finding, verdict, write_findings
 from toffee.audit.graph import check_graph
 from toffee.audit.notes import Notes
-from toffee.audit.plans import plan_runs
+from toffee.audit.plans import plan_newest
 from toffee.audit.recompute import check_verdict
 from toffee.audit.replay import check_replay, replayed_jobs
 from toffee.audit.schema import check_schema
@@ -60,14 +60,14 @@ def audit(
     checks: dict[str, Callable[[], list[Finding]]] = {
         "schema": lambda: check_schema(results, notes, key),
         "bytes": lambda: check_bytes(results, notes),
-        "graph": lambda: check_graph(results, notes, planning.result),
+        "graph": lambda: check_graph(results, notes, newest.result),
         "replay": lambda: check_replay(results, sample, jobs, seed, network, notes),
     }
     findings: list[Finding] = []
-    # Snakemake plans in processes of its own, while the tiers before are checked.
+    # Snakemake plans in a process of its own, while the tiers before are checked.
     with ThreadPoolExecutor(1) as thread:
         if TIERS.index(tier) >= TIERS.index("graph"):
-            planning = thread.submit(plan_runs, results)
+            newest = thread.submit(plan_newest, results)
         for number, name in enumerate(TIERS):
             if number > TIERS.index(tier):
                 notes.add(f"{name}: not checked (--tier {name})")

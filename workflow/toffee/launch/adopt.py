@@ -87,7 +87,7 @@ def adopt(root: str, state: str | Path = ".snakemake", write: bool = True) -> Ad
     moved = known.get(CHECKOUT, ".") != checkout[CHECKOUT]
     for name, time in seen.items():
         output = f"{root}/{name.removesuffix('.json')}"
-        if not os.path.lexists(output):
+        if not os.path.exists(output):
             found.gone.append(output)
         place = metadata_path(state, output)
         if (

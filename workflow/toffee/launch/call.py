@@ -30,7 +30,7 @@ from typing import Any
 from toffee.config.base import Section
 from toffee.launch.params import grouped
 from toffee.provenance.code import module_file, syntax_tree
-from toffee.runtime.environment import keeping_garbage
+from toffee.runtime.environment import without_garbage_collection
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.values import convert
 
@@ -197,7 +197,7 @@ def load(function: str) -> Callable[..., None]:
     """The function of a dotted name. Raises ToffeeError where there is none."""
     module, _, name = function.rpartition(".")
     module_file(module)
-    with keeping_garbage():
+    with without_garbage_collection():
         return getattr(importlib.import_module(module), name)
 
 

@@ -18,7 +18,7 @@ MEMORY = {
     # Large tensors on a CPU lie in huge pages, whose faults are few.
     "THP_MEM_ALLOC_ENABLE": "1",
     # glibc keeps what a step has freed for the next one, which would fault the same pages in again.
-    # Larger thresholds of single tensors it does not take.
+    # The second value is the largest that glibc takes.
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
 }
@@ -51,7 +51,7 @@ def quieten_libraries() -> None:
 
 
 @contextmanager
-def keeping_garbage() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """Inside, no garbage is collected: for imports of large libraries, which leave little of it.
 
     Looking for it among their million objects takes a seventh of the time of such an import.
