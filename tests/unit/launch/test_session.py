@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from toffee.config import load_config
-from toffee.launch.session import refuse_whole_machines
+from toffee.launch.session import refuse_whole_machines, say_what_is_gone
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.settings import read_settings
 
@@ -45,6 +46,26 @@ def test_jobs_keep_freed_memory_unless_the_user_has_other_wishes():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "1", str(32 * 1024**2)]
+
+
+def test_only_what_the_run_covers_and_did_not_make_is_called_missing(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("there").touch()
+    job = lambda *output: SimpleNamespace(output=output)  # noqa: E731
+    covered, made = [job("a", "b\x1b", "there"), job("c", "d")], [job("failed")]
+    dag = SimpleNamespace(
+        jobs=[*covered, *made],
+        needrun_jobs=lambda exclude_finished: [] if exclude_finished else made,
+    )
+    gone = ["elsewhere", "failed", "there", "a", "b\x1b", "c", "d"]
+    say_what_is_gone(SimpleNamespace(dag=dag), "results/x", gone)
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "results/x: missing, though their records are there: 4 (a, b\\x1b, c and 1"
+    )
+    say_what_is_gone(SimpleNamespace(dag=dag), "results/x", gone[:3])
+    say_what_is_gone(SimpleNamespace(dag=None), "results/x", gone)
+    assert capsys.readouterr().err == ""
 
 
 def with_source(section: str, **values) -> None:

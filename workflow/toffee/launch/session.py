@@ -58,7 +58,8 @@ def begin_run(workflow: Any, config: Config, results: str, others: Iterable[str]
     _say_what_is_there(config, results)
     if not config.synthesis.keep_stages:  # Snakemake removes them itself
         gone = [path for path in gone if not path.startswith(f"{results}/{STAGES_FOLDER}/")]
-    _say_what_is_gone(workflow, results, gone)
+    if gone and not os.environ.get(FOR_A_PROGRAM):
+        atexit.register(say_what_is_gone, workflow, results, gone)
 
 
 def refuse_whole_machines(config: Config) -> None:
@@ -103,30 +104,32 @@ def _note_command_line(workflow: Any) -> None:
     note_run(words, given.config, files, workflow.is_main_process)
 
 
-def _say_what_is_gone(workflow: Any, results: str, gone: Sequence[str]) -> None:
-    """At the end, name results of this run's targets that were made once, are missing, and that
-    Snakemake did not make again, because all that was made of them is there. An interrupted forced
-    rerun of a stage leaves such a hole, and "Nothing to be done" would be half the truth."""
-    if not gone or os.environ.get(FOR_A_PROGRAM):
+def say_what_is_gone(workflow: Any, results: str, gone: Sequence[str]) -> None:
+    """Name, on standard error, results that were made once, are missing, and that Snakemake did not
+    make again, because all that was made of them is there.
+
+    An interrupted forced rerun of a stage leaves such a hole, and "Nothing to be done" would be
+    half the truth.
+
+    Args:
+        workflow: Snakemake's, after the run.
+        results: the run's results folder.
+        gone: results with a record that were missing when the run began.
+    """
+    if workflow.dag is None:  # a list, or an error
         return
-
-    def say() -> None:
-        if workflow.dag is None:  # a list, or an error
-            return
-        planned = {str(path) for job in workflow.dag.jobs for path in job.output}
-        made = workflow.dag.needrun_jobs(exclude_finished=False)
-        planned -= {str(path) for job in made for path in job.output}
-        left = [path for path in gone if path in planned and not os.path.exists(path)]
-        if left:
-            more = f" and {len(left) - NAMES_SHOWN} more" if len(left) > NAMES_SHOWN else ""
-            names = ", ".join(map(printable, left[:NAMES_SHOWN]))
-            print(
-                f"{results}: missing, though their records are there: {len(left)} ({names}{more}); "
-                "Snakemake makes one again only where a target needs it, or as a target itself",
-                file=sys.stderr,
-            )
-
-    atexit.register(say)
+    planned = {str(path) for job in workflow.dag.jobs for path in job.output}
+    made = workflow.dag.needrun_jobs(exclude_finished=False)
+    planned -= {str(path) for job in made for path in job.output}
+    left = [path for path in gone if path in planned and not os.path.exists(path)]
+    if left:
+        more = f" and {len(left) - NAMES_SHOWN} more" if len(left) > NAMES_SHOWN else ""
+        names = ", ".join(map(printable, left[:NAMES_SHOWN]))
+        print(
+            f"{results}: missing, though their records are there: {len(left)} ({names}{more}); "
+            "Snakemake makes one again only where a target needs it, or as a target itself",
+            file=sys.stderr,
+        )
 
 
 def _adopt_results(results: str) -> list[str]:
