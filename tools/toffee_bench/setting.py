@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
+from toffee.config import Config, load_catalogue
 from toffee.config.drawing import sampling_of
-from toffee.config.load import Config, load_catalogue
 from toffee.config.settings import Sampling
 from toffee.data.world.write import write_multiview, write_subjects
 from toffee.models.subject_encoder import SubjectEncoder

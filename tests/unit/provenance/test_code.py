@@ -243,3 +243,11 @@ def test_every_rule_of_the_project_has_a_function_that_exists():
         assert f"\ndef {function.rpartition('.')[2]}(" in module_file(
             function.rpartition(".")[0]
         ).read_text(encoding="utf-8")
+
+
+def test_no_rule_depends_on_the_whole_configuration():
+    """A new key anywhere would download every model again, and run all that follows."""
+    whole = {"config/load.py", "config/sections/__init__.py", "config/sections/toffeenet.py"}
+    for rule, function in rule_functions().items():
+        modules = {module.removeprefix("workflow/toffee/") for module in module_digests(function)}
+        assert not modules & whole, rule

@@ -5,7 +5,8 @@
 schema and `config/README.md` from the models (`python -m toffee.config`).
 """
 
-from toffee.config.load import load_catalogue, load_config
+from toffee.config.catalogue import load_catalogue
+from toffee.config.load import load_config
 from toffee.config.models import ROLES, HubSource, ZooSource
 from toffee.config.sections import Config
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from toffee.config.load import load_catalogue
+from toffee.config.catalogue import load_catalogue
 from toffee.config.models import ALLOWED_SUFFIXES, HubFiles, HubSource, Source, ZooSource
 from toffee.download.fetch import fetch_from_hub, remove_work
 from toffee.download.space import require_space
