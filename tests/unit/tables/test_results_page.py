@@ -40,5 +40,13 @@ def test_what_is_missing_is_one_line(results):
     with pytest.raises(ToffeeError, match="no row for 'T'"):
         fill(PAGE, results)
     (results / "tables" / "t.csv").unlink()
-    with pytest.raises(ToffeeError, match=r"t\.csv: No such file"):
+    with pytest.raises(ToffeeError, match=r"t\.csv: not found, expected the tables of a run"):
         fill(PAGE, results)
+
+
+def test_tables_that_were_not_made_are_named_once(results, monkeypatch):
+    absent = [Part(title, "late", ("dino",)) for title in ("Late", "Later")]
+    monkeypatch.setattr(results_page, "BLOCKS", {"a": (*results_page.BLOCKS["a"], *absent)})
+    lines = fill(PAGE, results).splitlines()
+    assert lines[-3:] == ["Tables that this run did not make: `late`.", "<!-- a:end -->", "after"]
+    assert any(line.startswith("| toffeenet") for line in lines)

@@ -5,6 +5,7 @@ python -m toffee.tables.results_page results/tiny docs/results.md: rewrites the 
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,15 +81,21 @@ BLOCKS = {
             methods=r"^(toffeenet|input|target)$",
         ),
         Part("Cost", "cost", ("seconds_per_pair", "seconds", "ratio", "hours")),
+        Part(
+            "ToffeeNet by its pairs, DreamBooth by its steps",
+            "scaling",
+            ("pairs", "subjects", "seconds", *METRICS[:3]),
+            methods=r"^([^(−]+|slope .*)$",
+        ),
     ),
 }
 
 
 def fill(page: str, results: Path) -> str:
-    """The page with its marked blocks rewritten.
+    """The page with its marked blocks rewritten. A table that the run did not make is named.
 
     Raises:
-        ToffeeError: a mark or a table is missing, or a part of it would be empty.
+        ToffeeError: a mark or all tables of a block are missing, or a part of one would be empty.
     """
     for name, parts in BLOCKS.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
@@ -96,13 +103,26 @@ def fill(page: str, results: Path) -> str:
         _, closed, after = rest.partition(end)
         if not found or not closed:
             raise ToffeeError(f"page: expected the marks {begin} and {end}")
-        text = "\n\n".join(_part(part, results) for part in parts)
+        text = "\n\n".join(_parts(parts, results))
         page = f"{before}{begin}\n{text}\n{end}{after}"
     return page
 
 
-def _part(part: Part, results: Path) -> str:
-    path = results / "tables" / f"{part.table}.csv"
+def _parts(parts: Sequence[Part], results: Path) -> list[str]:
+    """A block's paragraphs: the parts whose table is there, and which others are not."""
+    paths = {part: results / "tables" / f"{part.table}.csv" for part in parts}
+    there = [part for part in parts if paths[part].exists()]
+    if not there:
+        raise ToffeeError(f"{paths[parts[0]]}: not found, expected the tables of a run")
+    absent = dict.fromkeys(part.table for part in parts if part not in there)
+    names = ", ".join(f"`{table}`" for table in absent)
+    return [
+        *(_part(part, paths[part]) for part in there),
+        *([f"Tables that this run did not make: {names}."] if absent else []),
+    ]
+
+
+def _part(part: Part, path: Path) -> str:
     try:
         table = pd.read_csv(path, dtype={"setting": str}).fillna({"setting": ""})
     except OSError as error:
