@@ -1,7 +1,8 @@
 """The jobs of a run as Snakemake plans them, with the values that each would be given.
 
-`planned_jobs` starts a process of its own, because Snakemake keeps state in the process that plans:
-`python -m toffee.launch.dag OUT ARGUMENTS…` writes the configuration and the jobs as JSON lines.
+`Planning` starts a process of its own, because Snakemake keeps state in the process that plans:
+`python -m toffee.launch.dag OUT ARGUMENTS…` writes the configuration, which is there when the
+Snakefile is read, and seconds later the jobs, as JSON lines.
 """
 
 import json
@@ -9,14 +10,18 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from toffee.launch.nobody import name_and_home
+from toffee.runtime.environment import without_garbage_collection
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PACKAGE
+from toffee.runtime.signals import die_with_parent
 
 FOR_A_PROGRAM = "TOFFEE_FOR_A_PROGRAM"
 """Environment variable: nobody reads what Snakemake prints, but for why there is no plan."""
@@ -56,40 +61,104 @@ class Job:
     threads: int = 1
 
 
+class Planning:
+    """Snakemake's planning of a run, from the start of the block to its end at the latest.
+
+    The caller goes on meanwhile; what it asks for too early is waited for.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        project: Path,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            arguments: options and targets, as after `snakemake`.
+            project: the folder of the Snakefile, in which Snakemake runs.
+            environment: the environment variables of Snakemake's process.
+        """
+        self.arguments, self.project, self.environment = arguments, project, environment
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            self._out = Path(folder, "jobs")
+            self._printed = [Path(folder, name) for name in ("stdout", "stderr")]
+            printed = [stack.enter_context(open(path, "wb")) for path in self._printed]
+            path = [str(PACKAGE.parent), *filter(None, [self.environment.get("PYTHONPATH")])]
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "toffee.launch.dag", str(self._out), *self.arguments],
+                cwd=self.project,
+                env={
+                    **self.environment,
+                    **name_and_home(self.environment, folder),
+                    "PYTHONPATH": os.pathsep.join(path),
+                    FOR_A_PROGRAM: "1",
+                },
+                stdout=printed[0],
+                stderr=printed[1],
+            )
+            self._ending = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self._ending:
+            self._process.kill()  # nothing where it has ended
+            self._process.wait()
+
+    def ended(self) -> bool:
+        """Whether Snakemake has planned the run, or failed to."""
+        return self._process.poll() is not None
+
+    def config(self) -> dict[str, Any]:
+        """The configuration of the run, when Snakemake has read it.
+
+        Raises:
+            NoPlan: Snakemake cannot read it; its own line says why.
+        """
+        while not (lines := self._lines()) and not self.ended():
+            time.sleep(0.05)
+        if not (lines := lines or self._lines()):
+            raise self._failure()
+        return json.loads(lines[0])
+
+    def jobs(self) -> list[Job]:
+        """The jobs, in the order of their rules, when Snakemake has planned them.
+
+        Raises:
+            NoPlan: Snakemake cannot plan them; its own line says why.
+        """
+        if self._process.wait() or not (lines := self._lines()):
+            raise self._failure()
+        return [Job(**json.loads(line)) for line in lines[1:]]
+
+    def _lines(self) -> list[str]:
+        """The lines that are written whole."""
+        text = self._out.read_text("utf-8") if self._out.is_file() else ""
+        return text.split("\n")[:-1]
+
+    def _failure(self) -> NoPlan:
+        printed = "".join(path.read_text("utf-8", errors="replace") for path in self._printed)
+        lines = self._lines()
+        return NoPlan(_reason(printed), json.loads(lines[0]) if lines else None)
+
+
 def planned_jobs(
     arguments: Sequence[str], project: Path, environment: Mapping[str, str] = os.environ
 ) -> tuple[dict[str, Any], list[Job]]:
     """The configuration of a command line of Snakemake and its jobs, in the order of their rules.
 
-    Args:
-        arguments: options and targets, as after `snakemake`.
-        project: the folder of the Snakefile, in which Snakemake runs.
-        environment: the environment variables of Snakemake's process.
+    Arguments as of `Planning`.
 
     Raises:
         NoPlan: Snakemake cannot plan them; its own line says why.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder, "jobs")
-        path = [str(PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])]
-        done = subprocess.run(
-            [sys.executable, "-m", "toffee.launch.dag", str(out), *arguments],
-            cwd=project,
-            env={
-                **environment,
-                **name_and_home(environment, folder),
-                "PYTHONPATH": os.pathsep.join(path),
-                FOR_A_PROGRAM: "1",
-            },
-            capture_output=True,
-            text=True,
-        )
-        lines = out.read_text("utf-8").splitlines() if out.is_file() else []
-        if done.returncode or not lines:
-            values = json.loads(lines[0]) if lines else None
-            raise NoPlan(_reason(done.stdout + done.stderr), values)
-        config, *jobs = map(json.loads, lines)
-    return config, [Job(**job) for job in jobs]
+    with Planning(arguments, project, environment) as planning:
+        jobs = planning.jobs()
+        return planning.config(), jobs
 
 
 def _reason(printed: str) -> str:
@@ -114,7 +183,7 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
     # The Snakefile reads the command line, to name unknown targets in one line.
     sys.argv = ["snakemake", "--dry-run", *arguments]
     _, given = parse_args(sys.argv[1:])
-    quiet = {Quietness.RULES, Quietness.PROGRESS}
+    quiet, said = {Quietness.RULES, Quietness.PROGRESS}, False
     with SnakemakeApi(types.OutputSettings(dryrun=True, quiet=quiet)) as api:
         try:
             flow = api.workflow(
@@ -136,17 +205,20 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
                 force_incomplete=True,  # outputs of killed jobs are made again
                 rerun_triggers=given.rerun_triggers,
             )
+            dag = flow.dag(settings)  # which reads the Snakefile
+            yield dict(flow._workflow.globals["config"])
+            said = True
             # Without Snakemake's lock: another Snakemake may be running here.
-            flow.dag(settings).execute_workflow(
+            dag.execute_workflow(
                 executor="dryrun", execution_settings=types.ExecutionSettings(lock=False)
             )
         except Exception as error:
             api.print_exception(error)
-            if "CONFIG" in flow._workflow.globals:  # the rules are read, their jobs are the trouble
+            # Where it is there, it was read, and what the Snakefile says after it is the trouble.
+            if "CONFIG" in flow._workflow.globals and not said:
                 yield dict(flow._workflow.globals["config"])
             raise SystemExit(1) from None
         workflow = flow._workflow  # Snakemake's API counts the jobs, but does not list them
-        yield dict(workflow.globals["config"])
         runs = set(workflow.dag.needrun_jobs())
         place = {rule.name: number for number, rule in enumerate(workflow.rules)}
         for job in sorted(workflow.dag.jobs, key=lambda job: place[job.rule.name]):
@@ -170,7 +242,9 @@ def _plain(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    with open(sys.argv[1], "w", encoding="utf-8") as out:
+    die_with_parent()
+    # A plan is built of objects that stay: looking for garbage among them is a sixth of the time.
+    with without_garbage_collection(), open(sys.argv[1], "w", encoding="utf-8") as out:
         for line in _plan(sys.argv[2:]):
             out.write(json.dumps(line) + "\n")
             out.flush()  # what is known of a run that cannot be planned
