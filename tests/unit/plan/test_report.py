@@ -68,7 +68,7 @@ def test_files_of_stages_are_temporary_where_they_are_not_kept(keep):
     lock = ROOT / config.models.lock
     jobs = [job("plan_shard", shard="00000"), *(job("draw_initial", shard=s) for s in "ab")]
     speed = Speed({}, HUNDRED | {"tf32": 50.0})
-    plan, drawn = tally(jobs, config, work, Downloads(sources, lock), speed)
+    plan, drawn = tally(jobs, work, Memory(config, sources), Downloads(sources, lock), speed)
     assert plan.store and not plan.temporary
     assert bool(drawn.store) == keep and bool(drawn.temporary) != keep
 
@@ -118,9 +118,9 @@ def test_jobs_that_are_alike_count_each():
         job("download_dreambench"),
     ]
     downloads = Downloads(architectures("tiny"), ROOT / "config" / "models.lock.yaml")
-    rows = {
-        row.rule: row for row in tally(jobs, config, work, downloads, Speed({}, {"float32": 2.0}))
-    }
+    memory = Memory(config, architectures("tiny"))
+    found = tally(jobs, work, memory, downloads, Speed({}, {"float32": 2.0}))
+    rows = {row.rule: row for row in found}
     assert [rows[name].jobs for name in ("plan_shard", "draw_initial")] == [3, 2]
     flops = 2 * work.flops(job("draw_initial"))
     assert rows["draw_initial"].hours == pytest.approx(flops / 2e12 / 3600)
@@ -248,7 +248,8 @@ def test_each_precision_has_its_speed():
     work = planned("paper.yaml")
     speed = Speed({"bfloat16": 200.0}, {"bfloat16": 1.0, "tf32": 50.0})
     downloads = Downloads(work.costs.models, ROOT / "config" / "models.lock.yaml")
-    (row,) = tally([job("score_shard")], work.config, work, downloads, speed)
+    memory = Memory(work.config, work.costs.models)
+    (row,) = tally([job("score_shard")], work, memory, downloads, speed)
     spent = work.by_precision(job("score_shard"))
     hours = (spent["bfloat16"] / 200e12 + spent["tf32"] / 50e12) / 3600
     assert row.hours == pytest.approx(hours)

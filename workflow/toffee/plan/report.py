@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 
 from toffee.config import Config, load_catalogue, load_config
 from toffee.data.importers.survey import survey
-from toffee.launch.dag import Job, NoPlan, planned_jobs
+from toffee.launch.dag import Job, NoPlan, Planning
 from toffee.launch.profiles import jobs_at_once
 from toffee.plan.architectures import Architectures, import_libraries
 from toffee.plan.clock import wall_clock
-from toffee.plan.costs import Costs
+from toffee.plan.counts import Counts
 from toffee.plan.download import DREAMBENCH, Downloads
 from toffee.plan.memory import Memory
 from toffee.plan.preflight import Findings, look, look_at_gpus, needs_at_most, needs_of
@@ -22,6 +21,7 @@ from toffee.plan.sizes import Sizes
 from toffee.plan.speed import Speed, asks_for_gpus, read_speed
 from toffee.plan.storage import Storage
 from toffee.plan.work import Work
+from toffee.runtime.environment import without_garbage_collection
 
 TERA, HOUR = 1e12, 3600
 PRETRAINING = ("pretrain_refiner", "pretrain_view_generator")
@@ -137,26 +137,24 @@ def plan_run(
     Raises:
         ToffeeError: there is no plan for another reason, or an architecture is not known.
     """
-    # They take seconds, and this process only waits for Snakemake's.
-    importing = threading.Thread(target=import_libraries)
-    importing.start()
-    try:
-        values, jobs = planned_jobs(arguments, project)
-    except NoPlan as error:
-        return _without_jobs(error, project)
-    finally:
-        importing.join()  # two threads that import the same libraries fail
-    config = load_config(values)
-    sources = load_catalogue(project / config.models.catalogue, config.models.set)
-    results = project / "results" / config.scale
-    models = Architectures(sources, project / config.models.zoo, results / "models")
+    with without_garbage_collection(), Planning(arguments, project) as planning:
+        import_libraries()
+        try:
+            config = load_config(planning.config())
+            sources = load_catalogue(project / config.models.catalogue, config.models.set)
+            results = project / "results" / config.scale
+            models = Architectures(sources, project / config.models.zoo, results / "models")
+            counts = Counts(models, config)
+            counts.count_ahead(project, planning.ended)
+            jobs = [job for job in planning.jobs() if job.runs]
+        except NoPlan as error:
+            return _without_jobs(error, project)
     gpus = asks_for_gpus(project, config.models.set)
     device = "GPU" if gpus else "CPU"
     speed = read_speed(config.plan.sustained_tflops.model_dump(), project, bench, gpus)
-    jobs = [job for job in jobs if job.runs]
     sizes, downloads = Sizes(config, jobs, project), Downloads(models, project / config.models.lock)
-    work = Work(config, Costs(models, config), sizes)
-    rows = tally(jobs, config, work, downloads, speed)
+    work = Work(config, counts.costs, sizes)
+    rows = tally(jobs, work, counts.memory, downloads, speed)
     spent = [work.by_precision(job) for job in {alike(job): job for job in jobs}.values()]
     used = sorted({dtype for one in spent for dtype, flops in one.items() if flops})
     notes = (
@@ -211,10 +209,10 @@ def _without_jobs(error: NoPlan, project: Path) -> tuple[Plan, Config]:
 
 
 def tally(
-    jobs: Sequence[Job], config: Config, work: Work, downloads: Downloads, speed: Speed
+    jobs: Sequence[Job], work: Work, memory: Memory, downloads: Downloads, speed: Speed
 ) -> list[Row]:
     """Add up what jobs take, by rule, in the order of the jobs."""
-    storage, memory = Storage(work), Memory(config, work.costs.models)
+    storage = Storage(work)
     rows: dict[str, Row] = {}
     seen: dict[tuple, Row] = {}
     for job in jobs:
