@@ -1,5 +1,6 @@
 """The process that plans: what it has said is there at once, and it does not outlive its caller."""
 
+import itertools
 import json
 import os
 import signal
@@ -7,10 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from toffee.launch.dag import Job, NoPlan, Planning, planned_jobs
+from toffee.launch.dag import Job, NoPlan, Planning, _in_order, planned_jobs
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
 CONFIG, JOB = {"scale": "tiny"}, Job("one", {"n": "1"}, {}, {}, {"out": "x"}, "x.log", True)
@@ -107,6 +109,19 @@ def test_where_there_is_no_plan_the_reason_is_one_line(project, steps, reason, v
     with pytest.raises(NoPlan, match=f"^{reason}$"), Planning([], project) as planning:
         assert planning.config() == values
         planning.jobs()
+
+
+def test_jobs_are_in_the_order_of_their_rules_and_wildcards():
+    rules = [SimpleNamespace(name=name) for name in ("two", "one")]
+    jobs = [
+        SimpleNamespace(rule=rule, wildcards_dict={"shard": shard} if rule.name == "one" else {})
+        for rule, shard in itertools.product(rules, ("00000", "00001", "00010"))
+    ]
+    for given in itertools.permutations(jobs[2:]):
+        found = [
+            (job.rule.name, job.wildcards_dict.get("shard")) for job in _in_order(given, rules)
+        ]
+        assert found == [("two", None), ("one", "00000"), ("one", "00001"), ("one", "00010")]
 
 
 def test_snakemake_does_not_outlive_what_asked_it(tmp_path):

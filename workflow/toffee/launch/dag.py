@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +126,7 @@ class Planning:
         return json.loads(lines[0])
 
     def jobs(self) -> list[Job]:
-        """The jobs, in the order of their rules, when Snakemake has planned them.
+        """The jobs, in the order of their rules and wildcards, when Snakemake has planned them.
 
         Raises:
             NoPlan: Snakemake cannot plan them; its own line says why.
@@ -149,7 +149,8 @@ class Planning:
 def planned_jobs(
     arguments: Sequence[str], project: Path, environment: Mapping[str, str] = os.environ
 ) -> tuple[dict[str, Any], list[Job]]:
-    """The configuration of a command line of Snakemake and its jobs, in the order of their rules.
+    """The configuration of a command line of Snakemake and its jobs, in the order of their rules
+    and wildcards.
 
     Arguments as of `Planning`.
 
@@ -220,8 +221,7 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
             raise SystemExit(1) from None
         workflow = flow._workflow  # Snakemake's API counts the jobs, but does not list them
         runs = set(workflow.dag.needrun_jobs())
-        place = {rule.name: number for number, rule in enumerate(workflow.rules)}
-        for job in sorted(workflow.dag.jobs, key=lambda job: place[job.rule.name]):
+        for job in _in_order(workflow.dag.jobs, workflow.rules):
             if job.output:
                 yield {
                     "rule": job.rule.name,
@@ -234,6 +234,12 @@ def _plan(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
                     "benchmark": str(job.benchmark or ""),
                     "threads": job.threads,
                 }
+
+
+def _in_order(jobs: Iterable[Any], rules: Iterable[Any]) -> list[Any]:
+    """Jobs in the order of their rules and wildcards; Snakemake's own differs from run to run."""
+    place = {rule.name: number for number, rule in enumerate(rules)}
+    return sorted(jobs, key=lambda job: (place[job.rule.name], [*job.wildcards_dict.items()]))
 
 
 def _plain(value: Any) -> Any:
