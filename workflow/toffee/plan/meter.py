@@ -14,6 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 META = torch.device("meta")
+SERIES = (tuple, list)
+PLAIN = (int, float, str, type(None), torch.dtype, torch.layout, torch.device)
+"""What operations are given besides tensors. A union of types would be made anew at each call."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def tensors(nested: Any) -> Iterator[torch.Tensor]:
     """All tensors in tuples, lists and dictionaries."""
     if isinstance(nested, torch.Tensor):
         yield nested
-    elif isinstance(nested, tuple | list):
+    elif isinstance(nested, SERIES):
         for one in nested:
             yield from tensors(one)
     elif isinstance(nested, dict):
@@ -113,11 +116,11 @@ def _add(key: list[Any], values: Any) -> bool:
             if one.device != META:
                 return False
             key += (one.shape, one.stride(), one.dtype)
-        elif isinstance(one, tuple | list):
+        elif isinstance(one, SERIES):
             key.append(len(one))
             if not _add(key, one):
                 return False
-        elif isinstance(one, int | float | str | None | torch.dtype | torch.layout | torch.device):
+        elif isinstance(one, PLAIN):
             key += (type(one), one)  # 1 and True are equal, and make other types
         else:
             return False
@@ -130,7 +133,7 @@ def _remember(key: Any, flops: int, args: Any, kwargs: Any, made: Any) -> None:
     if any(id(one.untyped_storage()) in given for one in tensors(made)):
         _ALIASING.add(key[0])
         return
-    several = isinstance(made, tuple | list)
+    several = isinstance(made, SERIES)
     results = made if several else (made,)
     if all(one is None or isinstance(one, torch.Tensor) for one in results):
         shapes = (None if t is None else (t.shape, t.stride(), t.dtype) for t in results)
