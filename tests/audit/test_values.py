@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import pytest
 
+from toffee.audit.compare_with_plan import check_plan
 from toffee.audit.notes import Notes
-from toffee.audit.plan import check_plan
 from toffee.provenance.code import COMMANDS
 from toffee.provenance.kept import keep
 from toffee.provenance.record import config_name

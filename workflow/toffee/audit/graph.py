@@ -7,10 +7,10 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from toffee.audit.compare_with_plan import check_plan
 from toffee.audit.evidence import check_evidence
 from toffee.audit.findings import Finding
 from toffee.audit.notes import Notes
-from toffee.audit.plan import check_plan
 from toffee.audit.plans import Plan
 from toffee.audit.recompute import check_recomputed
 from toffee.audit.sources import check_sources

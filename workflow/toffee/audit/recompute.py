@@ -3,8 +3,8 @@ what the benchmark's scores say.
 
 The former tell of other jobs, so they are not run again but made again from the records that their
 own records name, and compared. The gate is one comparison, made again with the values of its record
-(which the plan has to have, see `toffee.audit.plan`). Nothing in a record exempts a job from this
-or from replay.
+(which the plan has to have, see `toffee.audit.compare_with_plan`). Nothing in a record exempts a
+job from this or from replay.
 """
 
 import json
