@@ -11,7 +11,7 @@ from pathlib import Path
 
 from toffee.runtime.arguments import Parser, whole
 from toffee.runtime.errors import ToffeeError
-from toffee.runtime.signals import EXIT_STATUS, Interrupted
+from toffee.runtime.signals import EXIT_STATUS, Interrupted, raise_on_sigterm
 from toffee.runtime.text import printable
 
 
@@ -149,7 +149,8 @@ def _plan(options: argparse.Namespace) -> int:
     for name in ("configfile", "config"):
         given = getattr(options, name)
         arguments += [f"--{name}", *given] if given else []
-    plan, config = plan_run([*arguments, "--", *options.targets], project, options.bench)
+    with raise_on_sigterm():  # so that Snakemake's process and its folder go too
+        plan, config = plan_run([*arguments, "--", *options.targets], project, options.bench)
     notes = plan.findings.notes
     if options.json:
         print(json.dumps(plan.content(), indent=1))

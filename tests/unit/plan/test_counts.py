@@ -1,5 +1,9 @@
 """What is counted while Snakemake plans is all that a whole run needs, and the same as later."""
 
+import os
+import signal
+from contextlib import suppress
+
 import pytest
 
 from toffee.config.variants import BASE
@@ -11,6 +15,7 @@ from toffee.plan.sizes import Sizes
 from toffee.plan.work import Work
 from toffee.provenance.code import rule_functions
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.signals import Interrupted, raise_on_sigterm
 
 from .conftest import ROOT, architectures, config_of
 
@@ -69,6 +74,22 @@ def test_counting_ahead_ends_when_the_jobs_are_there(monkeypatch):
     monkeypatch.setattr(Work, "by_precision", lambda self, job: None)
     Counts(architectures("tiny"), config).count_ahead(ROOT, lambda: len(counted) == 2)
     assert counted == ["train_toffeenet"] * 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_a_library_swallows_ends_it_at_the_next_job(monkeypatch, number):
+    config, counted = config_of(), []
+
+    def needed(self, job):
+        counted.append(job.rule)
+        with suppress(BaseException):
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Memory, "needed", needed)
+    monkeypatch.setattr(Work, "by_precision", lambda self, job: None)
+    with pytest.raises(Interrupted), raise_on_sigterm():
+        Counts(architectures("tiny"), config).count_ahead(ROOT, lambda: False)
+    assert len(counted) == 1
 
 
 def test_an_architecture_that_is_not_known_is_said_of_jobs_that_need_it():

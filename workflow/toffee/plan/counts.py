@@ -19,6 +19,10 @@ from toffee.plan.memory import Memory
 from toffee.plan.sizes import Sizes
 from toffee.plan.work import BASE_METHODS, Work
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.signals import stop_if_interrupted
+
+KEPT = "nothing is kept"
+"""Said where a signal is noticed late: what torch calls back may swallow what it raised at once."""
 
 RULES = (
     "pretrain_refiner",
@@ -68,6 +72,7 @@ class Counts:
             for job in usual_jobs(self.config):
                 if enough():
                     return
+                stop_if_interrupted(KEPT)
                 work.by_precision(job)
                 self.memory.needed(job)
             for role, source in self.models.sources.items():

@@ -13,7 +13,7 @@ from toffee.launch.dag import Job, NoPlan, Planning
 from toffee.launch.profiles import jobs_at_once
 from toffee.plan.architectures import Architectures, import_libraries
 from toffee.plan.clock import wall_clock
-from toffee.plan.counts import Counts
+from toffee.plan.counts import KEPT, Counts
 from toffee.plan.download import DREAMBENCH, Downloads
 from toffee.plan.memory import Memory
 from toffee.plan.preflight import Findings, look, look_at_gpus, needs_at_most, needs_of
@@ -22,6 +22,7 @@ from toffee.plan.speed import Speed, asks_for_gpus, read_speed
 from toffee.plan.storage import Storage
 from toffee.plan.work import Work
 from toffee.runtime.environment import without_garbage_collection
+from toffee.runtime.signals import stop_if_interrupted
 
 TERA, HOUR = 1e12, 3600
 PRETRAINING = ("pretrain_refiner", "pretrain_view_generator")
@@ -218,6 +219,7 @@ def tally(
     for job in jobs:
         key = alike(job)
         if key not in seen:
+            stop_if_interrupted(KEPT)
             spent = work.by_precision(job).items()
             hours = sum(flops / speed.tflops(dtype) for dtype, flops in spent) / TERA / HOUR
             fetched = fetched_bytes(job, downloads)
