@@ -61,7 +61,8 @@ class Training:
         batch: samples per step.
         learning_rate: peak learning rate of AdamW.
         ema: decay per step of the averaged weights; 0 keeps the last weights.
-        The rest as in config section `training`, which says it of all trainings.
+        The rest as in config section `training`, which says it of all trainings: its values replace
+            these defaults in every rule (see `toffee.config.sections.training.Training.applied`).
     """
 
     steps: int
@@ -164,7 +165,8 @@ class Tuning:
         prior_images: pictures of each class that the base model draws.
         prior_weight: weight of these in the loss.
         guidance: weight of classifier-free guidance of the tuned model's pictures.
-        The rest as in config section `training`, which says it of all trainings.
+        The rest as in config section `training`, which says it of all trainings: its values replace
+            these defaults in every rule (see `toffee.config.sections.training.Training.applied`).
     """
 
     steps: int
