@@ -3,7 +3,8 @@
 Starting Snakemake takes two seconds of CPU time for its imports, and a job five for torch,
 diffusers and transformers; what the tests' jobs do then takes much less. A fork has its own memory,
 working directory, environment and streams, and imports this project's modules itself, from where
-its own search path leads. Not for tests of start-up, signals or memory: they start interpreters.
+its own search path leads. A signal to the process that asked for a fork reaches the fork. Not for
+tests of start-up or memory: they start interpreters.
 
     python fork_server.py SOCKET CODE MODULE…     the server; it ends when its standard input does
     python -IS fork_server.py SOCKET ARGUMENT…    as `python ARGUMENT…`, in a fork of the server
@@ -14,6 +15,7 @@ import contextlib
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -79,6 +81,17 @@ class ForkServer:
             texts = [(stream.seek(0), stream.read())[1] for stream in (out, err)]
         return subprocess.CompletedProcess(arguments, status, *texts)
 
+    def running(self):
+        """The environments of the forks that run something now, by their process ids.
+
+        Linux tells only that which a process began with: of a fork the server's.
+        """
+        found = {}
+        for note in os.scandir(running(self.socket)):
+            with contextlib.suppress(OSError, ValueError), open(note) as file:  # begins or ends
+                found[int(note.name)] = json.load(file)
+        return found
+
     def __enter__(self) -> "ForkServer":
         return self
 
@@ -87,29 +100,34 @@ class ForkServer:
         self.process.wait()
 
 
+def running(path) -> str:
+    """The folder in which the forks of a server are noted."""
+    return f"{path}.running"
+
+
 def request(path, arguments, streams, cwd, environment, executable=None, forward=()) -> int:
-    """Have the server run something; its exit status. The signals `forward` are passed on to it."""
+    """Have the server run something; its exit status. The signals `forward` are passed on to it,
+    and it does not outlive this process."""
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(path)
         names = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment)}
         text = json.dumps(names | {"executable": executable}).encode()
         socket.send_fds(server, [b"%16d" % len(text)], streams)
         server.sendall(text)
+        for number in forward:
+            signal.signal(number, lambda number, frame: server.sendall(bytes([number])))
         with server.makefile() as answers:
-            pid = int(answers.readline())
-            for number in forward:
-                signal.signal(number, lambda number, frame: os.kill(pid, number))
             return int(answers.readline())
 
 
 def serve(path, code, *modules) -> dict:
     """Serve until standard input ends; returns in every fork, with what it is to run."""
     import importlib
-    import select
 
     for name in modules:
         importlib.import_module(name)
     exec(code, {})
+    os.mkdir(running(path))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(64)
@@ -124,16 +142,15 @@ def serve(path, code, *modules) -> dict:
         connection, _ = listener.accept()
         if not os.fork():
             listener.close()
-            return answer(connection)
+            return answer(connection, running(path))
         connection.close()
 
 
-def answer(connection) -> dict:
+def answer(connection, notes) -> dict:
     """In a fork of the server: return in a fork of that one, and tell how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     head, streams, _, _ = socket.recv_fds(connection, 16, 3)
-    with connection.makefile("rb") as file:
-        task = json.loads(file.read(int(head)))
+    task = json.loads(connection.recv(int(head), socket.MSG_WAITALL))
     pid = os.fork()
     if not pid:
         connection.close()
@@ -141,11 +158,42 @@ def answer(connection) -> dict:
             os.dup2(stream, number)
             os.close(stream)
         return task
-    connection.sendall(b"%d\n" % pid)
+    note = os.path.join(notes, str(pid))
+    with open(note, "w") as file:
+        json.dump(task["environment"], file)
+    ended = os.pidfd_open(pid)
+    while ended not in select.select([connection, ended], [], [])[0]:
+        number = next_signal(connection)
+        send_signal(pid, number, deep="SLURM_JOB_ID" in task["environment"])
+        if number == signal.SIGKILL:
+            break
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    with contextlib.suppress(BrokenPipeError):  # who asked was killed
+    os.unlink(note)
+    with contextlib.suppress(ConnectionError):  # who asked was killed
         connection.sendall(b"%d\n" % status)
     os._exit(0)
+
+
+def next_signal(connection) -> int:
+    """What whoever asked for a fork passes on to it; SIGKILL where that one is no more."""
+    with contextlib.suppress(ConnectionError):
+        return (connection.recv(1) or [signal.SIGKILL])[0]
+    return signal.SIGKILL
+
+
+def send_signal(pid, number, deep) -> None:
+    """Send a fork a signal.
+
+    deep: also to what it has started. SLURM signals all processes of a job, but it does not know
+    those that are forks.
+    """
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        fork = psutil.Process(pid)
+        for one in (fork, *(fork.children(recursive=True) if deep else ())):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.send_signal(number)
 
 
 def become(task: dict) -> None:

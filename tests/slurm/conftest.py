@@ -105,8 +105,7 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def forks(cluster, tmp_path_factory) -> Iterator[ForkServer]:
-    """A server whose forks are Snakemake and jobs, for runs in which nothing is killed; it sees the
-    folders of the cluster."""
+    """A server whose forks are Snakemake and jobs; it sees the folders of the cluster."""
     folder = tmp_path_factory.mktemp("server")
     with ForkServer(folder, (*SNAKEMAKE, *JOBS), os.environ | ENVIRONMENT) as server:
         yield server
@@ -133,15 +132,16 @@ def processes_of(word: bytes) -> Iterator[psutil.Process]:
                 yield psutil.Process(number)
 
 
-def script_of(rule: str, shard: str = "") -> tuple[str, psutil.Process] | None:
+def script_of(forks: ForkServer, rule: str, shard: str = "") -> tuple[str, psutil.Process] | None:
     """The process of a rule's function in the cluster, and the SLURM job that it runs in.
 
     All rules have the same script: its log tells which of them it runs, and for which shard.
     """
     log = re.compile(rf"/logs/{rule}/{shard}\.log$" if shard else rf"/logs/{rule}(/.+)?\.log$")
-    for process in processes_of(b".run.py"):
+    for number, environment in forks.running().items():
         with suppress(psutil.Error):
-            job = process.environ().get("SLURM_JOB_ID")
+            process = psutil.Process(number)
+            job = environment.get("SLURM_JOB_ID")
             if job and any(log.search(one.path) for one in process.open_files()):
                 return job, process
     return None
@@ -152,6 +152,6 @@ def log_of(script: psutil.Process) -> str:
     return next(one.path for one in script.open_files() if "/logs/" in one.path)
 
 
-def running_script(rule: str, shard: str = "") -> tuple[str, psutil.Process]:
+def running_script(forks: ForkServer, rule: str, shard: str = "") -> tuple[str, psutil.Process]:
     """Wait for a script of a rule to run in the cluster; its job and process."""
-    return wait_for(lambda: script_of(rule, shard), pause=0.05)
+    return wait_for(lambda: script_of(forks, rule, shard), pause=0.05)

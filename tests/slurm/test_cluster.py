@@ -17,6 +17,7 @@ import psutil
 import pytest
 import torch
 import yaml
+from fork_server import ForkServer
 from safetensors.torch import load_file
 
 from .cluster import NODES, PATIENCE, URGENT, Cluster, asked, slurm, wait_for
@@ -158,32 +159,34 @@ def forget(run: Run) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def run_out_of_memory(survivor: Survivor) -> None:
+def run_out_of_memory(forks: ForkServer, survivor: Survivor) -> None:
     """A shard runs out of memory: the kernel kills it."""
-    job, script = running_script("refine_shard", "00001")
+    job, script = running_script(forks, "refine_shard", "00001")
     survivor.asked[1] = asked(job)
     script.kill()
     script.wait(PATIENCE)
-    job, _ = running_script("refine_shard", "00001")
+    job, _ = running_script(forks, "refine_shard", "00001")
     survivor.asked[2] = asked(job)
 
 
 @pytest.fixture(scope="module")
-def survivor(cluster: Cluster, local: Run, tmp_path_factory) -> Survivor:
+def survivor(cluster: Cluster, forks: ForkServer, local: Run, tmp_path_factory) -> Survivor:
+    """Snakemake and its jobs are forks: 20 jobs of three Pythons each would mostly import."""
     run = copied(local, tmp_path_factory.mktemp("survivor") / "project")
+    run.python = forks.python
     forget(run)
     survivor = Survivor(run)
     # Beside the other faults: the two shards run side by side, and neither waits for the other.
-    memory = ThreadPoolExecutor(1).submit(run_out_of_memory, survivor)
+    memory = ThreadPoolExecutor(1).submit(run_out_of_memory, forks, survivor)
     snakemake = run.start("slurm", "--", *DISTURBED)
     try:
         # A training loses its process when it has made some steps.
-        survivor.hit["training"], training = running_script("pretrain_refiner")
+        survivor.hit["training"], training = running_script(forks, "pretrain_refiner")
         work = run.results / "models" / "refiner.partial"
         wait_for(lambda: any(work.glob("checkpoint*")), pause=0.02)
         training.kill()
         # A shard is cancelled when it has drawn a batch.
-        survivor.hit["scancel"], _ = running_script("draw_initial", "00000")
+        survivor.hit["scancel"], _ = running_script(forks, "draw_initial", "00000")
         journal = run.results / "dataset" / "stages" / "initial" / "00000.h5.partial"
         wait_for(lambda: journal.is_file() and journal.stat().st_size > 2000, pause=0.02)
         slurm("scancel", survivor.hit["scancel"])
@@ -193,12 +196,12 @@ def survivor(cluster: Cluster, local: Run, tmp_path_factory) -> Survivor:
         snakemake.wait()
         snakemake = run.start("slurm", "--", *DISTURBED)
         # Somebody else's urgent job preempts ToffeeNet's training, and all else that runs.
-        running_script("train_toffeenet")
+        running_script(forks, "train_toffeenet")
         work = run.results / "models" / "toffeenet.partial"
         wait_for(lambda: any(work.glob("checkpoint*")), pause=0.02)
         slurm("sbatch", f"--partition={URGENT}", "--nodes=2", "--exclusive", *QUIET)
         # A node goes down under a job and comes back.
-        job, script = running_script("generate_benchmark")
+        job, script = running_script(forks, "generate_benchmark")
         survivor.lost = log_of(script)
         wait_for(lambda: has_begun(run, survivor.lost))
         node = asked(job)["NodeList"]
@@ -206,7 +209,7 @@ def survivor(cluster: Cluster, local: Run, tmp_path_factory) -> Survivor:
         time.sleep(3)
         cluster.resume(node)
         # The controller is away for a while.
-        running_script("score_dreambench")
+        running_script(forks, "score_dreambench")
         cluster.stop("slurmctld")
         time.sleep(2)
         cluster.start("slurmctld")
