@@ -6,9 +6,11 @@ Comments, docstrings, layout and the text of log lines are no part of a meaning.
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar
 
 from toffee.runtime.errors import ToffeeError
 
@@ -30,6 +32,7 @@ STREAMS = ("sys.stderr", "sys.stdout")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Where the syntax tree of a statement holds other statements."""
 
+CHAINED = (ast.Name, ast.Attribute)
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -148,27 +151,82 @@ def _taken_apart(tree: ast.Module, package: Chain) -> Source:
 
 
 def _statement(place: int, node: ast.stmt, package: Chain, source: Source) -> Statement:
-    uses: set[Chain] = set()
-    loads: set[str] = set()
-    inner: set[int] = set()  # names and attributes that are part of a longer chain
-    for one in ast.walk(node):
-        if isinstance(one, DOCUMENTED):
-            one.body = [line for line in one.body if not _is_docstring(line)]
-        elif isinstance(one, ast.Import | ast.ImportFrom):
-            loads |= set(_modules(one, package))
-        elif isinstance(one, ast.Call):
-            _drop_spoken(one, source)
-        elif isinstance(one, ast.Attribute | ast.Name):
-            if id(one) not in inner and (chain := _chain(one)):
-                uses.add(chain)
-            if isinstance(one, ast.Attribute):
-                inner.add(id(one.value))
-        elif isinstance(one, ast.Constant) and isinstance(one.value, str):
-            parts = one.value.replace(":", ".").split(".")
+    reading = _Reading(package, source)
+    meaning = hashlib.sha256(reading.text_of(node).encode()).hexdigest()
+    return Statement(place, meaning, frozenset(reading.uses), frozenset(reading.loads))
+
+
+@cache
+def _fields(kind: type[ast.AST]) -> tuple[tuple[str, bool], ...]:
+    """The fields of a kind of node, and whether each may be left out."""
+    return tuple((name, getattr(kind, name, ...) is None) for name in kind._fields)
+
+
+class _Reading:
+    """What is found in a statement on one way through its syntax tree: a run of Snakemake reads all
+    files of the checkout, and every job those that it reaches.
+
+    Attributes:
+        uses, loads: see `Statement`.
+    """
+
+    def __init__(self, package: Chain, source: Source) -> None:
+        self.package, self.source = package, source
+        self.uses: set[Chain] = set()
+        self.loads: set[str] = set()
+
+    def text_of(self, node: ast.AST, inner: bool = False) -> str:
+        """A node as `ast.dump` of Python 3.11 writes it, without docstrings and spoken texts.
+
+        inner: whether it is a name or an attribute in a longer chain, which is looked at already.
+        """
+        kind: Any = node.__class__
+        if not inner and kind in self.LOOKS:
+            self.LOOKS[kind](self, node)
+        parts = []
+        for name, optional in _fields(kind):
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                text = self.text_of(value, kind is ast.Attribute and isinstance(value, CHAINED))
+            elif isinstance(value, list):
+                texts = [self.text_of(x) if isinstance(x, ast.AST) else repr(x) for x in value]
+                text = f"[{', '.join(texts)}]"
+            elif value is None and optional:
+                continue
+            else:
+                text = repr(value)
+            parts.append(f"{name}={text}")
+        return f"{kind.__name__}({', '.join(parts)})"
+
+    def _name(self, node: Any) -> None:
+        if chain := _chain(node):
+            self.uses.add(chain)
+
+    def _constant(self, node: Any) -> None:
+        if isinstance(node.value, str):
+            parts = node.value.replace(":", ".").split(".")
             if len(parts) > 1 and all(part.isidentifier() for part in parts):
-                uses.add(("", *parts))  # it may name a module to run, or a function to call
-    meaning = hashlib.sha256(ast.dump(node).encode()).hexdigest()
-    return Statement(place, meaning, frozenset(uses), frozenset(loads))
+                self.uses.add(("", *parts))  # it may name a module to run, or a function to call
+
+    def _call(self, node: Any) -> None:
+        _drop_spoken(node, self.source)
+
+    def _documented(self, node: Any) -> None:
+        for line in filter(_is_docstring, node.body):
+            self.text_of(line)
+        node.body = [line for line in node.body if not _is_docstring(line)]
+
+    def _import(self, node: Any) -> None:
+        self.loads |= set(_modules(node, self.package))
+
+    LOOKS: ClassVar[dict[type[ast.AST], Callable[["_Reading", Any], None]]] = {
+        **dict.fromkeys(CHAINED, _name),
+        **dict.fromkeys((ast.Import, ast.ImportFrom), _import),
+        **dict.fromkeys(DOCUMENTED, _documented),
+        ast.Constant: _constant,
+        ast.Call: _call,
+    }
+    """What is done where a node of a kind is met."""
 
 
 def _nested(tree: ast.Module) -> Iterator[ast.AST]:
