@@ -1,7 +1,7 @@
 """What `config/paper.yaml` reads besides models: small copies of MVImgNet and DreamBench."""
 
 import io
-import shutil
+import re
 import zipfile
 from pathlib import Path
 
@@ -48,13 +48,15 @@ def write_mvimgnet(root: Path, words: list[str], videos: int) -> None:
                 masks.writestr(f"mask/{folder}/{frame + 1:03d}.jpg.png", _encoded(mask, "PNG"))
 
 
-def write_dreambench(root: Path) -> None:
-    """A repository with DreamBench's own prompts, subjects and numbers of photos; the photos are a
-    coloured box each, a colour a subject."""
+def write_dreambench(root: Path, every: int) -> None:
+    """A repository with DreamBench's own subjects and numbers of photos, and with each `every`th of
+    its prompts; the photos are a coloured box each, a colour a subject."""
     data = root / "dataset"
     data.mkdir(parents=True)
-    shutil.copy(PROMPTS / "dreambench.txt", data / "prompts_and_classes.txt")
     text = (PROMPTS / "dreambench.txt").read_text(encoding="utf-8")
+    prompts = re.compile(r"(?<=prompt_list = \[\n).*?(?=\n\])", re.S)
+    fewer = prompts.sub(lambda found: "\n".join(found[0].splitlines()[::every]), text)
+    (data / "prompts_and_classes.txt").write_text(fewer, encoding="utf-8")
     listed = text.partition("subject_name,class\n")[2].partition("\n\n")[0]
     subjects = [line.partition(",")[0] for line in listed.splitlines()]
     credits = ["DreamBooth Dataset - References and Licenses", "", "Owners: ", "Somebody", ""]
