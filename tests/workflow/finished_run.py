@@ -1,6 +1,6 @@
 """What a finished run leaves behind, without running it: empty outputs, the records of all jobs.
 
-The largest folder, that of the imported sequences, has its list of files, though not the files.
+The largest folder, that of the imported sequences, has a list of files, though not the files.
 
 In a copy of the project, with Snakemake's arguments:
     python -m tests.workflow.finished_run ARGUMENTS…
@@ -26,8 +26,14 @@ LARGE, FILES = "import_multiview", 5_000_000
 """Rule of a folder of many files, and how many it has at the paper's scale."""
 
 
-def finish(folder: Path, arguments: Sequence[str]) -> int:
-    """Make the files of all jobs of a plan; the number of jobs."""
+def finish(folder: Path, arguments: Sequence[str], files: int = 1) -> int:
+    """Make the files of all jobs of a plan; the number of jobs.
+
+    Args:
+        folder: a copy of the project.
+        arguments: Snakemake's.
+        files: how many the list of the largest folder has.
+    """
     _, jobs = planned_jobs(arguments, folder)
     moment = int(time.time()) - 60
     for job in jobs:
@@ -38,7 +44,7 @@ def finish(folder: Path, arguments: Sequence[str]) -> int:
             _touch(folder / path, moment)
         first, *others = files_of(job.output)
         place = folder / record_path(root, first)
-        _write(place, seal(_record(job, root, folder, moment)))
+        _write(place, seal(_record(job, root, folder, moment, files)))
         for path in others:
             _write(
                 folder / record_path(root, path), {"see": f"{Path(first).relative_to(root)}.json"}
@@ -46,11 +52,11 @@ def finish(folder: Path, arguments: Sequence[str]) -> int:
     return len(jobs)
 
 
-def _record(job: Job, root: str, folder: Path, moment: float) -> dict:
+def _record(job: Job, root: str, folder: Path, moment: float, files: int) -> dict:
     made = {path: _made(folder / path) for path in files_of(job.output)}
     if job.rule == LARGE:
         for path in made:
-            made[path]["files"] = _list_files(folder / record_path(root, path))
+            made[path]["files"] = _list_files(folder / record_path(root, path), files)
     return {
         "version": VERSION,
         "rule": job.rule,
@@ -86,10 +92,10 @@ def _made(path: Path) -> dict:
     return {"sha256": DIGEST, "size": 0, "mtime_ns": path.stat().st_mtime_ns}
 
 
-def _list_files(record: Path) -> str:
+def _list_files(record: Path, files: int) -> str:
     entry = {"sha256": DIGEST, "size": 0, "mtime_ns": 1}
     table = listing.listing_path(record)
-    listing.write(((f"{n // 64:06}/{n % 64:02}.jpg", entry) for n in range(FILES)), table)
+    listing.write(((f"{n // 64:06}/{n % 64:02}.jpg", entry) for n in range(files)), table)
     return file_digest(table)
 
 
@@ -110,4 +116,4 @@ def _write(path: Path, content: dict) -> None:
 
 
 if __name__ == "__main__":
-    print(finish(Path.cwd(), sys.argv[1:]), "jobs")
+    print(finish(Path.cwd(), sys.argv[1:], FILES), "jobs")

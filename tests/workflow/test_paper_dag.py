@@ -70,7 +70,8 @@ def test_the_plan_when_all_outputs_are_there(project):
     """As a finished run leaves them: files, and what the records tell Snakemake of each job."""
     jobs = finish(project, ARGUMENTS)
     assert jobs > 6 * SHARDS
-    assert len(list(project.glob("results/paper/records/data/*.files"))) == 1
+    (table,) = project.glob("results/paper/records/data/*.files")
+    table.write_text("nobody may look in here: it may be of millions of files")
     said, peak = dry_run(project)
     assert f"{jobs} jobs are known from their records" in said
     assert "Nothing to be done" in said
