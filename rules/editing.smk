@@ -68,6 +68,8 @@ rule generate_edits:
         subject_scale=of_net("subject_scale"),
         sampling=of_net("sampling"),
         subject_guidance=of_net("subject_guidance"),
+        edit_sampling=of_net("edit_sampling"),
+        edit_subject_guidance=of_net("edit_subject_guidance"),
         batch=CONFIG.sampler.batch,
         seed=CONFIG.evaluation.seed,
     script:

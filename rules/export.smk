@@ -117,6 +117,8 @@ rule export_pipeline:
         subject_scale=CONFIG.toffeenet.subject_scale,
         sampling=CONFIG.toffeenet.sampling,
         subject_guidance=CONFIG.toffeenet.subject_guidance,
+        edit_guidance=CONFIG.toffeenet.edit_guidance,
+        edit_subject_guidance=CONFIG.toffeenet.edit_subject_guidance,
         models=names_of(MODELS),
         model_licences=licences_of(MODELS),
         files_digest=digest_of_all(PIPELINE_FILES),

@@ -38,6 +38,8 @@ def write_results(folder: Path) -> Path:
         1.0,
         Sampling(STEPS, 3.0),
         5.0,
+        4.0,
+        2.0,
         names,
         licences,
     )

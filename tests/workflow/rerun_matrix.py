@@ -312,6 +312,8 @@ MATRIX = {
     "toffeenet.subject_guidance": Row(
         7.0, BENCHMARK | EDITS | {"export_pipeline", "tabulate_reference"}
     ),
+    "toffeenet.edit_guidance": Row(1.0, EDITS | {"export_pipeline"}),
+    "toffeenet.edit_subject_guidance": Row(7.0, EDITS | {"export_pipeline"}),
     "toffeenet.reference_photos": Row(3, BENCHMARK | {"tabulate_reference"}),
     # A variant. With `segmented` or `depth` it becomes a row of one more table.
     "variants.*.steps": Row(64, ONE_VARIANT),
@@ -335,6 +337,9 @@ MATRIX = {
     "variants.*.solver": Row("dpmpp_2m", USED_VARIANT),
     "variants.*.guidance_interval": Row([0.5, 1.0], USED_VARIANT),
     "variants.*.reference_photos": Row(3, USED_VARIANT | {"tabulate_reference"}),
+    # Of this variant there are no edits; a variant that is laid over comes first in its table.
+    "variants.*.edit_guidance": Row(1.0, {"tabulate_reconstruction"} | PAGE),
+    "variants.*.edit_subject_guidance": Row(7.0, {"tabulate_reconstruction"} | PAGE),
     "variants.*.subject_guidance": Row(7.0, USED_VARIANT | {"tabulate_reference"}),
     # The rival.
     "dreambooth.steps": Row(64, DREAMBOOTH | {"tabulate_dreambooth"}),

@@ -16,7 +16,10 @@ TUNED = {
     "view_generator": ("guidance",),
     "synthesis": ("control_scale", "edit_strength"),
     "filter": tuple(Filter.model_fields),
-    "toffeenet": ("guidance", "subject_guidance", "subject_scale", "reference", "own_photo"),
+    "toffeenet": (
+        *("guidance", "subject_guidance", "edit_guidance", "edit_subject_guidance"),
+        *("subject_scale", "reference", "own_photo"),
+    ),
 }
 COSINES = [("refiner", "match_threshold"), ("filter", "min_text_alignment")]
 COSINES += [("filter", f"min_{name}_similarity") for name in ("subject", "view", "pair")]

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 import torch
 
+from toffee.config.settings import Sampling
 from toffee.data.loaders.prompt_parts import PromptParts
-from toffee.evaluation.draw.edits import TEXTS, copy_controls
+from toffee.evaluation.draw.edits import TEXTS, Editor, copy_controls
 from toffee.evaluation.image_set import write_image_set
 from toffee.evaluation.score.scoring import changes_read
 from toffee.storage.reader import Shard
@@ -27,6 +28,45 @@ def test_a_control_is_the_pairs_own_picture(tmp_path):
             for place, row in enumerate(rows):
                 assert (shard.arrays("image", [place])[0] == images[method][row]).all()
                 assert not shard.has("raw", place)
+
+
+class Draws:
+    """A ToffeeNet that draws grey, and keeps how it was guided, by the prompt."""
+
+    def __init__(self):
+        self.guided, self.autoencoder = {}, self
+
+    def latent_shape(self, side):
+        return 1, side, side
+
+    def tokens(self, subjects, masks):
+        return None
+
+    reference = tokens
+
+    def draw(self, prompts, tokens, noise, sampling, scale, subject_guidance, mask, **_):
+        for prompt in prompts:
+            self.guided[prompt] = sampling.guidance, subject_guidance, mask is not None
+        return torch.full((len(prompts), 3, 8, 8), 0.5)
+
+
+def test_edits_are_guided_apart_from_what_is_drawn_whole(tmp_path):
+    kinds = ["colour", "depth", "style"]
+    columns = {name: [f"{name} {row}" for row in range(3)] for name in TEXTS} | {"kind": kinds}
+    picture, mask = np.zeros((8, 8, 3), np.uint8), np.ones((8, 8), bool)
+    images = {name: [picture] * 3 for name in ("input", "target", "subject")}
+    masks = {name: [mask] * 3 for name in ("mask", "subject_mask")}
+    write_image_set(tmp_path / "pairs.h5", columns, images, masks)
+    model = Draws()
+    editor = Editor(model, None, (Sampling(2, 2.0), 4.0), (Sampling(2, 3.0), 1.5), 1.0)
+    with Shard(tmp_path / "pairs.h5") as shard:
+        drawn = editor.draw_pairs(shard, 0, 2, 0)
+    assert sorted(drawn) == [0, 1, 2]
+    assert model.guided == {
+        "prompt 0": (3.0, 1.5, True),
+        "prompt 1": (2.0, 4.0, False),
+        "prompt 2": (3.0, 1.5, True),
+    }
 
 
 class Reader:

@@ -65,7 +65,7 @@ def nets(zoo, tmp_path_factory) -> dict[bool, Path]:
 
 def write(net: Path, zoo: Path, out: Path, **solver) -> Path:
     parts = net, zoo / "text_to_image", zoo / "subject_encoder", out
-    values = "toffeenet-test", 64, 1.0, Sampling(STEPS, GUIDANCE, **solver), None
+    values = "toffeenet-test", 64, 1.0, Sampling(STEPS, GUIDANCE, **solver), None, GUIDANCE, None
     export_pipeline(*parts, *values, MODELS, LICENCES)
     return out
 
@@ -246,8 +246,13 @@ def test_a_canvas_takes_pictures_that_are_not_square(canvas, given) -> None:
 
 def test_the_folder_says_how_it_guides(nets, zoo, given, tmp_path) -> None:
     parts = nets[False], zoo / "text_to_image", zoo / "subject_encoder", tmp_path / "pipeline"
-    export_pipeline(*parts, "test", 64, 1.0, Sampling(STEPS, GUIDANCE), 5.0, MODELS, LICENCES)
-    assert "guidance 3 by the text and 5 by the subject" in (parts[-1] / "README.md").read_text()
+    values = "test", 64, 1.0, Sampling(STEPS, GUIDANCE), 5.0, 4.0, 2.0
+    export_pipeline(*parts, *values, MODELS, LICENCES)
+    card = " ".join((parts[-1] / "README.md").read_text().split())
+    weights = (
+        "guidance 3 by the text and 5 by the subject; of edits 4 by the text and 2 by the subject"
+    )
+    assert weights in card
     pipe, options = load(parts[-1]), {"latents": given[-1], "output_type": "pt"}
     drawn, same, at_once = (
         pipe(PROMPTS, *given[:2], **options, **scale).images
@@ -255,6 +260,16 @@ def test_the_folder_says_how_it_guides(nets, zoo, given, tmp_path) -> None:
     )
     assert torch.equal(drawn, same)
     assert difference(drawn, at_once) > 1e-3
+    edited, same, as_drawn = (
+        pipe(PROMPTS, *given[:4], **options, **scales).images
+        for scales in (
+            {},
+            {"guidance_scale": 4.0, "subject_guidance_scale": 2.0},
+            {"guidance_scale": GUIDANCE, "subject_guidance_scale": 5.0},
+        )
+    )
+    assert torch.equal(edited, same)
+    assert difference(edited, as_drawn) > 1e-3
 
 
 def pil(picture: torch.Tensor) -> Image.Image:

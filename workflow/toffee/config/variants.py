@@ -14,6 +14,8 @@ INFERENCE = (
     "solver",
     "guidance_interval",
     "subject_guidance",
+    "edit_guidance",
+    "edit_subject_guidance",
 )
 """Keys of `toffeenet` that no training sees."""
 

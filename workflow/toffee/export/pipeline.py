@@ -51,8 +51,8 @@ files of this folder, `pipeline.py`, `inputs.py`, `pictures.py` and `unet/toffee
 them first. Weights are safetensors. Half precision:
 `from_pretrained(..., dtype=torch.bfloat16).to("cuda")`.
 
-- Pictures of {side} by {side} pixels. Defaults: {steps} steps, guidance {guidance},
-  `subject_scale` {scale:g} (the paper's λ).
+- Pictures of {side} by {side} pixels. Defaults: {steps} steps, guidance {guidance}; of edits
+  {edit_guidance}; `subject_scale` {scale:g} (the paper's λ).
 - {segmented}
 - {depth}
 - Masks are white where the subject is, and where a picture to edit may change; outside of it the
@@ -99,6 +99,8 @@ def export_pipeline(
     subject_scale: float,
     sampling: Sampling,
     subject_guidance: float | None,
+    edit_guidance: float,
+    edit_subject_guidance: float | None,
     models: Mapping[str, str],
     model_licences: Mapping[str, str],
 ) -> None:
@@ -110,6 +112,7 @@ def export_pipeline(
         name: name of the model.
         resolution: side of its pictures in pixels.
         subject_scale, sampling, subject_guidance: what a call uses that gives none.
+        edit_guidance, edit_subject_guidance: the same, of a call that edits a picture.
         models, model_licences: where each base model is from and its licence, by role.
 
     Raises:
@@ -131,6 +134,8 @@ def export_pipeline(
         "guidance_scale": sampling.guidance,
         "guidance_interval": [sampling.guidance_low, sampling.guidance_high],
         "subject_guidance_scale": subject_guidance,
+        "edit_guidance_scale": edit_guidance,
+        "edit_subject_guidance_scale": edit_subject_guidance,
     }
     card = _card(name, settings, index, Path(out).name, models, model_licences)
     with atomic_path(out) as folder:
@@ -233,6 +238,7 @@ def _card(
         side=index["resolution"],
         steps=index["num_inference_steps"],
         guidance=_guidance(index["guidance_scale"], index["subject_guidance_scale"]),
+        edit_guidance=_guidance(index["edit_guidance_scale"], index["edit_subject_guidance_scale"]),
         scale=index["subject_scale"],
         segmented=SEGMENTED[settings["segmented"]],
         depth=DEPTH[settings["depth"]],

@@ -152,7 +152,9 @@ class Memory:
         """ToffeeNet or a variant of it, with the parts of the base model around it."""
         settings = self.config.variant(name)
         weights = parameters(self.peaks.net_unet(settings.depth))
-        rows = self.batch * len(forwards(settings.guidance, settings.subject_guidance))
+        drawing = forwards(settings.guidance, settings.subject_guidance)
+        editing = forwards(settings.edit_guidance, settings.edit_subject_guidance)
+        rows = self.batch * max(len(drawing), len(editing))
         net = Network("net", weights, rows, (settings.depth, settings.reference == CANVAS))
         return [net, *self.autoencoder(), self.text(), *self.encoders("subject_encoder")]
 

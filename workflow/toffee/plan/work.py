@@ -76,10 +76,12 @@ class Work:
         costs, settings = self.costs, self.config.view_generator
         return forwards_of(settings.sampling) * costs.views + costs.decode
 
-    def net_draw(self, name: str) -> float:
-        """A picture of ToffeeNet or a variant of it (see `ToffeeNet.draw`)."""
+    def net_draw(self, name: str, editing: bool = False) -> float:
+        """A picture of ToffeeNet or a variant of it, or an edit (see `ToffeeNet.draw`)."""
         costs, settings = self.costs, self.config.variant(name)
         each = len(forwards(settings.guidance, settings.subject_guidance))
+        if editing:
+            each = len(forwards(settings.edit_guidance, settings.edit_subject_guidance))
         step = costs.net(settings.depth, settings.reference == CANVAS)
         return costs.text + forwards_of(settings.sampling, 1.0, each) * step + costs.decode
 
@@ -255,7 +257,11 @@ class Work:
         return min(settings.editing_subjects, settings.refiner_subjects)
 
     def generate_edits(self, wildcards: Mapping[str, str]) -> float:
-        each = self.net_draw(wildcards["method"]) + self.costs.encode + self.costs.subject
+        each = (
+            self.net_draw(wildcards["method"], editing=True)
+            + self.costs.encode
+            + self.costs.subject
+        )
         return self.edit_images(wildcards["method"]) * each
 
     def edit_images(self, method: str) -> int:

@@ -57,10 +57,19 @@ class Artist:
     """A pipeline that writes its pictures, with what they were drawn from in their metadata."""
 
     def __init__(
-        self, folder: str, sampling: Sampling, card: ModelCard, prompts: Iterable[str]
+        self,
+        folder: str,
+        sampling: Sampling,
+        card: ModelCard,
+        prompts: Iterable[str],
+        editing: bool = False,
     ) -> None:
+        """
+        folder: of the pipeline.
+        editing: whether it is to edit pictures, whose guidance is another.
+        """
         self.pipe = load_pipeline(folder, sampling.device, sampling.dtype)
-        config = self.pipe.config
+        own = self.pipe.defaults(editing)
         self.card = card
         given = {
             "subject_scale": sampling.subject_scale,
@@ -69,7 +78,7 @@ class Artist:
             "subject_guidance_scale": sampling.subject_guidance,
         }
         self.values: dict[str, Any] = {
-            key: config[key] if one is None else one for key, one in given.items()
+            key: own[key] if one is None else one for key, one in given.items()
         }
         self.done, self.all = 0, 0
         for line in warnings_of(self.pipe.tokenizer, prompts):

@@ -149,7 +149,7 @@ def edit_picture(
     for mask_path, shown_path, (one, where) in zip(found, shown, views, strict=True):
         save(mask_path, as_picture(where))
         save(shown_path, _shown(one, where))
-    artist = Artist(pipeline, sampling, card, prompts)
+    artist = Artist(pipeline, sampling, card, prompts, editing=True)
     places = iter(out)
     artist.expect(len(out))
     for prompt in prompts:

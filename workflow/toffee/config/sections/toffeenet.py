@@ -1,7 +1,7 @@
 """Sections `toffeenet` and `variants`."""
 
 from copy import copy
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -75,6 +75,13 @@ class ToffeeNet(Section):
         description="weight of guidance by the subject, apart from the text, whose weight then is "
         "guidance (ours); none guides by both at once, as the paper does"
     )
+    edit_guidance: Guidance = Field(
+        description="guidance, for edits of a picture: what is to change is in the text alone "
+        "(1 = off)"
+    )
+    edit_subject_guidance: Annotated[float, Field(ge=0, le=50)] | None = Field(
+        description="subject_guidance, for edits of a picture (ours); none guides by both at once"
+    )
 
     @model_validator(mode="after")
     def _drops_leave_something(self) -> "ToffeeNet":
@@ -94,6 +101,11 @@ class ToffeeNet(Section):
     def sampling(self) -> settings.Sampling:
         """How it samples."""
         return sampling_of(self, self.sampler_steps)
+
+    @property
+    def edit_sampling(self) -> settings.Sampling:
+        """How it samples an edit."""
+        return replace(self.sampling, guidance=self.edit_guidance)
 
     @property
     def conditioning(self) -> settings.Conditioning:

@@ -36,9 +36,11 @@ def generate_edits(
     draws: int,
     subject_scale: float,
     sampling: Sampling,
+    edit_sampling: Sampling,
     batch: int,
     seed: int,
     subject_guidance: float | None = None,
+    edit_subject_guidance: float | None = None,
 ) -> None:
     """Edit held-out pairs with one model, and draw their subjects in another view's layout.
 
@@ -55,11 +57,13 @@ def generate_edits(
         draws: number of generation seeds.
         subject_scale: the value of λ.
         seed: seed of the evaluation's draws.
-        subject_guidance: see `ToffeeNet.draw`.
+        sampling, subject_guidance: of what is drawn whole, see `ToffeeNet.draw`.
+        edit_sampling, edit_subject_guidance: the same, of edits.
     """
     toffeenet = ToffeeNet(models.toffeenet, models.text_to_image, models.subject_encoder)
     estimate = DepthEstimator(depth_estimator) if toffeenet.depth else None
-    editor = Editor(toffeenet, estimate, sampling, subject_scale, subject_guidance)
+    drawing, editing = (sampling, subject_guidance), (edit_sampling, edit_subject_guidance)
+    editor = Editor(toffeenet, estimate, drawing, editing, subject_scale)
     with Shard(pairs) as shard:
         drawn = {draw: editor.draw_pairs(shard, draw, batch, seed) for draw in range(draws)}
         _write_edits(out, method, shard, drawn)
@@ -81,13 +85,16 @@ def copy_controls(*, method: str, pairs: str | Path, out: str | Path) -> None:
 
 @dataclass(frozen=True)
 class Editor:
-    """A ToffeeNet and how it draws; `estimate` is None for a model trained without depth."""
+    """A ToffeeNet and how it draws; `estimate` is None for a model trained without depth.
+
+    drawing, editing: how it samples whole pictures and edits, and the subject's own guidance.
+    """
 
     model: ToffeeNet
     estimate: DepthEstimator | None
-    sampling: Sampling
+    drawing: tuple[Sampling, float | None]
+    editing: tuple[Sampling, float | None]
     subject_scale: float
-    subject_guidance: float | None
 
     def draw_pairs(self, shard: Shard, draw: int, batch: int, seed: int) -> Drawn:
         """All pairs of a file with one generation seed."""
@@ -136,17 +143,18 @@ class Editor:
         """
         subjects, shown = shard.images("subject", rows), shard.masks("subject_mask", rows)
         shape = self.model.autoencoder.latent_shape(subjects.shape[-1])
+        sampling, subject_guidance = self.drawing if masks is None else self.editing
         drawn = self.model.draw(
             texts,
             self.model.tokens(subjects, shown),
             noise(seeds, shape),
-            self.sampling,
+            sampling,
             self.subject_scale,
             picture=None if masks is None else pictures,
             mask=masks,
             depth=self.estimate(pictures) if self.estimate else None,
             paste=False,
-            subject_guidance=self.subject_guidance,
+            subject_guidance=subject_guidance,
             reference=self.model.reference(subjects, shown),
         )
         return to_arrays(drawn)

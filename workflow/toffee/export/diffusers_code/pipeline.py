@@ -51,6 +51,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
         resolution: side in pixels of the pictures that it was trained on.
         subject_scale, num_inference_steps, guidance_scale, subject_guidance_scale: what a call uses
             that gives none.
+        edit_guidance_scale, edit_subject_guidance_scale: the same, of a call that edits a picture;
+            without the first, an edit is guided as a drawing is.
         guidance_interval: the part of the noise schedule in which guidance is on, from 0 (the
             picture) to 1 (noise); outside of it a step is one forward.
     """
@@ -75,6 +77,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
         guidance_scale: float = 7.5,
         subject_guidance_scale: float | None = None,
         guidance_interval: tuple[float, float] = (0.0, 1.0),
+        edit_guidance_scale: float | None = None,
+        edit_subject_guidance_scale: float | None = None,
     ) -> None:
         super().__init__()
         for module in (vae, text_encoder, subject_encoder):
@@ -99,6 +103,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
             guidance_scale=guidance_scale,
             subject_guidance_scale=subject_guidance_scale,
             guidance_interval=guidance_interval,
+            edit_guidance_scale=edit_guidance_scale,
+            edit_subject_guidance_scale=edit_subject_guidance_scale,
         )
         blocks = vae.config.get("encoder_block_out_channels") or vae.config.block_out_channels
         self.factor = 2 ** (len(blocks) - 1)  # pixels a side of one latent
@@ -143,7 +149,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
                 neither, 1 is off.
             subject_guidance_scale: weight of the subject over neither, apart; `guidance_scale` is
                 then that of the text alone. A third forward in each step, unless the two are equal.
-                None is the pipeline's own value; the folder's may be none, which is as equal ones.
+                None is the pipeline's own value, which edits may have another of (`defaults`); the
+                folder's may be none, which is as equal ones.
             num_images_per_prompt: pictures of each prompt.
             seed: the first picture's noise is drawn from it, the next one's from seed + 1 and so
                 on, on the CPU: the same on every device and beside whatever else is drawn.
@@ -174,7 +181,8 @@ class ToffeeNetPipeline(DiffusionPipeline):
             "guidance_scale": guidance_scale,
             "subject_guidance_scale": subject_guidance_scale,
         }
-        given = {key: self.config[key] if one is None else one for key, one in given.items()}
+        own = self.defaults(editing=image is not None)
+        given = {key: own[key] if one is None else one for key, one in given.items()}
         scale = number(given["subject_scale"], "subject_scale", 0)
         steps = number(given["num_inference_steps"], "num_inference_steps", 1, whole=True)
         guidance = number(given["guidance_scale"], "guidance_scale", 0)
@@ -219,6 +227,17 @@ class ToffeeNetPipeline(DiffusionPipeline):
         self.maybe_free_model_hooks()
         images = _as(output_type, drawn)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
+
+    def defaults(self, editing: bool) -> dict:
+        """What a call uses that gives none, by the argument's name.
+
+        editing: whether the call edits a picture.
+        """
+        names = ("subject_scale", "num_inference_steps", "guidance_scale", "subject_guidance_scale")
+        own = {name: self.config[name] for name in names}
+        if editing and self.config.edit_guidance_scale is not None:
+            own |= {name: self.config[f"edit_{name}"] for name in names[2:]}
+        return own
 
     def save_pretrained(self, save_directory, *arguments, push_to_hub=False, **options) -> None:
         """Save the parts as in every pipeline, with the code that `from_pretrained` needs.
