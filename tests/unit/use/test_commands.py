@@ -124,6 +124,14 @@ def test_drawings_pass_the_audit_and_have_a_trace(toffee, photo, capsys):
     assert toffee("audit", "drawn") == 0
     capsys.readouterr()
     assert toffee("trace", "drawn/0002-a-mug-seed0.png") == 0
+    guided = [
+        {key: value for key, value in Image.open(path).info.items() if "guidance" in key}
+        for path in (drawn, "drawn/0002-a-mug-seed0.png")
+    ]
+    assert guided == [
+        {"guidance_scale": "3", "subject_guidance_scale": "5"},
+        {"guidance_scale": "4", "subject_guidance_scale": "2"},
+    ]
     chain = capsys.readouterr().out
     assert "by    edit_picture 0002" in chain and "draw_pictures" in chain, chain
     picture = Image.open(drawn)
