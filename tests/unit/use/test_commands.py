@@ -166,6 +166,18 @@ def test_a_photo_that_its_owner_moved_is_no_finding(toffee, photo):
     assert toffee("audit", "drawn") == 30
 
 
+def test_a_pipeline_of_an_earlier_version_is_one_line(toffee, photo, results, capsys):
+    shutil.copytree(results / "pipeline", "earlier")
+    code = Path("earlier/pipeline.py")
+    code.write_text(code.read_text().replace("def defaults(", "def values("))
+    segmenter = ("--segmenter", results / "models" / "segmenter")
+    options = ("--prompt", "a mug", "--pipeline", "earlier", *segmenter)
+    assert toffee("edit", photo, *options) == 1
+    (line,) = (one for one in capsys.readouterr().err.splitlines() if one.startswith("error: "))
+    assert line.endswith("of their own; export it again (target pipeline)")
+    assert not Path("drawn").exists() or not list(Path("drawn").glob("*seed*"))
+
+
 @pytest.mark.parametrize("background", [False, True])
 def test_an_edit_leaves_what_is_outside_of_its_mask(toffee, photo, background):
     more = ["--background"] if background else []

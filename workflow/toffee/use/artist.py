@@ -67,8 +67,16 @@ class Artist:
         """
         folder: of the pipeline.
         editing: whether it is to edit pictures, whose guidance is another.
+
+        Raises:
+            ToffeeError: the folder's code is of an earlier version.
         """
         self.pipe = load_pipeline(folder, sampling.device, sampling.dtype)
+        if not hasattr(self.pipe, "defaults"):  # the code lies in the folder
+            raise ToffeeError(
+                f"{folder}: a pipeline of an earlier version, whose edits have no guidance of "
+                "their own; export it again (target pipeline)"
+            )
         own = self.pipe.defaults(editing)
         self.card = card
         given = {
