@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from workers import made_once
+from fork_server import JOBS, SNAKEMAKE, ForkServer, environment
+from workers import made_once, run_process
 
 LONGEST = (
     *("tests/slurm/", "tests/hub/test_paper_scale.py", "tests/workflow/test_chain.py"),
@@ -21,6 +22,17 @@ def pytest_collection_modifyitems(items) -> None:
         return next((n for n, p in enumerate(LONGEST) if item.nodeid.startswith(p)), len(LONGEST))
 
     items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory) -> ForkServer:
+    """A server with what Snakemake and its jobs import, the same for all workers of the run."""
+
+    def start(folder: Path) -> None:
+        modules = (*SNAKEMAKE, *JOBS)
+        ForkServer.start(folder, modules, environment(), owner=run_process())
+
+    return ForkServer(made_once(tmp_path_factory, "fork_server", start))
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ working directory, environment and streams, and imports this project's modules i
 its own search path leads. A signal to the process that asked for a fork reaches the fork. Not for
 tests of start-up or memory: they start interpreters.
 
-    python fork_server.py SOCKET CODE MODULE…     the server; it ends when its standard input does
-    python -IS fork_server.py SOCKET ARGUMENT…    as `python ARGUMENT…`, in a fork of the server
+    python fork_server.py SOCKET OWNER CODE MODULE…   the server; it ends when process OWNER does
+    python -IS fork_server.py SOCKET ARGUMENT…        as `python ARGUMENT…`, in a fork of the server
 """
 
 import atexit
@@ -38,33 +38,47 @@ JOBS = (
 """What the jobs import besides this project."""
 
 
+def environment() -> dict[str, str]:
+    """Variables of a server and its forks: one thread each, and no modules of another folder."""
+    return os.environ | {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
+
+
 class ForkServer:
     """A running server."""
 
-    def __init__(self, folder, modules, environment, code="") -> None:
-        """
+    def __init__(self, folder) -> None:
+        """folder: that of a server which `start` has started."""
+        self.socket = os.path.join(folder, "socket")
+        self.python = os.path.join(folder, "python")
+
+    @classmethod
+    def start(cls, folder, modules, environment, code="", owner=None) -> "ForkServer":
+        """Start a server and wait for it.
+
         Args:
             folder: an empty one.
             modules: names of what the server imports.
             environment: variables for the server; libraries read some when they are imported.
             code: what the server does before the first fork.
+            owner: the process with which the server ends; this one by default.
         """
         import subprocess
 
-        self.socket = os.path.join(folder, "socket")
-        self.python = os.path.join(folder, "python")
+        self = cls(folder)
         with open(self.python, "w") as out:
             out.write(
+                '#!/bin/sh\n[ "$1" = -u ] && shift && export PYTHONUNBUFFERED=1\n'
                 # Another option than these is of an interpreter of its own kind.
-                f'#!/bin/sh\ncase $1 in -m | -c | [!-]*) ;; *) exec {sys.executable} "$@" ;; esac\n'
+                f'case $1 in -m | -c | [!-]*) ;; *) exec {sys.executable} "$@" ;; esac\n'
                 f'exec {sys.executable} -IS {__file__} {self.socket} "$@"\n'
             )
         os.chmod(self.python, 0o755)
         self.process = subprocess.Popen(
-            [sys.executable, __file__, self.socket, code, *modules],
-            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, __file__, self.socket, str(owner or os.getpid()), code, *modules],
+            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert self.process.stdout.readline() == b"ready\n"
+        return self
 
     def run(self, arguments, cwd, environment, executable=None):
         """Run `python ARGUMENTS…` to its end, as `subprocess.run` does with its output captured.
@@ -82,9 +96,9 @@ class ForkServer:
         return subprocess.CompletedProcess(arguments, status, *texts)
 
     def running(self):
-        """The environments of the forks that run something now, by their process ids.
+        """What the forks run now: `arguments`, `cwd` and `environment` by process id.
 
-        Linux tells only that which a process began with: of a fork the server's.
+        Linux tells only what a process began with: of a fork the server's.
         """
         found = {}
         for note in os.scandir(running(self.socket)):
@@ -96,7 +110,7 @@ class ForkServer:
         return self
 
     def __exit__(self, *error) -> None:
-        self.process.stdin.close()  # which ends the server
+        self.process.terminate()
         self.process.wait()
 
 
@@ -120,10 +134,11 @@ def request(path, arguments, streams, cwd, environment, executable=None, forward
             return int(answers.readline())
 
 
-def serve(path, code, *modules) -> dict:
-    """Serve until standard input ends; returns in every fork, with what it is to run."""
+def serve(path, owner, code, *modules) -> dict:
+    """Serve until the owner ends; returns in every fork, with what it is to run."""
     import importlib
 
+    ended = os.pidfd_open(int(owner))
     for name in modules:
         importlib.import_module(name)
     exec(code, {})
@@ -136,12 +151,13 @@ def serve(path, code, *modules) -> dict:
     gc.freeze()  # or a collection in a fork would copy all that the server has imported
     print("ready", flush=True)
     while True:
-        ready, _, _ = select.select([listener, sys.stdin], [], [])
-        if sys.stdin in ready:
+        ready, _, _ = select.select([listener, ended], [], [])
+        if ended in ready:
             os._exit(0)
         connection, _ = listener.accept()
         if not os.fork():
             listener.close()
+            os.close(ended)
             return answer(connection, running(path))
         connection.close()
 
@@ -160,7 +176,7 @@ def answer(connection, notes) -> dict:
         return task
     note = os.path.join(notes, str(pid))
     with open(note, "w") as file:
-        json.dump(task["environment"], file)
+        json.dump(task, file)
     ended = os.pidfd_open(pid)
     while ended not in select.select([connection, ended], [], [])[0]:
         number = next_signal(connection)
@@ -204,6 +220,8 @@ def become(task: dict) -> None:
     os.environ.clear()
     os.environ.update(task["environment"])
     sys.executable = task["executable"] or sys.executable
+    if "PYTHONUNBUFFERED" in os.environ:
+        sys.stdout.reconfigure(write_through=True)
     found = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     del sys.path[0]  # of this file
     kind, *rest = task["arguments"]

@@ -8,6 +8,11 @@ import pytest
 from filelock import FileLock
 
 
+def run_process() -> int:
+    """The process id of the whole run, which outlives its workers."""
+    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+
+
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """A folder that the first worker fills and that all workers read.
 

@@ -32,10 +32,14 @@ STAGES = {
     "score_shard": ["refine_shard", "draw_views", "make_edits"],
 }
 METHODS = ("text_only", "toffeenet", "wrong_subject")
+ENVIRONMENT = environment()
 
 
 def sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+MODULES = {f"toffee/module_{n:02d}.py": sha(str(n))[:16] for n in range(40)}
 
 
 class Run:
@@ -77,10 +81,10 @@ class Run:
             "params": {"code": sha(rule), "strength": 0.6, "kinds": {"generation": 0.4}},
             "code": {
                 "sha256": sha(rule),
-                "modules": {f"toffee/module_{n:02d}.py": sha(str(n))[:16] for n in range(40)},
+                "modules": MODULES,
             },
             "config": "0123456789abcdef",
-            "environment": environment() | {"lock": sha("lock"), "installed": "0" * 16},
+            "environment": ENVIRONMENT | {"lock": sha("lock"), "installed": "0" * 16},
             "git": {"commit": "a" * 40, "changed": False},
             "seed": 0,
             "device": "cpu",

@@ -107,7 +107,7 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
 def forks(cluster, tmp_path_factory) -> Iterator[ForkServer]:
     """A server whose forks are Snakemake and jobs; it sees the folders of the cluster."""
     folder = tmp_path_factory.mktemp("server")
-    with ForkServer(folder, (*SNAKEMAKE, *JOBS), os.environ | ENVIRONMENT) as server:
+    with ForkServer.start(folder, (*SNAKEMAKE, *JOBS), os.environ | ENVIRONMENT) as server:
         yield server
 
 
@@ -138,10 +138,10 @@ def script_of(forks: ForkServer, rule: str, shard: str = "") -> tuple[str, psuti
     All rules have the same script: its log tells which of them it runs, and for which shard.
     """
     log = re.compile(rf"/logs/{rule}/{shard}\.log$" if shard else rf"/logs/{rule}(/.+)?\.log$")
-    for number, environment in forks.running().items():
+    for number, task in forks.running().items():
         with suppress(psutil.Error):
             process = psutil.Process(number)
-            job = environment.get("SLURM_JOB_ID")
+            job = task["environment"].get("SLURM_JOB_ID")
             if job and any(log.search(one.path) for one in process.open_files()):
                 return job, process
     return None

@@ -3,7 +3,6 @@
 Rules, parameters and code digests are those of the real project.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from checkout import copy_checkout
-from fork_server import SNAKEMAKE, ForkServer
+from fork_server import SNAKEMAKE, ForkServer, environment
 from workers import made_once
 
 from toffee.config import ROLES
@@ -31,23 +30,18 @@ for path in map(Path, snakemake.output):
 """
 
 
-def environment() -> dict[str, str]:
-    """The variables of Snakemake, with one thread for each process."""
-    return os.environ | {"PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
-
-
 class Project:
     """A folder with a Snakefile, and Snakemake run in it.
 
-    Snakemake and its jobs are forks of fork servers: `snakemake` and `jobs`.
+    Snakemake and its jobs are forks of `server`.
     """
 
-    def __init__(self, folder: Path, snakemake: ForkServer, jobs: ForkServer | None = None) -> None:
-        self.folder, self.snakemake, self.jobs = folder, snakemake, jobs or snakemake
+    def __init__(self, folder: Path, server: ForkServer) -> None:
+        self.folder, self.server = folder, server
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         command = ["-m", "snakemake", "--cores", "2", *arguments]
-        done = self.snakemake.run(command, self.folder, environment(), self.jobs.python)
+        done = self.server.run(command, self.folder, environment(), self.server.python)
         if check and done.returncode:
             pytest.fail(f"snakemake {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
         return done
@@ -62,7 +56,7 @@ class Project:
     def copy(self, folder: Path) -> "Project":
         """A copy of the project, free to be changed."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Project(folder, self.snakemake, self.jobs)
+        return Project(folder, self.server)
 
 
 def small_zoo(folder: Path) -> None:
@@ -79,19 +73,12 @@ def copy_project(folder: Path) -> None:
     small_zoo(folder / "workflow" / "zoo")
 
 
-@pytest.fixture(scope="session")
-def snakemake(tmp_path_factory):
-    """A server whose forks are Snakemake and the jobs that only touch their outputs."""
-    with ForkServer(tmp_path_factory.mktemp("snakemake"), SNAKEMAKE, environment()) as server:
-        yield server
-
-
 FEWER = (("images_per_prompt: 3", "images_per_prompt: 2"), ("trainings: 3", "trainings: 2"))
 """Of the evaluation: half the jobs of the tiny scale, and still several of each kind."""
 
 
 @pytest.fixture(scope="session")
-def finished(snakemake, tmp_path_factory):
+def finished(fork_server, tmp_path_factory):
     """A project that has run to its end, with a stub for the runner. Copy it before changing it."""
 
     def make(folder: Path) -> None:
@@ -103,9 +90,9 @@ def finished(snakemake, tmp_path_factory):
             text = text.replace(whole, fewer)
         config.write_text(text)
         (folder / "workflow" / "run.py").write_text(STUB)
-        Project(folder, snakemake).run(*TARGETS, "--quiet", "all")
+        Project(folder, fork_server).run(*TARGETS, "--quiet", "all")
 
-    return Project(made_once(tmp_path_factory, "finished", make), snakemake)
+    return Project(made_once(tmp_path_factory, "finished", make), fork_server)
 
 
 @pytest.fixture
@@ -133,7 +120,8 @@ def planner(finished, tmp_path_factory):
     """
     project = finished.copy(tmp_path_factory.mktemp("planner") / "project")
     first = FIRST.format(folder=str(project.folder), targets=TARGETS)
-    with ForkServer(tmp_path_factory.mktemp("server"), SNAKEMAKE, environment(), first) as server:
+    folder = tmp_path_factory.mktemp("server")
+    with ForkServer.start(folder, SNAKEMAKE, environment(), first) as server:
         yield Project(project.folder, server)
 
 
@@ -147,8 +135,8 @@ def settings(planner, finished):
 
 
 @pytest.fixture(scope="session")
-def fresh(snakemake, tmp_path_factory):
+def fresh(fork_server, tmp_path_factory):
     """A project in which nothing has run."""
     folder = tmp_path_factory.mktemp("fresh") / "project"
     copy_project(folder)
-    return Project(folder, snakemake)
+    return Project(folder, fork_server)

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from fork_server import ForkServer
 
 from .conftest import Project
 
@@ -24,7 +23,7 @@ def kill_at_random(
     """Run Snakemake again and again, and kill one of its processes after random pauses.
 
     Args:
-        project: what runs; Snakemake and jobs are forks of its servers.
+        project: what runs; Snakemake and jobs are forks of its server.
         arguments: Snakemake's.
         kills: how many.
         seed: of the pauses and of the choice.
@@ -47,10 +46,10 @@ def kill_at_random(
         run.start()
         while run.is_alive() and hit.total() < kills:
             time.sleep(chance.uniform(*pause))
-            server = project.snakemake if hit.total() % EVERY == EVERY - 1 else project.jobs
+            jobs = bool((hit.total() + 1) % EVERY)
             with suppress(psutil.NoSuchProcess, IndexError):  # IndexError: no job runs now
-                victim = chance.choice(leaves(server))
-                name = "snakemake" if server is project.snakemake else rule_of(victim)
+                victim = chance.choice(running(project, jobs))
+                name = rule_of(victim) if jobs else "snakemake"
                 victim.kill()
                 hit[name] += 1
         run.join()
@@ -58,11 +57,13 @@ def kill_at_random(
     return hit
 
 
-def leaves(server: ForkServer) -> list[psutil.Process]:
-    """The forks that run something now; those above them only wait."""
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    parents = {child.ppid() for child in children}
-    return [child for child in children if child.pid not in parents]
+def running(project: Project, jobs: bool) -> list[psutil.Process]:
+    """The project's jobs that run now, or its Snakemake; the server has other tests' forks too."""
+    return [
+        psutil.Process(number)
+        for number, task in project.server.running().items()
+        if task["cwd"] == str(project.folder) and (task["arguments"][0] != "-m") == jobs
+    ]
 
 
 def rule_of(job: psutil.Process) -> str:

@@ -4,10 +4,11 @@ import subprocess
 from pathlib import Path
 
 import yaml
+from fork_server import environment
 
 from toffee.config.sections.filter import Filter
 
-from .conftest import Project, environment
+from .conftest import Project
 
 TARGETS = ("all", "results/chain/tables/strength.csv", "site")
 TRAINING = {"steps": 2, "batch": 4, "sampler_steps": 2}
@@ -68,4 +69,4 @@ def toffee(project: Project, *arguments: str) -> subprocess.CompletedProcess:
     """The command, of the project's own package."""
     path = {"PYTHONPATH": str(project.folder / "workflow")}
     command = ["-m", "toffee.cli", *arguments]
-    return project.jobs.run(command, project.folder, environment() | path, project.jobs.python)
+    return project.server.run(command, project.folder, environment() | path, project.server.python)

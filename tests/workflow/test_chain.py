@@ -15,11 +15,10 @@ import pandas as pd
 import pytest
 import yaml
 from checkout import copy_checkout
-from fork_server import JOBS, ForkServer
 
 from toffee.storage.reader import Shard
 
-from .conftest import Project, environment
+from .conftest import Project
 from .kills import AGAIN, digests, kill_at_random
 from .small_chain import CONFIG, TARGETS, configure, run, toffee
 
@@ -28,20 +27,13 @@ FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "worst", "dat
 
 
 @pytest.fixture(scope="module")
-def jobs(tmp_path_factory):
-    """A server whose forks are the jobs: nearly all of a job's time is for its imports."""
-    with ForkServer(tmp_path_factory.mktemp("jobs"), JOBS, environment()) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def chain(snakemake, jobs, random_zoo, tmp_path_factory):
+def chain(fork_server, random_zoo, tmp_path_factory):
     """A finished run; (project, results). The project is as it is, with a zoo of random weights."""
     folder = tmp_path_factory.mktemp("chain") / "project"
     copy_checkout(folder)
     shutil.copytree(random_zoo, folder / "workflow" / "zoo")
     configure(folder, CONFIG)
-    project = Project(folder, snakemake, jobs)
+    project = Project(folder, fork_server)
     results = project.folder / "results" / "chain"
     run(project, "results/chain/dataset/shards/00000.h5")
     with Shard(results / "dataset" / "shards" / "00000.h5") as shard:
@@ -210,7 +202,7 @@ def test_the_audit_finds_the_broken_picture(broken):
 def test_results_copied_without_their_times_are_known(chain, tmp_path):
     """Their records tell another checkout: nothing reruns, and a change reruns its rules."""
     project, results = chain
-    there = Project(tmp_path / "there", project.snakemake)
+    there = Project(tmp_path / "there", project.server)
     kept = shutil.ignore_patterns("results", ".snakemake", "__pycache__")
     shutil.copytree(project.folder, there.folder, ignore=kept)
     shutil.copytree(results, there.folder / "results" / "chain", copy_function=shutil.copyfile)

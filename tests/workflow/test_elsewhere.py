@@ -18,13 +18,13 @@ MODEL = "results/tiny/models/depth"
 
 
 @pytest.fixture(scope="module")
-def made(snakemake, tmp_path_factory) -> Project:
+def made(fork_server, tmp_path_factory) -> Project:
     """A project with records of the jobs of one table and figure, which no Snakemake has seen."""
     folder = tmp_path_factory.mktemp("made") / "project"
     copy_project(folder)
     finish(folder, ["--cores", "1", TARGET])
     shutil.rmtree(folder / ".snakemake", ignore_errors=True)
-    return Project(folder, snakemake)
+    return Project(folder, fork_server)
 
 
 def copy_without_times(folder: Path, target: Path) -> None:

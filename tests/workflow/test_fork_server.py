@@ -19,7 +19,7 @@ time.sleep(60)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with ForkServer(tmp_path_factory.mktemp("server"), ["json"], os.environ) as server:
+    with ForkServer.start(tmp_path_factory.mktemp("server"), ["json"], os.environ) as server:
         yield server
 
 
@@ -32,8 +32,8 @@ def start(server, **variables: str) -> tuple[subprocess.Popen, psutil.Process, p
         text=True,
     )
     child = psutil.Process(int(asked.stdout.readline()))
-    ((number, environment),) = server.running().items()
-    assert variables.items() <= environment.items()
+    ((number, task),) = server.running().items()
+    assert variables.items() <= task["environment"].items()
     fork = psutil.Process(number)
     assert child.parent() == fork
     return asked, fork, child

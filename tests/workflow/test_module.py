@@ -35,7 +35,7 @@ def jobs(out: str) -> dict[str, int]:
 
 def test_another_workflow_imports_it_with_a_prefix_and_values_of_its_own(fresh, tmp_path):
     (tmp_path / "Snakefile").write_text(OTHER.format(snakefile=str(fresh.folder / "Snakefile")))
-    done = Project(tmp_path, fresh.snakemake).run("--dry-run", "--quiet", "rules", "--", "my_copy")
+    done = Project(tmp_path, fresh.server).run("--dry-run", "--quiet", "rules", "--", "my_copy")
     planned = jobs(done.stdout + done.stderr)
     assert planned.pop("my_copy") == 1
     assert planned["toffee_score_shard"] == planned["toffee_draw_initial"] == 2

@@ -6,8 +6,9 @@ import shutil
 import subprocess
 
 import pytest
+from fork_server import environment
 
-from .conftest import ROOT, Project, environment
+from .conftest import ROOT, Project
 from .finished_run import finish
 
 

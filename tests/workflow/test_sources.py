@@ -27,7 +27,7 @@ def draw(path, value):
 
 
 @pytest.fixture
-def project(snakemake, tmp_path):
+def project(fork_server, tmp_path):
     photos = tmp_path / "photos"
     draw(photos / "subjects" / "images" / "0.png", 1)
     (photos / "subjects" / "metadata.csv").write_text(
@@ -41,7 +41,7 @@ def project(snakemake, tmp_path):
             Image.fromarray(np.eye(64, dtype=np.uint8) * 255).save(mask)
     copy_project(tmp_path / "project")
     (tmp_path / "project" / "photos.yaml").write_text(CONFIG.format(photos))
-    return Project(tmp_path / "project", snakemake)
+    return Project(tmp_path / "project", fork_server)
 
 
 def test_a_photo_that_is_overwritten_in_place_is_seen(project):

@@ -18,7 +18,7 @@ def scored(fresh, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scored") / "project"
     shutil.copytree(fresh.folder, folder)
     (folder / "workflow" / "run.py").write_text(STUB)
-    project = Project(folder, fresh.snakemake)
+    project = Project(folder, fresh.server)
     project.run(*KEEP_NONE, "--quiet", "all", "--", INDEX)
     return project
 

@@ -230,13 +230,16 @@ def test_the_chain_runs_on_the_full_size_classes(tmp_path):
         assert shard.images("target").shape == (3, 3, 64, 64)
 
 
-def test_what_is_written_names_machine_versions_and_figures(tmp_path, monkeypatch, capsys):
+def test_what_is_written_names_machine_versions_and_figures(
+    fork_server, tmp_path, monkeypatch, capsys
+):
     forwards = {"float32": {"batch": 1, "unet_seconds": 2.0, "control_seconds": 3.0}}
     forwards["float32"] |= {"unet_tflop": 1.0, "tflops": 0.5}
     monkeypatch.setattr(full_size, "unet_speeds", lambda *arguments: forwards)
     monkeypatch.setattr(measure, "batches_read", lambda folder, rows, repeats: {})
     # Threads that wait for each other on a busy machine take minutes: one for everybody.
     monkeypatch.setattr(worker, "environment", lambda threads: environment(threads or 1))
+    monkeypatch.setattr(worker.sys, "executable", fork_server.python)
     options = ["--pairs", "3", "--loop-pairs", "1", "--repeats", "1", "--processes", "2"]
     main([*options, "--out", str(tmp_path)])
     (path,) = tmp_path.glob("*.json")

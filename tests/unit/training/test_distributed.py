@@ -32,10 +32,14 @@ SEED = random.randrange(10**6)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def setting():
-    """Checkpoints every other step; the training's module is found by every process."""
+def setting(fork_server):
+    """Checkpoints every other step; the training's module is found by every process.
+
+    What torchrun starts are forks, which need not import torch; what srun starts are interpreters.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOFFEE_CHECKPOINT_EVERY", "2")
+        patch.setenv("PYTHON_EXEC", fork_server.python)
         patch.setenv("PYTHONPATH", str(HERE))
         patch.syspath_prepend(HERE)
         yield
@@ -188,7 +192,8 @@ def wait_for(condition, seconds=60) -> bool:
     return bool(condition())
 
 
-def test_processes_do_not_outlive_a_job_that_is_killed(tmp_path):
+def test_processes_do_not_outlive_a_job_that_is_killed(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHON_EXEC")  # of forks another end would have to be found
     ready = tmp_path / "ready"
     search = os.pathsep.join([str(HERE), str(HERE.parents[2] / "workflow")])
     job = subprocess.Popen(
