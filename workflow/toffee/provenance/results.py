@@ -8,7 +8,7 @@ where a file is now.
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from datetime import datetime
@@ -165,11 +165,11 @@ class Results:
 
     def producer(self, path: str) -> Record | None:
         """The record of the job that made a file, or the folder that the file is in."""
-        pure = PurePosixPath(path)
-        for candidate in (pure, *pure.parents):
-            if str(candidate) in self.producers:
-                return self.producers[str(candidate)]
-        return None
+        while path not in self.producers:
+            path, slash, _ = path.rpartition("/")
+            if not slash:
+                return None
+        return self.producers[path]
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -245,9 +245,9 @@ class Results:
     def ancestors(self, record: Record) -> list[Record]:
         """A job and all that it depends on, each once, nearest first. A cycle is walked once."""
         seen: dict[int, Record] = {}
-        waiting = [record]
+        waiting = deque([record])
         while waiting:
-            one = waiting.pop(0)
+            one = waiting.popleft()
             if id(one) not in seen:
                 seen[id(one)] = one
                 waiting += self.before(one)

@@ -18,7 +18,7 @@ from toffee.provenance.record import files_of
 from toffee.provenance.results import Results
 from toffee.provenance.schema import Record
 from toffee.provenance.temporary import temporary
-from toffee.site.script import finite, write_script
+from toffee.site.script import write_script
 
 CHUNK = 200_000
 """Characters of JSON after which a script of records is full."""
@@ -161,7 +161,7 @@ def _chunks(jobs: Jobs, names: Iterable[str]) -> Iterator[tuple[int, dict[str, A
         modules = json.dumps(sorted(jobs.records[name].code.modules.items()))
         detail["modules"] = codes.setdefault(modules, len(codes))
         records.append(detail)
-        size += len(json.dumps(finite(detail)))
+        size += len(json.dumps(detail))
     yield start, {"records": records, "modules": [json.loads(text) for text in codes]}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,16 @@ def literal(data: Any) -> str:
     ASCII without `<` or line ends, so that no text of the data can end the literal or the script.
     Parsed as JSON, a key like `__proto__` is one like any other.
     """
-    text = json.dumps(finite(data), separators=(",", ":"), allow_nan=False)
+    encode = partial(json.dumps, separators=(",", ":"), allow_nan=False)
+    try:
+        text = encode(data)
+    except (ValueError, TypeError):  # rare, and `finite` takes longer than JSON
+        text = encode(finite(data))
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("<", "\\x3c") + "'"
 
 
 def finite(data: Any) -> Any:
-    """Data with None in place of numbers that JSON does not know: NaN and the infinities."""
+    """Data as JSON can hold it, with None in place of NaN and the infinities."""
     if isinstance(data, float):
         return data if math.isfinite(data) else None
     if isinstance(data, Mapping):
