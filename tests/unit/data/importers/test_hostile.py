@@ -1,6 +1,7 @@
 """Sources that are made to hang, to fill the memory, or to lead out of their folder: each is read
 by a process of its own that has ten seconds and 1 GB more than what its imports take."""
 
+import functools
 import gzip
 import os
 import resource
@@ -95,17 +96,23 @@ def outside(tmp_path: Path) -> Path:
     return tmp_path / "secret.jpg"
 
 
-@pytest.mark.parametrize(("mode", "format"), [("F", "TIFF"), ("I", "TIFF"), ("RGBA", "PNG")])
-@pytest.mark.parametrize("read", [decode_image, decode_mask])
-def test_pictures_that_are_large_in_memory(mode: str, format: str, read) -> None:
-    """The largest that are decoded; the file has a few kilobytes."""
+@functools.cache
+def largest(mode: str, format: str) -> bytes:
+    """The largest picture that is decoded, in a file of a few kilobytes."""
     side = int(MOST_PIXELS**0.5)
     out = BytesIO()
     packed = {"TIFF": {"compression": "tiff_lzw"}, "PNG": {"compress_level": 1}}
-    Image.new(mode, (side, side)).save(out, format, **packed.get(format, {}))
+    Image.new(mode, (side, side)).save(out, format, **packed[format])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(("mode", "format"), [("F", "TIFF"), ("I", "TIFF"), ("RGBA", "PNG")])
+@pytest.mark.parametrize("read", [decode_image, decode_mask])
+def test_pictures_that_are_large_in_memory(mode: str, format: str, read) -> None:
+    file = largest(mode, format)
 
     def square_of_it() -> None:
-        found = read(out.getvalue(), "file")
+        found = read(file, "file")
         if read is decode_image:
             square(found, None, 64, "file")
 
