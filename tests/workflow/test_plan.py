@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from fork_server import environment
 
+from toffee.launch.dag import Planning
+
 from .conftest import ROOT, Project
 from .finished_run import finish
 
@@ -23,7 +25,7 @@ def project(fresh, tmp_path_factory) -> Project:
 
 def toffee_plan(project: Project, *arguments: str) -> subprocess.CompletedProcess:
     """The command and its Snakemake, as forks."""
-    server, path = project.snakemake, {"PYTHONPATH": str(project.folder / "workflow")}
+    server, path = project.server, {"PYTHONPATH": str(project.folder / "workflow")}
     command = ["-m", "toffee.cli", "plan", *arguments]
     return server.run(command, project.folder, environment() | path, server.python)
 
@@ -39,6 +41,12 @@ def test_the_jobs_are_snakemakes_own(project):
     assert {row["rule"]: row["jobs"] for row in plan["rules"]} == jobs
     assert plan["total"]["cpu_hours"] > 0 and plan["total"]["download"] == 0
     assert not (project.folder / "results").exists()
+
+
+def test_the_configuration_is_there_while_snakemake_still_plans(project):
+    with Planning(["--configfile", "config/paper.yaml", "--", "all"], project.folder) as planning:
+        assert planning.config()["scale"] == "paper"
+        assert not planning.ended()
 
 
 @pytest.mark.parametrize("option", ["--configfile", "--bench"])
