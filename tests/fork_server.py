@@ -110,7 +110,7 @@ class ForkServer:
         return self
 
     def __exit__(self, *error) -> None:
-        self.process.terminate()
+        self.process.kill()  # what it ran before the first fork may handle SIGTERM
         self.process.wait()
 
 
