@@ -48,5 +48,5 @@ def test_tables_that_were_not_made_are_named_once(results, monkeypatch):
     absent = [Part(title, "late", ("dino",)) for title in ("Late", "Later")]
     monkeypatch.setattr(results_page, "BLOCKS", {"a": (*results_page.BLOCKS["a"], *absent)})
     lines = fill(PAGE, results).splitlines()
-    assert lines[-3:] == ["Tables that this run did not make: `late`.", "<!-- a:end -->", "after"]
+    assert lines[-3:] == ["Not made by this run: `late`.", "<!-- a:end -->", "after"]
     assert any(line.startswith("| toffeenet") for line in lines)

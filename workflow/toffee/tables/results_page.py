@@ -118,7 +118,7 @@ def _parts(parts: Sequence[Part], results: Path) -> list[str]:
     names = ", ".join(f"`{table}`" for table in absent)
     return [
         *(_part(part, paths[part]) for part in there),
-        *([f"Tables that this run did not make: {names}."] if absent else []),
+        *([f"Not made by this run: {names}."] if absent else []),
     ]
 
 
