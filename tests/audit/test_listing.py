@@ -89,6 +89,7 @@ def test_a_file_within_a_folder_leads_to_its_job(run, tables):
     assert record.rule == "write_subjects"
     assert results.made(record, FILE).sha256 == file_digest(run.path(FILE))
     assert results.made(record, f"{SUBJECTS}/none.jpg") is None
+    assert results.producer(f"{SUBJECTS}-other/none.jpg") is None
 
 
 def test_its_job_runs_again(run: Run, tables):
