@@ -1,5 +1,6 @@
 """What all tests share: how workers divide the tests, a zoo of random weights, a small world."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,14 @@ LONGEST = (
     *("tests/unit/training/", "tests/unit/evaluation/", "tests/unit/download/"),
 )
 """Where the tests lie that take longest, in this order."""
+
+gc.disable()  # until all modules and tests are there: they stay, and there are millions of objects
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is looked for only among what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items) -> None:

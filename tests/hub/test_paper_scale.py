@@ -1,7 +1,7 @@
 """The paper's scale, from its downloads to its tables.
 
 `config/paper.yaml` with nothing but sizes and addresses laid over it, on a hub and a git server on
-loopback that serve small copies: of DreamBench all subjects, but a fifth of the prompts.
+loopback that serve small copies: of DreamBench all subjects, but two of the prompts.
 
 What it draws means nothing: every weight is random. What it proves is that the real classes, file
 formats and rules go together. Snakemake and its jobs are forks of a server that has imported the
@@ -38,7 +38,7 @@ TABLES += ("segmentation", "reference", "strength", "editing", "cost", "calibrat
 COLUMNS = ["method", "setting", "metric", "value", "stderr", "n", "source"]
 FIGURES = ("pipeline", "refiner", "views", "editing", "toffeenet", "dataset", "strength")
 FIGURES += ("edits", "cost", "worst", "learning")
-PROMPTS, FEWER = "PHOTOS, PROMPTS = 30, 158, 25", "PHOTOS, PROMPTS = 30, 158, 5"
+PROMPTS, FEWER = "PHOTOS, PROMPTS = 30, 158, 25", "PHOTOS, PROMPTS = 30, 158, 2"
 """DreamBench's numbers, which its download checks, and those of what is served here. The whole
 benchmark is downloaded in tests/unit/download/test_dreambench.py."""
 TRAINING = {"steps": 2, "batch": 4}
@@ -53,7 +53,7 @@ SIZES = {
     | {"tuning_steps": [1, 2], "tuning_subjects": 2},
     "evaluation": {
         # Without `initial` and `dreambooth_one_photo`, which take the same path as these: of each
-        # method 150 pictures are drawn and scored.
+        # method 60 pictures are drawn and scored.
         "methods": ["text_only", "dreambooth", "toffeenet", "wrong_subject"],
         "refiner_subjects": 8,
         "views_subjects": 8,
@@ -107,7 +107,7 @@ def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("paper")
     words = class_words(4)
     write_mvimgnet(root / "mvimgnet", words, videos=12)
-    write_dreambench(root / "git" / "dreambooth", every=5)
+    write_dreambench(root / "git" / "dreambooth", every=13)
     git(root / "git" / "dreambooth", "init", "--quiet")
     git(root / "git" / "dreambooth", "config", "uploadpack.allowAnySHA1InWant", "true")
     revision = commit(root / "git" / "dreambooth")

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -42,7 +43,9 @@ def copied(run: Run, folder: Path) -> Run:
     return Run(folder)
 
 
-def train(run: Run, **resources: int | str) -> tuple[dict[str, str], set[str], str]:
+def train(
+    run: Run, forks: ForkServer, **resources: int | str
+) -> tuple[dict[str, str], set[str], str]:
     """Train the View Generator again on the cluster, with a site's own resources.
 
     Returns:
@@ -52,7 +55,7 @@ def train(run: Run, **resources: int | str) -> tuple[dict[str, str], set[str], s
     (run.folder / "profiles" / "slurm" / "site.yaml").write_text(yaml.safe_dump(site))
     snakemake = run.start("slurm", "--forcerun", "pretrain_view_generator", "--", MODEL)
     try:
-        workers = wait_for(two_workers)
+        workers = wait_for(partial(two_workers, forks))
         (job,) = {worker["SLURM_JOB_ID"] for worker in workers}
         said = asked(job)
         assert snakemake.wait(PATIENCE) == 0, run.said("slurm")[-6000:]
@@ -61,10 +64,11 @@ def train(run: Run, **resources: int | str) -> tuple[dict[str, str], set[str], s
     return said, {worker["SLURMD_NODENAME"] for worker in workers}, job
 
 
-def two_workers() -> list[dict[str, str]]:
+def two_workers(forks: ForkServer) -> list[dict[str, str]]:
     """The environments of a training's two processes in the cluster; none until both are there."""
-    found = []
-    for process in processes_of(b"toffee.training.worker"):
+    worker = "toffee.training.worker"
+    found = [one["environment"] for one in forks.running().values() if worker in one["arguments"]]
+    for process in processes_of(worker.encode()):
         with suppress(psutil.Error):
             found.append(process.environ())
     found = [one for one in found if "SLURM_JOB_ID" in one]
@@ -80,15 +84,18 @@ def assert_same_model(run: Run, local: Run) -> None:
     assert learned_alike(found, expected, start, 0.05)
 
 
-def test_gpus_reach_sbatch_and_a_training_has_a_process_for_each(cluster, again, local):
-    said, nodes, job = train(again, gpu=2)
+def test_gpus_reach_sbatch_and_a_training_has_a_process_for_each(
+    cluster, again, local, forks, monkeypatch
+):
+    monkeypatch.setenv("PYTHON_EXEC", forks.python)  # of what torchrun starts
+    said, nodes, job = train(again, forks, gpu=2)
     assert said["TresPerJob"] == "gres:gpu:2"
     assert len(nodes) == 1
     assert_same_model(again, local)
 
 
-def test_a_training_on_two_nodes(cluster, again, local):
-    said, nodes, _ = train(again, nodes=2, tasks=2, mpi="srun", processes=2)
+def test_a_training_on_two_nodes(cluster, again, local, forks):
+    said, nodes, _ = train(again, forks, nodes=2, tasks=2, mpi="srun", processes=2)
     assert said["NumNodes"] == "2" and nodes == set(NODES)
     assert_same_model(again, local)
 

@@ -102,8 +102,18 @@ def project(finished, tmp_path):
 
 
 FIRST = """
-import contextlib, os, sys
+import contextlib, gc, os, sys
+from snakemake import workflow
 from snakemake.cli import main
+parse, parsed = workflow.parse, {{}}
+def parse_once(path, *arguments, linemap, rulecount):
+    key = path.get_path_or_uri(secret_free=True), rulecount
+    if key not in parsed:
+        parsed[key] = *parse(path, *arguments, linemap=(lines := {{}}), rulecount=rulecount), lines
+    linemap.update(parsed[key][2])
+    return parsed[key][:2]
+workflow.parse = parse_once
+gc.disable()
 os.chdir({folder!r})
 sys.argv = ["snakemake", "--cores", "2", "--quiet", "all", "--dry-run", *{targets!r}]
 with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
@@ -115,8 +125,8 @@ with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
 def planner(finished, tmp_path_factory):
     """The finished project, for dry runs after changes of anything but code.
 
-    The server of its Snakemake has made one dry run, and with it imported the project's modules and
-    computed the digests of their code, which take most of a dry run's time.
+    The server of its Snakemake has made one dry run, and with it parsed the rules, imported the
+    project's modules and computed the digests of their code, which take most of a dry run's time.
     """
     project = finished.copy(tmp_path_factory.mktemp("planner") / "project")
     first = FIRST.format(folder=str(project.folder), targets=TARGETS)

@@ -171,6 +171,9 @@ def test_watching_begins_when_the_executor_is_whole(workflow):
     """Snakemake starts the thread first; it died here, and Snakemake waited for ever."""
 
     class Slow(PatientExecutor):
+        # Of the plugin it is 40 s and more, which `shutdown` waits for.
+        next_seconds_between_status_checks = property(lambda self: 0.1, lambda self, value: None)
+
         def __post_init__(self, test_mode=False):
             time.sleep(0.3)  # as on a loaded machine
             super().__post_init__(test_mode)
