@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from toffee.runtime.arguments import Parser, whole
+from toffee.runtime.environment import without_garbage_collection
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.signals import EXIT_STATUS, Interrupted, raise_on_sigterm
 from toffee.runtime.text import printable
@@ -171,17 +172,18 @@ def _audit(options: argparse.Namespace) -> int:
     if options.job:
         options.tier = "replay"
     notes = Notes()
-    findings = audit(
-        options.results,
-        options.tier,
-        options.sample,
-        options.job,
-        options.seed,
-        say=_say,
-        network=options.allow_network,
-        notes=notes,
-        key=options.key,
-    )
+    with without_garbage_collection():  # records and graphs are large and stay
+        findings = audit(
+            options.results,
+            options.tier,
+            options.sample,
+            options.job,
+            options.seed,
+            say=_say,
+            network=options.allow_network,
+            notes=notes,
+            key=options.key,
+        )
     for line in notes.lines:
         print(f"audit: {line}", file=sys.stderr)
     print(
