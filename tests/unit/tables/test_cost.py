@@ -29,7 +29,8 @@ SIMILAR = {100: 0.4, 200: 0.6, 400: 0.8}
 
 def write_steps(path: Path) -> Path:
     rows = [
-        ("dreambooth", f"{steps} steps", subject, f"p{prompt}", metric, value)
+        # each class has prompts of its own
+        ("dreambooth", f"{steps} steps", subject, f"{subject} p{prompt}", metric, value)
         for steps, similar in SIMILAR.items()
         for subject in ("a", "b")
         for prompt in range(4)

@@ -33,6 +33,14 @@ def test_only_the_part_that_was_asked_for(results):
     assert "published" not in text and "0.728" not in text
 
 
+def test_settings_of_a_part_without_one_stay_whole(results, monkeypatch):
+    part = Part("T", "t", ("dino",), "", "^toffeenet$")
+    monkeypatch.setattr(results_page, "BLOCKS", {"a": (part,)})
+    rows = "toffeenet,1 photo; trained on views; encoders x,dino,0.5,0.01,30,measured\n"
+    (results / "tables" / "t.csv").write_text(HEAD + rows)
+    assert "| toffeenet | 1 photo; trained on views | 0.500 ± 0.010 | 30 |" in fill(PAGE, results)
+
+
 def test_what_is_missing_is_one_line(results):
     with pytest.raises(ToffeeError, match="expected the marks <!-- a:begin -->"):
         fill("no marks", results)

@@ -38,14 +38,29 @@ def choose_sequences(root: str | Path, count: int) -> list[Sequence]:
         return chosen
     groups = [list(group) for _, group in groupby(sequences, key=lambda one: one.class_word)]
     pairs = [group[at : at + 2] for group in groups for at in range(0, len(group) - 1, 2)]
-    wanted = -(-count // 2)
-    if len(pairs) < wanted:
+    wanted = count // 2
+    if not 0 < wanted <= len(pairs):
         raise ToffeeError(
-            f"{root}: {len(pairs)} pairs of sequences of one class, expected {wanted} for {count} "
-            "held-out subjects, each beside another one of its class"
+            f"{root}: {len(pairs)} pairs of sequences of one class, expected {max(1, wanted)} for "
+            f"{count} held-out subjects, each beside another one of its class"
         )
     step = len(pairs) / wanted
-    return [one for place in range(wanted) for one in pairs[int(place * step)]][:count]
+    chosen = [one for place in range(wanted) for one in pairs[int(place * step)]]
+    if count % 2:
+        chosen.append(_third(root, sequences, chosen, count))
+    return sorted(chosen, key=sequences.index)
+
+
+def _third(root: str | Path, every: list[Sequence], chosen: list[Sequence], count: int) -> Sequence:
+    """Another sequence of a class of which a pair is chosen."""
+    words = {one.class_word for one in chosen}
+    for one in every:
+        if one.class_word in words and one not in chosen:
+            return one
+    raise ToffeeError(
+        f"{root}: no class has a third sequence, expected an even number of held-out subjects "
+        f"(config evaluation.refiner_subjects, views_subjects), found {count}"
+    )
 
 
 def others_of_class(sequences: list[Sequence]) -> list[int]:

@@ -71,9 +71,12 @@ def by_steps(scores: pd.DataFrame, thresholds: Sequence[Threshold]) -> pd.DataFr
     """Of DreamBooth's images, by the number of steps (index, rising): the share that the filter
     accepts, and the mean similarity of these over subjects; NaN where it accepts none."""
     scores = scores[scores["method"] == "dreambooth"]
+    # `dropna=False` keeps an image without some scores, but also makes rows of every subject with
+    # every prompt: each class has its own prompts, so of most of these there is no image.
     wide = scores.pivot_table(
         index=["setting", "subject", "prompt"], columns="metric", values="value", dropna=False
-    ).reset_index()
+    )
+    wide = wide.dropna(how="all").reset_index()
     wide = wide.assign(sample_id="", shard="", row=0, kind="generation")
     index, _ = judge(wide[[*SCORES, "sample_id", "shard", "row", "kind"]], thresholds)
     taken = index["accepted"].to_numpy()

@@ -134,7 +134,7 @@ def _part(part: Part, path: Path) -> str:
     if table.empty:
         raise ToffeeError(f"{path}: no row for {part.title!r}")
     encoders = table["setting"].str.extract(r"(encoders .*)$")[0].dropna().unique()
-    table = without(table, *encoders, *CONDITIONS, part.setting.rstrip(";"))
+    table = without(table, *encoders, *CONDITIONS, *filter(None, [part.setting.rstrip(";")]))
     table = table.assign(setting=table["setting"].str.removeprefix(part.setting).str.strip("; "))
     body = markdown(table.astype({"n": "Int64"}), part.metrics)
     return f"**{part.title}** (`{path.parent.name}/{path.name}`)\n\n{body}"
