@@ -10,6 +10,7 @@ from toffee.config.settings import Sampling
 from toffee.data.loaders.prompt_parts import PromptParts
 from toffee.evaluation.draw.edits import TEXTS, Editor, copy_controls
 from toffee.evaluation.image_set import write_image_set
+from toffee.evaluation.score.edits import outside_error
 from toffee.evaluation.score.scoring import changes_read
 from toffee.storage.reader import Shard
 
@@ -86,3 +87,11 @@ def test_a_change_is_read_before_the_other_edits_and_the_text_of_the_input():
     features = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0.5, 0, 0.5]])  # red, blue, reddish
     read = changes_read(Reader(), features, texts, parts)
     assert read.tolist() == pytest.approx([1 / (1 + np.exp(-4)), 1 / (1 + np.exp(4)), 0.5])
+
+
+def test_a_picture_without_an_outside_has_no_error_there():
+    images, before = torch.ones(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)
+    masks = torch.zeros(2, 4, 4, dtype=torch.bool)
+    masks[0, :2], masks[1] = True, True
+    error = outside_error(images, before, masks)
+    assert error[0] == 1 and error[1].isnan()

@@ -262,3 +262,17 @@ def test_trainings_that_do_not_match_are_named():
     other = trained(np.ones((3, 3)), "b")
     with pytest.raises(ToffeeError, match="trainings 0, 1, 2 and 0, 1 are no pairs"):
         paired_difference(pd.concat([frame, other]), "b", "m")
+
+
+def test_what_trainings_have_in_common_is_what_all_of_them_have():
+    """A hard prompt that one training lacks makes no method better."""
+    frame = pd.concat([trained(np.tile([0.9, 0.1], (3, 1)), name) for name in ("net", "base")])
+    hard = [
+        pd.concat([one.assign(prompt="easy"), one.assign(prompt="hard", value=one["value"] - 0.5)])
+        for _, one in frame.groupby("method", sort=False)
+    ]
+    frame = pd.concat(hard)
+    lacks = (frame["method"] == "net") & (frame["prompt"] == "hard") & (frame["training"] == "1")
+    found = in_common(frame[~lacks], ["net", "base"])
+    assert set(found["prompt"]) == {"easy"}
+    assert paired_difference(found, "net", "base")["value"].item() == pytest.approx(0)

@@ -270,6 +270,7 @@ def test_dataset_holds_counts_and_accepted_against_rejected(tmp_path, out):
         "subject,nearest,nearest_efficientnet_masked,nearest_histogram_masked,"
         "own_efficientnet_masked,own_histogram_masked,among,trained,untrained\n"
         "a,x,0.5,0.1,0.8,0.7,9,0.4,0.5\nb,y,0.7,0.3,0.8,0.7,9,0.6,0.5\n"
+        "c,z,0.9,0.3,,,9,0.6,0.6\n"  # with a single photo
     )
     tabulate_dataset(funnel, quarantine, scores, leakage, published, LIMITS, **out)
     table = read(out["csv"])
@@ -280,6 +281,9 @@ def test_dataset_holds_counts_and_accepted_against_rejected(tmp_path, out):
     assert row["stderr"] == pytest.approx(np.sqrt(2) * error, rel=1e-4)  # not paired
     apart = table.loc["photos of the same subject − nearest training subject"]
     assert apart.loc["efficientnet_masked", "value"] == pytest.approx(0.2)
+    assert apart.loc["efficientnet_masked", "n"] == 2
+    nearest = table.loc["nearest training subject"].query("setting == ''")
+    assert nearest.loc["efficientnet_masked", "n"].item() == 3
     listed = table[table["setting"] == "a ~ x"]
     assert list(listed["value"]) == [0.5, 0.1]
     control = table.loc["nearest of 9 training subjects − nearest of 9 other held-out subjects"]

@@ -141,7 +141,7 @@ def gap_closed(scores: pd.DataFrame, base: str, method: str, ceiling: str) -> pd
 
 def in_common(scores: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     """The scores of some methods on the subjects, prompts and generation seeds that all of them
-    have.
+    have, with every training of theirs.
 
     A method that was only drawn for a part is so compared on that part. Scores of photos (prompt
     "") are kept for the subjects in common. Raises ToffeeError where there is nothing in common.
@@ -149,9 +149,10 @@ def in_common(scores: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     scores = scores[scores["method"].isin(list(methods))]
     keys = [key for key in ("subject", "prompt", "seed") if key in scores]
     photos = scores["prompt"] == ""
-    cells = scores.loc[~photos, ["method", *keys]].drop_duplicates()
+    names = [name for name in ("method", "training") if name in scores]
+    cells = scores.loc[~photos, [*names, *keys]].drop_duplicates()
     counts = cells.groupby(keys).size()
-    both = counts.index[counts == cells["method"].nunique()]
+    both = counts.index[counts == len(cells[names].drop_duplicates())]
     if both.empty:
         raise ToffeeError(f"scores: no subject and prompt that all of {', '.join(methods)} have")
     kept = pd.MultiIndex.from_frame(scores[keys]).isin(both)

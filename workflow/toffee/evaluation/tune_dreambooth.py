@@ -10,7 +10,7 @@ import torch
 from toffee.config.settings import Drawing, Sampling, Tuning
 from toffee.data.loaders.images import read_image
 from toffee.data.loaders.multiview import load_multiview
-from toffee.data.loaders.prompt_parts import noun_phrase, read_prompt_parts
+from toffee.data.loaders.prompt_parts import in_context, read_prompt_parts
 from toffee.evaluation.metrics import Metrics
 from toffee.evaluation.names import ONE_PHOTO, WANTED
 from toffee.evaluation.score.scoring import Segment, found, load_metrics, long_form
@@ -67,8 +67,7 @@ def tune_dreambooth(
     """
     sequences = load_multiview(multiview)
     sequences = [sequences[place] for place in spread(len(sequences), subjects)]
-    contexts = read_prompt_parts(prompts).contexts
-    contexts = [contexts[place] for place in spread(len(contexts), PROMPTS)]
+    parts = read_prompt_parts(prompts)
     with computing(EXACT):  # metrics are float32 always
         metrics, segment = load_metrics(models, NAMES, batch)
     encoder, clip = SubjectEncoder(judges.subject_encoder), Clip(judges.clip)
@@ -78,21 +77,23 @@ def tune_dreambooth(
     for sequence in progress(sequences, desc="DreamBooth steps", unit="subject"):
         word = sequence.class_word
         photos = torch.stack([read_image(path, resolution) for path in sequence.frames[:PHOTOS]])
-        plain = [f"{noun_phrase(word)} {context}" for context in contexts]
-        named = [f"a {UNIQUE_TOKEN} {word} {context}" for context in contexts]
-        seeds = [seed_of(seed, "dreambooth steps", sequence.sequence, text) for text in plain]
+        contexts = parts.contexts_of(word)
+        contexts = [contexts[place] for place in spread(len(contexts), PROMPTS)]
+        plain = [in_context(context, word) for context in contexts]
+        named = [in_context(context, UNIQUE_TOKEN, word) for context in contexts]
+        seeds = [seed_of(seed, "dreambooth steps", sequence.subject, text) for text in plain]
         start = noise(seeds, model.latent_shape)
         for count in (0, *steps):
             model.reset()
             if count:
                 model.tuning = replace(tuning, steps=count)
-                model.tune(sequence.sequence, word, photos)
+                model.tune(sequence.subject, word, photos)
             drawn = model.draw(named if count else plain, start)
             values = similarities(metrics, segment, drawn, photos, word, plain)
             values |= filter_scores(encoder, clip, segment, drawn, photos[0], word, plain)
             labels = {"method": "dreambooth" if count else "text_only"}
             labels["setting"] = f"{count} steps" if count else ""
-            frames.append(long_form(values, **labels, subject=sequence.sequence, prompt=plain))
+            frames.append(long_form(values, **labels, subject=sequence.subject, prompt=plain))
     write_scores(pd.concat(frames, ignore_index=True), out)
 
 

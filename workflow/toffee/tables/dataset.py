@@ -160,7 +160,8 @@ def leakage_rows(path: Path) -> pd.DataFrame:
         for name in (a, b, f"{a} {MINUS} {b}"):
             for metric, (left, right) in columns.items():
                 values = {a: table[left], b: table[right]}.get(name, table[left] - table[right])
-                rows.append((name, "", metric, values.mean(), values.sem(), len(values)))
+                # A subject with one photo has no other one of its own to be compared with.
+                rows.append((name, "", metric, values.mean(), values.sem(), values.count()))
 
     compare(OWN, NEAREST, {name: (f"own_{name}", f"nearest_{name}") for name in LEAKAGE_METRICS})
     compare(trained, untrained, {LEAKAGE_METRICS[0]: ("trained", "untrained")})

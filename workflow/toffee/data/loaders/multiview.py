@@ -9,7 +9,8 @@ An underscore in a folder's name stands for a space of the class word.
 """
 
 import os
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,16 @@ LARGEST_CAMERAS = 1 << 24
 
 @dataclass(frozen=True)
 class Sequence:
-    """Frames of one object; `frames[i]` and `masks[i]` belong together."""
+    """Frames of one object; `frames[i]` and `masks[i]` belong together.
+
+    Attributes:
+        sequence: its folder's name, which another class may have too.
+        subject: a name that no other sequence has: the folder's, after its class where it has to.
+    """
 
     class_word: str
     sequence: str
+    subject: str
     folder: Path
     frames: list[Path]
     masks: list[Path]
@@ -77,7 +84,11 @@ def load_multiview(root: str | os.PathLike, check: bool = False) -> list[Sequenc
     if check:
         for sequence in sequences:
             _check(sequence)
-    return sequences
+    names = Counter(one.sequence for one in sequences)
+    return [
+        replace(one, subject=f"{one.class_word}/{one.sequence}") if names[one.sequence] > 1 else one
+        for one in sequences
+    ]
 
 
 def load_licences(root: str | os.PathLike) -> dict[tuple[str, str], str]:
@@ -108,9 +119,8 @@ def _load_sequence(root: Path, word: str, sequence: str) -> Sequence:
     frames = list_images(folder / "images", root)
     if len(frames) < 2:
         raise ToffeeError(f"{folder / 'images'}: one frame, expected two or more views")
-    return Sequence(
-        word.replace("_", " "), folder.name, folder, frames, masks_beside(folder, frames)
-    )
+    masks = masks_beside(folder, frames)
+    return Sequence(word.replace("_", " "), folder.name, folder.name, folder, frames, masks)
 
 
 def _check(sequence: Sequence) -> None:

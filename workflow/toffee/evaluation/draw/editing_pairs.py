@@ -11,7 +11,7 @@ from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import read_image, to_arrays
 from toffee.data.loaders.multiview import Sequence as Views
 from toffee.data.loaders.multiview import load_multiview
-from toffee.data.loaders.prompt_parts import PromptParts, noun_phrase, read_prompt_parts
+from toffee.data.loaders.prompt_parts import PromptParts, in_context, read_prompt_parts
 from toffee.evaluation.image_set import write_image_set
 from toffee.evaluation.names import DEPTH
 from toffee.evaluation.sequences import spread, view_mask
@@ -95,7 +95,7 @@ def make_editing_pairs(
     for span in progress(batches(len(edits), drawing.batch), desc="editing pairs", unit="batch"):
         some, kinds, texts = zip(*edits[span], strict=True)
         seeds = [
-            seed_of(seed, f"editing {kind}", one.views.sequence, text)
+            seed_of(seed, f"editing {kind}", one.views.subject, text)
             for one, kind, text in edits[span]
         ]
         drawn, changed = edit_pictures(
@@ -120,7 +120,7 @@ def make_editing_pairs(
     write_image_set(
         out,
         columns={
-            "subject": [one.views.sequence for one, *_ in rows],
+            "subject": [one.views.subject for one, *_ in rows],
             "class_word": [one.views.class_word for one, *_ in rows],
             "kind": [kind for _, kind, _ in rows],
             "prompt": [text for *_, text in rows],
@@ -150,7 +150,7 @@ def _refined_images(
     Raises:
         ToffeeError: the file has no image of the method.
     """
-    views = {sequence.sequence: sequence for sequence in load_multiview(multiview_heldout)}
+    views = {sequence.subject: sequence for sequence in load_multiview(multiview_heldout)}
     with Shard(path) as shard:
         rows = np.flatnonzero(shard.column("method") == method)
         if not len(rows):
@@ -171,25 +171,30 @@ def _refined_images(
 def edit_prompt(kind: str, source: str, views: Views, parts: PromptParts, seed: int) -> str:
     """The text of an edit's target: the source prompt with one thing changed.
 
-    source: "a <class word> <context>". A colour or texture that the views' caption names is not
-    chosen where another one is left; kind `depth` keeps the source prompt.
+    source: the class word in one of the contexts. A colour or texture that the views' caption names
+    is not chosen where another one is left; kind `depth` keeps the source prompt.
+
+    Raises:
+        ToffeeError: the source is in none of the contexts.
     """
     word = views.class_word
-    place = source.partition(word)[2]
+    contexts = parts.contexts_of(word)
+    here = next((one for one in contexts if in_context(one, word) == source), None)
+    if here is None:
+        raise ToffeeError(f"prompt {source!r}: expected {word!r} in one of the contexts")
 
     def choose(options: Sequence[str]) -> str:
-        draw = seed_of(seed, f"editing prompt {kind}", views.sequence, source)
+        draw = seed_of(seed, f"editing prompt {kind}", views.subject, source)
         return options[draw % len(options)]
 
     if kind == "background":
-        others = [f" {other}" for other in parts.contexts if f" {other}" != place]
-        return f"{noun_phrase(word)}{choose(others)}"
+        return in_context(choose([other for other in contexts if other != here]), word)
     if kind in ("colour", "texture"):
         cameras = views.cameras()
         known = cameras.get("caption", "").lower().split() if isinstance(cameras, dict) else []
         options = parts.colours if kind == "colour" else parts.textures
         changes = [word for word in options if word.lower() not in known] or options
-        return f"{noun_phrase(choose(changes), word)}{place}"
+        return in_context(here, choose(changes), word)
     if kind == "style":
         return f"{choose(parts.styles)} {source}"
     return source

@@ -8,7 +8,7 @@ import torch
 from toffee.config.sections.refiner import MATCHING_RULES
 from toffee.config.settings import Drawing, Matching, Refining, Sampling
 from toffee.data.loaders.images import read_image, to_arrays
-from toffee.data.loaders.prompt_parts import read_prompt_parts
+from toffee.data.loaders.prompt_parts import in_context, read_prompt_parts
 from toffee.evaluation.image_set import write_image_set
 from toffee.evaluation.sequences import choose_sequences, others_of_class, view_mask
 from toffee.method.matching import match_tokens, may_change
@@ -69,16 +69,17 @@ def generate_refiner(
     segmenter = load_segmenter(segmenters.segmenter, segmenters.detector)
 
     sequences = choose_sequences(multiview_heldout, subjects)
-    names = [sequence.sequence for sequence in sequences]
+    names = [sequence.subject for sequence in sequences]
     words = [sequence.class_word for sequence in sequences]
     photos = torch.stack([read_image(s.frames[0], drawing.resolution) for s in sequences])
     masks = torch.stack([view_mask(sequence, 0, drawing.resolution) for sequence in sequences])
     other = torch.tensor(others_of_class(sequences))
-    contexts = read_prompt_parts(prompts).contexts
-    texts = [
-        f"a {word} {contexts[seed_of(seed, 'refiner prompt', name) % len(contexts)]}"
-        for name, word in zip(names, words, strict=True)
-    ]
+    parts = read_prompt_parts(prompts)
+    texts = []
+    for name, word in zip(names, words, strict=True):
+        contexts = parts.contexts_of(word)
+        context = contexts[seed_of(seed, "refiner prompt", name) % len(contexts)]
+        texts.append(in_context(context, word))
     seeds = [seed_of(seed, "evaluate refiner", name) for name in names]
     shape = base.autoencoder.latent_shape(drawing.resolution)
     initial_noise, refined_noise = (noise([s + at for s in seeds], shape) for at in (0, 1))

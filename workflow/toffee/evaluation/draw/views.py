@@ -36,7 +36,7 @@ def generate_views(
     encoder = SubjectEncoder(models.subject_encoder)
     estimate = DepthEstimator(models.depth_estimator)
     sequences = choose_sequences(multiview_heldout, subjects)
-    names = [sequence.sequence for sequence in sequences]
+    names = [sequence.subject for sequence in sequences]
     side = drawing.resolution
     pictures = [
         torch.stack([read_image(s.frames[view], side) for s in sequences]) for view in (0, 1)

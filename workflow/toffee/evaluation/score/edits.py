@@ -73,6 +73,10 @@ def score_edits(
     write_scores(scores, out)
 
 
+OUTSIDE = ("outside_error", "outside_drift")
+"""Of the mask: how far the drawn picture is from the input there, and how far before pasting."""
+
+
 class Seen(NamedTuple):
     """What was seen in drawn pictures: the masks [B, H, W] of the subjects, and the metric CLIP's
     features [B, D]."""
@@ -127,7 +131,10 @@ class EditScorer:
                 subject=subjects[rows],
                 prompt=drawn.column("prompt")[rows],
             )
-            frames.append(scores.assign(seed=np.tile(drawn.column("seed")[rows], len(values))))
+            scores = scores.assign(seed=np.tile(drawn.column("seed")[rows], len(values)))
+            # An edit of all of a picture, as one of its style, has no outside.
+            absent = scores["value"].isna() & scores["metric"].isin(OUTSIDE)
+            frames.append(scores[~absent])
         return pd.concat(frames, ignore_index=True)
 
     def _subject_values(
@@ -158,9 +165,10 @@ class EditScorer:
         }
         texts = pd.DataFrame({name: pairs.column(name)[pair] for name in EDIT_TEXTS})
         values["change_read"] = changes_read(metrics.clip, seen.clip, texts, self.parts)
-        values["outside_error"] = outside_error(images, before, inside)
+        error, drift = OUTSIDE
+        values[error] = outside_error(images, before, inside)
         if all(drawn.has("raw", row) for row in rows):
-            values["outside_drift"] = outside_error(drawn.images("raw", rows), before, inside)
+            values[drift] = outside_error(drawn.images("raw", rows), before, inside)
         return values
 
     def _layout_values(
@@ -175,8 +183,8 @@ class EditScorer:
 
 
 def outside_error(images: Tensor, before: Tensor, masks: Tensor) -> Tensor:
-    """Mean absolute difference [B] of images [B, 3, H, W] outside of masks [B, H, W]; 0 where
+    """Mean absolute difference [B] of images [B, 3, H, W] outside of masks [B, H, W]; NaN where
     nothing is outside."""
     outside = ~masks[:, None]
     difference = torch.where(outside, (images - before).abs(), 0.0).flatten(1).sum(1)
-    return difference / (outside.flatten(1).sum(1) * images.shape[1]).clamp(min=1)
+    return difference / (outside.flatten(1).sum(1) * images.shape[1])

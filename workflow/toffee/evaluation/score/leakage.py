@@ -65,7 +65,7 @@ def score_leakage(
     heldout = load_multiview(multiview_heldout)
     trained: list[Photo] = [(s.image, s.mask, s.class_word) for s in folder]
     trained += [(s.frames[0], s.masks[0], s.class_word) for s in sequences]
-    names = [s.subject for s in folder] + [s.sequence for s in sequences]
+    names = [s.subject for s in folder] + [s.subject for s in sequences]
     untrained: list[Photo] = [(s.frames[0], s.masks[0], s.class_word) for s in heldout]
 
     def features(photos: list[Photo], desc: str) -> dict[str, torch.Tensor]:
