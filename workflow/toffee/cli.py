@@ -57,8 +57,10 @@ def _parser() -> argparse.ArgumentParser:
         "`budget` is too small.",
     )
     plan.add_argument("targets", nargs="*", metavar="TARGET", help="Snakemake targets, after --")
-    plan.add_argument("--configfile", nargs="+", default=[], metavar="FILE", help="as Snakemake's")
-    plan.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="as Snakemake's")
+    for name, value in (("--configfile", "FILE"), ("--config", "KEY=VALUE")):
+        plan.add_argument(
+            name, nargs="+", action="extend", default=[], metavar=value, help="as Snakemake's"
+        )
     plan.add_argument("--profile", metavar="NAME", help="as Snakemake's")
     plan.add_argument(
         "--bench",

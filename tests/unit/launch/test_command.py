@@ -28,6 +28,8 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "views.csv").write_text("method,metric\n")
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"a: \xe9\n")
+    (tmp_path / "twice.yaml").write_text("a: {b: 1}\nc: 2\na: {d: 3}\n")
+    (tmp_path / "merged.yaml").write_text("a: &a {b: 1}\nc: {<<: *a, b: 2}\n")
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,7 @@ def here(tmp_path, monkeypatch):
         [],
         ["-n", "--configfile", "mine.yaml", "--config", "seed=2", "filter={max_copy_rate: 0.6}"],
         ["--config", "a_b-c=d=e", "seed=", "--", "all"],
+        ["--configfile", "merged.yaml", "--config", "ab=1", "--", "--config"],
     ],
 )
 def test_what_snakemake_reads_is_left_alone(arguments, capsys):
@@ -83,6 +86,12 @@ def test_another_programs_command_line_is_no_matter():
         (["--configfile", "mine.yaml", "views.csv"],
          "error: --configfile views.csv: expected keys and values, as in config/demo.yaml; "
          "a target stands after --: --configfile mine.yaml -- views.csv"),
+        (["--configfile", "twice.yaml"],
+         "error: --configfile twice.yaml: cannot be read as YAML (line 3: a is given twice)"),
+        (["--config", "ab={b: 1, b: 2}"], "error: --config ab={b: 1, b: 2}: line 1: b is given t"),
+        (["--config", "ab=1", "--config", "bc=2"], "error: --config is given twice, and only the la"),
+        (["--configfile", "mine.yaml", "--configfiles=merged.yaml"],
+         "error: --configfile is given twice, and only the last one counts: write --configfile F"),
         (["--configfile", "pipe.yaml"],
          "error: --configfile cannot read pipe.yaml: expected a file, found a pipe"),
         (["--configfile", "."], "error: --configfile cannot read .: expected a file, found a fol"),

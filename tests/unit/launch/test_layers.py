@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 import yaml
 
-from toffee.launch.layers import replace_kinds
+from toffee.launch.layers import read_nulls, replace_kinds
 
 DRAWN = {"kind": "drawn", "classes": "a.txt", "per_class": 4}
 VIEWS = {"kind": "uco3d", "path": "data/uco3d", "heldout": 0.1}
@@ -40,3 +40,12 @@ def test_one_section_stands_alone(tmp_path, subjects, expected):
         config = merged(BELOW, above)
         replace_kinds(config, files, given)
         assert config["data"] == {"subjects": 8, "real": {"subjects": expected, "multiview": VIEWS}}
+
+
+def test_null_of_the_command_line_is_that_of_a_file():
+    given = {"toffeenet": {"subject_guidance": "null", "kinds": "both"}, "filter": "~"}
+    config = {"toffeenet": {"subject_guidance": "null", "kinds": "both", "steps": 7}, "filter": "~"}
+    read_nulls(config, given)
+    assert given == {"toffeenet": {"subject_guidance": None, "kinds": "both"}, "filter": None}
+    assert config["toffeenet"] == {"subject_guidance": None, "kinds": "both", "steps": 7}
+    assert config["filter"] is None

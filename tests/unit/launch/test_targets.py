@@ -23,7 +23,23 @@ def test_a_scale_brings_its_file_unless_one_is_given():
     assert scale_file(CONFIG, {"scale": "paper"}, []) == str(CONFIG / "paper.yaml")
     assert scale_file(CONFIG, {"scale": "tiny"}, []) is None
     assert scale_file(CONFIG, {}, []) is None
-    assert scale_file(CONFIG, {"scale": "mine"}, ["mine.yaml"]) is None
+
+
+def test_files_of_ones_own_may_name_a_scale_of_ones_own_or_bring_that_of_a_scale(tmp_path, capsys):
+    mine, small = tmp_path / "mine.yaml", CONFIG / "small.yaml"
+    mine.write_text("refiner: {steps: 5}\n")
+    assert scale_file(CONFIG, {"scale": "mine"}, [mine]) is None
+    assert scale_file(CONFIG, {}, [mine]) is None
+    assert scale_file(CONFIG, {"scale": "small"}, [small, mine]) is None
+    with pytest.raises(SystemExit):
+        scale_file(CONFIG, {"scale": "small"}, [mine])
+    mine.write_text("scale: small\n")
+    assert scale_file(CONFIG, {}, [small, mine]) is None
+    assert scale_file(CONFIG, {"scale": "mine"}, [mine]) is None
+    with pytest.raises(SystemExit):
+        scale_file(CONFIG, {}, [mine])
+    line = "error: scale small has a file of its own: give --configfile "
+    assert [one.startswith(line) for one in capsys.readouterr().err.splitlines()] == [True, True]
 
 
 def test_an_unknown_scale_stops_with_one_line(capsys):

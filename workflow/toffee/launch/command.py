@@ -18,10 +18,16 @@ from toffee.launch.nobody import name_and_home
 from toffee.launch.targets import command_line, stop
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.project import PROJECT
-from toffee.runtime.settings import read_settings
+from toffee.runtime.settings import TWICE, parse_settings, read_settings
 
 CACHE = "XDG_CACHE_HOME"
 """Environment variable: the folder of a user's caches, if it is not `~/.cache`."""
+
+TAKEN_ONCE = {
+    ("--config", "-C"): "--config NAME=VALUE NAME=VALUE",
+    ("--configfile", "--configfiles"): "--configfile FILE FILE",
+}
+"""Options that take several values, by their names, and how these are written."""
 
 _NAME = re.compile(r"[A-Za-z_][\w-]*\w")  # as Snakemake wants it
 
@@ -36,6 +42,8 @@ def check_command_line(arguments: Sequence[str]) -> None:
     given = command_line(arguments)
     if given is None:
         return
+    if found := given_twice(arguments):
+        stop(found)
     say_interrupts()
     os.environ.update(name_and_home(os.environ, tempfile.gettempdir()))
     _have_a_cache()
@@ -46,6 +54,16 @@ def check_command_line(arguments: Sequence[str]) -> None:
     for number, path in enumerate(files):
         if found := wrong_file(path, files[:number]):
             stop(found)
+
+
+def given_twice(arguments: Sequence[str]) -> str | None:
+    """What is wrong where an option stands twice, of which Snakemake takes the last; None for
+    nothing."""
+    words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    for names, values in TAKEN_ONCE.items():
+        if sum(word.partition("=")[0] in names for word in words) > 1:
+            return f"{names[0]} is given twice, and only the last one counts: write {values}"
+    return None
 
 
 def _have_a_cache() -> None:
@@ -62,13 +80,23 @@ def wrong_value(entry: str) -> str | None:
     """What is wrong with an entry of `--config`; None for nothing."""
     name, equals, value = entry.partition("=")
     if equals and _NAME.fullmatch(name):
-        return None
+        twice = _twice(value)
+        return f"--config {entry}: {twice}" if twice else None
     section, *keys = name.split(".")
     if equals and keys and section and all(keys):
         for key in reversed(keys):
             value = f"{{{key}: {value}}}"
         return f"--config {entry}: write --config '{section}={value}'"
     return f"--config {entry}: expected NAME=VALUE"
+
+
+def _twice(value: str) -> str | None:
+    """What is wrong with a value that gives a key twice; of others Snakemake itself judges."""
+    try:
+        parse_settings(value)
+    except ValueError as error:
+        return str(error) if TWICE in str(error) else None
+    return None
 
 
 def wrong_file(path: Path, before: Sequence[Path]) -> str | None:

@@ -13,6 +13,22 @@ import yaml
 from toffee.config.sources import Real
 
 ABOVE = ("data", "real")
+NULL = ("null", "~")
+
+
+def read_nulls(config: MutableMapping[str, Any], given: MutableMapping[str, Any]) -> None:
+    """Let `null` after `--config` be what it is in a file: Snakemake gives its text.
+
+    Args:
+        config: the joined configuration, changed in place.
+        given: the values after `--config`, changed in place.
+    """
+    for name, value in given.items():
+        if isinstance(value, MutableMapping):
+            below = config.get(name)
+            read_nulls(below if isinstance(below, MutableMapping) else {}, value)
+        elif value in NULL:
+            config[name] = given[name] = None
 
 
 def replace_kinds(

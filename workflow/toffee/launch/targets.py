@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import NoReturn, ParamSpec, TypeVar
 
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.settings import read_settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,21 +51,38 @@ def scale_file(
 ) -> str | None:
     """File of the scale that `--config scale=NAME` names; None where nothing is to be laid over.
 
-    A name of one's own is fine together with a `--configfile` of one's own; alone it would give the
-    default scale's values under another name.
+    A name of one's own is fine together with a `--configfile` of one's own. Alone it would give the
+    default scale's values under another name, and so would a scale's name in, or beside, files
+    without that scale's own.
 
     Args:
         folder: folder of config.yaml.
         given: the values after `--config`.
         configfiles: the paths after `--configfile`.
     """
-    name = given.get("scale")
     known = scales(folder)
-    if name is None or configfiles or name == DEFAULT:
+    name = given.get("scale", _named_in(configfiles))
+    if name is None or name == DEFAULT:
+        return None
+    if configfiles:
+        own = known.get(str(name))
+        if own and own.resolve() not in [Path(path).resolve() for path in configfiles]:
+            files = " ".join(str(path) for path in configfiles)
+            stop(
+                f"scale {name} has a file of its own: give --configfile "
+                f"{os.path.relpath(own)} {files}, or call the run by another name"
+            )
         return None
     if name not in known:
         stop(unknown_scale(str(name), list(known)))
-    return str(known[name])
+    return str(known[str(name)])
+
+
+def _named_in(configfiles: Sequence[str | Path]) -> object:
+    """The scale that files of settings name, the last one of those that do; None for none."""
+    found = [checked(read_settings, path) for path in configfiles]
+    names = [one["scale"] for one in found if isinstance(one, dict) and "scale" in one]
+    return names[-1] if names else None
 
 
 def tables_of(rule_file: Path) -> list[str]:

@@ -12,6 +12,21 @@ LARGEST = 1 << 22
 """Bytes."""
 
 
+TWICE = "is given twice"
+
+
+class _Once(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, of which YAML's last would count."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for place, key in enumerate(keys):
+            if key in keys[:place] and key[0] != "tag:yaml.org,2002:merge":
+                line = node.value[place][0].start_mark.line + 1
+                raise ValueError(f"line {line}: {key[1]} {TWICE}")
+        return super().construct_mapping(node, deep)
+
+
 def read_settings(path: str | Path) -> Any:
     """What a YAML file says.
 
@@ -35,7 +50,7 @@ def parse_settings(text: str) -> Any:
         ValueError: it is no YAML; one line says why.
     """
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Once)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     # Of dates, numbers and tags with impossible values PyYAML raises what Python does.
