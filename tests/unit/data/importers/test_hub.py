@@ -1,6 +1,7 @@
 """Subjects out of a data set in the formats of the hub, from a folder: nothing is downloaded."""
 
 import csv
+import json
 import os
 import pickle
 from pathlib import Path
@@ -99,6 +100,21 @@ def test_an_imagefolder_is_read_without_masks(tmp_path: Path) -> None:
     folder = load_subjects(out)
     assert len(folder) == 3 and {one.class_word for one in folder.subjects} == {"mug"}
     assert {row["licence"] for row in rows(out / "metadata.csv")} == {""}
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.tsv", "train.jsonl"])
+def test_a_table_of_text_is_read_whose_types_are_known_from_its_rows(
+    tmp_path: Path, name: str
+) -> None:
+    root = tmp_path / "repo"
+    root.mkdir()
+    (root / "1.jpg").write_bytes(jpeg(1))
+    row = {"image": str(root / "1.jpg"), "label": "mug", "text": "a red mug"}
+    between = {".csv": ",", ".tsv": "\t"}.get(Path(name).suffix)
+    lines = [between.join(row), between.join(row.values())] if between else [json.dumps(row)]
+    (root / name).write_text("\n".join(lines) + "\n")
+    (one,) = load_subjects(run(root, tmp_path / "out", mask=None)).subjects
+    assert (one.class_word, one.caption) == ("mug", "a red mug")
 
 
 def test_a_row_that_names_a_file_of_this_machine_is_set_aside(tmp_path: Path) -> None:

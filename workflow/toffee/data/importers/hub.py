@@ -63,7 +63,9 @@ def stream_pictures(
         if format == "parquet":
             builder.config.batch_size = rows
         stream = builder.as_streaming_dataset(split=source["split"])
-        features = stream.features or stream._resolve_features().features
+        if not stream.features:  # a table of text says its types by its first rows only
+            stream = stream._resolve_features()
+        features = stream.features
     except ToffeeError:
         raise
     except Exception as error:  # of datasets, huggingface_hub, fsspec and their HTTP client
