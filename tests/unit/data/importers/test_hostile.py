@@ -283,18 +283,19 @@ def hub_source(folder: Path, **more) -> dict:
     return {"kind": "hub", "classes": None, "licence": "cc0", **given, **more}
 
 
-def write_parquet(folder: Path, rows: int, caption: str) -> None:
+def write_parquet(folder: Path, rows: int, caption: str, name: str = "train.parquet") -> None:
     folder.mkdir()
     captions = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), [caption])
     pictures = pa.array([{"bytes": jpeg(1), "path": None}] * rows)
     columns = {"image": pictures, "label": ["ball"] * rows, "caption": captions}
-    pq.write_table(pa.table(columns), folder / "train.parquet", compression="zstd")
+    pq.write_table(pa.table(columns), folder / name, compression="zstd")
 
 
-def test_a_dictionary_of_one_long_text_for_all_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["train.parquet", "train.geoparquet", "train.gpq", "a.parquet.x"])
+def test_a_dictionary_of_one_long_text_for_all_rows(tmp_path: Path, name: str) -> None:
     """A file of a few kilobytes whose column of captions has 1.5 GB."""
-    write_parquet(tmp_path / "data", 15_000, "x" * 100_000)
-    assert (tmp_path / "data" / "train.parquet").stat().st_size < 10_000
+    write_parquet(tmp_path / "data", 15_000, "x" * 100_000, name)
+    assert (tmp_path / "data" / name).stat().st_size < 10_000
     found = read_by_a_child(importing(tmp_path, **hub_source(tmp_path / "data")))
     assert "broken caption (100000 characters" in found
 
@@ -307,24 +308,55 @@ def test_a_dictionary_of_one_long_text_for_all_rows(tmp_path: Path) -> None:
         ("train.tar.xz", None, "a packed file (.xz)"),
         ("train.zip", "LARGEST_TEXT", "1000 bytes of text"),
         ("train.zip", "LARGEST", "it has a.csv.gz"),
+        ("parquet.zip", None, "Parquet in a zip file"),
+        ("train.tsv", "LARGEST_TEXT", "bytes of text"),
+        ("train.ndjson", None, "it begins as a packed file does"),
+        ("train.csv.x", None, "it begins as a packed file does"),
         ("train.parquet", "LARGEST_GROUP", "a row group of"),
+        ("train.geoparquet", "LARGEST_GROUP", "a row group of"),
         ("train.parquet", "MOST_VALUES", "3 values in a row group"),
     ],
 )
 def test_what_unpacks_to_more(tmp_path: Path, monkeypatch, name: str, limit, line: str) -> None:
     folder = tmp_path / "data"
-    if name.endswith(".parquet"):
-        write_parquet(folder, 3, "a ball")
+    if name.endswith("parquet"):
+        write_parquet(folder, 3, "a ball", name)
     else:
         folder.mkdir()
         (folder / name).write_bytes(gzip.compress(b"image,label,caption\n"))
     if name.endswith(".zip"):
         with zipfile.ZipFile(folder / name, "w") as file:
-            file.writestr("a.csv" if limit == "LARGEST_TEXT" else "a.csv.gz", "x" * 1000)
+            other = "a.csv.gz" if limit else "a.parquet.x"
+            file.writestr("a.csv" if limit == "LARGEST_TEXT" else other, "x" * 1000)
     if limit:
         monkeypatch.setattr(hub, limit, 1)
     found = read_by_a_child(importing(tmp_path, **hub_source(folder)))
     assert line in found and str(folder / name) in found, found
+
+
+def test_an_arrow_file_whose_rows_unpack_to_more(tmp_path: Path) -> None:
+    """13 kB that are a cell of 400 MB."""
+    (tmp_path / "data").mkdir()
+    table = pa.table({"image": [jpeg(1)], "label": ["ball"], "caption": ["x" * (400 << 20)]})
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(tmp_path / "data" / "train.arrow", table.schema, options=options) as out:
+        out.write_table(table)
+    found = read_by_a_child(importing(tmp_path, **hub_source(tmp_path / "data")))
+    assert "train.arrow: an Arrow file" in found and "expected Parquet" in found
+
+
+@pytest.mark.parametrize("place", ["../secret/train.parquet", "{root}/secret/*", ".hidden/*"])
+@pytest.mark.parametrize("card", ["README.md", ".huggingface.yaml"])
+def test_a_card_that_names_files_out_of_the_folder(tmp_path: Path, place: str, card: str) -> None:
+    write_parquet(tmp_path / "data", 1, "mine")
+    for folder in (tmp_path / "secret", tmp_path / "data" / ".hidden"):
+        write_parquet(folder, 1, "secret")
+    configs = f"configs: [{{config_name: a, data_files: '{place.format(root=tmp_path)}'}}]\n"
+    lines = configs if card.endswith("yaml") else f"---\n{configs}---\n"
+    (tmp_path / "data" / card).write_text(lines)
+    found = read_by_a_child(importing(tmp_path, **hub_source(tmp_path / "data")))
+    assert "train.parquet: not among" in found and "data" in found, found
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("licence", ["{a: b}", "[[1, 2]]", "3", "[a, {b: c}]"])

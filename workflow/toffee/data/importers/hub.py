@@ -5,7 +5,7 @@ refused, and `datasets` runs no script of a repository.
 """
 
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,15 @@ MOST_VALUES = 1 << 26
 REMOTE_ROWS = 16
 """Rows that are read at a time of a Parquet file whose size is not looked at before."""
 
-_TEXTS = (".csv", ".json", ".jsonl", ".ndjson", ".md", ".yaml")
+_TEXTS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".md", ".yaml")
 _PACKED = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".lzma", ".zst", ".lz4", ".7z", ".rar")
 """How large their content is, nothing says."""
+_PACKED_BEGINS = tuple(
+    bytes.fromhex(one) for one in ("1f8b", "425a68", "fd377a585a", "04224d18", "28b52ffd", "504b")
+)
+"""How files of gzip, bzip2, xz, lz4, zstd and zip begin, which `datasets` also unpacks where their
+name has no ending that it knows."""
+_PARQUET = (".parquet", ".geoparquet", ".gpq")
 
 
 def stream_pictures(
@@ -54,12 +60,13 @@ def stream_pictures(
     import datasets
 
     repo, revision = source["repo"], source["revision"]
-    rows = _check_folder(repo) if revision is None else REMOTE_ROWS
+    listed = _check_folder(repo) if revision is None else None
     try:
         builder = datasets.load_dataset_builder(repo, name=source.get("config"), revision=revision)
         format = type(builder).__module__.split(".")[-2]
         if format not in FORMATS:
             raise ToffeeError(f"{repo}: format {format}, expected one of {', '.join(FORMATS)}")
+        rows = REMOTE_ROWS if listed is None else _check_data(repo, format, builder, listed)
         if format == "parquet":
             builder.config.batch_size = rows
         stream = builder.as_streaming_dataset(split=source["split"])
@@ -85,11 +92,11 @@ def stream_pictures(
     return _rows(stream.decode(False), columns, licence, repo, fault_of)
 
 
-def _check_folder(repo: str) -> int:
+def _check_folder(repo: str) -> set[str]:
     """What `datasets` would wait for, follow or read whole is refused before it sees it.
 
     Returns:
-        How many rows of its Parquet files may be read at a time.
+        The files of the folder, as `datasets` names them.
     """
     if not Path(repo).is_dir():
         raise ToffeeError(
@@ -98,7 +105,6 @@ def _check_folder(repo: str) -> int:
     found = walk_files(repo)
     for fault in found.faults:
         raise ToffeeError(f"{repo}/{fault.file}: {fault.reason} ({fault.detail})")
-    largest = 1
     for file in found.files:
         place, kind = Path(repo, file), Path(file).suffix.lower()
         if kind in _PACKED:
@@ -107,9 +113,47 @@ def _check_folder(repo: str) -> int:
             _check_zip(place)
         elif kind in _TEXTS:
             _check_text(place, place.stat().st_size)
-        elif kind == ".parquet":
-            largest = max(largest, _largest_group(place))
+    root = Path(repo).resolve().as_posix()
+    return {f"{root}/{file}" for file in found.files}
+
+
+def _check_data(repo: str, format: str, builder: Any, listed: Collection[str]) -> int:
+    """The files that a builder would read are the folder's own, and none holds more than it seems.
+
+    The format counts, not the ending alone: to `datasets`, `a.parquet.x` is Parquet too.
+
+    Returns:
+        How many rows of its Parquet files may be read at a time.
+    """
+    largest = 1
+    pictures = getattr(builder, "EXTENSIONS", ())  # they are read one by one, within bounds
+    for file in (str(one) for some in builder.config.data_files.values() for one in some):
+        kind = Path(file).suffix.lower()
+        if file not in listed:  # a card names it; it may be an address, too
+            raise ToffeeError(
+                f"{repo}: its card leads to {file}: not among the files below the folder whose "
+                "names do not begin with a dot, expected one of them"
+            )
+        if format == "arrow":
+            raise ToffeeError(f"{file}: an Arrow file, whose rows have any size; expected Parquet")
+        if format == "parquet" and kind == ".zip":
+            raise ToffeeError(f"{file}: Parquet in a zip file, expected it unpacked")
+        if kind in pictures or kind == ".zip":
+            continue
+        _check_begin(file)
+        if format == "parquet" or kind in _PARQUET:
+            largest = max(largest, _largest_group(Path(file)))
+        else:
+            _check_text(file, Path(file).stat().st_size)
     return max(1, LARGEST_BATCH // largest)
+
+
+def _check_begin(path: str) -> None:
+    with open(path, "rb") as file:
+        if file.read(8).startswith(_PACKED_BEGINS):
+            raise ToffeeError(
+                f"{path}: it begins as a packed file does, expected what it unpacks to"
+            )
 
 
 def _check_text(place: str | Path, size: int) -> None:
@@ -128,7 +172,7 @@ def _check_zip(path: Path) -> None:
         raise ToffeeError(f"{path}: unreadable zip file ({_first_line(error)})") from error
     for member in members:
         kind = Path(member.filename).suffix.lower()
-        if kind in (*_PACKED, ".zip", ".tar", ".parquet"):
+        if kind in (*_PACKED, *_PARQUET, ".zip", ".tar", ".arrow"):
             raise ToffeeError(f"{path}: it has {member.filename}, expected it unpacked")
         if kind in _TEXTS:
             _check_text(f"{path}/{member.filename}", member.file_size)
