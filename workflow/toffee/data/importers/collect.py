@@ -117,7 +117,7 @@ class _Work:
         self.content.mkdir(exist_ok=True)
         self.known: dict[str, dict] = {}  # by name, of this run's items or of older ones
         self.taken: list[str] = []
-        for line in self.journal.read_text("utf-8").splitlines() if self.journal.exists() else []:
+        for line in _lines(self.journal):
             try:
                 entry = json.loads(line)
                 self.known[entry["name"]] = entry
@@ -216,7 +216,16 @@ def _rounds(items: Iterable[Item], limit: int | None, work: _Work) -> Iterator[l
 
 
 def _line(entry: Mapping[str, Any]) -> str:
-    return json.dumps(entry, ensure_ascii=False) + "\n"
+    return json.dumps(entry) + "\n"  # in ASCII, so that a kill cuts no letter into two
+
+
+def _lines(journal: Path) -> list[str]:
+    """The lines of a journal, of which a kill, of an earlier version too, may have cut the last.
+
+    They end at line feeds alone: a text may hold other characters that end lines (U+2028).
+    """
+    text = journal.read_text("utf-8", errors="replace") if journal.exists() else ""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
