@@ -21,7 +21,8 @@ import pytest
 from PIL import Image
 
 from toffee.data.faults import SetAside
-from toffee.data.importers import hub, subjects, views
+from toffee.data.importers import archives, hub, subjects, views
+from toffee.data.importers.archives import Archives
 from toffee.data.importers.pictures import decode_image, decode_mask, square
 from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.multiview import load_multiview
@@ -208,6 +209,42 @@ def test_zip_files(tmp_path: Path, outside: Path) -> None:
         "missing mask",
     ):
         assert f",{reason}," in text, reason
+
+
+def with_long_list(path: Path, kind: str) -> None:
+    """A zip file whose list of members has 4 kB, with an end of another kind."""
+    with zipfile.ZipFile(path, "w") as file:
+        for number in range(80):
+            file.writestr(f"{number}.csv", "image,label,caption\n")
+    data, size = path.read_bytes(), struct.calcsize("<4s4H2LH")
+    files, end = data[:-size], bytearray(data[-size:])
+    length, start = struct.unpack_from("<2L", end, 12)
+    if kind == "end in the counts":
+        end[8:12] = b"PK\5\6"
+    elif kind == "end in the comment":
+        end[20:] = struct.pack("<H", 8) + b"PK\5\6 end"
+    elif kind == "two sizes":
+        large = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 80, 80, length, start)
+        files += large + struct.pack("<4sLQL", b"PK\6\7", 0, len(files), 1)
+        end[12:16] = bytes(4)
+    path.write_bytes(files + end)
+
+
+@pytest.mark.parametrize("kind", ["plain", "end in the counts", "end in the comment", "two sizes"])
+def test_a_long_list_of_members_is_not_read(tmp_path: Path, monkeypatch, kind: str) -> None:
+    (tmp_path / "data").mkdir()
+    with_long_list(tmp_path / "data" / "train.zip", kind)
+    readable = kind != "end in the comment"
+    files = Archives(tmp_path / "data")
+    assert len(list(files.members())) == (80 if readable else 0) and bool(files.faults) != readable
+    monkeypatch.setattr(archives, "LARGEST_LIST", 1000)
+    files = Archives(tmp_path / "data")
+    assert not list(files.members()) and [one.reason for one in files.faults] == [
+        "unreadable zip file"
+    ]
+    found = read_by_a_child(importing(tmp_path, **hub_source(tmp_path / "data")))
+    assert "train.zip: unreadable zip file" in found, found
+    assert not readable or "its list of members has" in found and "has" in files.faults[0].detail
 
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"

@@ -1,13 +1,12 @@
 """The files of a release, extracted or still in its zip files, which are read in place."""
 
+import io
 import os
 import re
-import struct
 import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from toffee.data.faults import Fault, SetAside
 from toffee.data.pictures import LARGEST, read_file
@@ -80,11 +79,8 @@ class Archives:
 
     def _listed(self, archive: str) -> list[str]:
         try:
-            with open(self.root / archive, "rb") as data:
-                if (size := list_size(data)) > LARGEST_LIST:
-                    raise ValueError(f"its list of members has {size} bytes: unpack it")
-            with zipfile.ZipFile(self.root / archive) as file:
-                names = [info.filename for info in file.infolist() if not info.is_dir()]
+            members = list_members(self.root / archive)
+            names = [info.filename for info in members if not info.is_dir()]
         except Exception as error:  # of zipfile and struct; a name may be in no known encoding
             self.faults.append(Fault(archive, "unreadable zip file", str(error)))
             return []
@@ -109,18 +105,28 @@ def is_below(name: str) -> bool:
     return not (path.is_absolute() or ".." in path.parts or "\\" in name or drive)
 
 
-def list_size(file: BinaryIO) -> int:
-    """Bytes of a zip file's list of members, as its end says; 0 where it has no such end."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 66_000))  # the end may be followed by a comment
-    tail = file.read()
-    place = tail.rfind(b"PK\5\6")
-    if place < 0 or len(tail) < place + 16:
-        return 0
-    found: int = struct.unpack_from("<L", tail, place + 12)[0]
-    if found == 0xFFFFFFFF and (large := tail.rfind(b"PK\6\6")) >= 0:
-        found = struct.unpack_from("<Q", tail, large + 40)[0]
-    return found
+def list_members(path: str | os.PathLike[str]) -> list[zipfile.ZipInfo]:
+    """The members of a zip file.
+
+    Raises:
+        ValueError: the list has more than `LARGEST_LIST` bytes; zipfile and struct have other
+            errors.
+    """
+    with _ListReader(path) as file:
+        return zipfile.ZipFile(file).infolist()
+
+
+class _ListReader(io.FileIO):
+    """A file whose list of members zipfile reads, where that is not too large.
+
+    zipfile asks for the whole list at once. What it asks for is the size that counts: a file's end
+    can be written such that another reader finds another size in it.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > LARGEST_LIST:
+            raise ValueError(f"its list of members has {size} bytes: unpack it")
+        return super().read(size)
 
 
 def label(member: Member) -> str:

@@ -4,14 +4,13 @@ Only formats of plain data are read (`FORMATS`): a data set whose files would be
 refused, and `datasets` runs no script of a repository.
 """
 
-import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from toffee.data.faults import SetAside
-from toffee.data.importers.archives import LARGEST_LIST, list_size
+from toffee.data.importers.archives import list_members
 from toffee.data.importers.cards import card_licence
 from toffee.data.importers.columns import Column, find_column, labels, pictures, texts
 from toffee.data.importers.sources import Picture
@@ -164,10 +163,7 @@ def _check_text(place: str | Path, size: int) -> None:
 def _check_zip(path: Path) -> None:
     """Its members are texts of no great size, or other files; none is packed again."""
     try:
-        with open(path, "rb") as data:
-            if (size := list_size(data)) > LARGEST_LIST:
-                raise ValueError(f"its list of members has {size} bytes")
-            members = zipfile.ZipFile(data).infolist()
+        members = list_members(path)
     except Exception as error:  # of zipfile and struct
         raise ToffeeError(f"{path}: unreadable zip file ({_first_line(error)})") from error
     for member in members:
