@@ -95,6 +95,23 @@ def test_a_picture_is_the_same_whatever_else_is_drawn(toffee, photo):
     assert Path(one).read_bytes() == Path(two).read_bytes()
 
 
+@pytest.mark.parametrize("command", ["draw", "edit"])
+def test_no_prompt_takes_the_place_of_another(toffee, photo, capsys, command):
+    """Names have 40 bytes of a prompt, and no punctuation."""
+    long = "a mug on a table in the snow beside a very red"
+    prompts = ["a mug", "a mug!", f"{long} ball", "a mug 2", f"{long} cube", "a mug", "A mug"]
+    words = [word for prompt in prompts for word in ("--prompt", prompt)]
+    assert toffee(command, photo, *words, "--word", "mug", "--steps", 1) == 0
+    cut = "a-mug-on-a-table-in-the-snow-beside-a-ve"
+    stems = ["a-mug", "a-mug-2", cut, "a-mug-2-2", f"{cut}-2", "a-mug-3"]
+    said = capsys.readouterr()
+    drawn = [f"drawn/0001-{stem}-seed0.png" for stem in stems]
+    assert said.out.split()[: len(drawn)] == drawn
+    asked = [Image.open(path).info["prompt"] for path in drawn]
+    assert asked == list(dict.fromkeys(prompts))
+    assert "'a mug' is given 2 times and drawn once" in said.err
+
+
 def test_the_mask_that_was_found_can_be_given_again(toffee, photo):
     assert toffee("draw", photo, "--prompt", "a mug") == 0
     assert toffee("draw", photo, "--prompt", "a mug", "--mask", "drawn/0001-mask1.png") == 0

@@ -8,10 +8,12 @@
 """
 
 import contextlib
+import itertools
 import os
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,7 @@ def draw(
         raise ToffeeError(f"{len(masks)} masks for {len(photos)} photos, expected one for each")
     if base and model.base is None:
         raise ToffeeError(f"{model.pipeline}: there is no base model beside it (--base-model)")
+    prompts = _without_twins(prompts)
     views = len(photos) if model.segmented else 0
     masked = list(masks) if views else []
 
@@ -81,7 +84,7 @@ def draw(
         ends = [
             f"-photo{n}" if several else "" for n in range(1, (len(photos) if several else 1) + 1)
         ]
-        stems = [f"{slug(prompt)}-seed{seed}" for prompt in prompts for seed in seeds]
+        stems = _stems(prompts, seeds)
         return {
             "out": [f"{number}-{stem}{end}.png" for stem in stems for end in ends],
             "alone": [f"{number}-{stem}-without-photo.png" for stem in stems if alone],
@@ -111,10 +114,10 @@ def edit(
     """Edit a picture with each prompt and seed (see `edit_picture`); the rest as in `draw`."""
     if photo_mask and not photo:
         raise ToffeeError("--subject-mask without --subject: expected both or neither")
+    prompts = _without_twins(prompts)
 
     def names(number: str) -> dict[str, Any]:
-        stems = [f"{slug(prompt)}-seed{seed}" for prompt in prompts for seed in seeds]
-        return {"out": [f"{number}-{stem}.png" for stem in stems]}
+        return {"out": [f"{number}-{stem}.png" for stem in _stems(prompts, seeds)]}
 
     inputs = {
         "picture": picture,
@@ -132,6 +135,25 @@ def slug(text: str) -> str:
     """A text as a part of a file's name."""
     words = re.sub(r"\W+", "-", text.lower()).strip("-_")
     return words.encode()[:SLUG].decode(errors="ignore").strip("-") or "picture"
+
+
+def _stems(prompts: Sequence[str], seeds: Sequence[int]) -> list[str]:
+    """A name for each prompt and seed, in their order: no two prompts have the same one, though
+    they may differ in nothing that `slug` keeps."""
+    slugs: list[str] = []
+    for plain in map(slug, prompts):
+        numbered = (f"{plain}-{number}" for number in itertools.count(2))
+        slugs.append(next(one for one in itertools.chain([plain], numbered) if one not in slugs))
+    return [f"{one}-seed{seed}" for one in slugs for seed in seeds]
+
+
+def _without_twins(prompts: Sequence[str]) -> list[str]:
+    """The prompts without those that are equal to one before: their pictures would be, too."""
+    for prompt, times in Counter(prompts).items():
+        if times > 1:
+            line = f"warning: {prompt!r} is given {times} times and drawn once"
+            print(line, file=sys.stderr)
+    return list(dict.fromkeys(prompts))
 
 
 def _run(
