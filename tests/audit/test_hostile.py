@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from toffee.audit.notes import Notes
 from toffee.audit.run import audit
 from toffee.cli import main
 from toffee.provenance.record import seal
@@ -47,6 +48,29 @@ def test_a_record_that_is_none(run, data, below):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     assert audited(run)
+
+
+@pytest.mark.parametrize(
+    "left", ["", "dataset/half.h5.json.started", "config/0123456789abcdef.json"]
+)
+def test_nothing_is_not_clean(tmp_path, left, capsys):
+    records = tmp_path / "empty" / "records"
+    records.mkdir(parents=True)
+    if left:
+        (records / left).parent.mkdir()
+        (records / left).write_text("{}")
+    assert main(["audit", str(tmp_path / "empty")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"error: {tmp_path}/empty/records: no records, expected those of a run"
+
+
+def test_records_of_which_none_is_valid_are_no_drawings(run):
+    for path in (run.folder / "records").rglob("*.json"):
+        path.write_text("{}")
+    notes = Notes()
+    found = audit(run.folder, notes=notes)
+    assert caught(found, "schema", RECORD)
+    assert not [line for line in notes.lines if "drawings" in line]
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a": 1' + b"0" * 6_000 + b"}", b"\xff", b"[]"])

@@ -72,13 +72,13 @@ def runs_of(results: Results) -> list[Run]:
 
 
 def plan_newest(results: Results) -> Plan | ToffeeError | None:
-    """The plan of the newest run, see `plan_run`; None of drawings.
+    """The plan of the newest run, see `plan_run`; None of drawings, and where no record is left.
 
     It takes seconds, nearly all of them in a process of its own, so that a thread may call this
     while something else is checked. Of the newest run alone: how many there are is up to the
     folder, and a plan that is begun is waited for, also after Ctrl-C.
     """
-    if drawn_alone(results):
+    if drawn_alone(results) or not results.records:
         return None
     name, record = next(reversed(results.records.items()))
     return plan_run(results, record, results.roots[name] == ZOO_ROOT)
@@ -94,7 +94,8 @@ def plan_run(results: Results, record: Record, zoo: bool) -> Plan | ToffeeError:
 
 def drawn_alone(results: Results) -> bool:
     """Whether all records are of `toffee draw` and `toffee edit`."""
-    return all(record.rule in COMMANDS for record in results.records.values())
+    found = results.records.values()
+    return bool(found) and all(record.rule in COMMANDS for record in found)
 
 
 def _run(results: Results, record: Record) -> dict[str, Any]:

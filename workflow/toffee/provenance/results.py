@@ -78,6 +78,8 @@ class Results:
         kept = {name: found[name] for name in order}
         self.records = {n: one for n, one in kept.items() if not n.startswith(f"{EARLIER}/")}
         self.earlier = {n: one for n, one in kept.items() if n.startswith(f"{EARLIER}/")}
+        if not (self.records or self.pointers or self.problems):
+            raise ToffeeError(f"{base}: no records, expected those of a run")
 
     def only(self, targets: Iterable[str]) -> Results:
         """The same folder with the records of some files and of all that they were made from."""
