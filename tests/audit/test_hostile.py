@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from toffee.audit import graph
 from toffee.audit.notes import Notes
 from toffee.audit.run import audit
 from toffee.cli import main
@@ -99,6 +100,9 @@ def test_a_shared_text_that_is_none(run, data, folder):
         {"input": {"a": "\ud800"}, "inputs": {"\ud800": {"sha256": "0" * 64, "size": 1}}},
         {"start": "0001-01-01T00:00:00+00:00", "end": "9999-12-31T23:59:59+00:00"},
         {"start": "0001-01-01T00:00:00+14:00"},
+        {"start": "9999-12-31T23:59:59+00:00", "end": "9999-12-31T23:59:59+00:00"},
+        {"earlier": [{"start": "9999-12-31T23:59:59-14:00"}]},
+        {"threads": 10**400},
         {"log": f"{ROOT}/logs/{'y' * 5_000}.log"},
         {"benchmark": f"{ROOT}/a\0b"},
     ],
@@ -110,6 +114,32 @@ def test_values_of_a_record(run, change, name, capsys):
     assert findings
     for finding in findings:
         str(finding).encode()
+
+
+def test_a_size_that_no_file_has(run):
+    run.edit(SHARD, lambda content: content["outputs"][SHARD].update(size=10**400))
+    (found,) = caught(audited(run), "schema", RECORD)
+    assert "less than 9223372036854775808" in found.found
+
+
+def test_yaml_that_stands_for_gigabytes(run):
+    """It lies in the folder, so a record can name it as what its job read."""
+    lines = ["a: &a0 [x, x, x]", *(f"b{n}: &a{n + 1} [*a{n}, *a{n}]" for n in range(40))]
+    (run.project / "bomb.yaml").write_text("\n".join(lines))
+    read = {"bomb.yaml": {"sha256": "0" * 64, "size": 1}}
+    run.edit(SHARD, lambda content: content["inputs"].update(read))
+    assert caught(audited(run), "graph", "bomb.yaml")
+
+
+@pytest.mark.parametrize("error", [OverflowError, ZeroDivisionError, RecursionError, MemoryError])
+def test_what_a_check_cannot_compute_is_a_finding(run, error, monkeypatch):
+    def fail(*_):
+        raise error("too much")
+        yield
+
+    monkeypatch.setattr(graph, "check_surroundings", fail)
+    (found,) = audited(run)
+    assert found.found == f"{error.__name__}: too much"
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31m\x07", "\udcff\udcfe", "a\u202eb", "n\nm", "x" * 255])

@@ -5,6 +5,7 @@ import pytest
 from toffee.provenance.content import content_digest
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import file_digest
+from toffee.runtime.project import PROJECT
 
 
 def digest(folder, name, text):
@@ -30,9 +31,33 @@ def test_values_count_and_layout_does_not(tmp_path, name, text, same, other):
     assert digest(tmp_path, name, text) != digest(tmp_path, name, other)
 
 
-@pytest.mark.parametrize("text", ["a: [", b"\xff\xfe", "a: &a [*a", "[" * 5000])
+BOMB = "\n".join(["a: &a0 [x, x, x]", *(f"b{n}: &a{n + 1} [*a{n}, *a{n}]" for n in range(40))])
+"""A kilobyte that says 3 * 2**40 words."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a: [", b"\xff\xfe", "a: &a [*a", "[" * 5000, "a: !!timestamp x"),
+        *("a: &a [1]\nb: *a\n", BOMB, "a: 1\n" + "# note\n" * 30_000),
+    ],
+)
 def test_what_cannot_be_parsed_counts_by_its_bytes(tmp_path, text):
     assert digest(tmp_path, "a.yaml", text) == file_digest(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+def test_a_large_list_counts_by_its_bytes(tmp_path, name):
+    assert digest(tmp_path, name, "a\n" * 600_000) == file_digest(tmp_path / name)
+
+
+def test_no_data_file_of_the_repository_counts_by_its_bytes():
+    """But for the layers and the catalogue of models, which no rule reads as data."""
+    folders = (PROJECT / "config" / name for name in ("prompts", "published"))
+    found = [path for one in folders for path in one.iterdir() if path.suffix != ".md"]
+    assert len(found) > 6
+    for path in found:
+        assert content_digest(path) != file_digest(path), path
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -34,6 +34,12 @@ TIER = "graph"
 TOLERANCE = timedelta(seconds=2)
 """Between the clocks of two machines, or of a process's start and its own."""
 
+UNREADABLE = (
+    *(ToffeeError, ValueError, TypeError, LookupError, AttributeError, OSError),
+    *(ArithmeticError, RecursionError, MemoryError),
+)
+"""What a check meets in values that no job writes: of another type, huge, or nested deeply."""
+
 DOWNLOAD = "download_model"
 TABLES = "tables"
 
@@ -57,7 +63,7 @@ def _guarded(check: Callable[..., Iterator[Finding]], *arguments: Any) -> Iterat
     """The findings of a check; that records hold something which it cannot read is one too."""
     try:
         yield from check(*arguments)
-    except (ToffeeError, ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+    except UNREADABLE as error:
         name = check.__name__.strip("_")
         found = f"{type(error).__name__}: {error}"
         yield Finding(TIER, RECORDS, f"records that the check {name} can read", found)

@@ -9,15 +9,12 @@ import codecs
 import os
 from typing import Any
 
-import yaml
-
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import open_file
+from toffee.runtime.plain_yaml import LARGEST_YAML, load_plain
 
 LARGEST = 1 << 20
 """Bytes of a list of prompts, classes or licences. The largest that is known has 3,000."""
-LARGEST_YAML = 1 << 17
-DEEPEST_YAML = 50
 
 _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -74,27 +71,7 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
 
 def parse_yaml(text: str, path: str | os.PathLike[str]) -> Any:
     """What a YAML text says. Raises ToffeeError that names its file."""
-    if len(text) > LARGEST_YAML:
-        raise ToffeeError(f"{path}: more than {LARGEST_YAML} characters of YAML")
     try:
-        return yaml.load(text, _Plain)
-    except (RecursionError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise ToffeeError(f"{path}: not valid YAML ({error or 'nested too deeply'})") from error
-
-
-class _Plain(yaml.SafeLoader):
-    """YAML without aliases, of which a few lines can stand for gigabytes, and not nested deeply."""
-
-    depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("an alias (*), expected the value itself")
-        self.depth += 1
-        if self.depth > DEEPEST_YAML:
-            raise yaml.YAMLError("nested too deeply")
-        node = super().compose_node(parent, index)
-        if isinstance(node, yaml.ScalarNode):
-            node.value.encode()  # an escape can name half a character, which no file can hold
-        self.depth -= 1
-        return node
+        return load_plain(text)
+    except ValueError as error:
+        raise ToffeeError(f"{path}: {error}") from error

@@ -5,6 +5,7 @@ python -m toffee.provenance.schema        writes workflow/schemas/record.schema.
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,10 @@ from toffee.runtime.project import PROJECT
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Salted = Annotated[str, Field(pattern=r"^[0-9a-f]{16}:[0-9a-f]{64}$")]
 Seconds = Annotated[float, Field(ge=0)]
+Bytes = Annotated[int, Field(ge=0, lt=2**63)]
+"""A size, as file systems have it."""
+Moment = Annotated[AwareDatetime, Field(strict=False, lt=datetime(9999, 1, 1, tzinfo=UTC))]
+"""A time to which a tolerance can be added."""
 Kept = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 """Name of a text that is kept beside the records (see `toffee.provenance.kept`)."""
 
@@ -33,7 +38,7 @@ class Read(Strict):
     """An input as it was read."""
 
     sha256: Sha256 = Field(description="digest of the file, or of the folder's sorted list")
-    size: Annotated[int, Field(ge=0)] = Field(description="bytes")
+    size: Bytes = Field(description="bytes")
     record: Sha256 | None = Field(
         default=None, description="digest of the record of the job that wrote it"
     )
@@ -43,7 +48,7 @@ class File(Strict):
     """A file as it was written."""
 
     sha256: Sha256
-    size: Annotated[int, Field(ge=0)] = Field(description="bytes")
+    size: Bytes = Field(description="bytes")
     mtime_ns: int = Field(description="time of change, nanoseconds since 1970")
 
 
@@ -51,7 +56,7 @@ class Made(Strict):
     """An output: a file, or a folder with its files."""
 
     sha256: Sha256 = Field(description="digest of the file, or of the folder's sorted list")
-    size: Annotated[int, Field(ge=0)] = Field(description="bytes")
+    size: Bytes = Field(description="bytes")
     mtime_ns: int | None = Field(default=None, description="of a file; nanoseconds since 1970")
     files: dict[str, File] | Sha256 | None = Field(
         default=None,
@@ -101,7 +106,7 @@ class Attempt(Strict):
     """An earlier attempt: one that did not end well (costs are missing where it was killed), or
     that had to be repeated because another job of its submission did not."""
 
-    start: Annotated[AwareDatetime, Field(strict=False)]
+    start: Moment
     seconds: Seconds | None = None
     cpu_seconds: Seconds | None = None
     gpu_seconds: Seconds | None = None
@@ -141,8 +146,8 @@ class Record(Strict):
     cpu_seconds: Seconds
     gpu_seconds: Seconds = Field(description="wall time times GPUs in use")
     peak_memory_mb: Seconds
-    start: Annotated[AwareDatetime, Field(strict=False)]
-    end: Annotated[AwareDatetime, Field(strict=False)]
+    start: Moment
+    end: Moment
     slurm_job_id: str | None
     attempt: Annotated[int, Field(ge=1)] = Field(description="1 where nothing went wrong before")
     earlier: list[Attempt]
