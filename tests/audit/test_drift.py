@@ -58,6 +58,22 @@ def test_images_of_a_shard(pair):
     assert drift_of(*places) == "images that differ by up to 2 levels in the mean"
 
 
+def test_rows_without_an_image(pair):
+    """As generation rows of stage `edits`: absent in both runs is no drift, in one it is."""
+    places, there = pair("e.h5"), [np.full((8, 8, 3), level, np.uint8) for level in (10, 11)]
+
+    def write(path, images):
+        path.unlink(missing_ok=True)
+        with ShardWriter(path, 2, "test", {"target": "png"}, {"id": "str"}, 95) as writer:
+            writer.append({"id": ["a", "b"]}, {"target": images})
+
+    for path, image in zip(places, there, strict=True):
+        write(path, [None, image])
+    assert drift_of(*places) == "images that differ by up to 1 levels in the mean"
+    write(places[1], there)
+    assert drift_of(*places) == "another content: target of row 0 in one of the two runs alone"
+
+
 def test_folders_name_the_file(pair, tmp_path):
     before, after = pair("x.txt")
     before.write_text("a")

@@ -49,10 +49,12 @@ def _images_drift(before: Path, after: Path) -> str:
             return f"another content: {len(two)} samples instead of {len(one)}"
         for name in one.image_names:
             for row in range(len(one)):
-                pair = [shard.arrays(name, [row])[0] for shard in (one, two)]
-                if any(image is None for image in pair):
+                have = [shard.has(name, row) for shard in (one, two)]
+                if have[0] != have[1]:
+                    return f"another content: {name} of row {row} in one of the two runs alone"
+                if not have[0]:
                     continue
-                a, b = (np.asarray(image, dtype=float) for image in pair)
+                a, b = (shard.arrays(name, [row])[0].astype(float) for shard in (one, two))
                 worst = max(worst, float(np.abs(a - b).mean()))
     return f"images that differ by up to {worst:.3g} levels in the mean"
 
