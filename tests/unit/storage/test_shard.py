@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 import signal
@@ -13,10 +14,12 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from toffee.data import pictures
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import KEEP_JOURNALS
-from toffee.storage.encoding import decode, encode
+from toffee.storage.encoding import MOST_PIXELS, decode, encode
 from toffee.storage.reader import Shard, content_digest
 from toffee.storage.writer import ShardWriter
 
@@ -105,6 +108,23 @@ def test_jpeg_keeps_the_colours_of_single_pixels() -> None:
     image[:, 1::2] = (40, 128, 60)
     error = np.abs(decode(encode(image, "jpeg", 95)).astype(int) - image)
     assert error.mean() < 6
+
+
+def test_a_small_file_with_a_huge_picture_is_not_decoded(tmp_path: Path) -> None:
+    """Its pixels would fill the memory, though the file is as its digest says."""
+    assert MOST_PIXELS == pictures.MOST_PIXELS, "which stands alone, so that it can be exported"
+    buffer = io.BytesIO()
+    Image.new("1", (MOST_PIXELS // 8000 + 1, 8000)).save(buffer, "PNG")
+    header = buffer.getvalue()[:100]
+    with pytest.raises(ToffeeError, match="at most 80000000 pixels, not 10001 x 8000"):
+        decode(header)  # and not that the pixels are missing
+    with writer(tmp_path / "a.h5", total=1, images={"mask": "mask"}, columns={}) as shard:
+        shard.append({}, {"mask": [buffer.getvalue()]})
+    with (
+        Shard(tmp_path / "a.h5") as shard,
+        pytest.raises(ToffeeError, match="row 0: image 'mask': expected .* at most 80000000"),
+    ):
+        shard.arrays("mask")
 
 
 def test_encoded_files_are_taken_over(tmp_path: Path, finished: Path) -> None:

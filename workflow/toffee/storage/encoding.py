@@ -10,6 +10,10 @@ from toffee.runtime.errors import ToffeeError
 
 MINIMUM_QUALITY = 95
 
+MOST_PIXELS = 80_000_000
+"""Most pixels of an image that is decoded, as `toffee.data.pictures` has it, which cannot import it
+from here: a copy of that file stands alone. A small file can hold one that fills the memory."""
+
 ImageFormat = Literal["jpeg", "png", "mask"]
 
 
@@ -46,9 +50,16 @@ def encode(image: np.ndarray, format: ImageFormat, quality: int = MINIMUM_QUALIT
 
 
 def decode(data: bytes | memoryview) -> np.ndarray:
-    """Decode what `encode` made: uint8 [H, W, 3], or bool [H, W] of a mask. It is read-only."""
+    """Decode what `encode` made: uint8 [H, W, 3], or bool [H, W] of a mask. It is read-only.
+
+    Raises:
+        ToffeeError: it has more than `MOST_PIXELS` pixels.
+    """
     # Only the formats that are written are tried, and nothing is copied without need.
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+        if picture.width * picture.height > MOST_PIXELS:
+            found = f"{picture.width} x {picture.height}"
+            raise ToffeeError(f"expected an image of at most {MOST_PIXELS} pixels, not {found}")
         return np.asarray(picture if picture.mode in ("1", "RGB") else picture.convert("RGB"))
 
 

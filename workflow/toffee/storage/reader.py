@@ -168,6 +168,8 @@ class Shard:
     def _decoded(self, name: str, row: int, data: memoryview) -> np.ndarray:
         try:
             return decode(data)
+        except ToffeeError as error:
+            raise ToffeeError(f"{self.path}, row {row}: image {name!r}: {error}") from error
         except Exception as error:  # the digest fits, but whoever wrote it stored no picture
             raise ToffeeError(
                 f"{self.path}, row {row}: image {name!r} is no picture ({type(error).__name__})"
