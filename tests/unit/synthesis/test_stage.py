@@ -148,6 +148,9 @@ def test_identity_changes_with_models_settings_and_rows_only(plan, tmp_path):
         identity(rows, [model], {"steps": 3, "guidance": 3.0}),
         identity(rows.iloc[:-1], [model], {"steps": 2, "guidance": 3.0}),
         identity(rows, [], {"steps": 2, "guidance": 3.0}),
+        identity(
+            rows.assign(source_prompt="a mug in snow"), [model], {"steps": 2, "guidance": 3.0}
+        ),
     ]
     stamp = weights.stat().st_mtime_ns
     weights.write_bytes(b"four")

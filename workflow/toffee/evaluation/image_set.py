@@ -1,6 +1,7 @@
 """Files of an evaluation's pictures, in the format of the dataset's shards."""
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def write_image_set(
         name: "png" if name in lossless else "jpeg" for name in images
     }
     layout |= {name: "mask" for name in masks}
-    digest = hashlib.sha256()
+    texts = [[name, list(values)] for name, values in columns.items()]
+    digest = hashlib.sha256(json.dumps(texts, default=str).encode())
     for values in [*images.values(), *masks.values()]:
         for value in values:
             if isinstance(value, np.ndarray):

@@ -1,9 +1,11 @@
 """Examples of a shard's stages, which stay where the stages' own files are removed."""
 
+import hashlib
+import json
 from contextlib import ExitStack
 from pathlib import Path
 
-from toffee.storage.encoding import MINIMUM_QUALITY
+from toffee.storage.encoding import MINIMUM_QUALITY, ImageFormat
 from toffee.storage.reader import Shard
 from toffee.storage.writer import ShardWriter
 from toffee.synthesis.plan import read_plan
@@ -23,13 +25,15 @@ def keep_examples(plan: Path, initial: Path, refined: Path, views: Path, out: Pa
     samples = read_plan(plan)
     rows = samples[samples["kind"] == "generation"]["row"].tolist()[:EXAMPLES]
     stages = {"initial": initial, "refined": refined, "view": views}
-    with (
-        ExitStack() as stack,
-        ShardWriter(
-            out, len(rows), "", dict.fromkeys(stages, "jpeg"), {"row": "int"}, MINIMUM_QUALITY
-        ) as writer,
-    ):
+    with ExitStack() as stack:
         shards = {name: stack.enter_context(Shard(path)) for name, path in stages.items()}
+        # Of the pictures themselves: stages that were drawn again may differ, by a rounding too.
+        copied = [[shard.digest("image", row) for row in rows] for shard in shards.values()]
+        identity = hashlib.sha256(json.dumps([rows, copied]).encode()).hexdigest()
+        layout: dict[str, ImageFormat] = dict.fromkeys(stages, "jpeg")
+        writer = stack.enter_context(
+            ShardWriter(out, len(rows), identity, layout, {"row": "int"}, MINIMUM_QUALITY)
+        )
         rows = rows[writer.done :]
         images = {
             name: [shard.encoded("image", row) for row in rows] for name, shard in shards.items()
