@@ -1,6 +1,6 @@
 # make demo    the tiny scale, end to end: about 12 minutes on two CPU cores
 #              (SCALE=small takes config/small.yaml, CORES=8 more cores)
-# make tables  every table and figure of the paper at that scale: about two hours; goes on from the demo
+# make tables  every table and figure of the paper at that scale: about two and a half hours; goes on from the demo
 #              (SCALE=desk: overnight on two cores, without a GPU)
 # make audit   are the results what they claim to be? (snakemake audit does the same as a target)
 # make slurm-demo  a small run through the profile slurm, on a cluster that is started for it on this machine

@@ -33,7 +33,7 @@ def check_schema(
     crate = results.folder / CRATE
     if notes:
         kept = f" and {len(results.earlier)} of earlier runs" if results.earlier else ""
-        what = "the crate" if crate.is_file() else "no crate, there is none"
+        what = "the crate" if crate.is_file() else "no crate"
         notes.add(f"schema: {len(results.records)} records{kept}, {what}")
     if crate.is_file():
         findings += [

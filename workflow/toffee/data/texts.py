@@ -37,10 +37,10 @@ def decode_text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         raise ValueError(
             f"not {encoding.upper().removesuffix('-SIG')} text (byte {error.start}), "
-            "expected UTF-8: save it so"
+            "expected UTF-8: save the file as UTF-8"
         ) from error
     if "\0" in text:
-        raise ValueError("has NUL characters, expected UTF-8 text: save it so")
+        raise ValueError("has NUL characters, expected text: save the file as UTF-8")
     return text
 
 
