@@ -61,9 +61,35 @@ def test_a_number_has_its_way_on_one_screen(run, capsys, monkeypatch):
     assert any(MODEL in line and digest[:12] in line and "zoo/clip" in line for line in lines)
 
 
+def test_code_that_no_commit_has_is_said(run, capsys, monkeypatch):
+    """Also where the screen is narrow: the line of a table's job is the longest there is."""
+
+    def state(content):
+        edited = content["rule"] in ("tabulate_dataset", "score_shard")
+        changes = {"changed": True, "diff": "d" * 64} if edited else {}
+        commit = "e" * 40 if content["rule"] == "filter_dataset" else "c" * 40
+        content["git"] |= {"commit": commit} | changes
+
+    monkeypatch.chdir(run.project)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["trace", TABLE]) == 0
+    said = capsys.readouterr().out
+    assert "commit cccccccccc  " in said and "after 3 more jobs, " in said
+    assert "changes" not in said
+    run.forge(state)
+    assert main(["trace", TABLE]) == 0
+    lines = " ".join(capsys.readouterr().out.split())
+    assert "by tabulate_dataset commit cccccccccc + changes " in lines
+    assert "after 3 more jobs (2 with changes or of another commit), " in lines
+    assert main(["trace", TABLE, "--all"]) == 0
+    assert capsys.readouterr().out.count(" + changes ") == 2
+    assert main(["trace", TABLE, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["chain"]["changed"] is True
+
+
 def tree_of(jobs: int, inputs: int, models: int) -> dict:
     """A chain of many jobs, each of which reads files, the first one downloads too."""
-    cost = {"seconds": 1.0, "cpu_seconds": 2.0, "gpu_seconds": 0.0, "commit": None}
+    cost = {"seconds": 1.0, "cpu_seconds": 2.0, "gpu_seconds": 0.0, "commit": None, "changed": None}
     common = cost | {"sha256": "ab" * 32, "size": 1, "start": "2026-01-02T03:04:05+00:00"}
 
     def job(name: str, read: list[dict]) -> dict:

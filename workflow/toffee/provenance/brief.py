@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from toffee.provenance.trace import NOT_SHOWN, cost_text, size_text
+from toffee.provenance.trace import NOT_SHOWN, commit_text, cost_text, size_text
 
 ROWS, INPUTS, DOWNLOADS, VALUES, JOBS, OTHERS = 2, 3, 8, 2, 2, 1
 """Most lines for the number's rows, what its job read, the downloads, the job's values, the jobs
@@ -39,7 +39,8 @@ def _lines(
     if len(cells) > ROWS:
         yield f"  and {len(cells) - ROWS} more rows (--json)"
     yield f"in    {_file(tree)}"
-    yield f"by    {tree['job']}  {tree['start'][:19]}Z  {cost_text(tree)}"
+    # The commit first: a narrow screen cuts the line's end off.
+    yield f"by    {tree['job']}  {commit_text(tree)}  {tree['start'][:19]}Z  {cost_text(tree)}"
     values = {k: v for k, v in tree["params"].items() if k not in (*NOT_SHOWN, "function")}
     told = (f"{k} = {v}" for k, v in values.items() if v is not None and not _is_digest(k))
     yield from _wrapped("with  ", ", ".join(told) or "no values", width, VALUES)
@@ -50,7 +51,7 @@ def _lines(
         seconds = sum(one["cpu_seconds"] + one["gpu_seconds"] for one in jobs.values())
         counted = Counter(str(one["job"]).partition(" ")[0] for one in jobs.values())
         text = ", ".join(f"{rule} ×{n}" if n > 1 else rule for rule, n in counted.items())
-        count = f"{len(jobs)} more job{'s' * (len(jobs) > 1)}"
+        count = f"{len(jobs)} more job{'s' * (len(jobs) > 1)}{_of_other_code(tree, jobs.values())}"
         text = f"{count}, {seconds:,.0f} CPU and GPU seconds: {text}"
         yield from _wrapped("after ", text, width, JOBS)
     yield from _listed("downloads", downloads, DOWNLOADS)
@@ -66,6 +67,12 @@ def cell_line(row: Mapping[str, Any]) -> str:
         f"{row['method']}, {row['metric']} = {row['value']} ± {row['stderr'] or '–'} "
         f"(n {row['n'] or '–'}, {row['source']}; {row['setting'] or 'no setting'})"
     )
+
+
+def _of_other_code(tree: Mapping[str, Any], jobs: Iterable[Mapping[str, Any]]) -> str:
+    """How many jobs did not run what is at the commit that the line of the file's own job names."""
+    count = sum(bool(one["changed"]) or one["commit"] != tree["commit"] for one in jobs)
+    return f" ({count} with changes or of another commit)" if count else ""
 
 
 def _is_digest(name: str) -> bool:

@@ -26,8 +26,9 @@ NOT_SHOWN = ("code", "digests", "lock", "source", "zoo")
 def trace(results: Results, file: str) -> dict[str, Any]:
     """The jobs that a file was made by, as nested dictionaries.
 
-    Each file has path, sha256, size; where a job wrote it, job, params, seed, commit, code,
-    start, end, seconds, cpu_seconds, gpu_seconds and inputs, which are files again. A file that
+    Each file has path, sha256, size; where a job wrote it, job, params, seed, commit, changed
+    (whether the checkout differed from it), code, start, end, seconds, cpu_seconds, gpu_seconds and
+    inputs, which are files again. A file that
     stands elsewhere in the tree already has `above: true` instead of its own chain, one that was
     removed once it was read has `removed: true`.
 
@@ -79,6 +80,7 @@ def _file(
         "params": record.params,
         "seed": record.seed,
         "commit": record.git.commit,
+        "changed": record.git.changed,
         "code": record.code.sha256,
         "start": record.start.isoformat(),
         "end": record.end.isoformat(),
@@ -139,7 +141,7 @@ def tree_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:
         return
     params = {k: v for k, v in tree["params"].items() if k not in NOT_SHOWN}
     values = ", ".join(f"{name} = {value}" for name, value in params.items()) or "no values"
-    yield f"{below}by {tree['job']}  {tree['start'][:19]}Z  {cost_text(tree)}"
+    yield f"{below}by {tree['job']}  {commit_text(tree)}  {tree['start'][:19]}Z  {cost_text(tree)}"
     yield f"{below}with {values}"
     inputs = tree["inputs"]
     for place, one in enumerate(inputs):
@@ -150,10 +152,15 @@ def tree_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:
 
 
 def cost_text(tree: Mapping[str, Any]) -> str:
-    """What a job took, and the commit that it ran from."""
-    commit = (tree["commit"] or "no git")[:10]
+    """What a job took."""
     times = ("", "seconds"), ("CPU ", "cpu_seconds"), ("GPU ", "gpu_seconds")
-    return f"{', '.join(f'{name}{tree[key]:.1f} s' for name, key in times)}  commit {commit}"
+    return ", ".join(f"{name}{tree[key]:.1f} s" for name, key in times)
+
+
+def commit_text(tree: Mapping[str, Any]) -> str:
+    """The commit that a job ran from, and whether the checkout differed from it."""
+    commit = (tree["commit"] or "no git")[:10]
+    return f"commit {commit}{' + changes' if tree['changed'] else ''}"
 
 
 def size_text(size: float) -> str:
