@@ -9,7 +9,7 @@ import pytest
 from toffee.cli import main
 from toffee.provenance.brief import screen
 from toffee.provenance.results import Results
-from toffee.provenance.trace import trace
+from toffee.provenance.trace import cell, trace
 from toffee.tables.ledger import write_ledger
 
 from .conftest import INDEX, JOBS, MODEL, ROOT, SHARD, TABLE, play
@@ -126,6 +126,9 @@ def test_a_long_chain_fits_the_screen_too(jobs, inputs, models):
         (["dataset", "none", "pairs"], "no method 'none', expected one of: all"),
         (["dataset", "all", "none"], "no metric 'none', expected one of: pairs"),
         (["dataset", "all"], "expected a file, or a table, a method and a metric"),
+        (["dataset"], "dataset: a table, expected a method and a metric after it, or its file"),
+        (["results/tiny/models/clip/no"], "models/clip/no: no such file, expected what download_m"),
+        (["results/tiny"], "results/tiny: a results folder, expected a file below it, or a table"),
     ],
 )
 def test_what_is_not_there_is_one_line(run, capsys, monkeypatch, what, line):
@@ -133,6 +136,27 @@ def test_what_is_not_there_is_one_line(run, capsys, monkeypatch, what, line):
     assert main(["trace", *what]) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith("error: ") and line in said
+
+
+def test_a_results_folder_is_named_wherever_it_is(run, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # has no results/tiny
+    assert main(["trace", str(run.folder)]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {run.folder}: a results folder, expected a ")
+
+
+def test_a_table_that_is_gone_is_no_edited_one(run, capsys, monkeypatch):
+    run.path(TABLE).unlink()
+    monkeypatch.chdir(run.project)
+    assert main(["trace", TABLE]) == 1
+    assert f"{TABLE}: no such file, expected what tabulate_d" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["all - none", "all \N{MINUS SIGN} none"])
+def test_a_difference_is_named_with_either_sign(run, method):
+    text = run.path(TABLE).read_text()
+    run.path(TABLE).write_text(f"{text}all \N{MINUS SIGN} none,,pairs,2,,,measured\n")
+    (row,) = cell(Results(run.folder, run.project), "dataset", method, "pairs")
+    assert (row["method"], row["value"]) == ("all \N{MINUS SIGN} none", 2)
 
 
 def test_an_edited_table_has_no_chain(run, capsys, monkeypatch):

@@ -235,10 +235,11 @@ def _trace(options: argparse.Namespace) -> int:
 
 
 def _results_of(file: str) -> Path:
-    """The results folder that a file lies in: the nearest one above it with records."""
+    """The results folder that a file lies in, or is: the nearest one above it with records."""
     from toffee.provenance.paths import RECORDS
 
-    for folder in Path(file).resolve().parents:
+    path = Path(file).resolve()
+    for folder in (path, *path.parents):
         if (folder / RECORDS).is_dir():
             return folder
     return Path("results", "tiny")

@@ -38,15 +38,25 @@ def trace(results: Results, file: str) -> dict[str, Any]:
     path = results.written(file)
     record = results.producer(path)
     if record is None:
-        raise ToffeeError(f"{path}: no record of a job that wrote it in {results.folder}")
+        raise ToffeeError(_not_made(results, file, path))
     place, gone = results.place(path), removed(results)
-    made = results.made(record, path)
-    # Of a removed file the records of those that read it have the digest.
-    is_there = place.exists() and made is not None and summary(place)["sha256"] == made.sha256
-    if path not in gone and not is_there:
-        raise ToffeeError(f"{path}: not the file that {record.job} wrote, see toffee audit")
+    if path not in gone:  # else the records of those that read it have the digest
+        if not place.exists():
+            raise ToffeeError(f"{path}: no such file, expected what {record.job} wrote")
+        made = results.made(record, path)
+        if made is None or summary(place)["sha256"] != made.sha256:
+            raise ToffeeError(f"{path}: not the file that {record.job} wrote, see toffee audit")
     _require_seals(results, record)
     return _file(results, path, record, set(), gone)
+
+
+def _not_made(results: Results, file: str, path: str) -> str:
+    """The line for what no job wrote: what else the user may have meant."""
+    if path == results.root:
+        return f"{file}: a results folder, expected a file below it, or a table, method and metric"
+    if Path(table_path(results, file)).is_file():
+        return f"{file}: a table, expected a method and a metric after it, or its file"
+    return f"{path}: no record of a job that wrote it in {results.folder}"
 
 
 def _require_seals(results: Results, record: Record) -> None:
@@ -101,6 +111,8 @@ def _file(
 def cell(results: Results, table: str, method: str, metric: str) -> list[dict[str, Any]]:
     """The rows of a table with a method and a metric: setting, value, stderr, n, source.
 
+    The minus sign between two methods may be the hyphen that keyboards have.
+
     Raises:
         ToffeeError: there is no such table, method or metric; the line lists what there is.
     """
@@ -114,10 +126,15 @@ def cell(results: Results, table: str, method: str, metric: str) -> list[dict[st
         if column not in header:
             raise ToffeeError(f"{path}: no column {column!r}")
         known = ", ".join(dict.fromkeys(row.get(column, "") for row in rows))
-        rows = [row for row in rows if row.get(column) == wanted]
+        rows = [row for row in rows if _typed(row.get(column, "")) == _typed(wanted)]
         if not rows:
             raise ToffeeError(f"{path}: no {column} {wanted!r}, expected one of: {known}")
     return [{name: _number(text) for name, text in row.items()} for row in rows]
+
+
+def _typed(name: str) -> str:
+    """A name as one types it: tables have "A − B" with the minus sign (U+2212)."""
+    return name.replace("\N{MINUS SIGN}", "-")
 
 
 def _number(text: str) -> str | float:
