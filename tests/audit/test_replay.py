@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from toffee.audit.replay import check_replay, not_replayed, replayed_jobs
+from toffee.cli import main
 from toffee.provenance.results import Results
 from toffee.runtime.errors import ToffeeError
 
@@ -49,6 +50,32 @@ def test_nothing_runs_where_the_tiers_before_have_a_finding(run, monkeypatch):
     monkeypatch.setattr("toffee.audit.replay._replay", lambda *_: pytest.fail("a job ran"))
     flip(run.path(SHARD))
     assert {one.tier for one in audited(run, "replay")} == {"bytes"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sample", "jobs"),
+    [
+        (["--sample", "2"], 2, []),
+        (["--tier", "replay", "--sample", "2"], 2, []),
+        (["--tier", "replay"], 3, []),
+        (["--job", "score_shard"], 3, ["score_shard"]),
+    ],
+)
+def test_jobs_that_are_counted_or_named_run_again(run, monkeypatch, arguments, sample, jobs):
+    asked = []
+    monkeypatch.setattr("toffee.audit.run.check_replay", lambda *all: asked.append(all[1:3]) or [])
+    monkeypatch.setattr("toffee.audit.run.Results", lambda folder: Results(folder, run.project))
+    assert main(["audit", str(run.folder), *arguments]) == 0
+    assert asked == [(sample, jobs)]
+
+
+@pytest.mark.parametrize("option", [["--sample", "3"], ["--job", "score_shard"]])
+@pytest.mark.parametrize("tier", ["schema", "graph"])
+def test_a_tier_that_leaves_replay_out_is_refused_with_its_options(run, capsys, option, tier):
+    """It was said to be clean, though no job had run again."""
+    assert main(["audit", str(run.folder), *option, "--tier", tier]) == 1
+    said = capsys.readouterr().err
+    assert said == f"error: {option[0]} is for tier replay, found --tier {tier}; give only one\n"
 
 
 def test_a_job_that_runs_again_reaches_no_network():

@@ -78,9 +78,16 @@ def _parser() -> argparse.ArgumentParser:
         "0: clean, 10: schema, 20: bytes, 30: graph, 40: replay (the worst found), 1: no audit.",
     )
     audit.add_argument("results", metavar="RESULTS", type=Path, help="e.g. results/tiny")
-    audit.add_argument("--tier", choices=TIERS, default="graph", help="the last one to check")
     audit.add_argument(
-        "--sample", type=whole(0, 10**6), default=3, metavar="N", help="jobs to replay"
+        "--tier",
+        choices=TIERS,
+        help="the last one to check; default: graph, or replay with --sample or --job",
+    )
+    audit.add_argument(
+        "--sample",
+        type=whole(0, 10**6),
+        metavar="N",
+        help="how many jobs to replay; default, with --tier replay: 3",
     )
     audit.add_argument("--seed", type=int, help="of the sample; by default nobody knows it before")
     audit.add_argument(
@@ -169,16 +176,15 @@ def _plan(options: argparse.Namespace) -> int:
 def _audit(options: argparse.Namespace) -> int:
     from toffee.audit.findings import exit_code, verdict
     from toffee.audit.notes import Notes
-    from toffee.audit.run import audit
+    from toffee.audit.run import DEFAULT_SAMPLE, audit, chosen_tier
 
-    if options.job:
-        options.tier = "replay"
+    tier = chosen_tier(options.tier, options.sample, options.job)
     notes = Notes()
     with without_garbage_collection():  # records and graphs are large and stay
         findings = audit(
             options.results,
-            options.tier,
-            options.sample,
+            tier,
+            DEFAULT_SAMPLE if options.sample is None else options.sample,
             options.job,
             options.seed,
             say=_say,

@@ -17,12 +17,13 @@ from toffee.provenance.results import Results
 from toffee.runtime.errors import ToffeeError
 
 DEFAULT_TIER = "graph"
+DEFAULT_SAMPLE = 3
 
 
 def audit(
     folder: str | Path,
     tier: str = DEFAULT_TIER,
-    sample: int = 3,
+    sample: int = DEFAULT_SAMPLE,
     jobs: Sequence[str] = (),
     seed: int | None = None,
     targets: Sequence[str] = (),
@@ -84,6 +85,25 @@ def audit(
         count = len(results.records) + len(results.earlier)
         notes.add(f"root digest of {count} records: sha256:{root_digest(results)}")
     return findings
+
+
+def chosen_tier(tier: str | None, sample: int | None, jobs: Sequence[str]) -> str:
+    """The last tier that a command line asks for: jobs that are counted or named are for replay.
+
+    Args:
+        tier: as given, or None.
+        sample: how many jobs are to run again, or None.
+        jobs: names of jobs that are to run again.
+
+    Raises:
+        ToffeeError: jobs are to run again, and the tier leaves that out.
+    """
+    if sample is None and not jobs:
+        return tier or DEFAULT_TIER
+    if tier not in (None, TIERS[-1]):
+        option = "--job" if jobs else "--sample"
+        raise ToffeeError(f"{option} is for tier {TIERS[-1]}, found --tier {tier}; give only one")
+    return TIERS[-1]
 
 
 def write_verdict(results: str | Path, targets: Sequence[str], out: str | Path) -> None:
