@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from toffee.config import load_catalogue, load_config
+from toffee.config import Config, load_catalogue, load_config
+from toffee.config.findings import PATTERNS
+from toffee.config.models import ModelSet
 from toffee.config.reference import README, SCHEMA, readme_text, schema_text
 from toffee.config.sections.refiner import MATCHING_RULES
 from toffee.config.variants import rows_of
@@ -163,6 +165,33 @@ def test_the_papers_dataset_has_its_size_and_shares():
             {"filter": {"min_mask_area": 0.9}},
             "config key filter: expected min_mask_area to be at most max_mask_area",
         ),
+        (
+            {"evaluation": {"methods": []}},
+            "config key evaluation.methods: expected at least 1 value, got 0",
+        ),
+        (
+            {"evaluation": {"strengths": [1, 2]}},
+            "config key evaluation.strengths: expected at least 6 values, got 2",
+        ),
+        (
+            {"toffeenet": {"guidance_interval": [0, 0.5, 1]}},
+            "config key toffeenet.guidance_interval: expected at most 2 values, got 3",
+        ),
+        (
+            {"variants": {"a b": {}}},
+            "config key variants.a b: expected lower-case letters, digits and _ (a letter or digit "
+            "first) as its name, got 'a b'",
+        ),
+        (
+            {"variants": {"a" * 61: {}}},
+            f"config key variants.{'a' * 61}: expected text to have at most 60 characters as its "
+            f"name, got '{'a' * 61}'",
+        ),
+        (
+            {"scale": "My run"},
+            "config key scale: expected lower-case letters, digits, _ and - (a letter or digit "
+            "first), got 'My run'",
+        ),
     ],
 )
 def test_one_line_names_the_key(change, line):
@@ -173,6 +202,22 @@ def test_one_line_names_the_key(change, line):
     with pytest.raises(ToffeeError) as raised:
         load_config(values)
     assert str(raised.value) == line
+
+
+def patterns(schema):
+    """Those of a JSON schema, for values and for keys."""
+    if isinstance(schema, list):
+        return {found for one in schema for found in patterns(one)}
+    if not isinstance(schema, dict):
+        return set()
+    own = {*schema.get("patternProperties", ()), schema.get("pattern")}
+    found = {one for one in own if isinstance(one, str)}
+    return found | {one for below in schema.values() for one in patterns(below)}
+
+
+def test_every_pattern_is_said_in_words():
+    schemas = [kind.model_json_schema() for kind in (Config, ModelSet)]
+    assert patterns(schemas) <= set(PATTERNS)
 
 
 def test_a_kind_is_laid_over_another_one():
@@ -271,12 +316,15 @@ HUB = {"repo": "a/b", "revision": "0" * 40, "licence": "mit", "files": ["model.s
 @pytest.mark.parametrize(
     ("entry", "line"),
     [
-        ({"zoo": "../x"}, "zoo: expected text to match pattern"),
+        ({"zoo": "../x"}, "zoo: expected lower-case letters, digits and _, got"),
         (HUB | {"files": ["model.bin"]}, "a relative pattern that ends in .json, .txt, .safetens"),
         (HUB | {"files": ["../model.safetensors"]}, "a relative pattern"),
-        (HUB | {"revision": "../main"}, "revision: expected text to match pattern"),
+        (HUB | {"revision": "../main"}, "revision: expected a commit, branch or tag, got"),
         (HUB | {"revision": 1234567}, "revision: expected a revision in quotes"),
-        (HUB | {"mirrors": [{"repo": "mirror"}]}, "mirrors.0.repo: expected text to match pattern"),
+        (
+            HUB | {"mirrors": [{"repo": "mirror"}]},
+            "mirrors.0.repo: expected owner/name, of letters, ",
+        ),
         (HUB | {"tag": "x"}, "unknown config key tiny.text_to_image.tag"),
     ],
 )

@@ -10,6 +10,25 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 ANY = "*"
+NAME = "[key]"
+"""What pydantic adds to the location of a mapping's key that is wrong itself."""
+
+PATTERNS = {
+    r"^[a-z][a-z0-9_]{0,39}$": "at most 40 lower-case letters, digits and _ (a letter first)",
+    r"^[a-z0-9][a-z0-9_]*$": "lower-case letters, digits and _ (a letter or digit first)",
+    r"^[a-z0-9][a-z0-9_-]*$": "lower-case letters, digits, _ and - (a letter or digit first)",
+    r"^[a-z0-9_]+$": "lower-case letters, digits and _",
+    r"^[0-9a-f]{7,40}$": "a commit (7 to 40 lower-case hexadecimal digits)",
+    r"^[0-9a-f]{40}$": "a commit (40 lower-case hexadecimal digits)",
+    r"^[0-9a-f]{64}$": "a SHA-256 (64 lower-case hexadecimal digits)",
+    r"^(https?|ssh|git|file)://\S+$": "a URL of https, http, ssh, git or file",
+    r"^[\w.-]+/[\w.-]+$": "owner/name, of letters, digits, _, . and -",
+    r"^\w[\w.-]*(/\w[\w.-]*)*$": "a commit, branch or tag",
+}
+"""The patterns of the sections in words, for those who do not read regular expressions."""
+
+NUMBERS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
+"""Pydantic's types of findings about how many values there are."""
 
 
 def one_line(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
@@ -27,6 +46,9 @@ def one_line(error: ValidationError, model: type[BaseModel], prefix: str = "") -
     location, section = _without_kinds(first["loc"], model)
     if first["type"].startswith("union_tag"):
         location.append("kind")
+    of_name = location[-1:] == [NAME]
+    if of_name:
+        location.pop()
     key = ".".join([*([prefix] if prefix else []), *location]) or "(top level)"
     if first["type"] == "extra_forbidden":
         if section is not None:
@@ -34,11 +56,18 @@ def one_line(error: ValidationError, model: type[BaseModel], prefix: str = "") -
         return f"unknown config key {key}{_suggestion(location, model)}"
     if first["type"] in ("missing", "union_tag_not_found"):
         return f"config key {key} is missing"
-    got = first["input"]
-    if first["type"] == "union_tag_invalid":
-        got = first["ctx"]["tag"]
-    shown = f", got {got!r}" if not isinstance(got, dict | BaseModel) else ""
-    return f"config key {key}: expected {_expectation(first)}{shown}"
+    expected = f"{_expectation(first)}{' as its name' if of_name else ''}"
+    return f"config key {key}: expected {expected}{_found(first)}"
+
+
+def _found(finding: Mapping[str, Any]) -> str:
+    """What there was instead; of a whole section nothing."""
+    got = finding["input"]
+    if finding["type"] == "union_tag_invalid":
+        got = finding["ctx"]["tag"]
+    if finding["type"] in NUMBERS:
+        got = finding["ctx"]["actual_length"]
+    return f", got {got!r}" if not isinstance(got, dict | BaseModel) else ""
 
 
 def _without_kinds(
@@ -89,6 +118,12 @@ def _expectation(found: Mapping[str, Any]) -> str:
         return "a section of keys"
     if found["type"] == "union_tag_invalid":
         return f"one of {found['ctx']['expected_tags']}"
+    if found["type"] in NUMBERS:
+        bound, key = NUMBERS[found["type"]]
+        count = found["ctx"][key]
+        return f"{bound} {count} value{'s' * (count != 1)}"
+    if found["type"] == "string_pattern_mismatch" and found["ctx"]["pattern"] in PATTERNS:
+        return PATTERNS[found["ctx"]["pattern"]]
     message = found["msg"]
     for start in ("Input should be ", "Value error, expected ", "Value error, ", "String should "):
         message = message.removeprefix(start)
