@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from .conftest import ROOT
+
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
@@ -77,6 +79,16 @@ def test_an_unknown_target_or_scale_lists_what_exists(fresh, arguments, line):
     assert done.returncode == 1
     _, said = done.stderr.splitlines()  # after Snakemake's own line about the profile
     assert re.match(line, said)
+
+
+def test_every_target_of_the_docs_is_listed(fresh):
+    text = (ROOT / "docs" / "targets.md").read_text()
+    commands = re.findall(r"`snakemake --cores 2 ([\w ]+)`", text)
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", text, re.M)
+    documented = set(re.findall(r"\w+", " ".join([*commands, *rows])))
+    assert {"dreambench", "worst", "export_folder"} <= documented  # the page was read
+    done = fresh.run("nonexistent", "--quiet", "all", check=False)
+    assert documented - set(re.findall(r"\w+", done.stderr.partition("or one of: ")[2])) == set()
 
 
 def test_lint_is_clean(fresh):

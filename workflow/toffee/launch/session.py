@@ -4,7 +4,7 @@ earlier runs, what it guards itself against, and what it says of failed jobs."""
 import atexit
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from toffee.launch.failures import deaths, failures, format_failures, with_cause
 from toffee.launch.looking import write_nothing
 from toffee.launch.takeover import take_over
 from toffee.launch.targets import (
+    BY_NAME_ALONE,
     checked,
     command_line,
     only_looks,
@@ -166,8 +167,12 @@ def check_targets(rules: Iterable[Any], scale: str) -> None:
         path = os.path.relpath(target)
         known = target in by_name or os.path.exists(target)
         if not known and not any(one.is_producer(path) for one in by_name.values()):
-            steps = sorted(name for name, one in by_name.items() if not one.output)
-            stop(unknown_target(path, steps, scale))
+            stop(unknown_target(path, _target_names(by_name), scale))
+
+
+def _target_names(rules: Mapping[str, Any]) -> list[str]:
+    """What a user asks for by name, sorted: rules that gather files, and those no such rule has."""
+    return sorted(n for n, one in rules.items() if not one.output or n in BY_NAME_ALONE)
 
 
 def say_failures(roots: Sequence[str | Path], since: float) -> None:

@@ -19,6 +19,9 @@ T = TypeVar("T")
 DEFAULT = "tiny"
 """The scale of config/config.yaml, over which the files of the others are laid."""
 
+BY_NAME_ALONE = ("export_folder", "export_imagenhub")
+"""Rules that are asked for by their own names: no target gathers what they make."""
+
 LOOKING = (
     *("dryrun", "nolock", "unlock", "lint", "touch", "report", "archive", "containerize"),
     *("dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "list_rules"),
