@@ -81,6 +81,25 @@ def test_an_unknown_target_or_scale_lists_what_exists(fresh, arguments, line):
     assert re.match(line, said)
 
 
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (
+            "results/tiny/tables/dreambench.csv",
+            "error: results/tiny/tables/dreambench.csv is a file of scale tiny, and this run's is",
+        ),
+        ("README.md", "error: unknown target README.md, expected a file below results/desk or"),
+    ],
+)
+def test_a_file_that_exists_is_no_target_for_that(fresh, tmp_path, path, line):
+    there = fresh.copy(tmp_path / "project")
+    (there.folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (there.folder / path).touch()
+    done = there.run("-n", "--quiet", "all", "--config", "scale=desk", "--", path, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(line) and "Exception" not in done.stderr
+
+
 def test_every_target_of_the_docs_is_listed(fresh):
     text = (ROOT / "docs" / "targets.md").read_text()
     commands = re.findall(r"`snakemake --cores 2 ([\w ]+)`", text)

@@ -156,7 +156,10 @@ def wait_for_slurm() -> None:
 
 
 def check_targets(rules: Iterable[Any], scale: str) -> None:
-    """Stop with one line where a target is neither a rule nor a file that exists or can be made.
+    """Stop with one line where a target is neither a rule nor a file that a rule makes.
+
+    Whether the file is there does not count: Snakemake refuses one that no rule of this run makes,
+    of another scale for instance, with lines of its own.
 
     Args:
         rules: Snakemake's.
@@ -165,8 +168,7 @@ def check_targets(rules: Iterable[Any], scale: str) -> None:
     by_name = {one.name: one for one in rules}
     for target in requested(sys.argv):
         path = os.path.relpath(target)
-        known = target in by_name or os.path.exists(target)
-        if not known and not any(one.is_producer(path) for one in by_name.values()):
+        if target not in by_name and not any(one.is_producer(path) for one in by_name.values()):
             stop(unknown_target(path, _target_names(by_name), scale))
 
 
