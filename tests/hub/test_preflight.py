@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from catalogue import read_set, serve
+from PIL import Image
 
 from toffee.config import load_catalogue, load_config
 from toffee.plan.preflight import Needs, check_start, look, needs_at_most, needs_of
@@ -66,6 +67,7 @@ def test_all_faults_are_found_at_once_each_with_its_key(encoders, hub, sources, 
 def test_what_is_there_is_no_fault_and_what_was_not_looked_at_is_said(encoders, sources, tmp_path):
     for name in ("photos/mug", "uco3d/toys/mug/1-2-3", "git/dreambooth"):
         (tmp_path / name).mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "mug" / "1.jpg")
     (tmp_path / "git" / "dreambooth" / "LICENSE").write_text("CC BY 4.0\n")
     git(tmp_path / "git" / "dreambooth", "init", "--quiet")
     commit(tmp_path / "git" / "dreambooth")
@@ -147,5 +149,27 @@ def test_without_a_plan_everything_that_is_not_there_is_looked_for(sources, tmp_
         "data.real.multiview.path": "a",
         "data.real.multiview.heldout_path": "b",
     }
-    assert needs.rules == {"download_dreambench"} and "clip" not in needs.roles
+    assert needs.rules == {"download_dreambench", "list_subjects", "plan_shard"}
+    assert "clip" not in needs.roles
     assert set(needs.roles) == set(sources) - {"clip"}
+
+
+def test_photos_that_no_rule_can_use_are_a_fault_of_the_rule_that_would_stop(
+    sources, tmp_path, capfd
+):
+    (tmp_path / "photos" / "teapot").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "teapot" / "1.jpg")
+    (tmp_path / "uco3d" / "toys" / "mug").mkdir(parents=True)
+    config = config_of(tmp_path)
+    (tmp_path / "texts.txt").touch()
+    config = config.model_copy(
+        update={
+            "synthesis": config.synthesis.model_copy(update={"texts": str(tmp_path / "texts.txt")})
+        }
+    )
+    assert check_start([("import_subjects", {})], config, sources)
+    capfd.readouterr()
+    assert not check_start([("list_subjects", {}), ("plan_shard", {})], config, sources)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[1].startswith(f"  synthesis.texts: {tmp_path / 'texts.txt'}: no prompt")
+    assert lines[2].startswith(f"  data.real.subjects: {tmp_path / 'photos'}: nothing is left")

@@ -90,7 +90,7 @@ def _say_what_is_there(config: Config, results: str) -> None:
         return
     from toffee.data.importers.survey import survey
 
-    if lines := survey(config):
+    if lines := survey(config).lines:
         lines.append("what it will cost: toffee plan, with the same --configfile and --config")
         atexit.register(lambda: print(*lines, sep="\n", file=sys.stderr))
 

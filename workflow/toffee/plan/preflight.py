@@ -18,6 +18,7 @@ from toffee.config import Config
 from toffee.config.models import HubSource, Source
 from toffee.config.sources import WORLD
 from toffee.data.importers.subjects import check_folder
+from toffee.data.importers.survey import Survey, survey
 from toffee.data.importers.views import check_release
 from toffee.data.loaders.classes import read_classes
 from toffee.download.dreambench import FOLDER_OF_YOURS, SIZE
@@ -35,6 +36,9 @@ HUB_WAY_OUT = (
 
 IMPORTED = ("images", "hub", "subjects200k")
 """Kinds of subjects that rule import_subjects reads."""
+
+SURVEYED = {"import_subjects", "list_subjects", "plan_shard"}
+"""Rules of which a survey says where they would stop."""
 
 JobName = tuple[str, Mapping[str, str]]
 """The rule of a job that would run, and its wildcards."""
@@ -55,7 +59,8 @@ class Needs:
     folders: dict[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.roles or self.folders or self.rules & {*_CHECKS})
+        """Whether anything is fetched or imported."""
+        return bool(self.roles or self.rules & {*_CHECKS})
 
 
 @dataclass
@@ -101,9 +106,9 @@ def needs_at_most(config: Config, sources: Mapping[str, Source], results: Path) 
         "import_multiview": real.kind("multiview") not in ("folder", WORLD) and "multiview",
         "download_dreambench": real.kind("benchmark") == "dreambench" and "benchmark",
     }
-    rules = {
-        rule for rule, name in outputs.items() if name and not (results / "data" / name).exists()
-    }
+    places = {rule: f"data/{name}" for rule, name in outputs.items() if name}
+    places |= {"list_subjects": "dataset/subjects.parquet", "plan_shard": "dataset/plan"}
+    rules = {rule for rule, place in places.items() if not (results / place).exists()}
     for name in ("subjects", "multiview", "benchmark"):
         for folder, key in ((name, "path"), (f"{name}_heldout", "heldout_path")):
             if hasattr(getattr(real, name), key) and (given := real.given(folder)):
@@ -112,19 +117,30 @@ def needs_at_most(config: Config, sources: Mapping[str, Source], results: Path) 
     return Needs(sorted(roles), rules, folders)
 
 
-def look(needs: Needs, config: Config, sources: Mapping[str, Source], project: Path) -> Findings:
+def look(
+    needs: Needs,
+    config: Config,
+    sources: Mapping[str, Source],
+    project: Path,
+    there: Survey | None = None,
+) -> Findings:
     """Look at what a run needs; every fault is a line with its key and the way out.
 
     Args:
         needs: what it takes.
         config, sources: the run's configuration, and the sources of its models by role.
         project: the folder that paths of the configuration are relative to.
+        there: the survey of the user's own photos; None: it is made, where rules need it.
     """
     found = Findings()
-    for key, folder in needs.folders.items():
-        if not (project / folder).is_dir():
-            found.fault(key, f"{folder}: no such folder")
+    missing = {key: one for key, one in needs.folders.items() if not (project / one).is_dir()}
+    for key, folder in missing.items():
+        found.fault(key, f"{folder}: no such folder")
     _look_at_models(needs.roles, config, sources, project, found)
+    if needs.rules & SURVEYED:
+        for stop in (there or survey(config)).stops:
+            if stop.rule in needs.rules and stop.key not in missing:
+                found.fault(stop.key, stop.problem)
     for rule, check in _CHECKS.items():
         if rule in needs.rules:
             check(config, project, found)
@@ -156,14 +172,14 @@ def check_start(jobs: Iterable[JobName], config: Config, sources: Mapping[str, S
     """
     project = Path()
     needs = needs_of(jobs, sources)
-    if not needs:
-        return True
     found = look(needs, config, sources, project)
     room = shutil.disk_usage(project).free
     if found.download > room:
         gib = f"{found.download / 2**30:.1f} GiB to download, {room / 2**30:.1f} GiB free"
         found.fault(f"the disk of results/{config.scale}", gib)
-    found.unchecked("room for what is drawn and trained, and GPU memory: toffee plan counts them")
+    if needs or found.faults:
+        rest = "room for what is drawn and trained, and GPU memory"
+        found.unchecked(f"{rest}: toffee plan counts them")
     if found.faults:
         count = f"{len(found.faults)} faults" if len(found.faults) > 1 else "one fault"
         print(f"error: this run cannot start, {count}:", file=sys.stderr)
@@ -218,19 +234,20 @@ def _reaches_hub(found: Findings) -> bool:
 
 
 def _look_at_subjects(config: Config, project: Path, found: Findings) -> None:
-    """The source of `import_subjects`: a folder, or a data set of the hub."""
+    """The source of `import_subjects`, a data set of the hub; a survey looks at photos."""
     source = config.data.real.keys("subjects")
+    if source["kind"] == "images":
+        return
     if source.get("revision"):
         found.unchecked(
             f"whether {source['repo']} is there with its columns (data.real.subjects): its import "
             "reads it"
         )
         return
-    key = "path" if "path" in source else "repo"
     try:
-        check_folder(project / source[key])
+        check_folder(project / source["repo"])
     except ToffeeError as error:
-        found.fault(f"data.real.subjects.{key}", error)
+        found.fault("data.real.subjects.repo", error)
 
 
 def _look_at_release(config: Config, project: Path, found: Findings) -> None:

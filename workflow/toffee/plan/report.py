@@ -181,9 +181,9 @@ def plan_run(
         )
     notes += sizes.notes
     needs = needs_of(((job.rule, job.wildcards) for job in jobs), sources)
-    findings = look(needs, config, sources, Path(os.path.relpath(project)))
     found = survey(config)
-    plan = Plan(config.scale, rows, notes, free(results), findings, device, found, shards)
+    findings = look(needs, config, sources, Path(os.path.relpath(project)), found)
+    plan = Plan(config.scale, rows, notes, free(results), findings, device, found.lines, shards)
     if gpus and plan.total.memory:
         look_at_gpus({row.rule: row.memory for row in rows}, findings)
     return plan, config
@@ -201,11 +201,12 @@ def _without_jobs(error: NoPlan, project: Path) -> tuple[Plan, Config]:
     sources = load_catalogue(project / config.models.catalogue, config.models.set)
     results = project / "results" / config.scale
     needs = needs_at_most(config, sources, results)
-    findings = look(needs, config, sources, Path(os.path.relpath(project)))
+    found = survey(config)
+    findings = look(needs, config, sources, Path(os.path.relpath(project)), found)
     if not findings.faults:
         raise error
     findings.unchecked("hours, memory and room: there is no plan while something is missing")
-    plan = Plan(config.scale, [], room=free(results), findings=findings, found=survey(config))
+    plan = Plan(config.scale, [], room=free(results), findings=findings, found=found.lines)
     return plan, config
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from toffee.config.sections import Config
 from toffee.config.sources import WORLD
@@ -14,7 +15,7 @@ from toffee.data.importers.mvimgnet import CATEGORIES, read_categories
 from toffee.data.importers.sources import Picture
 from toffee.data.importers.words import class_word
 from toffee.data.loaders.prompt_parts import read_prompt_parts
-from toffee.data.loaders.subjects import METADATA
+from toffee.data.loaders.subjects import COLUMNS, METADATA
 from toffee.data.masks import MASKS
 from toffee.data.tables import read_table
 from toffee.data.walk import list_folder
@@ -32,6 +33,8 @@ WIDEST = 120
 LOOKED_INTO = 1_000
 """Most photos whose mask and caption are read."""
 
+NOTHING_LEFT = "nothing is left of these photos"
+
 
 @dataclass
 class _Photos:
@@ -43,14 +46,34 @@ class _Photos:
     aside: list[str] = field(default_factory=list)
 
 
-def survey(config: Config) -> list[str]:
-    """A page about the user's own subjects: what was found, what is missing for which class.
+class Stop(NamedTuple):
+    """A rule that would stop, the key of the configuration that is to blame, and why."""
 
-    Empty where no photos of the user's are named. A missing folder is a line, too.
+    rule: str
+    key: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A page about the user's own subjects, and what would stop a run that reads them.
+
+    Attributes:
+        lines: what was found, and what is missing for which class; none where no photos of the
+            user's are named.
+        stops: what rules would stop at.
     """
-    source = config.data.real.subjects
+
+    lines: list[str] = field(default_factory=list)
+    stops: list[Stop] = field(default_factory=list)
+
+
+def survey(config: Config) -> Survey:
+    """Look at the user's own subjects and prompts. A missing folder is a line, too."""
+    source, stops = config.data.real.subjects, list[Stop]()
+    prompts = f"prompts: {_prompts(config, stops)}"
     if source is None or source.kind not in ("images", "folder"):
-        return []
+        return Survey([], stops)
     words = _words_with_poses(config)
     lines = [f"found in {source.path}:"]
     try:
@@ -59,10 +82,16 @@ def survey(config: Config) -> list[str]:
         # Subjects may also lend each other their poses.
         known = None if config.synthesis.subject_poses else words
         lines += _said(photos, known, config.data.subjects)
+        if not _usable(photos, known):
+            posed = f" and whose class has poses ({_some(known)})" if known else ""
+            problem = f"{source.path}: {NOTHING_LEFT}, expected one that can be read{posed}"
+            stops.append(Stop("list_subjects", "data.real.subjects", problem))
     except ToffeeError as error:
         lines.append(f"  MISSING {error}")
-    lines += [f"poses: {_poses(config, words)}", f"benchmark: {_benchmark(config)}"]
-    return [*lines, f"prompts: {_prompts(config)}"]
+        rule = "list_subjects" if source.kind == "folder" else "import_subjects"
+        stops.append(Stop(rule, "data.real.subjects.path", str(error)))
+    lines += [f"poses: {_poses(config, words)}", f"benchmark: {_benchmark(config)}", prompts]
+    return Survey(lines, stops)
 
 
 def _in_images(config: Config) -> _Photos:
@@ -93,7 +122,7 @@ def _look(one: Picture, photos: _Photos) -> None:
 
 
 def _in_folder(path: str) -> _Photos:
-    rows = read_table(Path(path, METADATA), ("file_name", "class_word", "caption"))
+    rows = read_table(Path(path, METADATA), COLUMNS)
     words = Counter(row["class_word"] for row in rows)
     masks = len(list_folder(path, MASKS).files) if Path(path, MASKS).is_dir() else None
     return _Photos(words, masks, sum(bool(row["caption"]) for row in rows))
@@ -109,7 +138,7 @@ def _said(photos: _Photos, words: set[str] | None, most: int | None) -> Iterator
     yield from (f"  set aside {printable(line)[:WIDEST]}" for line in photos.aside[:SHOWN])
     if len(photos.aside) > SHOWN:
         yield f"  … and {len(photos.aside) - SHOWN} more (quarantine.csv names all)"
-    poseless = {word for word in photos.words if words is not None and word not in words}
+    poseless = set(photos.words) - _usable(photos, words)
     order = sorted(photos.words, key=lambda word: (word not in poseless, -photos.words[word]))
     for word in order[:SHOWN]:
         lack = " – MISSING: no sequence of this class lends a pose, they will be set aside"
@@ -117,13 +146,21 @@ def _said(photos: _Photos, words: set[str] | None, most: int | None) -> Iterator
     if len(order) > SHOWN:
         yield f"  … and {len(order) - SHOWN} more classes"
     if poseless and words:
-        known = ", ".join(sorted(words)[:SHOWN])
-        yield f"  classes with poses: {known}{', …' if len(words) > SHOWN else ''}"
+        yield f"  classes with poses: {_some(words)}"
     if poseless == set(photos.words):
-        yield "  MISSING: nothing is left of these photos, rule list_subjects would stop"
+        yield f"  MISSING: {NOTHING_LEFT}, rule list_subjects would stop"
     usable = sum(count for word, count in photos.words.items() if word not in poseless)
     if most is not None and usable > most:
         yield f"  of these at most {most} are taken (config data.subjects)"
+
+
+def _some(words: set[str]) -> str:
+    return f"{', '.join(sorted(words)[:SHOWN])}{', …' if len(words) > SHOWN else ''}"
+
+
+def _usable(photos: _Photos, words: set[str] | None) -> set[str]:
+    """The classes of photos that have poses, by the words that have them (None: not known)."""
+    return {word for word in photos.words if words is None or word in words}
 
 
 def _words_with_poses(config: Config) -> set[str] | None:
@@ -137,8 +174,9 @@ def _words_with_poses(config: Config) -> set[str] | None:
             return {class_word(one) for one in read_categories(root / CATEGORIES).values()}
         if source.kind == "syncd":
             return None
-        depth = "*" if source.kind == "folder" else "*/*"
-        found = [path.name.replace("_", " ") for path in root.glob(depth) if path.is_dir()]
+        if source.kind == "folder":  # whose words count as they are written there
+            return {name.replace("_", " ") for name in list_folder(root).folders} or None
+        found = [path.name.replace("_", " ") for path in root.glob("*/*") if path.is_dir()]
         return {word for one in found if (word := class_word(one))} if found else None
     except (OSError, ToffeeError):
         return None
@@ -161,10 +199,14 @@ def _benchmark(config: Config) -> str:
     return "the rendered world's" if kind == WORLD else kind
 
 
-def _prompts(config: Config) -> str:
-    given = config.synthesis
+def _prompts(config: Config, stops: list[Stop]) -> str:
+    given, key = config.synthesis, "prompts"
     try:
-        count = len(read_prompt_parts(given.prompts, given.texts).contexts)
+        parts = read_prompt_parts(given.prompts)
+        if given.texts:
+            key = "texts"
+            parts = read_prompt_parts(given.prompts, given.texts)
     except ToffeeError as error:
+        stops.append(Stop("plan_shard", f"synthesis.{key}", str(error)))
         return f"MISSING {error}"
-    return f"{count} texts of {given.texts or given.prompts}"
+    return f"{len(parts.contexts)} texts of {given.texts or given.prompts}"
