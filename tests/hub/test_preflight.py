@@ -115,7 +115,7 @@ def test_a_run_that_has_all_of_it_asks_nobody(client, hub, sources, tmp_path, ca
     assert hub.requests == [] and capfd.readouterr().err == ""
     # Models of the zoo are copied, not downloaded.
     tiny = load_catalogue(PROJECT / "config" / "models.yaml", "tiny")
-    assert not needs_of([("download_model", {"role": "clip"})], tiny)
+    assert not needs_of([("download_model", {"role": "clip"})], config_of(tmp_path), tiny)
 
 
 def test_a_run_that_cannot_start_says_all_on_one_page(encoders, sources, tmp_path, capfd):
@@ -173,3 +173,17 @@ def test_photos_that_no_rule_can_use_are_a_fault_of_the_rule_that_would_stop(
     lines = capfd.readouterr().err.splitlines()
     assert lines[1].startswith(f"  synthesis.texts: {tmp_path / 'texts.txt'}: no prompt")
     assert lines[2].startswith(f"  data.real.subjects: {tmp_path / 'photos'}: nothing is left")
+
+
+def test_a_folder_of_pictures_is_looked_for_where_a_job_imports_it(sources, tmp_path, capfd):
+    config = config_of(tmp_path)
+    pictures = {"mine": "nothere", "theirs": str(tmp_path), "other": "nowhere"}
+    evaluation = config.evaluation.model_copy(update={"pictures": pictures})
+    config = config.model_copy(update={"evaluation": evaluation})
+    jobs = [("import_pictures", {"method": name, "draw": "0"}) for name in ("mine", "theirs")]
+    assert not check_start(jobs, config, sources)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[:2] == [
+        "error: this run cannot start, one fault:",
+        "  evaluation.pictures.mine: nothere: no such folder",
+    ]

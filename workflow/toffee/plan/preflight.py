@@ -81,14 +81,17 @@ class Findings:
         self.notes.append(f"not checked: {what}")
 
 
-def needs_of(jobs: Iterable[JobName], sources: Mapping[str, Source]) -> Needs:
+def needs_of(jobs: Iterable[JobName], config: Config, sources: Mapping[str, Source]) -> Needs:
     """What the jobs that would run take from elsewhere."""
-    roles, rules = set[str](), set[str]()
+    roles, rules, folders = set[str](), set[str](), dict[str, str]()
     for rule, wildcards in jobs:
         rules.add(rule)
+        if rule == "import_pictures":
+            method = wildcards["method"]
+            folders[f"evaluation.pictures.{method}"] = config.evaluation.pictures[method]
         if rule == "download_model" and isinstance(sources[wildcards["role"]], HubSource):
             roles.add(wildcards["role"])
-    return Needs(sorted(roles), rules)
+    return Needs(sorted(roles), rules, folders)
 
 
 def needs_at_most(config: Config, sources: Mapping[str, Source], results: Path) -> Needs:
@@ -171,7 +174,7 @@ def check_start(jobs: Iterable[JobName], config: Config, sources: Mapping[str, S
         Whether the run can start.
     """
     project = Path()
-    needs = needs_of(jobs, sources)
+    needs = needs_of(jobs, config, sources)
     found = look(needs, config, sources, project)
     room = shutil.disk_usage(project).free
     if found.download > room:
