@@ -27,7 +27,7 @@ def check_sources(jobs):
     """Leave before any job starts where something is missing that one of them fetches."""
     from toffee.plan.preflight import check_start  # not needed to plan
 
-    names = [(job.rule.name, dict(job.wildcards_dict)) for job in jobs]
+    names = [(job.rule.name, dict(job.wildcards_dict), [*job.input.keys()]) for job in jobs]
     if not check_start(names, CONFIG, MODELS):
         raise SystemExit(1)
 

@@ -111,15 +111,19 @@ def test_offline_the_cache_is_looked_at_and_no_network(
 
 
 def test_a_run_that_has_all_of_it_asks_nobody(client, hub, sources, tmp_path, capfd):
-    assert check_start([("refine_shard", {"shard": "00000"})], config_of(tmp_path), sources)
+    assert check_start([("refine_shard", {"shard": "00000"}, ())], config_of(tmp_path), sources)
     assert hub.requests == [] and capfd.readouterr().err == ""
     # Models of the zoo are copied, not downloaded.
     tiny = load_catalogue(PROJECT / "config" / "models.yaml", "tiny")
-    assert not needs_of([("download_model", {"role": "clip"})], config_of(tmp_path), tiny)
+    assert not needs_of([("download_model", {"role": "clip"}, ())], config_of(tmp_path), tiny)
 
 
 def test_a_run_that_cannot_start_says_all_on_one_page(encoders, sources, tmp_path, capfd):
-    jobs = [("download_model", {"role": "clip"}), ("import_subjects", {}), ("import_multiview", {})]
+    jobs = [
+        ("download_model", {"role": "clip"}, ()),
+        ("import_subjects", {}, ()),
+        ("import_multiview", {}, ()),
+    ]
     assert not check_start(jobs, config_of(tmp_path), sources)
     lines = capfd.readouterr().err.splitlines()
     assert lines[0] == "error: this run cannot start, 2 faults:" and len(lines) == 4
@@ -167,9 +171,9 @@ def test_photos_that_no_rule_can_use_are_a_fault_of_the_rule_that_would_stop(
             "synthesis": config.synthesis.model_copy(update={"texts": str(tmp_path / "texts.txt")})
         }
     )
-    assert check_start([("import_subjects", {})], config, sources)
+    assert check_start([("import_subjects", {}, ())], config, sources)
     capfd.readouterr()
-    assert not check_start([("list_subjects", {}), ("plan_shard", {})], config, sources)
+    assert not check_start([("list_subjects", {}, ()), ("plan_shard", {}, ())], config, sources)
     lines = capfd.readouterr().err.splitlines()
     assert lines[1].startswith(f"  synthesis.texts: {tmp_path / 'texts.txt'}: no prompt")
     assert lines[2].startswith(f"  data.real.subjects: {tmp_path / 'photos'}: nothing is left")
@@ -180,10 +184,70 @@ def test_a_folder_of_pictures_is_looked_for_where_a_job_imports_it(sources, tmp_
     pictures = {"mine": "nothere", "theirs": str(tmp_path), "other": "nowhere"}
     evaluation = config.evaluation.model_copy(update={"pictures": pictures})
     config = config.model_copy(update={"evaluation": evaluation})
-    jobs = [("import_pictures", {"method": name, "draw": "0"}) for name in ("mine", "theirs")]
+    jobs = [
+        ("import_pictures", {"method": name, "draw": "0"}, ["benchmark"])
+        for name in ("mine", "theirs")
+    ]
     assert not check_start(jobs, config, sources)
     lines = capfd.readouterr().err.splitlines()
     assert lines[:2] == [
         "error: this run cannot start, one fault:",
         "  evaluation.pictures.mine: nothere: no such folder",
     ]
+
+
+@pytest.fixture
+def folders(tmp_path) -> dict[str, dict]:
+    """Sources that are used where they are, each as small as it may be."""
+    for name in ("a", "b"):
+        (tmp_path / name / "mug" / "1" / "images").mkdir(parents=True)
+    (tmp_path / "c" / "dataset" / "mug").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "c" / "dataset" / "mug" / "0.jpg")
+    prompt = "'a {0} {1}'.format(unique_token, class_token)"
+    (tmp_path / "c" / "dataset" / "prompts_and_classes.txt").write_text(
+        f"Classes\nsubject_name,class\nmug,mug\nPrompts\nObject Prompts\n{prompt}\n"
+    )
+    views = {"kind": "folder", "path": str(tmp_path / "a"), "heldout_path": str(tmp_path / "b")}
+    return {"multiview": views, "benchmark": {"kind": "folder", "path": str(tmp_path / "c")}}
+
+
+@pytest.mark.parametrize(
+    ("gone", "key", "problem"),
+    [
+        ("a/mug/1/images", "multiview.path", "a: no sequence"),
+        ("b/mug", "multiview.heldout_path", "b: no sequence"),
+        ("c/dataset", "benchmark.path", "c/prompts_and_classes.txt: No such file"),
+        ("c/dataset/mug", "benchmark.path", "c/dataset/mug: no such folder"),
+    ],
+)
+def test_a_folder_that_is_no_such_source_is_a_fault_where_a_job_reads_it(
+    folders, sources, tmp_path, gone, key, problem
+):
+    config = config_of(tmp_path, **folders)
+    jobs = [("score_leakage", {}, ["benchmark", "multiview", "multiview_heldout"])]
+    assert look(needs_of(jobs, config, sources), config, sources, PROJECT).faults == []
+    shutil.rmtree(tmp_path / gone)
+    (line,) = look(needs_of(jobs, config, sources), config, sources, PROJECT).faults
+    assert line.startswith(f"data.real.{key}: ") and f"{tmp_path}/{problem}" in line
+    other = [("write_site", {}, ["tables"])]
+    assert look(needs_of(other, config, sources), config, sources, PROJECT).faults == []
+
+
+def test_a_local_data_set_is_said_not_to_be_read(sources, tmp_path):
+    (tmp_path / "set").mkdir()
+    subjects = {"kind": "subjects200k", "repo": str(tmp_path / "set")}
+    config, needs = config_of(tmp_path, subjects=subjects), Needs([], {"import_subjects"})
+    found = look(needs, config, sources, PROJECT)
+    assert found.faults[0].startswith("data.real.subjects.repo: ") and found.notes == []
+    (tmp_path / "set" / "notes.txt").touch()
+    found = look(needs, config, sources, PROJECT)
+    assert found.faults == [] and "is a data set with its columns" in found.notes[0]
+
+
+def test_an_empty_release_is_a_fault(sources, tmp_path):
+    (tmp_path / "uco3d").mkdir()
+    needs = Needs([], {"import_multiview"})
+    (line,) = look(needs, config_of(tmp_path), sources, PROJECT).faults
+    assert line.startswith(
+        f"data.real.multiview: {tmp_path / 'uco3d'}: no sequence, expected uco3d"
+    )

@@ -8,7 +8,7 @@ so a run that has downloaded everything needs no network.
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from toffee.data.importers.subjects import check_folder
 from toffee.data.importers.survey import Survey, survey
 from toffee.data.importers.views import check_release
 from toffee.data.loaders.classes import read_classes
+from toffee.data.loaders.dreambench import load_benchmark
 from toffee.download.dreambench import FOLDER_OF_YOURS, SIZE
 from toffee.download.fetch import local_folder, look_for
 from toffee.download.git import reach
@@ -40,8 +41,16 @@ IMPORTED = ("images", "hub", "subjects200k")
 SURVEYED = {"import_subjects", "list_subjects", "plan_shard"}
 """Rules of which a survey says where they would stop."""
 
-JobName = tuple[str, Mapping[str, str]]
-"""The rule of a job that would run, and its wildcards."""
+FOLDERS = {
+    "subjects": "data.real.subjects.path",
+    "multiview": "data.real.multiview.path",
+    "multiview_heldout": "data.real.multiview.heldout_path",
+    "benchmark": "data.real.benchmark.path",
+}
+"""Folders that may be used where they are: the keys that name them, by the input of rules."""
+
+JobName = tuple[str, Mapping[str, str], Collection[str]]
+"""The rule of a job that would run, its wildcards, and the names of its inputs."""
 
 
 @dataclass
@@ -83,15 +92,16 @@ class Findings:
 
 def needs_of(jobs: Iterable[JobName], config: Config, sources: Mapping[str, Source]) -> Needs:
     """What the jobs that would run take from elsewhere."""
-    roles, rules, folders = set[str](), set[str](), dict[str, str]()
-    for rule, wildcards in jobs:
+    roles, rules, read, pictures = set[str](), set[str](), set[str](), dict[str, str]()
+    for rule, wildcards, inputs in jobs:
         rules.add(rule)
+        read.update(inputs)
         if rule == "import_pictures":
             method = wildcards["method"]
-            folders[f"evaluation.pictures.{method}"] = config.evaluation.pictures[method]
+            pictures[f"evaluation.pictures.{method}"] = config.evaluation.pictures[method]
         if rule == "download_model" and isinstance(sources[wildcards["role"]], HubSource):
             roles.add(wildcards["role"])
-    return Needs(sorted(roles), rules, folders)
+    return Needs(sorted(roles), rules, _used(read, config) | pictures)
 
 
 def needs_at_most(config: Config, sources: Mapping[str, Source], results: Path) -> Needs:
@@ -102,7 +112,7 @@ def needs_at_most(config: Config, sources: Mapping[str, Source], results: Path) 
         for role, source in sources.items()
         if isinstance(source, HubSource) and not (results / "models" / role).exists()
     ]
-    real, folders = config.data.real, dict[str, str]()
+    real = config.data.real
     outputs = {
         "import_subjects": real.kind("subjects") in IMPORTED and "subjects",
         "draw_subjects": real.kind("subjects") == "drawn" and "drawn",
@@ -112,12 +122,14 @@ def needs_at_most(config: Config, sources: Mapping[str, Source], results: Path) 
     places = {rule: f"data/{name}" for rule, name in outputs.items() if name}
     places |= {"list_subjects": "dataset/subjects.parquet", "plan_shard": "dataset/plan"}
     rules = {rule for rule, place in places.items() if not (results / place).exists()}
-    for name in ("subjects", "multiview", "benchmark"):
-        for folder, key in ((name, "path"), (f"{name}_heldout", "heldout_path")):
-            if hasattr(getattr(real, name), key) and (given := real.given(folder)):
-                folders[f"data.real.{name}.{key}"] = given
-    folders |= {f"evaluation.pictures.{k}": v for k, v in config.evaluation.pictures.items()}
-    return Needs(sorted(roles), rules, folders)
+    pictures = {f"evaluation.pictures.{k}": v for k, v in config.evaluation.pictures.items()}
+    return Needs(sorted(roles), rules, _used(FOLDERS, config) | pictures)
+
+
+def _used(inputs: Collection[str], config: Config) -> dict[str, str]:
+    """Folders among the inputs of rules that are used where they are, by key."""
+    given = {FOLDERS[name]: config.data.real.given(name) for name in FOLDERS if name in inputs}
+    return {key: folder for key, folder in given.items() if folder}
 
 
 def look(
@@ -136,13 +148,20 @@ def look(
         there: the survey of the user's own photos; None: it is made, where rules need it.
     """
     found = Findings()
-    missing = {key: one for key, one in needs.folders.items() if not (project / one).is_dir()}
-    for key, folder in missing.items():
-        found.fault(key, f"{folder}: no such folder")
+    for key, folder in needs.folders.items():
+        if not (project / folder).is_dir():
+            found.fault(key, f"{folder}: no such folder")
+        elif key in _CONTENTS:
+            try:
+                _CONTENTS[key](project / folder)
+            except ToffeeError as error:
+                found.fault(key, error, "docs/data.md says what such a folder holds")
     _look_at_models(needs.roles, config, sources, project, found)
     if needs.rules & SURVEYED:
         for stop in (there or survey(config)).stops:
-            if stop.rule in needs.rules and stop.key not in missing:
+            # A folder that is not there is a fault already.
+            is_there = (project / needs.folders.get(stop.key, "")).is_dir()
+            if stop.rule in needs.rules and is_there:
                 found.fault(stop.key, stop.problem)
     for rule, check in _CHECKS.items():
         if rule in needs.rules:
@@ -242,15 +261,15 @@ def _look_at_subjects(config: Config, project: Path, found: Findings) -> None:
     if source["kind"] == "images":
         return
     if source.get("revision"):
-        found.unchecked(
-            f"whether {source['repo']} is there with its columns (data.real.subjects): its import "
-            "reads it"
-        )
-        return
-    try:
-        check_folder(project / source["repo"])
-    except ToffeeError as error:
-        found.fault("data.real.subjects.repo", error)
+        what = f"whether {source['repo']} is there with its columns"
+    else:
+        what = f"whether {source['repo']} is a data set with its columns"
+        try:
+            check_folder(project / source["repo"])
+        except ToffeeError as error:
+            found.fault("data.real.subjects.repo", error)
+            return
+    found.unchecked(f"{what} (data.real.subjects): its import reads it")
 
 
 def _look_at_release(config: Config, project: Path, found: Findings) -> None:
@@ -258,6 +277,8 @@ def _look_at_release(config: Config, project: Path, found: Findings) -> None:
     source = config.data.real.keys("multiview")
     try:
         words = check_release(source | {"path": str(project / source["path"])})
+        if not words:
+            raise ToffeeError(f"{source['path']}: no sequence, expected {source['kind']}'s files")
     except ToffeeError as error:
         way_out = "docs/data.md says how to get it, and which kinds there are"
         found.fault("data.real.multiview", error, way_out)
@@ -280,6 +301,12 @@ def _look_at_release(config: Config, project: Path, found: Findings) -> None:
         )
 
 
+def _check_views(root: Path) -> None:
+    """Look for a first sequence: to list the frames of all takes minutes."""
+    if next(root.glob("*/*/images"), None) is None:
+        raise ToffeeError(f"{root}: no sequence, expected <class word>/<sequence>/images")
+
+
 def _look_at_dreambench(config: Config, project: Path, found: Findings) -> None:
     """The git repository of DreamBench."""
     found.download += SIZE
@@ -295,3 +322,10 @@ _CHECKS: dict[str, Callable[[Config, Path, Findings], Any]] = {
     "download_dreambench": _look_at_dreambench,
 }
 """How what a rule takes from elsewhere is looked at."""
+
+_CONTENTS: dict[str, Callable[[Path], Any]] = {
+    FOLDERS["multiview"]: _check_views,
+    FOLDERS["multiview_heldout"]: _check_views,
+    FOLDERS["benchmark"]: load_benchmark,
+}
+"""How a folder that is used where it is is looked at, by its key."""

@@ -180,7 +180,7 @@ def plan_run(
             "removed once its shard is scored (config synthesis.keep_stages)"
         )
     notes += sizes.notes
-    needs = needs_of(((job.rule, job.wildcards) for job in jobs), config, sources)
+    needs = needs_of(((one.rule, one.wildcards, one.input) for one in jobs), config, sources)
     found = survey(config)
     findings = look(needs, config, sources, Path(os.path.relpath(project)), found)
     plan = Plan(config.scale, rows, notes, free(results), findings, device, found.lines, shards)
