@@ -41,10 +41,10 @@ def test_a_page_says_what_was_found_and_what_each_class_misses(tmp_path, photos)
     lines = said({"kind": "images", "path": str(photos), "class_word": "mug"})
     assert lines[:2] == [
         f"found in {photos}:",
-        "  5 photos, no masks: the segmenter finds the subjects, 1 captions; 1 set aside",
+        "  5 photos, no masks: the segmenter finds the subjects, 1 caption; 1 set aside",
     ]
     assert lines[2].startswith("  set aside 1.HEIC: no picture")
-    assert lines[3].startswith("  teapot: 1 photos – MISSING: no sequence")
+    assert lines[3].startswith("  teapot: 1 photo – MISSING: no sequence")
     assert lines[4] == "  mug: 4 photos"
     assert lines[-2:] == [
         "benchmark: the rendered world's",
@@ -56,7 +56,7 @@ def test_photos_without_a_class_or_a_mask_are_named(tmp_path, photos):
     (photos / "masks" / "teapot").mkdir(parents=True)
     (photos / "masks" / "teapot" / "t.png").write_bytes(png(disc(0)))
     lines = said({"kind": "images", "path": str(photos)})
-    assert lines[1].startswith("  1 photos, 1 masks, no captions; 5 set aside")
+    assert lines[1].startswith("  1 photo, 1 mask, no captions; 5 set aside")
     assert sum("no class word" in line for line in lines) == 4
     assert any("MISSING: nothing is left" in line for line in lines)
 
@@ -71,10 +71,13 @@ def test_a_folder_in_our_layout_is_counted_by_its_table(tmp_path):
     root = tmp_path / "mine"
     (root / "masks").mkdir(parents=True)
     (root / "masks" / "a.png").write_bytes(png(disc(0)))
+    (root / "a.jpg").write_bytes(jpeg(0))
+    (root / "images").mkdir()
+    (root / "images" / "b.jpg").write_bytes(jpeg(1))
     head = "file_name,subject,class_word,caption\n"
     (root / "metadata.csv").write_text(head + "a.jpg,a,mug,a mug\nb.jpg,b,mug,\n")
     lines = said({"kind": "folder", "path": str(root)})
-    assert lines[1:3] == ["  2 photos, 1 masks, 1 captions; 0 set aside", "  mug: 2 photos"]
+    assert lines[1:3] == ["  2 photos, 1 mask, 1 caption; 0 set aside", "  mug: 2 photos"]
     assert said(None) == []
 
 
@@ -109,8 +112,24 @@ def test_texts_that_cannot_be_read_stop_a_run_of_any_subjects(tmp_path, content)
 
 def test_a_class_is_spelled_as_its_folder_where_nothing_is_imported(tmp_path):
     (tmp_path / "views" / "Tea_Pot" / "1" / "images").mkdir(parents=True)
+    (tmp_path / "a.jpg").write_bytes(jpeg(0))
     views = {"kind": "folder", "path": str(tmp_path / "views"), "heldout_path": "none"}
     (tmp_path / "metadata.csv").write_text(
         "file_name,subject,class_word,caption\na.jpg,a,Tea Pot,\n"
     )
     assert look({"kind": "folder", "path": str(tmp_path)}, views).stops == []
+
+
+@pytest.mark.parametrize("kind", ["images", "folder"])
+def test_photos_that_are_none_are_set_aside(tmp_path, kind):
+    (tmp_path / "mug").mkdir()
+    (tmp_path / "mug" / "1.jpg").write_bytes(b"\xff\xd8 no picture")
+    if kind == "folder":
+        head, row = "file_name,subject,class_word,caption", "mug/{0}.jpg,{0},mug,"
+        rows = [head, row.format(1), row.format(2)]
+        (tmp_path / "metadata.csv").write_text("\n".join(rows))
+    found = look({"kind": kind, "path": str(tmp_path)})
+    assert found.lines[1].startswith("  0 photos, ")
+    assert found.lines[2].startswith("  set aside mug/1.jpg: broken image")
+    assert ("  set aside mug/2.jpg: missing image" in "\n".join(found.lines)) == (kind == "folder")
+    assert [stop.key for stop in found.stops] == ["data.real.subjects"]

@@ -1,6 +1,7 @@
 """What is there for a run before anything of it is read: photos, masks, captions, and which classes
-have poses. Nothing is decoded, so a page of it costs a second."""
+have poses. No pixel is decoded, so a page of it costs a second."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,9 +15,10 @@ from toffee.data.importers.images import list_images
 from toffee.data.importers.mvimgnet import CATEGORIES, read_categories
 from toffee.data.importers.sources import Picture
 from toffee.data.importers.words import class_word
+from toffee.data.loaders.images import image_size
 from toffee.data.loaders.prompt_parts import read_prompt_parts
 from toffee.data.loaders.subjects import COLUMNS, METADATA
-from toffee.data.masks import MASKS
+from toffee.data.masks import IMAGES, MASKS
 from toffee.data.tables import read_table
 from toffee.data.walk import list_folder
 from toffee.data.world.vocabulary import CLASSES
@@ -31,7 +33,7 @@ WIDEST = 120
 """Most characters of a line about a file."""
 
 LOOKED_INTO = 1_000
-"""Most photos whose mask and caption are read."""
+"""Most photos whose header, mask and caption are read."""
 
 NOTHING_LEFT = "nothing is left of these photos"
 
@@ -100,17 +102,18 @@ def _in_images(config: Config) -> _Photos:
     photos = _Photos(aside=[f"{one.file}: {one.reason} ({one.detail})" for one in listed.faults])
     photos.masks = 0 if any(one.mask for one in listed.pictures) else None
     for one in listed.pictures[:LOOKED_INTO]:
-        _look(one, photos)
+        _look(one, Path(keys["path"]), photos)
     for one in listed.pictures[LOOKED_INTO:]:
         photos.words[class_word(one.word)] += 1
     return photos
 
 
-def _look(one: Picture, photos: _Photos) -> None:
+def _look(one: Picture, root: Path, photos: _Photos) -> None:
     word = class_word(one.word)
     try:
         if not word:
             raise SetAside(one.file, "no class word", "expected a folder named after its class")
+        _check_header(root / one.file, one.file)
         if one.mask:
             one.mask()
             photos.masks = (photos.masks or 0) + 1
@@ -123,18 +126,37 @@ def _look(one: Picture, photos: _Photos) -> None:
 
 def _in_folder(path: str) -> _Photos:
     rows = read_table(Path(path, METADATA), COLUMNS)
-    words = Counter(row["class_word"] for row in rows)
-    masks = len(list_folder(path, MASKS).files) if Path(path, MASKS).is_dir() else None
-    return _Photos(words, masks, sum(bool(row["caption"]) for row in rows))
+    photos = _Photos(captions=sum(bool(row["caption"]) for row in rows))
+    if Path(path, MASKS).is_dir():
+        photos.masks = len(list_folder(path, MASKS).files)
+    for number, row in enumerate(rows):
+        file = row["file_name"]
+        try:
+            if number < LOOKED_INTO:
+                is_there = os.path.exists(f"{path}/{file}")
+                _check_header(Path(path, "" if is_there else IMAGES, file), file)
+            photos.words[row["class_word"]] += 1
+        except SetAside as aside:
+            photos.aside.append(f"{aside.fault.file}: {aside.fault.reason} ({aside.fault.detail})")
+    return photos
+
+
+def _check_header(place: Path, file: str) -> None:
+    """Raise SetAside where a file is missing, or does not begin as a picture does."""
+    try:
+        image_size(place)
+    except ToffeeError as error:
+        reason = "broken image" if os.path.exists(place) else "missing image"
+        raise SetAside(file, reason, error) from error
 
 
 def _said(photos: _Photos, words: set[str] | None, most: int | None) -> Iterator[str]:
     found = photos.words.total()
     masks = "no masks: the segmenter finds the subjects"
     if photos.masks is not None:
-        masks = f"{photos.masks} masks"
-    captions = f"{photos.captions} captions" if photos.captions else "no captions"
-    yield f"  {found} photos, {masks}, {captions}; {len(photos.aside)} set aside"
+        masks = _counted(photos.masks, "mask")
+    captions = _counted(photos.captions, "caption") if photos.captions else "no captions"
+    yield f"  {_counted(found, 'photo')}, {masks}, {captions}; {len(photos.aside)} set aside"
     yield from (f"  set aside {printable(line)[:WIDEST]}" for line in photos.aside[:SHOWN])
     if len(photos.aside) > SHOWN:
         yield f"  … and {len(photos.aside) - SHOWN} more (quarantine.csv names all)"
@@ -142,7 +164,8 @@ def _said(photos: _Photos, words: set[str] | None, most: int | None) -> Iterator
     order = sorted(photos.words, key=lambda word: (word not in poseless, -photos.words[word]))
     for word in order[:SHOWN]:
         lack = " – MISSING: no sequence of this class lends a pose, they will be set aside"
-        yield f"  {word}: {photos.words[word]} photos{lack if word in poseless else ''}"
+        count = _counted(photos.words[word], "photo")
+        yield f"  {word}: {count}{lack if word in poseless else ''}"
     if len(order) > SHOWN:
         yield f"  … and {len(order) - SHOWN} more classes"
     if poseless and words:
@@ -209,4 +232,8 @@ def _prompts(config: Config, stops: list[Stop]) -> str:
     except ToffeeError as error:
         stops.append(Stop("plan_shard", f"synthesis.{key}", str(error)))
         return f"MISSING {error}"
-    return f"{len(parts.contexts)} texts of {given.texts or given.prompts}"
+    return f"{_counted(len(parts.contexts), 'text')} of {given.texts or given.prompts}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
