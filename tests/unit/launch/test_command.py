@@ -89,7 +89,7 @@ def test_another_programs_command_line_is_no_matter():
         (["--configfile", "twice.yaml"],
          "error: --configfile twice.yaml: cannot be read as YAML (line 3: a is given twice)"),
         (["--config", "ab={b: 1, b: 2}"], "error: --config ab={b: 1, b: 2}: line 1: b is given t"),
-        (["--config", "ab=1", "--config", "bc=2"], "error: --config is given twice, and only the la"),
+        (["--config", "ab=1", "--config", "bc=2"], "error: --config is given twice, and only the "),
         (["--configfile", "mine.yaml", "--configfiles=merged.yaml"],
          "error: --configfile is given twice, and only the last one counts: write --configfile F"),
         (["--configfile", "pipe.yaml"],
