@@ -330,3 +330,13 @@ def test_a_finding_is_one_line(run):
     (run.folder / "a\nbytes: b: expected c, found d").write_text("")
     (finding,) = audited(run, "bytes")
     assert len(str(finding).splitlines()) == 1
+
+
+def test_a_target_without_a_record_is_no_clean_one(run):
+    """The page's verdict is of its targets alone."""
+    other = f"{ROOT}/tables/other.csv"
+    assert not [one for one in audit(run.folder, "bytes", targets=[TABLE]) if one.file == TABLE]
+    found = audit(run.folder, "bytes", targets=[TABLE, other])
+    assert [(one.tier, one.file, one.found) for one in found if one.file == other] == [
+        ("schema", other, "none")
+    ]

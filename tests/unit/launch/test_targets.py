@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from toffee.launch.adopt import ONLY_PLANNING
 from toffee.launch.targets import plans_jobs_of, requested, scale_file, scales, unknown_target
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
@@ -25,7 +26,9 @@ def test_a_scale_brings_its_file_unless_one_is_given():
     assert scale_file(CONFIG, {}, []) is None
 
 
-def test_files_of_ones_own_may_name_a_scale_of_ones_own_or_bring_that_of_a_scale(tmp_path, capsys):
+def test_files_of_ones_own_may_name_a_scale_of_ones_own_or_bring_that_of_a_scale(
+    tmp_path, capsys, monkeypatch
+):
     mine, small = tmp_path / "mine.yaml", CONFIG / "small.yaml"
     mine.write_text("refiner: {steps: 5}\n")
     assert scale_file(CONFIG, {"scale": "mine"}, [mine]) is None
@@ -38,7 +41,12 @@ def test_files_of_ones_own_may_name_a_scale_of_ones_own_or_bring_that_of_a_scale
     assert scale_file(CONFIG, {"scale": "mine"}, [mine]) is None
     with pytest.raises(SystemExit):
         scale_file(CONFIG, {}, [mine])
-    line = "error: scale small has a file of its own: give --configfile "
+    whole = tmp_path / "whole.yaml"
+    whole.write_text(small.read_text().replace("steps: 20", "steps: 21"))
+    assert scale_file(CONFIG, {}, [whole]) is None
+    monkeypatch.setenv(ONLY_PLANNING, "1")
+    assert scale_file(CONFIG, {}, [mine]) is None
+    line = "error: scale small has values of its own: give --configfile "
     assert [one.startswith(line) for one in capsys.readouterr().err.splitlines()] == [True, True]
 
 

@@ -53,13 +53,15 @@ def audit(
     Raises:
         ToffeeError: the folder has no records, or a job is unknown.
     """
-    results = Results(folder)
+    results, unrecorded = Results(folder), list[Finding]()
     if targets:
-        results = results.only([results.written(path) for path in targets])
+        written = [results.written(path) for path in targets]
+        unrecorded = [_no_record(path) for path in written if not results.producer(path)]
+        results = results.only(written)
     replayed_jobs(results, jobs, network)
     notes = notes or Notes()
     checks: dict[str, Callable[[], list[Finding]]] = {
-        "schema": lambda: check_schema(results, notes, key),
+        "schema": lambda: [*unrecorded, *check_schema(results, notes, key)],
         "bytes": lambda: check_bytes(results, notes),
         "graph": lambda: check_graph(results, notes, newest.result),
         "replay": lambda: check_replay(results, sample, jobs, seed, network, notes),
@@ -104,6 +106,10 @@ def chosen_tier(tier: str | None, sample: int | None, jobs: Sequence[str]) -> st
         option = "--job" if jobs else "--sample"
         raise ToffeeError(f"{option} is for tier {TIERS[-1]}, found --tier {tier}; give only one")
     return TIERS[-1]
+
+
+def _no_record(path: str) -> Finding:
+    return Finding("schema", path, "a record of the job that wrote it", "none")
 
 
 def write_verdict(results: str | Path, targets: Sequence[str], out: str | Path) -> None:

@@ -5,11 +5,12 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePath
 from typing import NoReturn, ParamSpec, TypeVar
 
+from toffee.launch.adopt import ONLY_PLANNING
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.settings import read_settings
 
@@ -56,7 +57,7 @@ def scale_file(
 
     A name of one's own is fine together with a `--configfile` of one's own. Alone it would give the
     default scale's values under another name, and so would a scale's name in, or beside, files
-    without that scale's own.
+    without that scale's own values.
 
     Args:
         folder: folder of config.yaml.
@@ -69,16 +70,31 @@ def scale_file(
         return None
     if configfiles:
         own = known.get(str(name))
-        if own and own.resolve() not in [Path(path).resolve() for path in configfiles]:
+        # An audit plans with what is kept of a run's files, maybe of an older checkout's.
+        if own and ONLY_PLANNING not in os.environ and not _brings(configfiles, own):
             files = " ".join(str(path) for path in configfiles)
             stop(
-                f"scale {name} has a file of its own: give --configfile "
+                f"scale {name} has values of its own: give --configfile "
                 f"{os.path.relpath(own)} {files}, or call the run by another name"
             )
         return None
     if name not in known:
         stop(unknown_scale(str(name), list(known)))
     return str(known[str(name)])
+
+
+def _brings(configfiles: Sequence[str | Path], own: Path) -> bool:
+    """Whether files of settings, which may be copies, say something of all that a scale's does."""
+    given = {key for path in configfiles for key in _keys(checked(read_settings, path))}
+    return given.issuperset(_keys(read_settings(own)))
+
+
+def _keys(settings: object, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if not isinstance(settings, Mapping) or not settings:
+        yield above
+        return
+    for name, value in settings.items():
+        yield from _keys(value, (*above, str(name)))
 
 
 def _named_in(configfiles: Sequence[str | Path]) -> object:
