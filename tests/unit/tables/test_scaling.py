@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from toffee.evaluation.names import ALL
-from toffee.figures.scaling import plot_scaling
+from toffee.figures.scaling import fewer_subjects, plot_scaling
 from toffee.runtime.errors import ToffeeError
 from toffee.tables.scaling import SLOPE, tabulate_scaling
 
@@ -118,3 +118,11 @@ def test_what_is_missing_is_named(given):
     with pytest.raises(ToffeeError, match=r"toffeenet\.json: expected JSON with pairs and subj"):
         tabulate_scaling(**given)
     assert not given["csv"].exists()
+
+
+def test_fewer_pairs_are_a_line_and_fewer_subjects_stand_alone():
+    counts = {"pairs": [21, 85, 82, 340, 1356, 340], "subjects": [21, 75, 50, 197, 250, 100]}
+    nets = pd.DataFrame({("value", name): values for name, values in counts.items()})
+    steps = pd.Index(["700 steps"] * 5 + ["1400 steps"])
+    assert list(fewer_subjects(nets, steps)) == [False, False, True, False, False, False]
+    assert fewer_subjects(nets[:0], steps[:0]).shape == (0,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from toffee.evaluation.statistics import MINUS
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 LABELS = {"dino": "similarity to the subject (DINO)", "clip_t": "text alignment (CLIP-T)"}
 RIVALS = {"dreambooth": "DreamBooth, all photos", "dreambooth_one_photo": "DreamBooth, one photo"}
 MARKERS = "osD^v"
+ALIKE = 1.25
+"""Numbers of pairs, or of subjects, that differ by less than this factor are about equal."""
 
 
 def plot_scaling(table: Path, out: Path, width: int = 1200) -> None:
@@ -38,7 +41,7 @@ def plot_scaling(table: Path, out: Path, width: int = 1200) -> None:
         draw_nets(left, nets, "pairs", metric)
         draw_nets(right, nets, "seconds", metric)
         for (name, label), colour in zip(RIVALS.items(), (OTHER, MUTED), strict=True):
-            some = rivals[rivals["method"] == name].sort_values(("value", "seconds"))
+            some = rivals[rivals["method"] == name]  # by steps, as in the table
             line(right, some, "seconds", metric, colour, "^", label)
         left.set_ylabel(LABELS[metric])
         left.set_xlabel("pairs that ToffeeNet is trained on")
@@ -53,10 +56,9 @@ def plot_scaling(table: Path, out: Path, width: int = 1200) -> None:
 
 
 def draw_nets(axes: Axes, nets: pd.DataFrame, across: str, metric: str) -> None:
-    """ToffeeNets, a line for each number of steps; those that saw fewer subjects stand alone."""
+    """ToffeeNets, a line for each number of steps; those with `fewer_subjects` stand alone."""
     steps = nets.index.get_level_values("setting").str.rpartition(", ").get_level_values(2)
-    most = nets["value", "subjects"].groupby(steps).transform("max") if len(nets) else steps
-    fewer = (nets["value", "subjects"] < 0.7 * most).to_numpy()
+    fewer = fewer_subjects(nets, steps)
     for place, count in enumerate(dict.fromkeys(steps)):
         some = nets[(steps == count) & ~fewer]
         mark = MARKERS[place % len(MARKERS)]
@@ -66,6 +68,15 @@ def draw_nets(axes: Axes, nets: pd.DataFrame, across: str, metric: str) -> None:
         axes.errorbar(x, y, net["stderr", metric], fmt="*", color=INK, markersize=10)
         text = f"{net['value', 'subjects']:.0f} subjects"
         axes.annotate(text, (x, y), (7, -12), textcoords="offset points", color=INK)
+
+
+def fewer_subjects(nets: pd.DataFrame, steps: pd.Index) -> np.ndarray:
+    """Which nets saw fewer subjects than another one with about as many pairs and equal steps. With
+    fewer pairs alone there are fewer subjects, too."""
+    pairs, subjects = (nets["value", name].to_numpy(float) for name in ("pairs", "subjects"))
+    alike = np.abs(np.log(pairs[:, None] / pairs)) < np.log(ALIKE)
+    alike &= np.asarray(steps)[:, None] == np.asarray(steps)
+    return np.where(alike, subjects, 0).max(1, initial=0) > ALIKE * subjects
 
 
 def line(

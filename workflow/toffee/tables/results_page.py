@@ -84,7 +84,7 @@ BLOCKS = {
         Part(
             "ToffeeNet by its pairs, DreamBooth by its steps",
             "scaling",
-            ("pairs", "subjects", "seconds", *METRICS[:3]),
+            ("pairs", "subjects", *METRICS[:3]),
             methods=r"^([^(−]+|slope .*)$",
         ),
     ),
