@@ -9,7 +9,7 @@ import pandas as pd
 from toffee.evaluation.statistics import MINUS
 from toffee.tables.tidy import PUBLISHED, only
 
-COUNTS = ("candidates", "pairs", "quarantined")
+COUNTS = ("candidates", "pairs", "quarantined", "subjects")
 """Metrics that are whole numbers."""
 
 
