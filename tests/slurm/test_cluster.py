@@ -87,6 +87,7 @@ def assert_same_model(run: Run, local: Run) -> None:
 def test_gpus_reach_sbatch_and_a_training_has_a_process_for_each(
     cluster, again, local, forks, monkeypatch
 ):
+    again.python = forks.python
     monkeypatch.setenv("PYTHON_EXEC", forks.python)  # of what torchrun starts
     said, nodes, job = train(again, forks, gpu=2)
     assert said["TresPerJob"] == "gres:gpu:2"

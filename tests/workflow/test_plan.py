@@ -15,9 +15,10 @@ from .finished_run import finish
 
 
 @pytest.fixture(scope="module")
-def project(fresh, tmp_path_factory) -> Project:
+def project(fresh, fork_server, tmp_path_factory) -> Project:
     """A checkout in which nothing has run, with the shipped models."""
-    project = fresh.copy(tmp_path_factory.mktemp("plan") / "project")
+    copy = fresh.copy(tmp_path_factory.mktemp("plan") / "project")
+    project = Project(copy.folder, fork_server)
     shutil.rmtree(project.folder / "workflow" / "zoo")
     (project.folder / "workflow" / "zoo").symlink_to(ROOT / "workflow" / "zoo")
     return project

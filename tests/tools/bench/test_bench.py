@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
+from toffee.config.load import load_config
 from toffee.data.loaders.images import read_image, to_arrays
 from toffee.provenance.code import rule_functions
 from toffee.provenance.digests import sha256_of
@@ -18,8 +20,9 @@ from toffee.runtime.compute import EXACT, Compute
 from toffee.runtime.device import device
 from toffee.runtime.errors import ToffeeError
 from toffee.storage.reader import Shard
+from toffee_bench import __main__ as command
 from toffee_bench import chain, full_size, loop, measure, reading, report, worker, writing
-from toffee_bench.__main__ import main, scale
+from toffee_bench.__main__ import main, overlay, scale
 from toffee_bench.setting import ROOT, prepare
 from toffee_bench.worker import Worker, environment, together
 
@@ -44,9 +47,23 @@ SIZES = {
 }
 
 
+FEW_STEPS = {
+    "sampler": {"steps": 2},
+    "refiner": {"sampler_steps": 2},
+    "view_generator": {"sampler_steps": 2},
+}
+
+
+def few_steps():
+    """The tiny scale, whose pictures are drawn in a few steps."""
+    values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    overlay(values, FEW_STEPS)
+    return load_config(values)
+
+
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory):
-    return prepare(tmp_path_factory.mktemp("setting"), scale("tiny"))
+    return prepare(tmp_path_factory.mktemp("setting"), few_steps())
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +238,7 @@ def test_flops_are_counted_and_the_projection_adds_up():
 
 def test_the_chain_runs_on_the_full_size_classes(tmp_path):
     """With smaller numbers in their configs."""
-    config = scale("tiny")
+    config = few_steps()
     models = full_size.prepare_models(tmp_path / "models", SIZES)
     setting = prepare(tmp_path / "setting", config, models)
     seconds = chain.run(setting, setting.plan(0, 3), tmp_path / "out")
@@ -236,6 +253,9 @@ def test_what_is_written_names_machine_versions_and_figures(
     forwards = {"float32": {"batch": 1, "unet_seconds": 2.0, "control_seconds": 3.0}}
     forwards["float32"] |= {"unet_tflop": 1.0, "tflops": 0.5}
     monkeypatch.setattr(full_size, "unet_speeds", lambda *arguments: forwards)
+    monkeypatch.setattr(
+        command, "scale", lambda name: few_steps() if name == "tiny" else scale(name)
+    )
     monkeypatch.setattr(measure, "batches_read", lambda folder, rows, repeats: {})
     # Threads that wait for each other on a busy machine take minutes: one for everybody.
     monkeypatch.setattr(worker, "environment", lambda threads: environment(threads or 1))
