@@ -78,6 +78,15 @@ def test_a_tier_that_leaves_replay_out_is_refused_with_its_options(run, capsys, 
     assert said == f"error: {option[0]} is for tier replay, found --tier {tier}; give only one\n"
 
 
+@pytest.mark.parametrize("option", [["--seed", "3"], ["--allow-network"]])
+@pytest.mark.parametrize("tier", [[], ["--tier", "bytes"]])
+def test_what_only_replay_takes_is_refused_without_it(run, capsys, option, tier):
+    """It was ignored."""
+    assert main(["audit", str(run.folder), *option, *tier]) == 1
+    found = f"found tier {(tier or ['graph'])[-1]}; give --sample or --tier replay too"
+    assert capsys.readouterr().err == f"error: {option[0]} is for tier replay, {found}\n"
+
+
 def test_a_job_that_runs_again_reaches_no_network():
     code = (
         "import socket, sys\n"

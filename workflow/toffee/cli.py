@@ -178,7 +178,8 @@ def _audit(options: argparse.Namespace) -> int:
     from toffee.audit.notes import Notes
     from toffee.audit.run import DEFAULT_SAMPLE, audit, chosen_tier
 
-    tier = chosen_tier(options.tier, options.sample, options.job)
+    given = options.tier, options.sample, options.job, options.seed, options.allow_network
+    tier = chosen_tier(*given)
     notes = Notes()
     with without_garbage_collection():  # records and graphs are large and stay
         findings = audit(

@@ -18,6 +18,7 @@ from toffee.storage.reader import Shard
 from toffee.synthesis import initial
 from toffee.synthesis.plan import STAGES, read_plan
 from toffee.synthesis.stage import (
+    PINNED,
     draw_stage,
     identity,
     sample_noise,
@@ -148,8 +149,9 @@ def test_identity_changes_with_models_settings_and_rows_only(plan, tmp_path):
         identity(rows, [model], {"steps": 3, "guidance": 3.0}),
         identity(rows.iloc[:-1], [model], {"steps": 2, "guidance": 3.0}),
         identity(rows, [], {"steps": 2, "guidance": 3.0}),
-        identity(
-            rows.assign(source_prompt="a mug in snow"), [model], {"steps": 2, "guidance": 3.0}
+        *(
+            identity(rows.assign(**{name: "other"}), [model], {"steps": 2, "guidance": 3.0})
+            for name in PINNED
         ),
     ]
     stamp = weights.stat().st_mtime_ns

@@ -89,23 +89,37 @@ def audit(
     return findings
 
 
-def chosen_tier(tier: str | None, sample: int | None, jobs: Sequence[str]) -> str:
+def chosen_tier(
+    tier: str | None,
+    sample: int | None,
+    jobs: Sequence[str],
+    seed: int | None = None,
+    network: bool = False,
+) -> str:
     """The last tier that a command line asks for: jobs that are counted or named are for replay.
 
     Args:
         tier: as given, or None.
         sample: how many jobs are to run again, or None.
         jobs: names of jobs that are to run again.
+        seed, network: how they are chosen and run, see `audit`.
 
     Raises:
-        ToffeeError: jobs are to run again, and the tier leaves that out.
+        ToffeeError: options are for jobs that run again, and no job is to.
     """
+    replay = TIERS[-1]
     if sample is None and not jobs:
+        given = {"--seed": seed is not None, "--allow-network": network}
+        for option in (name for name, is_given in given.items() if is_given and tier != replay):
+            raise ToffeeError(
+                f"{option} is for tier {replay}, found tier {tier or DEFAULT_TIER}; give --sample "
+                f"or --tier {replay} too"
+            )
         return tier or DEFAULT_TIER
-    if tier not in (None, TIERS[-1]):
+    if tier not in (None, replay):
         option = "--job" if jobs else "--sample"
-        raise ToffeeError(f"{option} is for tier {TIERS[-1]}, found --tier {tier}; give only one")
-    return TIERS[-1]
+        raise ToffeeError(f"{option} is for tier {replay}, found --tier {tier}; give only one")
+    return replay
 
 
 def _no_record(path: str) -> Finding:
