@@ -102,14 +102,21 @@ def test_an_imagefolder_is_read_without_masks(tmp_path: Path) -> None:
     assert {row["licence"] for row in rows(out / "metadata.csv")} == {""}
 
 
+@pytest.mark.parametrize("relative", [False, True])
 @pytest.mark.parametrize("name", ["train.csv", "train.tsv", "train.jsonl"])
 def test_a_table_of_text_is_read_whose_types_are_known_from_its_rows(
-    tmp_path: Path, name: str
+    tmp_path: Path, name: str, relative: bool
 ) -> None:
+    """A relative path counts from the data set's folder, wherever the import runs."""
     root = tmp_path / "repo"
-    root.mkdir()
-    (root / "1.jpg").write_bytes(jpeg(1))
-    row = {"image": str(root / "1.jpg"), "label": "mug", "text": "a red mug"}
+    (root / "pictures").mkdir(parents=True)
+    picture = Path("pictures", "1.jpg")
+    (root / picture).write_bytes(jpeg(1))
+    row = {
+        "image": str(picture if relative else root / picture),
+        "label": "mug",
+        "text": "a red mug",
+    }
     between = {".csv": ",", ".tsv": "\t"}.get(Path(name).suffix)
     lines = [between.join(row), between.join(row.values())] if between else [json.dumps(row)]
     (root / name).write_text("\n".join(lines) + "\n")

@@ -249,6 +249,8 @@ def _bytes(value: Any, repo: str, file: str, reason: str) -> bytes:
     path = value.get("path")
     if not path:
         raise SetAside(file, reason, "the row has none")
+    if "::" not in path and "://" not in path and Path(repo).is_dir():
+        path = str(Path(repo, path))  # relative: to the data set, not to the working directory
     if not _belongs(path, repo):
         raise SetAside(file, reason, f"{path} is no file of the data set")
     try:
