@@ -331,7 +331,7 @@ def end(function, *arguments) -> None:
 if __name__ == "__main__":
     place, *given = sys.argv[1:]
     if sys.flags.isolated:
-        forward = (signal.SIGTERM, signal.SIGINT)
+        forward = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
         own = os.path.join(os.path.dirname(place), "python")  # what it starts are forks too
         status = request(place, given, [0, 1, 2], os.getcwd(), os.environ, own, forward)
         if status < 0:

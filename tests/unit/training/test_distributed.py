@@ -27,6 +27,7 @@ from toffee.training import torchrun, worker
 from toffee.training.launch import report
 
 HERE = Path(__file__).parent
+PYTHON = sys.executable
 STEPS, BATCH = 9, 5
 SEED = random.randrange(10**6)
 
@@ -35,7 +36,7 @@ SEED = random.randrange(10**6)
 def setting(fork_server):
     """Checkpoints every other step; the training's module is found by every process.
 
-    What torchrun starts are forks, which need not import torch; what srun starts are interpreters.
+    What torchrun and srun start are forks, which need not import torch.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOFFEE_CHECKPOINT_EVERY", "2")
@@ -197,7 +198,7 @@ def test_processes_do_not_outlive_a_job_that_is_killed(tmp_path, monkeypatch):
     ready = tmp_path / "ready"
     search = os.pathsep.join([str(HERE), str(HERE.parents[2] / "workflow")])
     job = subprocess.Popen(
-        [sys.executable, "-c", JOB, str(tmp_path / "a"), str(ready)],
+        [PYTHON, "-c", JOB, str(tmp_path / "a"), str(ready)],
         env=os.environ | {"PYTHONPATH": search},
     )
     assert wait_for(ready.exists)
@@ -207,7 +208,7 @@ def test_processes_do_not_outlive_a_job_that_is_killed(tmp_path, monkeypatch):
     assert wait_for(lambda: not workers(tmp_path), 10)
 
 
-SRUN = """#!{python}
+SRUN = """#!{interpreter}
 # What srun does: a task each, with its place in SLURM's variables; SIGUSR1 goes to all of them.
 import os, signal, subprocess, sys
 options = dict(a[2:].split("=") for a in sys.argv[1:] if a.startswith("--") and "=" in a)
@@ -233,10 +234,11 @@ SQUEUE = "#!/bin/sh\necho 'n[1-2]'\n"
 
 
 @pytest.fixture
-def slurm(tmp_path, monkeypatch):
+def slurm(fork_server, tmp_path, monkeypatch):
     """A cluster of two machines, both of them this one."""
+    monkeypatch.setattr(sys, "executable", fork_server.python)  # of what srun starts
     for name, text in (
-        ("srun", SRUN.format(python=sys.executable)),
+        ("srun", SRUN.format(interpreter=PYTHON, python=fork_server.python)),
         ("scontrol", SCONTROL),
         ("squeue", SQUEUE),
     ):
@@ -319,7 +321,7 @@ def test_a_first_node_that_cannot_be_found_is_one_line(tmp_path):
     call.write_text(json.dumps({"function": "small_training:train", "arguments": {}}))
     nowhere = os.environ | {"MASTER_ADDR": "no-such-node.invalid", "RANK": "0", "WORLD_SIZE": "2"}
     done = subprocess.run(
-        [sys.executable, "-m", worker.__name__, str(call)],
+        [PYTHON, "-m", worker.__name__, str(call)],
         env=nowhere | {"PYTHONPATH": str(HERE.parents[2] / "workflow")},
         capture_output=True,
         text=True,
