@@ -49,6 +49,16 @@ def fetch(tmp_path):
     return run
 
 
+@pytest.fixture
+def forked(fork_server, tmp_path, monkeypatch):
+    """The process that reads weights is a fork, which need not import torch: for tests of what it
+    reads, not of what it is kept from."""
+    python = tmp_path / "isolated"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -I ] && shift && exec {fork_server.python} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+
+
 def same(path, tensors):
     found = load_file(path)
     return found.keys() == tensors.keys() and all(
@@ -78,7 +88,7 @@ def test_a_torch_file_becomes_safetensors_and_both_are_locked(hub, dino, fetch):
     assert not (out.parent / "third").exists()
 
 
-def test_the_audit_expects_what_the_lock_has_of_the_model(hub, dino, fetch):
+def test_the_audit_expects_what_the_lock_has_of_the_model(hub, dino, fetch, forked):
     """Of the place that was taken: files as they are, what was written, and no torch file."""
     folder, _ = dino
     as_torch(folder)
@@ -120,7 +130,7 @@ def test_a_pickle_that_runs_code_is_refused_and_not_run(hub, dino, fetch, tmp_pa
 
 
 @pytest.mark.parametrize("content", [[1, 2], {}, {"step": 3}, {"a": {"b": 1}}])
-def test_what_is_no_state_dict_is_refused(hub, dino, fetch, content):
+def test_what_is_no_state_dict_is_refused(hub, dino, fetch, forked, content):
     folder, _ = dino
     as_torch(folder)
     torch.save(content, folder / "pytorch_model.bin")
@@ -183,7 +193,7 @@ def test_where_no_place_has_it_the_line_says_all(hub, dino, fetch):
     assert "torch: true" in line and "; gone/model is not on the hub" in line
 
 
-def test_timms_names_become_transformers(hub, dino, fetch):
+def test_timms_names_become_transformers(hub, dino, fetch, forked):
     from transformers import ViTModel
 
     folder, tensors = dino
@@ -200,7 +210,7 @@ def test_timms_names_become_transformers(hub, dino, fetch):
     assert set(read_lock(fetch.lock).written[f"{REPO}@{COMMIT}"]) == {"model.safetensors", *CONFIGS}
 
 
-def test_other_names_than_timms_are_refused(hub, dino, fetch):
+def test_other_names_than_timms_are_refused(hub, dino, fetch, forked):
     folder, _ = dino
     save_file({"layer.7": torch.zeros(1)}, folder / "model.safetensors")
     hub.add(REPO, folder, COMMIT)
