@@ -230,8 +230,6 @@ def test_the_pipeline_draws_without_this_project(run):
 
 def test_the_audit_finds_nothing(run):
     environment = os.environ | {"PYTHONPATH": str(run.folder / "workflow")}
-    done = subprocess.run(
-        [sys.executable, "-m", "toffee.cli", "audit", "results/paper"],
-        cwd=run.folder, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
+    command = ["-m", "toffee.cli", "audit", "results/paper"]
+    done = run.server.run(command, run.folder, environment, run.server.python)
     assert done.returncode == 0, done.stdout + done.stderr
