@@ -58,3 +58,12 @@ def test_tables_that_were_not_made_are_named_once(results, monkeypatch):
     lines = fill(PAGE, results).splitlines()
     assert lines[-3:] == ["Not made by this run: `late`.", "<!-- a:end -->", "after"]
     assert any(line.startswith("| toffeenet") for line in lines)
+
+
+def test_a_page_may_have_some_of_the_blocks(results, monkeypatch):
+    blocks = {"other": results_page.BLOCKS["a"], **results_page.BLOCKS}
+    monkeypatch.setattr(results_page, "BLOCKS", blocks)
+    text = fill(PAGE, results)
+    assert "| toffeenet | 0.500 ± 0.010 | 30 |" in text and "other" not in text
+    with pytest.raises(ToffeeError, match="expected the marks <!-- other:begin --> and"):
+        fill(PAGE + "<!-- other:begin -->", results)

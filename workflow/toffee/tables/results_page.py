@@ -1,6 +1,7 @@
 """Writes the tables of a run into a page, so that no number is typed by hand.
 
-python -m toffee.tables.results_page results/tiny docs/results.md: rewrites the marked blocks
+python -m toffee.tables.results_page results/tiny docs/results.md: rewrites the marked blocks that the
+page has
 """
 
 import re
@@ -95,10 +96,13 @@ def fill(page: str, results: Path) -> str:
     """The page with its marked blocks rewritten. A table that the run did not make is named.
 
     Raises:
-        ToffeeError: a mark or all tables of a block are missing, or a part of one would be empty.
+        ToffeeError: the page has no block, the end of one is missing, a block has no table, or a
+            part of one would be empty.
     """
-    for name, parts in BLOCKS.items():
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    marks = {name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->") for name in BLOCKS}
+    marked = [name for name, pair in marks.items() if any(mark in page for mark in pair)]
+    for name in marked or BLOCKS:
+        (begin, end), parts = marks[name], BLOCKS[name]
         before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
