@@ -68,9 +68,10 @@ def two_workers(forks: ForkServer) -> list[dict[str, str]]:
     """The environments of a training's two processes in the cluster; none until both are there."""
     worker = "toffee.training.worker"
     found = [one["environment"] for one in forks.running().values() if worker in one["arguments"]]
-    for process in processes_of(worker.encode()):
-        with suppress(psutil.Error):
-            found.append(process.environ())
+    if not found:  # interpreters: beside forks they are those that asked for them
+        for process in processes_of(worker.encode()):
+            with suppress(psutil.Error):
+                found.append(process.environ())
     found = [one for one in found if "SLURM_JOB_ID" in one]
     return found if len(found) == 2 else []
 
