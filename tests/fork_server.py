@@ -82,6 +82,8 @@ class ForkServer:
         with open(self.python, "w") as out:
             out.write(
                 '#!/bin/sh\n[ "$1" = -u ] && shift && export PYTHONUNBUFFERED=1\n'
+                # It asks which process started it: of a fork the server.
+                f'[ "$1 $2" = "-m toffee.training.torchrun" ] && exec {sys.executable} "$@"\n'
                 # Another option than these is of an interpreter of its own kind.
                 f'case $1 in -m | -c | [!-]*) ;; *) exec {sys.executable} "$@" ;; esac\n'
                 f'exec {sys.executable} -IS {__file__} {self.socket} "$@"\n'
@@ -144,9 +146,15 @@ def request(path, arguments, streams, cwd, environment, executable=None, forward
         socket.send_fds(server, [b"%16d" % len(text)], streams)
         server.sendall(text)
         for number in forward:
-            signal.signal(number, lambda number, frame: server.sendall(bytes([number])))
+            signal.signal(number, lambda number, frame: send(server, number))
         with server.makefile() as answers:
             return int(answers.readline())
+
+
+def send(server, number) -> None:
+    """Pass a signal on; the fork may have ended a moment ago."""
+    with contextlib.suppress(OSError):
+        server.sendall(bytes([number]))
 
 
 def serve(path, owner, project, code, *modules) -> dict:
@@ -166,47 +174,71 @@ def serve(path, owner, project, code, *modules) -> dict:
     gc.collect()
     gc.freeze()  # or a collection in a fork would copy all that the server has imported
     print("ready", flush=True)
-    forks: dict = {}  # by what tells of a fork: its end, and the connection to who asked for it
+    waiting: dict = {}  # a request or fork, by what tells of it: who asked, and the fork's end
     while True:
-        ready, _, _ = select.select([listener, ended, *forks], [], [])
+        ready, _, _ = select.select([listener, ended, *waiting], [], [])
         if ended in ready:
             os._exit(0)
         for place in ready:
             if place is listener:
                 connection, _ = listener.accept()
-                task = started(connection, [listener, ended, *forks], running(path), forks)
+                waiting[connection] = Request(connection, running(path))
+            elif place in waiting:  # else it ended a moment ago
+                task = waiting[place].answer(place, waiting)
                 if task:
+                    listener.close()
+                    os.close(ended)
                     return task
-            elif place in forks:  # else it ended a moment ago
-                forks[place].answer(place, forks)
 
 
-def started(connection, others, notes, forks):
-    """In a fork: what it is to run. In the server: None, the fork being one of `forks`.
+class Request:
+    """What somebody asks for, as far as it has come: nobody else waits for the rest of it."""
 
-    others: what a fork has no use for.
-    """
-    with contextlib.suppress(ConnectionError, ValueError):  # who asked was killed
-        head, streams, _, _ = socket.recv_fds(connection, 16, 3)
-        task = json.loads(connection.recv(int(head), socket.MSG_WAITALL))
+    def __init__(self, connection, notes) -> None:
+        self.connection, self.notes = connection, notes
+        self.text, self.streams = b"", []
+
+    def answer(self, place, waiting):
+        """Read on. In a fork, which is made when all is there: what it is to run."""
+        try:
+            task = self.read()
+        except (ConnectionError, ValueError):  # who asked was killed
+            del waiting[place]
+            self.close(place)
+            return None
+        if task is None:
+            return None
         pid = os.fork()
         if not pid:
-            for number in [*others, connection]:
-                os.close(number) if isinstance(number, int) else number.close()
-            for number, stream in enumerate(streams):
+            for number, stream in enumerate(self.streams):
                 os.dup2(stream, number)
-                os.close(stream)
+            for other, one in waiting.items():
+                one.close(other)
             return task
-        for stream in streams:
-            os.close(stream)
-        note = os.path.join(notes, str(pid))
+        note = os.path.join(self.notes, str(pid))
         with open(note, "w") as file:
             json.dump(task, file)
-        fork = Fork(pid, connection, note, deep="SLURM_JOB_ID" in task["environment"])
-        forks[connection] = forks[os.pidfd_open(pid)] = fork
+        for stream in self.streams:
+            os.close(stream)
+        fork = Fork(pid, self.connection, note, deep="SLURM_JOB_ID" in task["environment"])
+        waiting[place] = waiting[os.pidfd_open(pid)] = fork
         return None
-    connection.close()
-    return None
+
+    def read(self):
+        """Whatever is here now; None until that is all."""
+        size = 16 + int(self.text[:16] or 0)
+        text, streams, _, _ = socket.recv_fds(self.connection, size - len(self.text), 3)
+        self.text += text
+        self.streams += streams
+        if not text:
+            raise ConnectionError
+        return json.loads(self.text[16:]) if 16 < size == len(self.text) else None
+
+    def close(self, place) -> None:
+        """Close what it came by, and the streams that came with it."""
+        place.close()
+        for stream in self.streams:
+            os.close(stream)
 
 
 class Fork:
@@ -215,7 +247,7 @@ class Fork:
     def __init__(self, pid, connection, note, deep) -> None:
         self.pid, self.connection, self.note, self.deep = pid, connection, note, deep
 
-    def answer(self, place, forks) -> None:
+    def answer(self, place, waiting) -> None:
         """Pass a signal on to the fork, or its exit status to who asked.
 
         place: who asked, or the end of the fork.
@@ -223,17 +255,21 @@ class Fork:
         if place is self.connection:
             number = next_signal(self.connection)
             if number == signal.SIGKILL:
-                del forks[place]
+                del waiting[place]
             send_signal(self.pid, number, self.deep)
             return
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.unlink(self.note)
         with contextlib.suppress(ConnectionError):  # who asked was killed
             self.connection.sendall(b"%d\n" % status)
-        forks.pop(self.connection, None)
+        waiting.pop(self.connection, None)
         self.connection.close()
-        del forks[place]
+        del waiting[place]
         os.close(place)
+
+    def close(self, place) -> None:
+        """Close what tells of it, in another fork."""
+        os.close(place) if isinstance(place, int) else place.close()
 
 
 def next_signal(connection) -> int:
@@ -289,6 +325,8 @@ def become(task: dict, project) -> None:
     os.environ.clear()
     os.environ.update(task["environment"])
     sys.executable = task["executable"] or sys.executable
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()  # else all forks draw the same numbers without a seed
     if "PYTHONUNBUFFERED" in os.environ:
         sys.stdout.reconfigure(write_through=True)
     found = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
@@ -338,5 +376,5 @@ if __name__ == "__main__":
             with contextlib.suppress(OSError):  # of SIGKILL there is no handler
                 signal.signal(-status, signal.SIG_DFL)
             os.kill(os.getpid(), -status)
-        sys.exit(status)
+        os._exit(status)  # at its end an interpreter would not handle signals any more
     end(become, serve(place, *given), given[1])
