@@ -83,8 +83,10 @@ def test_a_tier_that_leaves_replay_out_is_refused_with_its_options(run, capsys, 
 def test_what_only_replay_takes_is_refused_without_it(run, capsys, option, tier):
     """It was ignored."""
     assert main(["audit", str(run.folder), *option, *tier]) == 1
-    found = f"found tier {(tier or ['graph'])[-1]}; give --sample or --tier replay too"
-    assert capsys.readouterr().err == f"error: {option[0]} is for tier replay, {found}\n"
+    found = (
+        "--tier bytes; give only one" if tier else "tier graph; give --sample or --tier replay too"
+    )
+    assert capsys.readouterr().err == f"error: {option[0]} is for tier replay, found {found}\n"
 
 
 def test_a_job_that_runs_again_reaches_no_network():

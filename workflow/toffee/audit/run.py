@@ -111,10 +111,10 @@ def chosen_tier(
     if sample is None and not jobs:
         given = {"--seed": seed is not None, "--allow-network": network}
         for option in (name for name, is_given in given.items() if is_given and tier != replay):
-            raise ToffeeError(
-                f"{option} is for tier {replay}, found tier {tier or DEFAULT_TIER}; give --sample "
-                f"or --tier {replay} too"
-            )
+            found, also = f"--tier {tier}", "only one"
+            if tier is None:
+                found, also = f"tier {DEFAULT_TIER}", f"--sample or --tier {replay} too"
+            raise ToffeeError(f"{option} is for tier {replay}, found {found}; give {also}")
         return tier or DEFAULT_TIER
     if tier not in (None, replay):
         option = "--job" if jobs else "--sample"
