@@ -259,7 +259,8 @@ class Fork:
             send_signal(self.pid, number, self.deep)
             return
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        os.unlink(self.note)
+        with contextlib.suppress(FileNotFoundError):  # the folder was removed
+            os.unlink(self.note)
         with contextlib.suppress(ConnectionError):  # who asked was killed
             self.connection.sendall(b"%d\n" % status)
         waiting.pop(self.connection, None)

@@ -89,6 +89,13 @@ def test_what_only_replay_takes_is_refused_without_it(run, capsys, option, tier)
     assert capsys.readouterr().err == f"error: {option[0]} is for tier replay, found {found}\n"
 
 
+@pytest.mark.parametrize("option", ["--sample", "--seed"])
+def test_what_only_a_sample_takes_is_refused_where_jobs_are_named(run, capsys, option):
+    assert main(["audit", str(run.folder), "--job", "score_shard", option, "3"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"error: {option} is for a sample of the jobs, found --job; give only one\n"
+
+
 def test_a_job_that_runs_again_reaches_no_network():
     code = (
         "import socket, sys\n"

@@ -105,9 +105,13 @@ def chosen_tier(
         seed, network: how they are chosen and run, see `audit`.
 
     Raises:
-        ToffeeError: options are for jobs that run again, and no job is to.
+        ToffeeError: options are for jobs that run again, and no job is to; or for a sample, and the
+            jobs are named.
     """
     replay = TIERS[-1]
+    for option, value in {"--sample": sample, "--seed": seed}.items():
+        if jobs and value is not None:
+            raise ToffeeError(f"{option} is for a sample of the jobs, found --job; give only one")
     if sample is None and not jobs:
         given = {"--seed": seed is not None, "--allow-network": network}
         for option in (name for name, is_given in given.items() if is_given and tier != replay):

@@ -183,7 +183,9 @@ def score_shard(
     )
     inputs = [prompts, refined, views, edits, subject_encoder, clip, *segmenters.paths()]
     inputs += [texts] if texts else []
-    digest = identity(rows, inputs, {"resolution": drawing.resolution, "code": code})
+    licences = rows[["subject_licence", "donor_licence"]].to_numpy().tolist()
+    settings = {"resolution": drawing.resolution, "code": code, "licences": licences}
+    digest = identity(rows, inputs, settings)
     types: tuple[ColumnType, ...] = ("str", "int", "float")
     named = zip(types, (TEXTS, NUMBERS, SCORES), strict=True)
     columns = {name: kind for kind, names in named for name in names}

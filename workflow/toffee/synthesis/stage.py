@@ -27,13 +27,9 @@ from toffee.storage.layout import ColumnType
 from toffee.storage.writer import ShardWriter
 from toffee.synthesis.plan import read_plan, stage_seed
 
-PINNED = (
-    *("image_sha256", "mask_sha256", "donor_sha256", "source_prompt"),
-    *("class_word", "subject_licence", "donor_licence"),
-)
+PINNED = ("image_sha256", "mask_sha256", "donor_sha256", "source_prompt", "class_word")
 """Columns of a plan that say what a sample is drawn from, and that its id does not: which pictures,
-the text of an edit's picture before the change, the word for the subject that masks are found by,
-and the licences."""
+the text of an edit's picture before the change, and the word by which masks are found."""
 
 
 def identity(rows: pd.DataFrame, inputs: Sequence[str | Path], settings: Mapping[str, Any]) -> str:
