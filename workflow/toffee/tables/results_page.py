@@ -1,7 +1,6 @@
 """Writes the tables of a run into a page, so that no number is typed by hand.
 
-python -m toffee.tables.results_page results/tiny docs/results.md: rewrites the marked blocks that the
-page has
+python -m toffee.tables.results_page results/tiny docs/results.md: rewrites the page's marked blocks
 """
 
 import re
