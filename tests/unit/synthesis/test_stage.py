@@ -18,7 +18,6 @@ from toffee.storage.reader import Shard
 from toffee.synthesis import initial
 from toffee.synthesis.plan import STAGES, read_plan
 from toffee.synthesis.stage import (
-    PINNED,
     draw_stage,
     identity,
     sample_noise,
@@ -151,7 +150,7 @@ def test_identity_changes_with_models_settings_and_rows_only(plan, tmp_path):
         identity(rows, [], {"steps": 2, "guidance": 3.0}),
         *(
             identity(rows.assign(**{name: "other"}), [model], {"steps": 2, "guidance": 3.0})
-            for name in PINNED
+            for name in ("image_sha256", "source_prompt", "class_word")
         ),
     ]
     stamp = weights.stat().st_mtime_ns
