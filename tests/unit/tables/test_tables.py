@@ -264,6 +264,11 @@ def test_dataset_holds_counts_and_accepted_against_rejected(tmp_path, out):
     quarantine.write_text("subject,file,reason,detail\nx,images/x.png,broken image,torn\n")
     means = {"accepted": {"efficientnet": 0.7}, "rejected": {"efficientnet": 0.5}}
     scores = write_scores(tmp_path / "s.parquet", means)
+    frame = pd.read_parquet(scores)
+    kinds = frame["prompt"].map({"p0": "generation", "p1": "colour"})
+    changed = (kinds == "colour") & (frame["method"] == "accepted")  # less like the photo, rightly
+    frame["value"] -= 0.4 * changed
+    frame.assign(setting="all", kind=kinds).to_parquet(scores)
     published = REPOSITORY / "config/published/cost.csv"
     leakage = tmp_path / "leakage.csv"
     leakage.write_text(
@@ -275,10 +280,13 @@ def test_dataset_holds_counts_and_accepted_against_rejected(tmp_path, out):
     tabulate_dataset(funnel, quarantine, scores, leakage, published, LIMITS, **out)
     table = read(out["csv"])
     assert table.loc["Toffee", "pairs"]["value"].max() == 4_800_000
-    row = table.loc["accepted − rejected", "efficientnet"]
-    error = table.loc["accepted", "efficientnet"]["stderr"]
-    assert row["value"] == pytest.approx(0.2)
-    assert row["stderr"] == pytest.approx(np.sqrt(2) * error, rel=1e-4)  # not paired
+    by_kind = table.loc["accepted − rejected", "efficientnet"].set_index("setting")["value"]
+    assert by_kind.to_dict() == pytest.approx({"all": 0.0, "generation": 0.2, "colour": -0.2})
+    row, own = (
+        table.loc[method, "efficientnet"].query("setting == 'generation'").squeeze()
+        for method in ("accepted − rejected", "accepted")
+    )
+    assert row["stderr"] == pytest.approx(np.sqrt(2) * own["stderr"], rel=1e-4)  # not paired
     apart = table.loc["photos of the same subject − nearest training subject"]
     assert apart.loc["efficientnet_masked", "value"] == pytest.approx(0.2)
     assert apart.loc["efficientnet_masked", "n"] == 2

@@ -50,7 +50,7 @@ def tabulate_dataset(
     )
     limits = threshold_rows(thresholds_of(thresholds, calibration))
     frame = ordered(read_scores(scores), ("accepted", "rejected"), ("accepted", "rejected"), scores)
-    compared = measured([summarise(frame), difference(frame, "accepted", "rejected")])
+    compared = similarity_rows(frame)
     nearest = leakage_rows(leakage)
     listed = nearest["setting"].str.contains(" ~ ")
     aside = counted["metric"] == "quarantined"
@@ -66,9 +66,11 @@ def tabulate_dataset(
         "Pictures that were set aside, by reason.",
         markdown(compared),
         "Similarity of the target to its subject's photo, by metrics that the filter never saw; "
-        "equally many accepted and rejected pairs of each kind. `change_read`, of the editing "
-        "pairs: with which probability the metric CLIP reads what was asked. Mean over subjects ± "
-        "standard error over n subjects; the difference is that of two independent groups.",
+        "equally many accepted and rejected pairs of each kind. An edit of colour, texture or "
+        "style is to be less like the photo, so what all pairs reach says little. `change_read`, "
+        "of the editing pairs: with which probability the metric CLIP reads what was asked. Mean "
+        "over subjects ± standard error over n subjects; the difference is that of two "
+        "independent groups.",
         "### Leakage check",
         markdown(nearest[~listed]),
         "Each benchmark subject's photos against one picture of every training subject; the "
@@ -135,6 +137,17 @@ def _share(part: int, whole: int) -> tuple[float, float, int]:
         return math.nan, math.nan, 0
     share = part / whole
     return share, math.sqrt(share * (1 - share) / whole), whole
+
+
+def similarity_rows(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of methods `accepted`, `rejected` and their difference: of all pairs, and with the kind
+    as setting of each kind that was scored.
+
+    scores: of `score_dataset`, in the order that the table has.
+    """
+    parts = [scores, *(one.assign(setting=kind) for kind, one in scores.groupby("kind"))]
+    apart = [difference(part, "accepted", "rejected") for part in parts]
+    return measured([*map(summarise, parts), *apart])
 
 
 def threshold_rows(thresholds: Sequence[Threshold]) -> pd.DataFrame:
