@@ -7,11 +7,11 @@ Gives: tables/cost.csv and .md, figures/cost.png; only targets `tables`, `figure
 
 SHARD_STAGES = [
     "plan_shard",
-    "draw_initial",
-    "refine_shard",
-    "draw_views",
-    "make_edits",
-    "score_shard",
+    *(
+        ["synthesize_shard"]
+        if CONFIG.synthesis.one_job
+        else ["draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard"]
+    ),
     *(["export_shard"] if CONFIG.export.hub else []),
 ]
 SINGLE_STAGES = [

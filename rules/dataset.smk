@@ -5,39 +5,27 @@ Gives: dataset/shards/*.h5 (all candidates) and dataset/index.parquet (which are
 """
 
 
-rule score_shard:
-    """A finished shard: every candidate's images, prompts, ids and all of its scores."""
+rule keep_examples:
+    """Pictures of all stages, of some pairs of the first shard, for figure pipeline: it may be asked for
+    when the stages are removed."""
     input:
-        plan=PLAN,
-        prompts=PROMPTS,
-        texts=TEXTS,
-        refined=stage("refined"),
-        views=stage("views"),
-        edits=stage("edits"),
-        # Made in every run that scores the first shard: nothing draws its stages again for a figure.
-        after=lambda w: EXAMPLES if w.shard == SHARDS[0] else [],
-        subject_encoder=model("subject_encoder"),
-        clip=model("clip"),
-        segmenter=model("segmenter"),
-        detector=detector(),
+        plan=first_shard(PLAN),
+        initial=first_shard(stage("initial")),
+        refined=first_shard(stage("refined")),
+        views=first_shard(stage("views")),
     output:
-        out=f"{RESULTS}/dataset/shards/{{shard}}.h5",
+        out=EXAMPLES,
     log:
-        log_of("score_shard/{shard}"),
+        log_of("keep_examples"),
     benchmark:
-        benchmark_of("score_shard/{shard}")
+        benchmark_of("keep_examples")
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=1000,
     params:
-        function="toffee.synthesis.scores.score_shard",
-        compute=COMPUTE,
-        subjects_root=data_root("subjects"),
-        drawing=CONFIG.drawing,
-        prompts_digest=digest_of(PROMPTS),
-        texts_digest=digest_of(TEXTS) if TEXTS else None,
+        function="toffee.synthesis.examples.keep_examples",
     script:
         "../workflow/run.py"
 
@@ -46,6 +34,7 @@ rule filter_dataset:
     """The index of accepted pairs and the yield of each threshold; reads scores only."""
     input:
         shards=expand(f"{RESULTS}/dataset/shards/{{shard}}.h5", shard=SHARDS),
+        after=EXAMPLES if CONFIG.synthesis.one_job else [],  # else scores of the first shard wait
         calibration=FILTER_CALIBRATION,
     output:
         out=f"{RESULTS}/dataset/index.parquet",

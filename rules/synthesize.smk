@@ -1,8 +1,9 @@
-"""The pictures of a shard: a stage a rule, each with one file.
+"""A shard: a stage a rule, each with one file. rules/synthesize_shard.smk makes the same in one job.
 
 Needs: the shard's plan and the pictures that it names by digest, base models, the two generators.
 Gives: dataset/stages/<stage>/<shard>.h5, which are removed once the shard is scored where config
-`synthesis.keep_stages` is false; dataset/examples.h5. A killed job resumes inside its shard.
+`synthesis.keep_stages` is false, and dataset/shards/<shard>.h5, all candidates with their scores. A
+killed job resumes inside its shard.
 """
 
 
@@ -131,26 +132,38 @@ rule make_edits:
         "../workflow/run.py"
 
 
-rule keep_examples:
-    """Pictures of all stages, of some pairs of the first shard, for figure pipeline: it may be asked for
-    when the stages are removed."""
+rule score_shard:
+    """A finished shard: every candidate's images, prompts, ids and all of its scores."""
     input:
-        plan=first_shard(PLAN),
-        initial=first_shard(stage("initial")),
-        refined=first_shard(stage("refined")),
-        views=first_shard(stage("views")),
+        plan=PLAN,
+        prompts=PROMPTS,
+        texts=TEXTS,
+        refined=stage("refined"),
+        views=stage("views"),
+        edits=stage("edits"),
+        # Made in every run that scores the first shard: nothing draws its stages again for a figure.
+        after=lambda w: EXAMPLES if w.shard == SHARDS[0] else [],
+        subject_encoder=model("subject_encoder"),
+        clip=model("clip"),
+        segmenter=model("segmenter"),
+        detector=detector(),
     output:
-        out=EXAMPLES,
+        out=f"{RESULTS}/dataset/shards/{{shard}}.h5",
     log:
-        log_of("keep_examples"),
+        log_of("score_shard/{shard}"),
     benchmark:
-        benchmark_of("keep_examples")
+        benchmark_of("score_shard/{shard}")
     priority: ON_THE_WAY
     conda:
         "../envs/toffee.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=4000,
     params:
-        function="toffee.synthesis.examples.keep_examples",
+        function="toffee.synthesis.scores.score_shard",
+        compute=COMPUTE,
+        subjects_root=data_root("subjects"),
+        drawing=CONFIG.drawing,
+        prompts_digest=digest_of(PROMPTS),
+        texts_digest=digest_of(TEXTS) if TEXTS else None,
     script:
         "../workflow/run.py"

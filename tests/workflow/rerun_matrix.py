@@ -268,6 +268,7 @@ MATRIX = {
     "synthesis.shards": Row(3, (PLANNED | FILTERED) - EXAMPLES),
     "synthesis.samples_per_shard": Row(64, PLANNED),
     "synthesis.keep_stages": Row(False),
+    "synthesis.one_job": Row(True, {"synthesize_shard"} | EXAMPLES | FILTERED),
     "synthesis.prompts": Row("other/prompts.yaml", PLANNED | REFINER | TUNING),
     "synthesis.subject_poses": Row(True, LISTED),
     "synthesis.texts": Row("other/texts.txt", PLANNED),

@@ -217,12 +217,19 @@ def test_results_copied_without_their_times_are_known(chain, tmp_path):
     assert not planned & {"score_shard", "refine_shard", "pretrain_refiner", "download_model"}
 
 
-def test_random_kills_change_no_digest(chain, tmp_path):
-    """TOFFEE_KILLS=60 kills so often over the whole DAG; here it is the way to ToffeeNet."""
+@pytest.mark.parametrize("one_job", [False, True])
+def test_random_kills_change_no_digest(chain, tmp_path, one_job):
+    """TOFFEE_KILLS=60 kills so often over the whole DAG; here it is the way to ToffeeNet.
+
+    A shard that one job makes has the bytes that a job for each stage gives it.
+    """
     kills = int(os.environ.get("TOFFEE_KILLS", 4))
     project = chain[0].copy(tmp_path / "project")
     results = project.folder / "results" / "chain"
     expected = digests(results)
+    values = yaml.safe_load((project.folder / "chain.yaml").read_text())
+    values["synthesis"]["one_job"] = one_job
+    configure(project.folder, values)
     whole, target = kills > 9, "results/chain/models/toffeenet"
     targets = list(TARGETS[:2]) if whole else [target]
     hit: Counter[str] = Counter()
@@ -237,6 +244,8 @@ def test_random_kills_change_no_digest(chain, tmp_path):
     assert found == {name: expected[name] for name in (expected if whole else found)}
     assert len(found) > 60
     assert not [path for path in results.rglob("*") if ".partial" in path.name]
+    made_by = json.loads((results / "records/dataset/shards/00000.h5.json").read_text())
+    assert ("see" in made_by) == one_job  # a record of all of its files
 
 
 def test_an_empty_folder_stops_with_one_line(chain, tmp_path):

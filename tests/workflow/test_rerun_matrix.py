@@ -65,6 +65,7 @@ def test_the_matrix_knows_every_rule(finished):
     apart = {"draw_zoo_renders", "train_zoo_part", "assemble_zoo", "audit"} | IMPORTS
     apart |= {"import_pictures", "export_folder", "export_imagenhub"}  # only where asked for
     apart |= {"filter_more", "encode_more", "tabulate_scaling", "plot_scaling"}
+    apart |= {"synthesize_shard"}  # in place of the rules of the stages, where it is asked for
     assert rules - apart == EVERYTHING and apart < rules
 
 

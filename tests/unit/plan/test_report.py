@@ -66,11 +66,20 @@ def test_files_of_stages_are_temporary_where_they_are_not_kept(keep):
     sources = architectures("paper")
     work = Work(config, Costs(sources, config), Sizes(config, [], ROOT))
     lock = ROOT / config.models.lock
-    jobs = [job("plan_shard", shard="00000"), *(job("draw_initial", shard=s) for s in "ab")]
+    stages = ["draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard"]
+    jobs = [job(rule, shard=s) for rule in ("plan_shard", *stages) for s in "ab"]
     speed = Speed({}, HUNDRED | {"tf32": 50.0})
-    plan, drawn = tally(jobs, work, Memory(config, sources), Downloads(sources, lock), speed)
-    assert plan.store and not plan.temporary
-    assert bool(drawn.store) == keep and bool(drawn.temporary) != keep
+    given = work, Memory(config, sources), Downloads(sources, lock), speed
+    plan, *drawn, scored = tally(jobs, *given)
+    assert plan.store and not plan.temporary and scored.store and not scored.temporary
+    assert all(bool(one.store) == keep and bool(one.temporary) != keep for one in drawn)
+    # One job for all stages takes what they take together, but for memory: all models stay.
+    (whole,) = tally([job("synthesize_shard", shard=s) for s in "ab"], *given)
+    for name in ("hours", "store", "temporary"):
+        parts = sum(getattr(one, name) for one in (*drawn, scored))
+        assert getattr(whole, name) == pytest.approx(parts), name
+    largest = max(one.memory for one in (*drawn, scored))
+    assert largest < whole.memory < sum(one.memory for one in (*drawn, scored))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +147,7 @@ def test_every_method_is_a_rule():
     shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
     shared |= {"by_precision", "text_draw", "tuned_draw", "encoded", "candidates", "judged"}
     shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
-    shared |= {"kept", "temporary", "while_running", "latents", "tokens", "depth"}
+    shared |= {"kept", "temporary", "while_running", "latents", "tokens", "depth", "stages"}
     shared |= {"needed", "base", "autoencoder", "text", "encoders", "segmenter", "generator", "net"}
     shared |= {"call", "width", "frozen", "drawing", "trained", "training", "metrics", "measuring"}
     for kind in (Work, Storage, Memory):

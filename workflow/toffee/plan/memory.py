@@ -299,6 +299,15 @@ class Memory:
 
     filter_dreambooth = score_shard
 
+    def synthesize_shard(self, wildcards: Mapping[str, str]) -> float:
+        """All models of the stages stay; each has an autoencoder of its own."""
+        refiner = self.generator("refiner", self.config.refiner.guidance)
+        views = self.generator("views", self.config.view_generator.guidance)
+        judges = self.encoders("subject_encoder", "clip")
+        return self.drawing(
+            [*self.base(control=True), *refiner, *views, *judges, *self.segmenter()]
+        )
+
     def calibrate(self, wildcards: Mapping[str, str]) -> float:
         return self.drawing(self.encoders("subject_encoder", "clip"))
 

@@ -25,7 +25,8 @@ CHECKPOINT = 4 * WEIGHT
 """Of a weight in a checkpoint: the weight, its average, and two moments of AdamW."""
 
 STAGES = ("draw_initial", "refine_shard", "draw_views", "make_edits")
-"""Rules whose files are removed once they are read, unless config `synthesis.keep_stages`."""
+"""Rules of the stages of a shard, whose files are removed once they are read, unless config
+`synthesis.keep_stages`; rule synthesize_shard makes the same files."""
 
 HALF = 2
 """Bytes of a value of an encoded data set (see `toffee.training.encoded`)."""
@@ -51,7 +52,8 @@ def mask(side: int) -> float:
 
 
 class Storage:
-    """Bytes of one job by the name of its rule: `kept` ones, and those `while_running`."""
+    """Bytes of one job by the name of its rule: those that it leaves (`kept`), of these the
+    `temporary` ones, and those `while_running`."""
 
     def __init__(self, work: Work) -> None:
         self.work, self.config, self.sizes = work, work.config, work.sizes
@@ -64,9 +66,13 @@ class Storage:
         method = getattr(self, job.rule, None)
         return round(method(job.wildcards)) if method else 0
 
-    def temporary(self, job: Job) -> bool:
-        """Whether what a job leaves is removed once it is read."""
-        return job.rule in STAGES and not self.config.synthesis.keep_stages
+    def temporary(self, job: Job) -> int:
+        """Those of the bytes that a job leaves that are removed once they are read."""
+        if self.config.synthesis.keep_stages:
+            return 0
+        if job.rule == "synthesize_shard":
+            return round(self.stages(job.wildcards))
+        return self.kept(job) if job.rule in STAGES else 0
 
     def while_running(self, job: Job) -> int:
         """Bytes that a job needs besides until it ends: a training's data and checkpoint."""
@@ -164,6 +170,13 @@ class Storage:
 
     def make_edits(self, wildcards: Mapping[str, str]) -> float:
         return self.sizes.editing * (self.png + self.mask) + self.sizes.samples * ROW / 3
+
+    def stages(self, wildcards: Mapping[str, str]) -> float:
+        """The files of all stages of a shard."""
+        return sum(getattr(self, stage)(wildcards) for stage in STAGES)
+
+    def synthesize_shard(self, wildcards: Mapping[str, str]) -> float:
+        return self.stages(wildcards) + self.score_shard(wildcards)
 
     def score_shard(self, wildcards: Mapping[str, str]) -> float:
         """Every pair: target, subject and its photo with their masks; an edit's target is lossless,

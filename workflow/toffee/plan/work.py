@@ -163,6 +163,10 @@ class Work:
     def draw_views(self, wildcards: Mapping[str, str]) -> float:
         return self.sizes.samples * (self.costs.subject + self.costs.depth + self.view_draw())
 
+    def synthesize_shard(self, wildcards: Mapping[str, str]) -> float:
+        stages = self.draw_initial, self.refine_shard, self.draw_views, self.make_edits
+        return sum(stage(wildcards) for stage in (*stages, self.score_shard))
+
     def make_edits(self, wildcards: Mapping[str, str]) -> float:
         kinds = self.config.synthesis.kinds
         editing = 1 - kinds.generation

@@ -41,6 +41,17 @@ def keep_journals(keep: bool) -> None:
         os.environ.pop(KEEP_JOURNALS, None)
 
 
+@contextmanager
+def keeping_journals() -> Iterator[None]:
+    """Inside, the journals of finished shards stay on disk; then as the job says."""
+    before = KEEP_JOURNALS in os.environ
+    keep_journals(True)
+    try:
+        yield
+    finally:
+        keep_journals(before)
+
+
 def quieten_libraries() -> None:
     """Keep progress bars and warnings of model loading out of the logs; errors stay."""
     os.environ.update(QUIET)  # for what is imported later

@@ -12,6 +12,7 @@ from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import grown, to_arrays, to_tensor
 from toffee.models.depth import DepthEstimator
 from toffee.models.folders import BaseModels, SegmenterModels
+from toffee.models.loaded import loaded
 from toffee.models.sampling import hold_outside, sample
 from toffee.models.segmenter import Segmenter, load_segmenter
 from toffee.models.text_to_image import TextToImage
@@ -137,9 +138,9 @@ def make_edits(
         out: file to write, with `target` (PNG) and `mask` (PNG).
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
-    model = TextToImage(models.drawer, models.controlnet_depth)
-    estimate = DepthEstimator(models.depth_estimator)
-    segment = load_segmenter(segmenters.segmenter, segmenters.detector)
+    model = loaded(TextToImage, models.drawer, models.controlnet_depth)
+    estimate = loaded(DepthEstimator, models.depth_estimator)
+    segment = loaded(load_segmenter, segmenters.segmenter, segmenters.detector)
     shape = model.autoencoder.latent_shape(drawing.resolution)
     with Shard(refined) as source:
 

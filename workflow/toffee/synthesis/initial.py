@@ -10,6 +10,7 @@ from toffee.config.settings import Drawing, Sampling
 from toffee.data.loaders.images import to_arrays
 from toffee.models.depth import DepthEstimator
 from toffee.models.folders import BaseModels
+from toffee.models.loaded import loaded
 from toffee.models.text_to_image import TextToImage
 from toffee.synthesis.stage import draw_stage, sample_noise, subject_images
 
@@ -38,8 +39,8 @@ def draw_initial(
         seed: run seed.
         code: digest of the code, so that no file is resumed by another one.
     """
-    model = TextToImage(models.drawer, models.controlnet_depth)
-    estimate = DepthEstimator(models.depth_estimator)
+    model = loaded(TextToImage, models.drawer, models.controlnet_depth)
+    estimate = loaded(DepthEstimator, models.depth_estimator)
     shape = model.autoencoder.latent_shape(drawing.resolution)
 
     def draw(rows: pd.DataFrame) -> dict[str, list[np.ndarray]]:

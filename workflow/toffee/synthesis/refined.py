@@ -12,6 +12,7 @@ from toffee.data.loaders.images import to_arrays
 from toffee.method.matching import Mixed, match_tokens, may_change
 from toffee.method.refiner import Refiner
 from toffee.models.folders import RefinerModels, SegmenterModels
+from toffee.models.loaded import loaded
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.storage.reader import Shard
@@ -46,8 +47,8 @@ def mix_tokens(
 
 def load_refiner(models: RefinerModels) -> tuple[Refiner, SubjectEncoder]:
     """The Refiner and E."""
-    refiner = Refiner(models.refiner, models.text_to_image)
-    return refiner, SubjectEncoder(models.subject_encoder)
+    refiner = loaded(Refiner, models.refiner, models.text_to_image)
+    return refiner, loaded(SubjectEncoder, models.subject_encoder)
 
 
 def refine_shard(
@@ -75,7 +76,7 @@ def refine_shard(
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
     model, encoder = load_refiner(models)
-    segment = load_segmenter(segmenters.segmenter, segmenters.detector)
+    segment = loaded(load_segmenter, segmenters.segmenter, segmenters.detector)
     shape = model.autoencoder.latent_shape(drawing.resolution)
     matching = settled(refining.matching, calibration)
     refining = replace(refining, matching=matching)

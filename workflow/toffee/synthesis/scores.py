@@ -16,6 +16,7 @@ from toffee.data.loaders.prompt_parts import read_prompt_parts
 from toffee.models.clip import Clip
 from toffee.models.diffusion import batches
 from toffee.models.folders import SegmenterModels
+from toffee.models.loaded import loaded
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder, segmented
 from toffee.runtime.progress import progress
@@ -177,9 +178,9 @@ def score_shard(
     """
     rows, parts = read_plan(plan), read_prompt_parts(prompts, texts)
     encoder, judge, segment = (
-        SubjectEncoder(subject_encoder),
-        Clip(clip),
-        load_segmenter(segmenters.segmenter, segmenters.detector),
+        loaded(SubjectEncoder, subject_encoder),
+        loaded(Clip, clip),
+        loaded(load_segmenter, segmenters.segmenter, segmenters.detector),
     )
     inputs = [prompts, refined, views, edits, subject_encoder, clip, *segmenters.paths()]
     inputs += [texts] if texts else []

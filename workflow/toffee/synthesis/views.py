@@ -11,6 +11,7 @@ from toffee.data.loaders.images import stack_images, to_arrays
 from toffee.method.view_generator import ViewGenerator
 from toffee.models.depth import DepthEstimator
 from toffee.models.folders import ViewModels
+from toffee.models.loaded import loaded
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.synthesis.listing import MULTIVIEW, SUBJECTS
 from toffee.synthesis.stage import draw_stage, planned_files, sample_noise, subject_images
@@ -36,9 +37,9 @@ def draw_views(
         out: file to write, with `image` (JPEG).
         The rest as in `toffee.synthesis.initial.draw_initial`.
     """
-    model = ViewGenerator(models.view_generator, models.text_to_image)
-    encoder = SubjectEncoder(models.subject_encoder)
-    estimate = DepthEstimator(models.depth_estimator)
+    model = loaded(ViewGenerator, models.view_generator, models.text_to_image)
+    encoder = loaded(SubjectEncoder, models.subject_encoder)
+    estimate = loaded(DepthEstimator, models.depth_estimator)
     shape = model.autoencoder.latent_shape(drawing.resolution)
     roots = {MULTIVIEW: multiview_root, SUBJECTS: subjects_root}
 

@@ -67,3 +67,8 @@ class Synthesis(Section):
         description="whether the files of a shard's stages stay once it is scored; else they are "
         "removed, so a changed score draws them anew (a changed threshold of the filter does not)"
     )
+    one_job: bool = Field(
+        description="whether one job makes all stages of a shard and scores it, and loads its "
+        "libraries and models once; the files are the same, but a changed value of one stage then "
+        "draws all of the shard again"
+    )
