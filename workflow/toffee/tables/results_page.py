@@ -57,6 +57,12 @@ BLOCKS = {
             methods="^(own|other)_",
         ),
         Part(
+            "Pairs: the target against the subject's photo, by kind",
+            "dataset",
+            ("dino_masked", "histogram_masked", "efficientnet_masked", "clip_t", "change_read"),
+            methods=r"^(accepted|rejected)$",
+        ),
+        Part(
             "Base model: what the metric CLIP reads",
             "base",
             ("class_accuracy", "colour_accuracy", "background_accuracy", "texture_accuracy"),
