@@ -75,9 +75,11 @@ def test_files_of_stages_are_temporary_where_they_are_not_kept(keep):
     assert all(bool(one.store) == keep and bool(one.temporary) != keep for one in drawn)
     # One job for all stages takes what they take together, but for memory: all models stay.
     (whole,) = tally([job("synthesize_shard", shard=s) for s in "ab"], *given)
-    for name in ("hours", "store", "temporary"):
+    for name in ("hours", "store"):
         parts = sum(getattr(one, name) for one in (*drawn, scored))
         assert getattr(whole, name) == pytest.approx(parts), name
+    journals = sum(one.store + one.temporary for one in drawn)
+    assert whole.temporary == pytest.approx(journals + sum(one.temporary for one in drawn))
     largest = max(one.memory for one in (*drawn, scored))
     assert largest < whole.memory < sum(one.memory for one in (*drawn, scored))
 
@@ -147,7 +149,7 @@ def test_every_method_is_a_rule():
     shared = {"flops", "base_draw", "refiner_draw", "view_draw", "net_draw", "edit_draw", "pairs"}
     shared |= {"by_precision", "text_draw", "tuned_draw", "encoded", "candidates", "judged"}
     shared |= {"benchmark_images", "prior", "tuned", "edited", "edit_images"}
-    shared |= {"kept", "temporary", "while_running", "latents", "tokens", "depth", "stages"}
+    shared |= {"kept", "temporary", "while_running", "latents", "tokens", "depth"}
     shared |= {"needed", "base", "autoencoder", "text", "encoders", "segmenter", "generator", "net"}
     shared |= {"call", "width", "frozen", "drawing", "trained", "training", "metrics", "measuring"}
     for kind in (Work, Storage, Memory):

@@ -225,9 +225,8 @@ def tally(
             hours = sum(flops / speed.tflops(dtype) for dtype, flops in spent) / TERA / HOUR
             fetched = fetched_bytes(job, downloads)
             kept = storage.kept(job) if job.rule != "download_dreambench" else fetched
-            gone = storage.temporary(job)
-            running, needed = storage.while_running(job), memory.needed(job)
-            row = Row(job.rule, 1, hours, fetched, kept - gone, running, needed, gone)
+            sizes = kept, storage.while_running(job), memory.needed(job), storage.temporary(job)
+            row = Row(job.rule, 1, hours, fetched, *sizes)
             seen[key] = row
         rows[job.rule] = rows.get(job.rule, Row(job.rule)) + seen[key]
     return list(rows.values())

@@ -26,7 +26,10 @@ CHECKPOINT = 4 * WEIGHT
 
 STAGES = ("draw_initial", "refine_shard", "draw_views", "make_edits")
 """Rules of the stages of a shard, whose files are removed once they are read, unless config
-`synthesis.keep_stages`; rule synthesize_shard makes the same files."""
+`synthesis.keep_stages`."""
+
+ONE_JOB = "synthesize_shard"
+"""The rule that makes the files of all stages, and scores the shard."""
 
 HALF = 2
 """Bytes of a value of an encoded data set (see `toffee.training.encoded`)."""
@@ -52,8 +55,8 @@ def mask(side: int) -> float:
 
 
 class Storage:
-    """Bytes of one job by the name of its rule: those that it leaves (`kept`), of these the
-    `temporary` ones, and those `while_running`."""
+    """Bytes of one job by the name of its rule: those that stay (`kept`), those that are removed
+    once its shard is scored (`temporary`), and those `while_running`."""
 
     def __init__(self, work: Work) -> None:
         self.work, self.config, self.sizes = work, work.config, work.sizes
@@ -62,17 +65,21 @@ class Storage:
         self.jpeg, self.png, self.mask = jpeg(side), png(side), mask(side)
 
     def kept(self, job: Job) -> int:
-        """Bytes that a job leaves."""
+        """Bytes of a job that stay."""
         method = getattr(self, job.rule, None)
-        return round(method(job.wildcards)) if method else 0
+        whole = round(method(job.wildcards)) if method else 0
+        return whole if self.config.synthesis.keep_stages else whole - self._stage_files(job)
 
     def temporary(self, job: Job) -> int:
-        """Those of the bytes that a job leaves that are removed once they are read."""
-        if self.config.synthesis.keep_stages:
-            return 0
-        if job.rule == "synthesize_shard":
-            return round(self.stages(job.wildcards))
-        return self.kept(job) if job.rule in STAGES else 0
+        """Bytes of a job that are removed once its shard is scored."""
+        files = 0 if self.config.synthesis.keep_stages else self._stage_files(job)
+        # One job for all stages keeps their journals, which are as large, until then.
+        return files + (self._stage_files(job) if job.rule == ONE_JOB else 0)
+
+    def _stage_files(self, job: Job) -> int:
+        """Bytes of the stages' files that a job makes."""
+        rules = STAGES if job.rule == ONE_JOB else [job.rule] if job.rule in STAGES else []
+        return round(sum(getattr(self, rule)(job.wildcards) for rule in rules))
 
     def while_running(self, job: Job) -> int:
         """Bytes that a job needs besides until it ends: a training's data and checkpoint."""
@@ -171,12 +178,9 @@ class Storage:
     def make_edits(self, wildcards: Mapping[str, str]) -> float:
         return self.sizes.editing * (self.png + self.mask) + self.sizes.samples * ROW / 3
 
-    def stages(self, wildcards: Mapping[str, str]) -> float:
-        """The files of all stages of a shard."""
-        return sum(getattr(self, stage)(wildcards) for stage in STAGES)
-
     def synthesize_shard(self, wildcards: Mapping[str, str]) -> float:
-        return self.stages(wildcards) + self.score_shard(wildcards)
+        stages = sum(getattr(self, rule)(wildcards) for rule in STAGES)
+        return stages + self.score_shard(wildcards)
 
     def score_shard(self, wildcards: Mapping[str, str]) -> float:
         """Every pair: target, subject and its photo with their masks; an edit's target is lossless,
