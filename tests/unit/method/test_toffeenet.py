@@ -1,5 +1,7 @@
 """ToffeeNet: what it saves is what it draws, and what it must leave alone."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +94,7 @@ def latents(pairs: Path, zoo: Path) -> Path:
 def train(
     pairs: Path, zoo: Path, view_generator: Path, out: Path, kinds: str = "both", **changes
 ) -> Path:
-    of_conditions = ("depth", "reference", "own_photo")
+    of_conditions = ("depth", "reference", "own_photo", "changes", "equal_samples")
     conditions = {name: changes.pop(name) for name in of_conditions if name in changes}
     train_toffeenet(
         index=pairs / "index.parquet",
@@ -320,6 +322,77 @@ def test_photos_are_shown_in_their_share_and_never_where_the_view_is_drawn(
     reconstruct = torch.cat([one["reconstruct"].flatten() for one in drawn])
     assert not (photo & reconstruct).any() and abs(reconstruct.float().mean() - 0.3) < 0.05
     assert abs(photo[~reconstruct].float().mean() - 0.5) < 0.07
+
+
+def test_an_edit_that_is_drawn_whole_is_as_generation(pairs, parts, coded, tmp_path):
+    index, shards = pairs / "index.parquet", [str(pairs / "00000.h5")]
+    asked = shown("both", own_photo=0.5, reference="canvas")
+    found = read_pairs(tmp_path, index, shards, coded, Subset(), asked, *parts)
+    assert found.changes.tolist() == [1, 4]
+    rows, every = torch.arange(5), torch.ones(5, dtype=torch.bool)
+    edits, whole = found.read(rows, every), found.read(rows, every, ~found.generation)
+    assert whole["generation"].all() and whole["mask"].all()
+    assert torch.equal(whole["masked"], found.grey.expand_as(whole["masked"]))
+    # Its target is the edit's, and its subject is shown as generation shows it: by its photo.
+    assert torch.equal(whole["target"], edits["target"])
+    assert torch.equal(whole["tokens"], found.tokens[rows + 5])
+    for name, value in whole.items():
+        assert torch.equal(value[[0, 2, 3]], edits[name][[0, 2, 3]]), name
+
+
+def test_changes_have_their_share_of_the_samples(
+    pairs, random_zoo, view_generator, tmp_path, monkeypatch
+):
+    drawn = []
+
+    def fit(nets, draw, *_):
+        drawn.extend(draw() for _ in range(400))
+        raise Enough
+
+    monkeypatch.setattr(toffeenet, "fit", fit)
+    for number, (kinds, share) in enumerate([("both", 0.25), ("generation", 0.25), ("both", 0)]):
+        drawn.clear()
+        with pytest.raises(Enough):
+            out = tmp_path / str(number)
+            train(pairs, random_zoo, view_generator, out, kinds, changes=share)
+        assert all(("whole" in one) == (number == 0) for one in drawn)
+        if number == 0:
+            whole, rows = (torch.cat([one[name] for one in drawn]) for name in ("whole", "rows"))
+            assert set(rows[whole].tolist()) == {1, 4} and len(set(rows[~whole].tolist())) == 5
+            assert abs(whole.float().mean() - share) < 0.06
+
+
+def test_changes_without_an_accepted_one_are_one_line(
+    pairs, random_zoo, view_generator, tmp_path, monkeypatch
+):
+    read = toffeenet.read_pairs
+
+    def without(*given, **more):
+        return replace(read(*given, **more), changes=torch.tensor([], dtype=torch.long))
+
+    monkeypatch.setattr(toffeenet, "read_pairs", without)
+    with pytest.raises(ToffeeError, match="index.parquet: accepts no edit of colour or texture or"):
+        train(pairs, random_zoo, view_generator, tmp_path / "net", changes=0.25)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "changes", "steps"),
+    [("both", 0.5, 100), ("generation", 0, 75), ("editing", 0, 25), ("generation", 0.5, 88)],
+)
+def test_a_model_of_one_kind_takes_as_many_samples_of_it_as_one_of_both(kinds, changes, steps):
+    one = shown(kinds, changes=changes, equal_samples=True)
+    assert one.steps(100, 0.75) == steps
+    assert replace(one, equal_samples=False).steps(100, 0.75) == 100
+
+
+def test_the_steps_of_a_model_are_those_that_it_says(pairs, random_zoo, view_generator, tmp_path):
+    out = tmp_path / "net"
+    training = Training(10, 2, 1e-3, 0.5)
+    more = {"training": training, "equal_samples": True}
+    train(pairs, random_zoo, view_generator, out, "editing", **more)
+    said = json.loads((out / "toffeenet.json").read_text())
+    assert said["steps"] == 4  # two of five accepted pairs
+    assert len((out / "losses.csv").read_text().splitlines()) == 1 + 4
 
 
 def test_masks_are_the_same_from_their_bits():

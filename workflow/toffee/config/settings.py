@@ -126,6 +126,9 @@ class Conditioning:
         segmented: whether the subject is cut out before it is encoded.
         depth: whether the target's depth is a further condition.
         reference: tokens or canvas (see `toffee.method.canvas`).
+        changes: share of the samples of a model of both kinds that draw the target of an edit of
+            colour, texture or style whole, as generation does.
+        equal_samples: whether a model of one kind takes no more samples of it than one of both.
     """
 
     kinds: str
@@ -137,6 +140,18 @@ class Conditioning:
     depth: bool
     reference: str = "tokens"
     own_photo: float = 0.0
+    changes: float = 0.0
+    equal_samples: bool = False
+
+    def steps(self, steps: int, generation: float) -> int:
+        """The steps of a training, where those of a model of both kinds are `steps`.
+
+        generation: share of the accepted pairs that are of generation.
+        """
+        if self.kinds == "both" or not self.equal_samples:
+            return steps
+        drawn = (1 - self.changes) * generation + self.changes
+        return max(1, round(steps * (drawn if self.kinds == "generation" else 1 - drawn)))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from toffee.training.encoded import Column, Computed, encode, opened
 EDITING = ("background", "colour", "texture", "style")
 SHOWN = ("subject", "photo")
 """Pictures of a subject in a shard: its view, and the photo that this was drawn from."""
+CHANGES = ("colour", "texture", "style")
+"""Edits whose target shows the subject as no photo of it does."""
 KINDS = {"both": ("generation", *EDITING), "generation": ("generation",), "editing": EDITING}
 
 
@@ -42,6 +44,7 @@ class Pairs:
         tokens: patch tokens of the subject's view [P,N,d]; where its photo may be shown in place
             of the view [2P,N,d], the photos behind the views.
         own: latents of the subject's view itself, for reconstruction [A,C,h,w].
+        changes: those of this training's pairs that are edits of the subject or the style [K].
         depth: normalised depth of the target [P,H,W], or None.
         reference: latents of what the tokens are of, as the model is shown it, or None.
         prompts, words: the prompt and the class word of each pair.
@@ -55,6 +58,7 @@ class Pairs:
     side: int
     grey: torch.Tensor
     generation: torch.Tensor
+    changes: torch.Tensor
     tokens: Column | Computed
     own: Column
     prompts: list[str]
@@ -70,7 +74,11 @@ class Pairs:
         return len(self.prompts)
 
     def read(
-        self, rows: torch.Tensor, own_photo: torch.Tensor | None = None, **_: torch.Tensor
+        self,
+        rows: torch.Tensor,
+        own_photo: torch.Tensor | None = None,
+        whole: torch.Tensor | None = None,
+        **_: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
         """The encoded values of some pairs [B], by name (see `toffee.training.loop.fit`).
 
@@ -78,9 +86,13 @@ class Pairs:
 
         own_photo: bool [B], which pairs show the subject's own photo, if they are of generation;
             None shows views alone.
+        whole: bool [B], which pairs are of generation though they are edits: their target is drawn
+            without the picture that is edited; None are.
         """
         places = self.chosen[rows]
         generation = self.generation[places]
+        if whole is not None:
+            generation = generation | whole
         shown = {"tokens": self.tokens, "reference": self.reference}
         at = rows if own_photo is None else rows + len(self) * (own_photo & generation)
         values = {name: column[at] for name, column in shown.items() if column is not None}
@@ -181,6 +193,7 @@ def read_pairs(
         side=side,
         grey=encode_alike(autoencoder, torch.full((1, 3, side, side), GREY)).half(),
         generation=torch.tensor((every["kind"] == "generation").to_numpy()),
+        changes=torch.tensor(table["kind"].isin(CHANGES).to_numpy()).nonzero()[:, 0],
         prompts=prompts,
         words=words,
         subjects=table["subject"].nunique(),

@@ -1,7 +1,7 @@
 """ToffeeNet: one diffusion model for subject-driven generation and editing (method step 7)."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from toffee.config.settings import CANVAS, Conditioning, Sampling, Subset, Train
 from toffee.method.canvas import drawn_by
 from toffee.method.guidance import forwards
 from toffee.method.pair_latents import grey_latents, hidden
-from toffee.method.pairs import read_pairs
+from toffee.method.pairs import CHANGES, read_pairs
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import Autoencoder, diffusion_loss, draw_noising, load_scheduler
 from toffee.models.sampling import sample
@@ -31,6 +31,7 @@ from toffee.models.unet import (
 from toffee.runtime.compute import prepare
 from toffee.runtime.device import device
 from toffee.runtime.distributed import team
+from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.runtime.seeds import seed_of
 from toffee.storage.work_folder import work_folder
@@ -71,8 +72,8 @@ def train_toffeenet(
             subject's attention starts from it.
         conditioning: kinds of pairs (`both`, `generation` for ToffeeNet-G, `editing` for
             ToffeeNet-E), the share of samples whose target is the subject's view itself, the share
-            that shows the subject's photo, the shares without a condition, and which conditions
-            there are.
+            that shows the subject's photo, the shares without a condition, which conditions there
+            are, and the share of changes of the subject (see `Conditioning`).
         training_seed: number of the training; each has draws of its own.
         subset: the part of the pairs that is used.
         The rest as in `toffee.method.refiner.pretrain_refiner`.
@@ -110,9 +111,21 @@ def train_toffeenet(
         add_subject_attention(unet, encoder.width, encoder.grid**2)
         start_subject_attention(unet, load_unet(Path(view_generator)))
         empty = grey_latents(autoencoder, resolution, resolution)
+        changes = conditioning.changes if conditioning.kinds == "both" else 0.0
+        if changes and not len(pairs.changes):
+            raise ToffeeError(
+                f"{index}: accepts no edit of {' or '.join(CHANGES)}, expected some for "
+                f"toffeenet.changes {changes:g}; 0 does without"
+            )
 
         def draw() -> dict[str, torch.Tensor]:
             rows = torch.randint(len(pairs), (batch,), generator=generator)
+            changed: dict[str, torch.Tensor] = {}
+            if changes:
+                whole = torch.rand(batch, generator=generator) < changes
+                places = torch.randint(len(pairs.changes), (batch,), generator=generator)
+                rows = torch.where(whole, pairs.changes[places], rows)
+                changed["whole"] = whole
             chance = torch.rand(2, batch, 1, 1, generator=generator)
             no_text = chance[0] < drop_text + drop_both
             no_subject = chance[0] >= drop_text
@@ -127,6 +140,7 @@ def train_toffeenet(
                 "no_subject": no_subject,
                 "reconstruct": reconstruct,
                 "own_photo": own_photo.flatten(),
+                **changed,
                 **draw_noising(
                     (batch, *pairs.target.shape[1:]), scheduler, generator, training.times
                 ),
@@ -166,7 +180,9 @@ def train_toffeenet(
             gamma = training.min_snr_gamma
             return diffusion_loss(predict, target, scheduler, times, noise, gamma=gamma)
 
-        schedule = Schedule(**asdict(training))
+        generation = pairs.generation.float().mean().item()
+        steps = conditioning.steps(training.steps, generation)
+        schedule = Schedule(**asdict(replace(training, steps=steps)))
         checkpoint = Checkpoint(folder, generator)
         fitted = fit([unet], draw, loss, schedule, "ToffeeNet", checkpoint, pairs.read)
         if team().is_main_process:
@@ -177,6 +193,7 @@ def train_toffeenet(
                 "segmented": conditioning.segmented,
                 "reference": conditioning.reference,
                 "kinds": conditioning.kinds,
+                "steps": steps,
                 "pairs": len(pairs),
                 "subjects": pairs.subjects,
             }

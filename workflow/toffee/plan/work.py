@@ -119,7 +119,9 @@ class Work:
         seen += costs.depth if settings.depth else 0
         encoded = self.encoded(self.pairs(settings), 0, seen, settings.training)
         step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
-        return encoded + settings.steps * settings.batch * step
+        kinds = self.config.synthesis.kinds
+        steps = settings.conditioning.steps(settings.steps, kinds.generation)
+        return encoded + steps * settings.batch * step
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
         every, editing = self.candidates

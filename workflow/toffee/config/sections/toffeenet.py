@@ -47,6 +47,15 @@ class ToffeeNet(Section):
         description="probability that a sample of generation, where it reconstructs nothing, shows "
         "the subject's own photo in place of the view that was drawn from it (ours; fraction)"
     )
+    changes: Share = Field(
+        description="share of the samples that draw the target of an edit of colour, texture or "
+        "style whole, from the subject and the text, without the picture that is edited: so "
+        "generation learns texts that change the subject (ours; fraction; where kinds is both)"
+    )
+    equal_samples: bool = Field(
+        description="whether a model of one kind of pairs takes as many samples of that kind as "
+        "one of both kinds does, and so fewer steps; off takes all steps"
+    )
     drop_text: Share = Field(description="probability of training without the text (fraction)")
     drop_subject: Share = Field(
         description="probability of training without the subject tokens (fraction)"
