@@ -18,8 +18,7 @@ from .finished_run import finish
 
 TARGETS = ("all", "tables", "figures", "dreambooth", "site", "dataset")
 ARGUMENTS = ("--configfile", "config/paper.yaml", "--", *TARGETS)
-STAGES = ("plan_shard", "draw_initial", "refine_shard", "draw_views", "make_edits", "score_shard")
-STAGES += ("export_shard",)
+OF_A_SHARD = ("plan_shard", "synthesize_shard", "export_shard")
 SHARDS = 400
 
 # The peak of a process in between would be that of the test's own, which it starts as.
@@ -60,16 +59,16 @@ def test_the_papers_dataset_is_that_many_pairs():
 def test_the_plan_before_the_first_job(project):
     said, peak = dry_run(project)
     jobs = Counter({name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", said, re.M)})
-    assert all(jobs[stage] == SHARDS for stage in STAGES)
-    # A job a shard for each stage and for the export, and some hundreds for all the rest.
-    assert 6 * SHARDS < jobs["total"] < 9 * SHARDS
+    assert all(jobs[rule] == SHARDS for rule in OF_A_SHARD)
+    # These three of each shard, and some hundreds for all the rest.
+    assert 3 * SHARDS < jobs["total"] < 5 * SHARDS
     assert peak < 1
 
 
 def test_the_plan_when_all_outputs_are_there(project):
     """As a finished run leaves them: files, and what the records tell Snakemake of each job."""
     jobs = finish(project, ARGUMENTS)
-    assert jobs > 6 * SHARDS
+    assert jobs > 3 * SHARDS
     (table,) = project.glob("results/paper/records/data/*.files")
     table.write_text("nobody may look in here: it may be of millions of files")
     said, peak = dry_run(project)

@@ -13,7 +13,7 @@ from toffee.provenance.code import rule_functions
 from .conftest import ROOT
 
 SETS = ("tiny", "small", "paper", "turbo")
-NEEDS_A_GPU = ("pretrain_refiner", "draw_initial", "train_toffeenet", "score_dreambench")
+NEEDS_A_GPU = ("pretrain_refiner", "draw_initial", "synthesize_shard", "score_dreambench")
 NEEDS_NONE = ("filter_dataset", "tabulate_dreambench", "download_model", "write_site")
 
 
@@ -117,14 +117,21 @@ def test_what_a_sites_file_cannot_say_is_one_line(text, line, monkeypatch, tmp_p
 
 @pytest.fixture(scope="module")
 def paper_plan(fresh) -> dict[str, str]:
-    """Rule → the resources that the paper scale's dry run says it asks for."""
+    """Rule → the resources that the paper scale's dry run says it asks for, with one job for each
+    shard and, as far as the shard, with one for each of its stages."""
     targets = ("all", "tables", "figures", "dreambooth", "scaling", "site", "crate", "audit", "zoo")
-    done = fresh.run(
-        "--profile", "profiles/slurm", "--dry-run", "--configfile", "config/paper.yaml",
-        "--config", "synthesis={shards: 1}", "--", *targets,
-    )  # fmt: skip
+    said = ""
+    for one_job, wanted in (
+        ("true", targets),
+        ("false", ["results/paper/dataset/shards/00000.h5"]),
+    ):
+        done = fresh.run(
+            "--profile", "profiles/slurm", "--dry-run", "--configfile", "config/paper.yaml",
+            "--config", f"synthesis={{shards: 1, one_job: {one_job}}}", "--", *wanted,
+        )  # fmt: skip
+        said += done.stdout
     plan: dict[str, str] = {}
-    for line in done.stdout.splitlines():  # a group's jobs are indented
+    for line in said.splitlines():  # a group's jobs are indented
         if named := re.fullmatch(r" *(?:local)?rule (\w+):", line):
             rule = named[1]
         elif "    resources: " in line:
@@ -139,7 +146,6 @@ def test_the_dry_run_at_paper_scale_names_what_every_rule_asks_for(paper_plan):
     absent |= {"import_subjects"}  # they are drawn
     absent |= {"import_pictures", "export_folder", "export_imagenhub"}  # only where asked for
     absent |= {"export_shard", "export_dataset"}
-    absent |= {"synthesize_shard"}  # its stages have rules of their own
     assert rules_with_jobs() - set(paper_plan) == absent
     for rule in rules_with_jobs() - absent:
         line = paper_plan[rule]
