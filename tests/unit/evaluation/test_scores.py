@@ -11,11 +11,12 @@ from PIL import Image
 
 from toffee.data.loaders.dreambench import load_benchmark
 from toffee.data.loaders.images import read_image
+from toffee.data.loaders.prompt_parts import PromptParts
 from toffee.evaluation.benchmark import BenchmarkFiles
 from toffee.evaluation.names import SIMILARITIES
 from toffee.evaluation.score import dreambench, scoring
 from toffee.evaluation.score.base import READ, attribute_embeddings, base_scores
-from toffee.evaluation.score.dataset import choose
+from toffee.evaluation.score.dataset import choose, pair_scores
 from toffee.evaluation.score.dreambench import benchmark_scores, oracle_scores, photo_features
 from toffee.evaluation.score.refiner import refiner_scores
 from toffee.evaluation.score.scoring import mask_iou
@@ -95,6 +96,33 @@ def test_missed_detection_scores_zero_and_stays(metrics, tmp_path):
         expected = 0 if metric.endswith("_masked") else 1
         assert value(scores, "initial", metric) == pytest.approx(expected, abs=1e-5), metric
     assert value(scores, "initial", "mask_found") == 0
+
+
+def test_a_pairs_target_is_compared_with_its_photo_and_its_view(metrics, tmp_path):
+    kinds, before = ["generation", "generation", "colour"], "a ball on the grass"
+    columns = {
+        "subject": ["a", "b", "c"],
+        "class_word": ["ball", "ghost", "ball"],
+        "kind": kinds,
+        "prompt": [before, before, "a red ball on the grass"],
+        "source_prompt": ["", "", before],
+    }
+    pictures = {"target": [picture(n) for n in (1, 2, 3)], "subject": [picture(1)] * 3}
+    photos = {name: tmp_path / f"{name}.png" for name in columns["subject"]}
+    for number, path in enumerate(photos.values(), 1):
+        Image.fromarray(picture(number)).save(path)
+    rows = {"row": range(3), "kind": kinds, "sample_id": list("xyz"), "accepted": [True] * 3}
+    parts = PromptParts(["on the grass"], ["red", "blue"], ["striped"], ["a sketch of"])
+    with shard(tmp_path / "00000.h5", columns, pictures) as pairs:
+        scores = pair_scores(pairs, pd.DataFrame(rows), photos, parts, metrics, segment)
+    by_metric = scores.set_index(["metric", "subject"])["value"]
+    assert by_metric["dino_masked"].tolist() == pytest.approx([1, 0, 1], abs=1e-5)
+    # The first pair's view is its target; the second's subject is not found.
+    alike = by_metric["view_dino_masked"]
+    assert alike["a"] == pytest.approx(1, abs=1e-5) and alike["b"] == 0 and 0 < alike["c"] < 0.9999
+    assert by_metric["view_unlike"][["a", "b"]].tolist() == [0, 1]
+    assert by_metric["change_read"].index.tolist() == ["c"]
+    assert by_metric["change_found", "c"] == float(by_metric["change_read", "c"] > 0.5)
 
 
 def test_subject_without_photo_is_named(metrics, tmp_path):

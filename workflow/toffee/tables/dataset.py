@@ -67,10 +67,12 @@ def tabulate_dataset(
         markdown(compared),
         "Similarity of the target to its subject's photo, by metrics that the filter never saw; "
         "equally many accepted and rejected pairs of each kind. An edit of colour, texture or "
-        "style is to be less like the photo, so what all pairs reach says little. `change_read`, "
-        "of the editing pairs: with which probability the metric CLIP reads what was asked. Mean "
-        "over subjects ± standard error over n subjects; the difference is that of two "
-        "independent groups.",
+        "style is to be less like the photo, so what all pairs reach says little. "
+        "`view_dino_masked`: similarity of target and view; `view_unlike`: the share of pairs in "
+        "which it is below 0.6. Of the editing pairs `change_read`: with which probability the "
+        "metric CLIP reads what was asked; `change_found`: the share in which it reads this rather "
+        "than any other thing that could have been asked. Mean over subjects ± standard error "
+        "over n subjects; the difference is that of two independent groups.",
         "### Leakage check",
         markdown(nearest[~listed]),
         "Each benchmark subject's photos against one picture of every training subject; the "

@@ -59,7 +59,7 @@ BLOCKS = {
         Part(
             "Pairs: the target against the subject's photo, by kind",
             "dataset",
-            ("dino_masked", "histogram_masked", "efficientnet_masked", "clip_t", "change_read"),
+            ("dino_masked", "view_dino_masked", "view_unlike", "clip_t", "change_found"),
             methods=r"^(accepted|rejected)$",
         ),
         Part(

@@ -29,6 +29,10 @@ from toffee.runtime.seeds import seed_of
 from toffee.storage.reader import Shard
 from toffee.synthesis.filter import ALL_KINDS
 
+UNLIKE = 0.6
+"""A view and a target that are less alike than this, by the metric DINO inside their masks, do not
+show one subject."""
+
 
 def score_dataset(
     *,
@@ -47,8 +51,13 @@ def score_dataset(
 
     Of every kind as many accepted as rejected pairs are drawn, so that the two groups do not differ
     in their kinds. Methods: accepted, rejected; setting: all. Further columns: kind, sample_id.
-    Beside similarities and clip_t, metric change_read of the editing pairs: with which probability
-    the metric CLIP reads what was asked (see `toffee.synthesis.scores.change_read`).
+    Beside similarities of the target to the subject's photo, and clip_t:
+
+    - view_dino_masked: its similarity to the pair's view; view_unlike: 1 where that is below
+      `UNLIKE`, else 0;
+    - of the editing pairs change_read: with which probability the metric CLIP reads what was asked
+      (see `toffee.synthesis.scores.change_read`); change_found: 1 where it fits better than all
+      that could have been asked instead, else 0.
 
     Args:
         index: Parquet file of the filter (shard, row, kind, accepted).
@@ -119,11 +128,15 @@ def pair_scores(
         for name in metrics.names
     }
     values["clip_t"] = (targets["clip_i"] * metrics.text_features(list(prompt))).sum(-1)
-    values["change_read"] = changes_read(metrics.clip, targets["clip_i"], texts, parts)
+    views = stored_features(shard, "subject", at, metrics, segment, f"views of {shard.path.stem}")
+    alike = metrics.similarity("dino_masked", targets["dino_masked"], views["dino_masked"])
+    values |= {"view_dino_masked": alike, "view_unlike": (alike < UNLIKE).float()}
+    read = changes_read(metrics.clip, targets["clip_i"], texts, parts)
+    values |= {"change_read": read, "change_found": (read > 0.5).float()}
     method = rows["accepted"].map({True: "accepted", False: "rejected"}).to_numpy()
     scores = long_form(values, method=method, setting=ALL_KINDS, subject=subject, prompt=prompt)
     # long_form stacks the metrics, each with all rows
     also = {name: np.tile(rows[name].to_numpy(), len(values)) for name in ("kind", "sample_id")}
     scores = scores.assign(**also)
-    nothing_asked = (scores["metric"] == "change_read") & (scores["kind"] == "generation")
-    return scores[~nothing_asked]
+    of_edits = scores["metric"].isin(["change_read", "change_found"])
+    return scores[~(of_edits & (scores["kind"] == "generation"))]
