@@ -9,6 +9,7 @@ tables/scaling.csv and .md, figures/scaling.png. Only their own name builds them
 use rule filter_dataset as filter_more with:
     input:
         shards=lambda w: shards_of(w.times),
+        after=rules.filter_dataset.input.after,
         calibration=FILTER_CALIBRATION,
     output:
         out=f"{RESULTS}/dataset/times_{{times}}/index.parquet",

@@ -1,7 +1,7 @@
 """A shard in one job, which loads its libraries and models once (config `synthesis.one_job`).
 
-In place of rules/synthesize.smk, which makes the same files, to the byte, in a job a stage: there a changed
-value draws again what it changes, here all of the shard.
+In place of rules/synthesize.smk, which makes the same files (on a CPU to the byte) in a job a stage: there a
+changed value draws again what it changes, here all of the shard.
 Needs: the shard's plan and the pictures that it names by digest, base models, the two generators.
 Gives: dataset/stages/<stage>/<shard>.h5 and dataset/shards/<shard>.h5, as there.
 """

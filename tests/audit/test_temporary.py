@@ -73,6 +73,27 @@ def test_a_stage_is_missed_where_nothing_read_it(run, monkeypatch):
     assert caught(audited(run, "bytes"), "bytes", STAGE)
 
 
+def test_a_stage_is_no_fault_where_its_own_job_made_the_shard(run, monkeypatch):
+    """One job of several outputs: no other one has read the stage."""
+    config = {"scale": "tiny", "synthesis": {"keep_stages": False, "one_job": True}}
+    monkeypatch.setattr(conftest, "CONFIG", config)
+    jobs = list(conftest.JOBS)
+    _, inputs, outputs, *others = jobs[2]
+    jobs[2] = ("synthesize_shard", inputs, {"edits": STAGE} | outputs, *others)
+    zoo = run.project / "zoo"
+    shutil.rmtree(run.folder)
+    monkeypatch.chdir(run.project)
+    as_if_released(monkeypatch)
+    for one in jobs:
+        play(*one)
+    planned = [planned_job(*one, zoo=zoo) for one in jobs]
+    monkeypatch.setattr("toffee.audit.plans.plan_of", lambda *_: (config, planned))
+    run.path(STAGE).unlink()
+    assert audited(run) == []
+    run.path(SHARD).unlink()
+    assert caught(audited(run, "bytes"), "bytes", SHARD)
+
+
 def test_another_file_is_missed(spare):
     spare.path(SHARD).unlink()
     assert caught(audited(spare, "bytes"), "bytes", SHARD)

@@ -61,10 +61,12 @@ def test_the_desk_scale_is_the_tiny_one_with_more_of_everything():
     )
     assert desk.models == tiny.models and desk.compute == tiny.compute
     assert desk.data.source == "world" and desk.filter == tiny.filter
-    trained = ("refiner", "view_generator")
+    trained = ("refiner", "view_generator", "toffeenet")
     assert desk.synthesis.shards > tiny.synthesis.shards
     assert min(getattr(desk, n).steps / getattr(tiny, n).steps for n in trained) >= 2
-    assert desk.toffeenet == tiny.toffeenet  # twice its steps brought nothing, with twice the pairs
+    # Chosen on the development split, as docs/desk.md has it.
+    more = {"steps": desk.toffeenet.steps, "changes": desk.toffeenet.changes}
+    assert desk.toffeenet == tiny.toffeenet.model_copy(update=more)
     assert desk.evaluation.trainings >= 3 and desk.dreambooth.frontier_steps[-1] == 800
     long = [n for n in rows_of(desk, "scaling") if desk.variant(n).steps > desk.toffeenet.steps]
     assert len({desk.variant(name).pairs for name in long}) >= 2  # a slope of their own

@@ -176,8 +176,9 @@ def plan_run(
     shards = jobs_at_once("slurm")
     if any(row.temporary for row in rows):
         notes.append(
-            f"and stage files of {shards} shards, as many as profile slurm has at work: each is "
-            "removed once its shard is scored (config synthesis.keep_stages)"
+            f"and of {shards} shards, as many as profile slurm has at work, what is removed once a "
+            "shard is scored: files of its stages (config synthesis.keep_stages), and what one job "
+            "keeps to resume (synthesis.one_job)"
         )
     notes += sizes.notes
     needs = needs_of(((one.rule, one.wildcards, one.input) for one in jobs), config, sources)

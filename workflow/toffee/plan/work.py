@@ -117,10 +117,11 @@ class Work:
         if settings.own_photo and self.config.training.store == "all":
             seen *= 2  # the subject's photo beside its view
         seen += costs.depth if settings.depth else 0
-        encoded = self.encoded(self.pairs(settings), 0, seen, settings.training)
-        step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
         kinds = self.config.synthesis.kinds
         steps = settings.conditioning.steps(settings.steps, kinds.generation)
+        training = replace(settings.training, steps=steps)
+        encoded = self.encoded(self.pairs(settings), 0, seen, training)
+        step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
         return encoded + steps * settings.batch * step
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:

@@ -1,4 +1,4 @@
-"""Files that a run removed once all jobs had read them: those of a shard's stages.
+"""Files that a run removed once its shards were scored: those of their stages.
 
 Their records stay, with the digests of what was written and read. Snakemake removes the files
 itself (its `temp()`), where config `synthesis.keep_stages` is false.
@@ -11,16 +11,18 @@ from toffee.runtime.errors import ToffeeError
 
 
 def temporary(results: Results) -> set[str]:
-    """Paths of stages' files, as records have them, that were read in a run which keeps none."""
+    """Paths of stages' files, as records have them, of a run which keeps none: those that a job
+    read, and those of a job that made its shard of them itself (config `synthesis.one_job`)."""
     names = {record.config for record in results.records.values()}
     keeping_none = {name for name in names if not _keeps_stages(results, name)}
-    return {
-        path
-        for record in results.records.values()
-        if record.config in keeping_none
-        for path in record.inputs
-        if path.startswith(f"{results.root}/{STAGES_FOLDER}/")
-    }
+    folder = f"{results.root}/{STAGES_FOLDER}/"
+    found: set[str] = set()
+    for record in results.records.values():
+        if record.config in keeping_none:
+            made = {path for path in record.outputs if path.startswith(folder)}
+            found |= {path for path in record.inputs if path.startswith(folder)}
+            found |= made if len(made) < len(record.outputs) else set()
+    return found
 
 
 def removed(results: Results) -> set[str]:

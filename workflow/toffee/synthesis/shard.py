@@ -14,11 +14,14 @@ from toffee.models.folders import (
 from toffee.models.loaded import keeping_models
 from toffee.provenance.code import code_digest
 from toffee.runtime.environment import keeping_journals
+from toffee.runtime.signals import defer_sigterm, stop_if_interrupted
 from toffee.synthesis.edits import make_edits
 from toffee.synthesis.initial import draw_initial
 from toffee.synthesis.refined import refine_shard
 from toffee.synthesis.scores import score_shard
 from toffee.synthesis.views import draw_views
+
+KEPT = "the finished stages of the shard are kept"
 
 
 def synthesize_shard(
@@ -49,7 +52,8 @@ def synthesize_shard(
     """Draw all stages of a shard and score it: the files that the rules of the stages write.
 
     Libraries and models are loaded once. A job that was killed resumes in the stage and the batch
-    in which it was: the journals of finished stages stay until the shard is scored.
+    in which it was: the journals of finished stages stay until the shard is scored. SIGTERM stops
+    it between two batches, or before the next stage.
 
     Args:
         base_models, refiner_models, view_models, segmenters, clip: folders of the models.
@@ -63,7 +67,7 @@ def synthesize_shard(
         base_models.controlnet_depth,
         base_models.depth_estimator,
     )
-    with keeping_models():
+    with keeping_models(), defer_sigterm():
         with keeping_journals():
             draw_initial(
                 plan=plan,
@@ -75,6 +79,7 @@ def synthesize_shard(
                 seed=seed,
                 code=_code(draw_initial),
             )
+            stop_if_interrupted(KEPT)
             refine_shard(
                 plan=plan,
                 subjects_root=subjects_root,
@@ -88,6 +93,7 @@ def synthesize_shard(
                 code=_code(refine_shard),
                 calibration=calibration,
             )
+            stop_if_interrupted(KEPT)
             draw_views(
                 plan=plan,
                 subjects_root=subjects_root,
@@ -99,6 +105,7 @@ def synthesize_shard(
                 seed=seed,
                 code=_code(draw_views),
             )
+            stop_if_interrupted(KEPT)
             make_edits(
                 plan=plan,
                 refined=refined,
@@ -111,6 +118,7 @@ def synthesize_shard(
                 seed=seed,
                 code=_code(make_edits),
             )
+        stop_if_interrupted(KEPT)
         score_shard(
             plan=plan,
             prompts=prompts,

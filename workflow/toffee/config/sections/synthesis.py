@@ -70,5 +70,5 @@ class Synthesis(Section):
     one_job: bool = Field(
         description="whether one job makes all stages of a shard and scores it, and loads its "
         "libraries and models once; the files are the same, but a changed value of one stage then "
-        "draws all of the shard again"
+        "draws all of the shard again, as switching this on or off does"
     )
