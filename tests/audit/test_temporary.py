@@ -27,13 +27,18 @@ DRAWN = ("make_edits", {"clip": conftest.MODEL}, {"out": STAGE}, WILDCARDS)
 
 def without_stages(run, monkeypatch, keep=False, read=True):
     """The run with a stage before the shard, and a configuration that keeps none; its plan too."""
-    config = {"scale": "tiny", "synthesis": {"keep_stages": keep}}
-    monkeypatch.setattr(conftest, "CONFIG", config)
     jobs = list(conftest.JOBS)
     if read:
         name, inputs, *others = jobs[2]
         jobs[2] = (name, inputs | {"edits": STAGE}, *others)
     jobs.insert(2, DRAWN)
+    return run_again(run, monkeypatch, jobs, {"keep_stages": keep})
+
+
+def run_again(run, monkeypatch, jobs, synthesis):
+    """The run of other jobs and of this section `synthesis`, whose stage is removed at the end."""
+    config = {"scale": "tiny", "synthesis": synthesis}
+    monkeypatch.setattr(conftest, "CONFIG", config)
     zoo = run.project / "zoo"
     shutil.rmtree(run.folder)
     monkeypatch.chdir(run.project)
@@ -75,20 +80,10 @@ def test_a_stage_is_missed_where_nothing_read_it(run, monkeypatch):
 
 def test_a_stage_is_no_fault_where_its_own_job_made_the_shard(run, monkeypatch):
     """One job of several outputs: no other one has read the stage."""
-    config = {"scale": "tiny", "synthesis": {"keep_stages": False, "one_job": True}}
-    monkeypatch.setattr(conftest, "CONFIG", config)
     jobs = list(conftest.JOBS)
     _, inputs, outputs, *others = jobs[2]
     jobs[2] = ("synthesize_shard", inputs, {"edits": STAGE} | outputs, *others)
-    zoo = run.project / "zoo"
-    shutil.rmtree(run.folder)
-    monkeypatch.chdir(run.project)
-    as_if_released(monkeypatch)
-    for one in jobs:
-        play(*one)
-    planned = [planned_job(*one, zoo=zoo) for one in jobs]
-    monkeypatch.setattr("toffee.audit.plans.plan_of", lambda *_: (config, planned))
-    run.path(STAGE).unlink()
+    run_again(run, monkeypatch, jobs, {"keep_stages": False, "one_job": True})
     assert audited(run) == []
     run.path(SHARD).unlink()
     assert caught(audited(run, "bytes"), "bytes", SHARD)

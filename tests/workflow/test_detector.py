@@ -18,7 +18,7 @@ def readers(project, scale: str) -> dict[str, set[str]]:
 
 def test_whatever_reads_a_segmenter_reads_the_detector_that_prompts_it(fresh):
     found = readers(fresh, "small")
-    wanted = {"refine_shard", "score_shard", "score_dreambench", "draw_subjects"}
+    wanted = {"synthesize_shard", "score_dreambench", "draw_subjects"}
     assert wanted <= found["segmenter"] == found["detector"]
 
 

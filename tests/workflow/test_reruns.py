@@ -215,6 +215,6 @@ def test_another_scale_has_its_own_results(settings):
     )
     assert not {rule for rule in planned if rule.startswith("write_")}
     assert "tabulate_base" not in planned
-    assert {"download_model", "score_shard", "train_toffeenet"} <= planned
+    assert {"download_model", "synthesize_shard", "train_toffeenet"} <= planned
     assert {"draw_subjects", "import_multiview", "import_heldout"} <= planned
     assert "import_subjects" not in planned
