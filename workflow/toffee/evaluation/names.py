@@ -27,6 +27,10 @@ DEPTH_SETTING = "depth-controlled"
 """Setting of the scores of these pictures."""
 
 
+UNLIKE = 0.6
+"""A pair's view and target that are less alike than this, by `dino_masked`, do not show one subject
+(our choice)."""
+
 WANTED, ONE_PHOTO = "dino_masked", "dino_masked_one_photo"
 """What table cost compares quality by: similarity to the subject, and its name in the scores where
 it is that to one of several photos."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from toffee.evaluation.names import LEAKAGE_COLUMNS, LEAKAGE_METRICS
+from toffee.evaluation.names import LEAKAGE_COLUMNS, LEAKAGE_METRICS, UNLIKE
 from toffee.evaluation.scores_file import read_scores
 from toffee.evaluation.statistics import MINUS, difference, summarise
 from toffee.synthesis.filter import ALL_KINDS, Threshold, thresholds_of
@@ -69,7 +69,7 @@ def tabulate_dataset(
         "equally many accepted and rejected pairs of each kind. An edit of colour, texture or "
         "style is to be less like the photo, so what all pairs reach says little. "
         "`view_dino_masked`: similarity of target and view; `view_unlike`: the share of pairs in "
-        "which it is below 0.6. Of the editing pairs `change_read`: with which probability the "
+        f"which it is below {UNLIKE:g}. Of the editing pairs `change_read`: with which probability the "
         "metric CLIP reads what was asked; `change_found`: the share in which it reads this rather "
         "than any other thing that could have been asked. Mean over subjects ± standard error "
         "over n subjects; the difference is that of two independent groups.",

@@ -13,7 +13,7 @@ from toffee.data.loaders.images import read_image
 from toffee.data.loaders.prompt_parts import PromptParts, read_prompt_parts
 from toffee.data.loaders.subjects import load_subjects
 from toffee.evaluation.metrics import Metrics
-from toffee.evaluation.names import MASKED_METRICS
+from toffee.evaluation.names import MASKED_METRICS, UNLIKE
 from toffee.evaluation.score.scoring import (
     EDIT_TEXTS,
     Segment,
@@ -28,10 +28,6 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.seeds import seed_of
 from toffee.storage.reader import Shard
 from toffee.synthesis.filter import ALL_KINDS
-
-UNLIKE = 0.6
-"""A view and a target that are less alike than this, by the metric DINO inside their masks, do not
-show one subject."""
 
 
 def score_dataset(
@@ -54,7 +50,7 @@ def score_dataset(
     Beside similarities of the target to the subject's photo, and clip_t:
 
     - view_dino_masked: its similarity to the pair's view; view_unlike: 1 where that is below
-      `UNLIKE`, else 0;
+      `toffee.evaluation.names.UNLIKE`, else 0;
     - of the editing pairs change_read: with which probability the metric CLIP reads what was asked
       (see `toffee.synthesis.scores.change_read`); change_found: 1 where it fits better than all
       that could have been asked instead, else 0.
