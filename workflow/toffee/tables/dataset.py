@@ -69,8 +69,8 @@ def tabulate_dataset(
         "equally many accepted and rejected pairs of each kind. An edit of colour, texture or "
         "style is to be less like the photo, so what all pairs reach says little. "
         "`view_dino_masked`: similarity of target and view; `view_unlike`: the share of pairs in "
-        f"which it is below {UNLIKE:g}. Of the editing pairs `change_read`: with which probability the "
-        "metric CLIP reads what was asked; `change_found`: the share in which it reads this rather "
+        f"which it is below {UNLIKE:g}. Of the editing pairs `change_read`: with which "
+        "probability the metric CLIP reads what was asked; `change_found`: the share in which it reads this rather "
         "than any other thing that could have been asked. Mean over subjects ± standard error "
         "over n subjects; the difference is that of two independent groups.",
         "### Leakage check",
