@@ -223,6 +223,7 @@ MATRIX = {
     "compute.attention": Row("eager", COMPUTED),
     "compute.tf32": Row(True, COMPUTED),
     # All trainings. DreamBooth's batch is small, and it averages no weights.
+    "training.optimizer": Row("muon", TRAINED_NETS),
     "training.micro_batch": Row(8, TRAINED_NETS),
     "training.checkpointing": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.fused": Row(False, TRAINED_NETS | DREAMBOOTH | TUNING),

@@ -68,11 +68,20 @@ class Captions:
         self.encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
         self.encoder.eval().to(device())
         self.data, self.draw = data, draw
+        self.known: dict[str, torch.Tensor] = {}
 
     @torch.no_grad()
     def embed(self, texts: list[str]) -> torch.Tensor:
-        tokens = self.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
-        return self.encoder(**tokens.to(device())).last_hidden_state.cpu()
+        """Token embeddings [B,L,d]; a caption that was seen before is not encoded again."""
+        fresh = [text for text in dict.fromkeys(texts) if text not in self.known]
+        if fresh:
+            tokens = self.tokenizer(
+                fresh, padding="max_length", truncation=True, return_tensors="pt"
+            )
+            self.known |= zip(
+                fresh, self.encoder(**tokens.to(device())).last_hidden_state.cpu(), strict=True
+            )
+        return torch.stack([self.known[text] for text in texts])
 
     def text(self, row: int) -> str:
         """A caption; what strikes the eye (style, light, usually the place) is rarely left out."""

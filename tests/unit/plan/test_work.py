@@ -18,10 +18,12 @@ from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
 from toffee.models.unet import add_subject_attention, load_unet, widen_unet
+from toffee.plan.costs import Costs
 from toffee.plan.sizes import Sizes
 from toffee.plan.work import Work, share_of
+from toffee.training.optimizer import make_optimizer
 
-from .conftest import ROOT, ZOO, config_of
+from .conftest import ROOT, ZOO, architectures, config_of
 
 BASE = ZOO / "text_to_image"
 RIVALS = {"text_only", "initial", "dreambooth"}
@@ -120,6 +122,28 @@ def test_a_step_of_toffeenets_training(costs, trained, noise, tokens):
     real = counted(step)
     assert COUNT * costs.net(False, False, back=True) == pytest.approx(real, rel=0.01)
     assert COUNT * costs.net(False, False) < real / 2.5  # a pass back is about two passes
+
+
+@pytest.mark.parametrize("rule", ["pretrain_refiner", "pretrain_view_generator", "train_toffeenet"])
+def test_muons_products_are_counted_once_a_step(costs, rule):
+    """Against torch's counter around a step of the optimizer, on the weights that are trained."""
+
+    def planned(kind: str) -> float:
+        config = config_of({"training": {"optimizer": kind}})
+        costs = Costs(architectures("tiny"), config)
+        return getattr(Work(config, costs, Sizes(config, [], ROOT)), rule)({"net": "toffeenet"})
+
+    network, steps = {
+        "pretrain_refiner": (costs.refiner_unet, costs.config.refiner.steps),
+        "pretrain_view_generator": (costs.views_unet, costs.config.view_generator.steps),
+        "train_toffeenet": (costs.net_unet(False), costs.config.toffeenet.steps),
+    }[rule]
+    parameters = [torch.nn.Parameter(torch.ones(p.shape)) for p in network.parameters()]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    real = counted(make_optimizer("muon", parameters, 0.1, 0.1, fused=False).step)
+    assert planned("muon") - planned("adamw") == pytest.approx(steps * real, rel=0.01)
+    assert real > 1e9
 
 
 def test_encoders(costs):

@@ -242,13 +242,20 @@ def close_to(a: tuple[list[float], nn.Module], b: tuple[list[float], nn.Module])
     )
 
 
-def test_reading_ahead_changes_no_bit_and_neither_does_a_kill(every, tmp_path):
-    plain = learn_from_rows(tmp_path / "a", reading=False)
-    assert equal(learn_from_rows(tmp_path / "b"), plain)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_reading_ahead_changes_no_bit_and_neither_does_a_kill(every, tmp_path, optimizer):
+    given = {"optimizer": optimizer}
+    plain = learn_from_rows(tmp_path / "a", reading=False, **given)
+    assert equal(learn_from_rows(tmp_path / "b", **given), plain)
     step = random.Random(SEED).randrange(STEPS)
     with pytest.raises(Killed):
-        learn_from_rows(tmp_path / "c", step)
-    assert equal(learn_from_rows(tmp_path / "c"), plain), f"seed {SEED}"
+        learn_from_rows(tmp_path / "c", step, **given)
+    assert equal(learn_from_rows(tmp_path / "c", **given), plain), f"seed {SEED}"
+
+
+def test_the_optimizer_is_the_one_that_is_asked_for(tmp_path):
+    muon = learn_from_rows(tmp_path / "a", optimizer="muon")
+    assert not close_to(muon, learn_from_rows(tmp_path / "b"))
 
 
 def test_what_goes_wrong_while_reading_ahead_is_raised():

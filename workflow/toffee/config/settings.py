@@ -59,7 +59,7 @@ class Training:
     Attributes:
         steps: optimizer steps.
         batch: samples per step.
-        learning_rate: peak learning rate of AdamW.
+        learning_rate: peak learning rate.
         ema: decay per step of the averaged weights; 0 keeps the last weights.
         The rest as in config section `training`, which says it of all trainings: its values replace
             these defaults in every rule (see `toffee.config.sections.training.Training.applied`).
@@ -76,6 +76,7 @@ class Training:
     times: str = "logit_normal"
     min_snr_gamma: float | None = None
     store: str = "all"
+    optimizer: str = "adamw"
 
 
 @dataclass(frozen=True)

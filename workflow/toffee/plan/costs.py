@@ -166,6 +166,12 @@ class Costs:
             add_subject_attention(network, self.width, self.tokens)
         return network
 
+    def update(self, network: Any) -> int:
+        """Changing a network's weights once, whatever the batch: the matrix products of Muon."""
+        if self.config.training.optimizer != "muon":
+            return 0
+        return sum(muon(*weight.flatten(1).shape) for weight in weights_of(network))
+
     # encoders of pictures
 
     @cached_property
@@ -329,6 +335,18 @@ def counted(run: Callable[[], Any], back: bool = False) -> int:
     with torch.set_grad_enabled(back), Meter() as meter:
         run()
     return meter.flops
+
+
+def weights_of(network: Any) -> list[Any]:
+    """What Muon changes of a network: its matrices and convolutions."""
+    return [parameter for parameter in network.parameters() if parameter.ndim > 1]
+
+
+def muon(rows: int, columns: int) -> int:
+    """FLOPs of a step of Muon on a matrix: five times a product of the smaller side's square, its
+    own square, and a product with the matrix (`torch.optim.Muon`)."""
+    small, large = sorted((rows, columns))
+    return 5 * (2 * small**2 * large + 2 * small**3 + 2 * small**2 * large)
 
 
 def _empty(*shape: int) -> Any:

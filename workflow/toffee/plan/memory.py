@@ -14,7 +14,7 @@ from typing import Any
 
 from toffee.config import Config
 from toffee.config.drawing import sampling_of
-from toffee.config.settings import CANVAS, Training, Tuning
+from toffee.config.settings import CANVAS, Training
 from toffee.launch.dag import Job
 from toffee.method.guidance import forwards
 from toffee.plan.architectures import Architectures, parameters
@@ -179,33 +179,36 @@ class Memory:
         """Bytes of a job that draws with frozen networks, or measures."""
         return self.frozen(networks) + max(self.call(network) for network in networks)
 
-    def trained(
-        self, weights: int, step: Network, training: Training | Tuning, copies: int, rows: int
-    ) -> int:
+    def trained(self, weights: int, step: Network, copies: int, rows: int, update: int) -> int:
         """Bytes of what is trained.
 
         Args:
             weights: how many.
             step: the training of one micro-batch.
-            training: how.
-            copies: of the weights on the device, gradients and moments of AdamW included.
+            copies: of the weights on the device, with gradients and the optimizer's moments.
             rows: samples of a micro-batch.
+            update: bytes that the optimizer takes besides, in a step of its own.
         """
         key = step.name, rows, step.arguments
         if key not in self._known:
             self._known[key] = self.peaks.of(step.name, rows, *step.arguments)
-        # Unless it is one kernel, AdamW takes the root of all second moments at once.
-        update = 0 if training.fused else WEIGHT * weights
         return copies * WEIGHT * weights + max(self._known[key], update)
+
+    def adamw(self, weights: int) -> int:
+        """Bytes that a step of AdamW takes: unless it is one kernel, the root of all second moments
+        at once."""
+        return 0 if self.config.training.fused else WEIGHT * weights
 
     def training(
         self, weights: int, step: Network, training: Training, encoding: list[Network]
     ) -> int:
         """Bytes of a training: first its data is encoded, then the model is trained."""
         training = self.config.training.applied(training)
-        copies = 4 + (training.ema > 0 and not training.average_on_cpu)
+        muon = training.optimizer == "muon"  # biases, which are AdamW's, count for nothing
+        copies = 2 + (1 if muon else 2) + (training.ema > 0 and not training.average_on_cpu)
+        update = 0 if muon else self.adamw(weights)  # Muon takes one matrix after the other
         rows = min(training.micro_batch or training.batch, training.batch)
-        trained = self.trained(weights, step, training, copies, rows)
+        trained = self.trained(weights, step, copies, rows, update)
         calls = [self.call(one) for one in encoding]
         if training.store != "all":  # what is not kept is encoded while a step is computed
             seen = [replace(one, rows=rows) for one in encoding if one.name in ("subject", "depth")]
@@ -249,7 +252,7 @@ class Memory:
         unet, *rest = self.base(guidance=most)
         rows = 2 * tuning.batch
         step = Network("unet_step", unet.weights, rows)
-        tuned = self.trained(unet.weights, step, tuning, 4, rows)
+        tuned = self.trained(unet.weights, step, 4, rows, self.adamw(unet.weights))
         drawn = WEIGHT * unet.weights + max(self.call(one) for one in [unet, *rest])
         # All of it holds float32, and computes in half precision where that is configured.
         return WEIGHT * sum(one.weights for one in rest) + max(tuned, drawn)

@@ -102,13 +102,15 @@ class Work:
         settings, costs = self.config.refiner, self.costs
         count, seen = self.sizes.frames, costs.subject
         encoded = self.encoded(count, costs.encode, seen, settings.training)
-        return encoded + settings.steps * settings.batch * costs.refiner_step
+        step = settings.batch * costs.refiner_step + costs.update(costs.refiner_unet)
+        return encoded + settings.steps * step
 
     def pretrain_view_generator(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.view_generator, self.costs
         seen = costs.subject + (costs.depth if settings.depth else 0)
         encoded = self.encoded(self.sizes.frames, costs.encode, seen, settings.training)
-        return encoded + settings.steps * settings.batch * costs.views_step
+        step = settings.batch * costs.views_step + costs.update(costs.views_unet)
+        return encoded + settings.steps * step
 
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.variant(net_of(wildcards)), self.costs
@@ -121,8 +123,9 @@ class Work:
         steps = settings.conditioning.steps(settings.steps, kinds.generation)
         training = replace(settings.training, steps=steps)
         encoded = self.encoded(self.pairs(settings), 0, seen, training)
-        step = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
-        return encoded + steps * settings.batch * step
+        sample = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
+        update = costs.update(costs.net_unet(settings.depth))
+        return encoded + steps * (settings.batch * sample + update)
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
         every, editing = self.candidates

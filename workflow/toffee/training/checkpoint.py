@@ -12,6 +12,7 @@ from toffee.runtime.distributed import team
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.storage.work_folder import read_tensors
+from toffee.training.optimizer import Optimizer
 
 EVERY = 500
 """Steps between two checkpoints: some two minutes of the project's small models on one core, and
@@ -34,7 +35,7 @@ class Generator(Protocol):
 class Checkpoint:
     """The state of a training, saved every few steps and on SIGTERM.
 
-    It has the weights, the state of AdamW, the averaged weights, the losses of the steps so far
+    It has the weights, the optimizer's state, the averaged weights, the losses of the steps so far
     (their number is the step to resume at) and the state of the random generator. It does not
     depend on the number of processes.
 
@@ -65,7 +66,7 @@ class Checkpoint:
     def save(
         self,
         model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         average: list[torch.Tensor],
         losses: list[float],
         drawn: torch.Tensor,
@@ -90,7 +91,7 @@ class Checkpoint:
     def load(
         self,
         model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         average: list[torch.Tensor],
     ) -> list[float]:
         """Restore the saved state. Returns the losses so far, none without a file.

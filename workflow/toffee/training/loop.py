@@ -18,6 +18,7 @@ from toffee.runtime.errors import ToffeeError
 from toffee.runtime.signals import Interrupted, interrupted
 from toffee.training.average import Average
 from toffee.training.checkpoint import Checkpoint
+from toffee.training.optimizer import make_optimizer
 
 LOSSES = "losses.csv"
 """In a trained model's folder: the loss of every step of its training."""
@@ -127,7 +128,13 @@ def fit(
     if schedule.checkpointing:
         objective.checkpoint_gradients(True)
     parameters = [p for p in objective.parameters() if p.requires_grad]
-    optimizer = _optimizer(parameters, schedule)
+    optimizer = make_optimizer(
+        schedule.optimizer,
+        parameters,
+        schedule.learning_rate,
+        schedule.weight_decay,
+        schedule.fused,
+    )
     average = Average(parameters, schedule.ema, schedule.average_on_cpu)
     result = Fit()
     if checkpoint is not None:
@@ -163,16 +170,6 @@ def fit(
     objective.eval()
     team().free_memory()  # it would keep the model
     return result
-
-
-def _optimizer(parameters: list[nn.Parameter], schedule: Schedule) -> torch.optim.AdamW:
-    return torch.optim.AdamW(
-        parameters,
-        lr=schedule.learning_rate,
-        weight_decay=schedule.weight_decay,
-        betas=(0.9, 0.98),
-        fused=schedule.fused or None,  # None: as torch thinks best for the device
-    )
 
 
 @dataclass(frozen=True)

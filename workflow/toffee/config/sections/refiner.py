@@ -29,7 +29,7 @@ class Refiner(Section):
 
     steps: Count = Field(description="optimizer steps of its training (steps)")
     batch: Count = Field(description="images in a training step (images)")
-    learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    learning_rate: LearningRate = Field(description="peak learning rate (per step)")
     ema: Decay = Field(description="decay of the moving average of the weights (per step)")
     token_grid: bool = Field(
         description="whether the grid of patch tokens is also concatenated to the latents; ours, "

@@ -27,7 +27,7 @@ class ToffeeNet(Section):
 
     steps: Count = Field(description="optimizer steps of its training (steps)")
     batch: Count = Field(description="pairs in a training step (pairs)")
-    learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    learning_rate: LearningRate = Field(description="peak learning rate (per step)")
     ema: Decay = Field(description="decay of the moving average of the weights (per step)")
     pairs: Annotated[float, Field(gt=0, le=100)] = Field(
         description="pairs that it is trained on, as a multiple of the dataset's accepted ones: a "

@@ -21,7 +21,7 @@ class ViewGenerator(Section):
 
     steps: Count = Field(description="optimizer steps of its training (steps)")
     batch: Count = Field(description="pairs of views in a training step (pairs)")
-    learning_rate: LearningRate = Field(description="peak learning rate of AdamW (per step)")
+    learning_rate: LearningRate = Field(description="peak learning rate (per step)")
     ema: Decay = Field(description="decay of the moving average of the weights (per step)")
     depth: bool = Field(
         description="whether the depth of the target view is concatenated to the latents; ours, "
