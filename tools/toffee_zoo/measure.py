@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from toffee.config.settings import Sampling
 from toffee.data.world.render import render
 from toffee.data.world.subject import Scene, Subject
-from toffee.data.world.vocabulary import NAMED_TEXTURES, Attributes, caption
-from toffee.evaluation.draw.base import heldout_contents
+from toffee.data.world.vocabulary import NAMED_TEXTURES
+from toffee.evaluation.draw.base import heldout_contents, light_of, prompt_of
 from toffee.evaluation.metrics import ClipMetric
 from toffee.evaluation.score.base import READ, attribute_embeddings
 from toffee.models.depth import DepthEstimator, normalise
@@ -156,11 +156,8 @@ def _render(contents: list[tuple[Subject, Scene]]) -> torch.Tensor:
 def draw(
     model: TextToImage, contents: list[tuple[Subject, Scene]], depth: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """The base model's pictures of captions that name class, colour, texture and place."""
-    prompts = [
-        caption(Attributes(subject.class_word, subject.colour, subject.texture, scene.background))
-        for subject, scene in contents
-    ]
+    """The base model's pictures of captions that name class, colour, texture, place and light."""
+    prompts = [prompt_of(*content) for content in contents]
     resolution = model.unet.config.sample_size * model.autoencoder.factor
     seeds = [seed_of(SEED, "measure base", str(place)) for place in range(len(contents))]
     noises = noise(seeds, model.autoencoder.latent_shape(resolution))
@@ -177,7 +174,7 @@ def draw(
 def read(
     metric: ClipMetric, pictures: torch.Tensor, contents: list[tuple[Subject, Scene]]
 ) -> Figures:
-    """Share of pictures of which a CLIP reads class, colour, background and texture right.
+    """Share of pictures of which a CLIP reads class, colour, background, light and texture right.
 
     A value is read if its text (see `attribute_embeddings`) is nearest to the picture.
     """
@@ -187,15 +184,16 @@ def read(
         "class": [subject.class_word for subject, _ in contents],
         "colour": [subject.colour for subject, _ in contents],
         "background": [scene.background for _, scene in contents],
+        "light": [light_of(scene) for _, scene in contents],
         "texture": [subject.texture for subject, _ in contents],
     }
     return {name: _share_right(seen @ embeddings[name].T, READ[name], truth[name]) for name in READ}
 
 
 def _share_right(likeness: torch.Tensor, values: Sequence[str], truth: list[str]) -> float:
-    """Share of rows whose most likely value is the true one."""
+    """Share of rows whose most likely value is the true one, of those that have one."""
     pairs = zip(likeness.argmax(1).tolist(), truth, strict=True)
-    return round(float(np.mean([values[place] == true for place, true in pairs])), 3)
+    return round(float(np.mean([values[place] == true for place, true in pairs if true])), 3)
 
 
 def main() -> None:

@@ -111,8 +111,9 @@ def test_a_picture_is_read_by_its_words():
         draw_subject(n, "train", class_word="mug", colour="red", texture="striped")
         for n in range(2)
     ]
-    contents = [(subject, draw_scene(0, background="snow")) for subject in subjects]
-    right, wrong = "a red striped mug in the snow", "a blue zigzag mug in the snow"
+    contents = [(subject, draw_scene(0, background="snow", light="sunset")) for subject in subjects]
+    right = "a red striped mug in the snow at sunset"
+    wrong = "a blue zigzag mug in the snow at dusk"
     figures = read(Words([right, wrong]), PICTURES[:2], contents)
-    assert figures == {"class": 1.0, "colour": 0.5, "background": 1.0, "texture": 0.5}
+    assert figures == {"class": 1.0, "colour": 0.5, "background": 1.0, "light": 0.5, "texture": 0.5}
     assert np.mean(list(read(Words([right, right]), PICTURES[:2], contents).values())) == 1

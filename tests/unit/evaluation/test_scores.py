@@ -254,7 +254,8 @@ def test_base_reads_what_the_nearest_text_says(metrics, tmp_path, monkeypatch):
             "prompt": ["a blue ball", "a red ball"],
             "class_word": ["ball", "ball"],
             "colour": ["blue", "red"],
-            "background": ["grass", "grass"],
+            "background": ["grass", "night"],
+            "light": ["day", ""],
             "texture": ["plain", "striped"],
         },
         {"image": [picture(1), picture(2)]},
@@ -263,8 +264,12 @@ def test_base_reads_what_the_nearest_text_says(metrics, tmp_path, monkeypatch):
         striped = embeddings["texture"][[READ["texture"].index("striped")]]
         monkeypatch.setattr(metrics.clip, "image_features", lambda x: striped.repeat(len(x), 1))
         again = base_scores(images, metrics.clip)
+        day = embeddings["light"][[READ["light"].index("day")]]
+        monkeypatch.setattr(metrics.clip, "image_features", lambda x: day.repeat(len(x), 1))
+        light = base_scores(images, metrics.clip)
     assert list(value(scores, "real", "colour_accuracy")) == [1, 0]
     assert list(value(again, "real", "texture_accuracy")) == [1], "a plain one names none"
+    assert list(value(light, "real", "light_accuracy")) == [1], "night has none"
 
 
 def test_dataset_draw_is_balanced_by_kind_and_independent_of_order():

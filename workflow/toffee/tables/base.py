@@ -17,8 +17,8 @@ def tabulate_base(scores: Path, csv: Path, page: Path) -> None:
     text = (
         "Share of images of which the metric CLIP reads the attribute right: `real` held-out "
         "renders, images drawn from `text` alone and with the `depth` ControlNet, for held-out "
-        "prompts; a texture where the prompt names one."
+        "prompts; a texture where the prompt names one, a light by day, at sunset and at dusk."
     )
-    error = "Mean ± standard error over n pictures, fewer for the texture."
+    error = "Mean ± standard error over n pictures, fewer for texture and light."
     table = measured([summarise(frame)])
     write_table(table, csv, page, "Base model", [markdown(table), text, error])

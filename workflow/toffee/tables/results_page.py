@@ -65,7 +65,13 @@ BLOCKS = {
         Part(
             "Base model: what the metric CLIP reads",
             "base",
-            ("class_accuracy", "colour_accuracy", "background_accuracy", "texture_accuracy"),
+            (
+                "class_accuracy",
+                "colour_accuracy",
+                "background_accuracy",
+                "light_accuracy",
+                "texture_accuracy",
+            ),
         ),
     ),
     "tables": (

@@ -28,23 +28,21 @@ def generate_base(
     seed: int,
 ) -> None:
     """Draw prompts that name a class, a colour and a place in a combination held out of training,
-    and the texture of a subject that is not plain.
+    the light, and the texture of a subject that is not plain.
 
     Each prompt describes a render of a held-out subject, which is the row of method `real`; `text`
     draws the prompt alone, `depth` draws it over the render's estimated depth.
 
     Writes one row per method and prompt: columns subject (name of the content), method, prompt,
-    class_word, colour, background, texture; image `image`.
+    class_word, colour, background, light (empty at night, which has its own), texture; image
+    `image`.
     """
     contents = heldout_contents(base_prompts, seed)
     renders = render(
         [subject for subject, _ in contents], [scene for _, scene in contents], drawing.resolution
     )
     real = renders.rgb.permute(0, 3, 1, 2).float() / 255
-    prompts = [
-        caption(Attributes(subject.class_word, subject.colour, subject.texture, scene.background))
-        for subject, scene in contents
-    ]
+    prompts = [prompt_of(*content) for content in contents]
     model = TextToImage(models.drawer, models.controlnet_depth)
     estimate = DepthEstimator(models.depth_estimator)
     seeds = [seed_of(seed, "evaluate base", str(place)) for place in range(base_prompts)]
@@ -65,6 +63,7 @@ def generate_base(
             "class_word": [s.class_word for s, _ in contents] * len(methods),
             "colour": [s.colour for s, _ in contents] * len(methods),
             "background": [scene.background for _, scene in contents] * len(methods),
+            "light": [light_of(scene) for _, scene in contents] * len(methods),
             "texture": [s.texture for s, _ in contents] * len(methods),
         },
         images={"image": to_arrays(torch.cat([torch.cat(drawn[m]) for m in methods]))},
@@ -73,13 +72,27 @@ def generate_base(
 
 
 def heldout_contents(count: int, seed: int) -> list[tuple[Subject, Scene]]:
-    """Held-out subjects by day, in places where no training picture has their class and colour."""
+    """Held-out subjects in places where no training picture has their class and colour."""
     contents: list[tuple[Subject, Scene]] = []
     place = 0
     while len(contents) < count:
         subject = draw_subject(seed_of(seed, "base subject", str(place)), "heldout")
-        scene = draw_scene(seed_of(seed, "base scene", str(place)), light="day")
+        scene = draw_scene(seed_of(seed, "base scene", str(place)))
         if heldout_prompt(subject.class_word, subject.colour, scene.background):
             contents.append((subject, scene))
         place += 1
     return contents
+
+
+def prompt_of(subject: Subject, scene: Scene) -> str:
+    """What a render shows, in words."""
+    return caption(
+        Attributes(
+            subject.class_word, subject.colour, subject.texture, scene.background, scene.light
+        )
+    )
+
+
+def light_of(scene: Scene) -> str:
+    """The light that a prompt claims, daylight by silence; none at night."""
+    return "" if scene.background == "night" else scene.light

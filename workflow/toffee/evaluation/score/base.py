@@ -16,6 +16,7 @@ from toffee.data.world.vocabulary import (
     BACKGROUNDS,
     CLASSES,
     COLOURS,
+    LIGHTS,
     NAMED_TEXTURES,
     Attributes,
     caption,
@@ -26,8 +27,9 @@ from toffee.evaluation.scores_file import write_scores
 from toffee.storage.reader import Shard
 
 READ = {"class": CLASSES, "colour": tuple(COLOURS), "background": tuple(BACKGROUNDS)}
-READ["texture"] = NAMED_TEXTURES
-"""Attributes that are read, and their values. A texture is read where the prompt names one."""
+READ |= {"light": tuple(LIGHTS), "texture": NAMED_TEXTURES}
+"""Attributes that are read, and their values. A texture is read where the prompt names one, a light
+everywhere but at night."""
 
 
 def score_base(*, images: str | Path, metric_clip: Path, out: str | Path, batch: int) -> None:
@@ -35,8 +37,8 @@ def score_base(*, images: str | Path, metric_clip: Path, out: str | Path, batch:
 
     images: one row per image: columns subject (unique name of a picture's content, the same in all
     methods that draw it), method (real: held-out renders; text: drawn from text; depth: with the
-    depth ControlNet), prompt, class_word, colour, background, texture (words of
-    `data.world.vocabulary`); image `image`.
+    depth ControlNet), prompt, class_word, colour, background, light, texture (words of
+    `data.world.vocabulary`; light empty at night); image `image`.
     """
     with Shard(images) as shard:
         scores = base_scores(shard, ClipMetric(metric_clip, batch=batch))
@@ -68,12 +70,18 @@ def attribute_embeddings(metric: ClipMetric) -> dict[str, Tensor]:
 
     A value's embedding is the mean over all captions that name it, with every combination of the
     other attributes: an ensemble of prompts that says nothing else about the image. Those of the
-    textures name classes alone, those of all others no texture.
+    textures name classes alone, those of the lights classes and places, those of the others
+    neither texture nor light.
     """
-    plain = {name: values for name, values in READ.items() if name != "texture"}
+    plain = {name: values for name, values in READ.items() if name not in ("light", "texture")}
+    places = tuple(place for place in BACKGROUNDS if place != "night")
+    lights = {"class": CLASSES, "background": places, "light": READ["light"]}
     textures = {"class": CLASSES, "texture": NAMED_TEXTURES}
-    found = _embeddings(metric, textures)["texture"]
-    return _embeddings(metric, plain) | {"texture": found}
+    found = {
+        name: _embeddings(metric, some)[name]
+        for name, some in (("light", lights), ("texture", textures))
+    }
+    return _embeddings(metric, plain) | found
 
 
 def _embeddings(metric: ClipMetric, read: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
