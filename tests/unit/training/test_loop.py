@@ -48,6 +48,22 @@ def test_the_rate_rises_linearly_and_falls_to_nothing():
     assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
 
 
+@pytest.mark.skipif(not torch.set_flush_denormal(False), reason="needs a processor that can")
+def test_numbers_that_are_slow_to_compute_with_are_nothing_in_a_training():
+    model, products = Point(), []
+
+    def product() -> float:
+        return (torch.tensor([1e-30]) * 1e-10).item()
+
+    def loss() -> torch.Tensor:
+        products.append(product())
+        return (model.place - 1).square().sum()
+
+    fit([model], dict, loss, Schedule(2, 1, 0.1), "point")
+    assert products == [0.0, 0.0]
+    assert product() > 0  # and as before after it
+
+
 def test_averaged_weights_are_the_mean_of_the_path_that_training_took():
     steps, ema = 40, 0.8
     plain, places, result = run(Schedule(steps, 1, 0.1))

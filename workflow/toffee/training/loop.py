@@ -12,7 +12,7 @@ from torch import nn
 
 from toffee.config.settings import Training
 from toffee.runtime.background import call_ahead
-from toffee.runtime.compute import mixed
+from toffee.runtime.compute import mixed, without_denormals
 from toffee.runtime.distributed import shared_progress, sum_over_processes, team
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.signals import Interrupted, interrupted
@@ -143,7 +143,7 @@ def fit(
     if first and team().is_main_process:
         print(f"{desc}: goes on from step {first} of {schedule.steps}", file=sys.stderr)
     parts = _parts(draw, read, schedule, first, desc, checkpoint)
-    with closing(parts):
+    with closing(parts), without_denormals():
         for step in shared_progress(range(first, schedule.steps), desc=desc, unit="step"):
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * schedule.rate(step)
