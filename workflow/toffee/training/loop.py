@@ -148,7 +148,7 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * schedule.rate(step)
             part = next(parts)
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
             value = _add_gradients(model, part, schedule.micro_batch)
             team().clip_grad_norm_(parameters, schedule.clip)
             optimizer.step()

@@ -13,9 +13,11 @@ BETAS = (0.9, 0.98)
 class Optimizer(Protocol):
     """What the training loop and a checkpoint need of an optimizer of torch."""
 
-    param_groups: list[dict[str, Any]]
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Parameters by rate and the like."""
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
+    def zero_grad(self) -> None:
         """Forget the gradients."""
 
     def step(self) -> Any:
@@ -86,7 +88,7 @@ class MuonAndAdamW:
         """Of both."""
         return [group for part in self.parts for group in part.param_groups]
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
+    def zero_grad(self) -> None:
         """Forget the gradients."""
         for parameter in self.parameters:
             parameter.grad = None
