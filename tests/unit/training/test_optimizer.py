@@ -23,7 +23,7 @@ def step(model: nn.Module, optimizer, number: int) -> None:
     """One step on pictures and answers that `number` draws."""
     generator = torch.Generator().manual_seed(number)
     pictures, answers = (torch.randn(6, *size, generator=generator) for size in ((3, 4, 4), (5,)))
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     (model(pictures) - answers).square().mean().backward()
     optimizer.step()
 
