@@ -12,6 +12,7 @@ from toffee_zoo.training import Course
 
 CHANNELS, FACTOR = 16, 8
 NOISE = 0.1  # of a latent's scale: what the decoder must put up with from a diffusion model
+EDGES = 0.25  # weight of the gradients' error beside the pixels'
 
 
 def build_autoencoder() -> AutoencoderDC:
@@ -43,8 +44,15 @@ def laplacian(images: torch.Tensor) -> torch.Tensor:
     return F.conv2d(images.mean(1, keepdim=True), kernel[None, None].to(images))
 
 
+def redraw_loss(drawn: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """Squared error of pixels and of the differences between neighbours, pictures [B,3,H,W]."""
+    error = drawn - images
+    edges = sum(error.diff(dim=dim).square().mean() for dim in (2, 3))
+    return error.square().mean() + EDGES * edges
+
+
 def train_autoencoder(renders: Path, out: Path, course: Course) -> Fit:
-    """Train to redraw renders; the loss is L1 on pixels and on their gradients (crisp edges).
+    """Train to redraw renders (see `redraw_loss`).
 
     Noise on the latents and a small penalty on their square keep them smooth enough for diffusion.
     The scaling factor of the finished model brings its latents to unit standard deviation.
@@ -60,8 +68,7 @@ def train_autoencoder(renders: Path, out: Path, course: Course) -> Fit:
     def loss(images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         latents = model.encode(images).latent
         drawn = model.decode(latents + NOISE * noise).sample
-        edges = sum(F.l1_loss(drawn.diff(dim=dim), images.diff(dim=dim)) for dim in (2, 3))
-        return F.l1_loss(drawn, images) + 0.5 * edges + 1e-3 * latents.square().mean()
+        return redraw_loss(drawn, images) + 1e-3 * latents.square().mean()
 
     result = course.fit([model], batch, loss)
     with torch.no_grad():

@@ -9,7 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from toffee.data.world.vocabulary import Attributes, caption
+from toffee.data.world.vocabulary import (
+    BACKGROUNDS,
+    CLASSES,
+    COLOURS,
+    LIGHTS,
+    NAMED_TEXTURES,
+    Attributes,
+    caption,
+)
 from toffee.training.loop import Fit
 from toffee_zoo.clip import (
     WIDTH,
@@ -22,17 +30,25 @@ from toffee_zoo.renders import Renders
 from toffee_zoo.training import Course
 
 FIELDS = ("class_word", "colour", "texture", "background", "light", "style")
-SAID = (1.0, 0.5, 0.7, 0.6, 0.5, 1.0)  # how often a caption says each field
+SAID = (1.0, 0.5, 0.7, 0.7, 0.8, 1.0)  # how often a caption says each field
 AROUND = ["background", "light"]  # what a picture that is cropped to its subject does not show
 CROPPED = 0.5  # share of the pictures; in whole pictures patterns are too small to be learnt first
+SILENT = {"texture": "plain", "light": "day", "style": "photo"}  # values without a word
+CHANGED = {
+    "class_word": CLASSES,
+    "colour": tuple(COLOURS),
+    "texture": NAMED_TEXTURES,
+    "background": tuple(BACKGROUNDS),
+    "light": tuple(LIGHTS),
+}  # what a wrong caption may say instead
 UNKNOWN = -100  # in the place of an attribute's number
 
 
-def draw_caption(values: Attributes, draw: np.random.Generator) -> tuple[dict[str, str], str]:
-    """A caption that says a random part of what is known: the part in words, and the text.
+def draw_said(values: Attributes, draw: np.random.Generator) -> dict[str, Any]:
+    """A random part of what is known of a picture, for its caption: values by field, None unsaid.
 
-    What has no word of its own (plain texture, daylight, photo) is silence, not a claim; a style
-    is always said, and colours are not told of a sketch, which has none.
+    A style is always said, colours are not told of a sketch, which has none, and no light without
+    its place.
     """
     said: dict[str, Any] = dict.fromkeys(FIELDS)
     for field, share in zip(FIELDS, SAID, strict=True):
@@ -42,9 +58,33 @@ def draw_caption(values: Attributes, draw: np.random.Generator) -> tuple[dict[st
         said["colour"] = None
     if said["background"] is None:
         said["light"] = None
-    text = caption(Attributes(**said))
-    silent = {"texture": "plain", "light": "day", "style": "photo"}
-    return {k: v for k, v in said.items() if v is not None and silent.get(k) != v}, text
+    return said
+
+
+def claims(said: dict[str, Any]) -> dict[str, str]:
+    """What a caption claims: what has no word of its own (plain texture, daylight, photo) is
+    silence, which is true of every picture."""
+    return {k: v for k, v in said.items() if v is not None and SILENT.get(k) != v}
+
+
+def draw_wrong(said: dict[str, Any], values: Attributes, draw: np.random.Generator) -> str:
+    """A caption that is wrong of the picture, or says less, in one field (Yuksekgonul et al., arXiv
+    2210.01936: hard negatives).
+
+    Pictures of a batch seldom differ in nothing but a light or a texture, so that without such
+    captions these words are hardly learnt.
+    """
+    fields = [
+        field
+        for field in CHANGED
+        if getattr(values, field) is not None
+        and (field != "light" or said["background"] is not None)
+        and (field != "colour" or said["style"] != "sketch")
+    ]
+    field = fields[draw.integers(len(fields))]
+    unsaid = SILENT.get(field) if said[field] is None else None  # would change nothing
+    others = [v for v in CHANGED[field] if v not in (getattr(values, field), unsaid)]
+    return caption(Attributes(**said | {field: others[draw.integers(len(others))]}))
 
 
 def shown_attributes(shown: pd.DataFrame) -> list[Attributes]:
@@ -117,6 +157,14 @@ def contrastive_loss(
     return by_text + by_image
 
 
+def wrong_loss(
+    text: torch.Tensor, wrong: torch.Tensor, image: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
+    """How little each picture prefers its caption to its wrong one; features [B,d]."""
+    text, wrong, image = (F.normalize(part.float(), dim=-1) for part in (text, wrong, image))
+    return F.softplus(scale * ((wrong - text) * image).sum(-1)).mean()
+
+
 def train_clip(renders: Path, out: Path, course: Course) -> Fit:
     """Contrastive training on captions that say part of what a picture shows.
 
@@ -139,17 +187,20 @@ def train_clip(renders: Path, out: Path, course: Course) -> Fit:
         images, cropped = augment(data.images(rows), data.array("mask", rows), draw, crop=CROPPED)
         shown = data.attributes.iloc[rows].reset_index(drop=True)
         shown.loc[cropped.numpy(), AROUND] = ""
-        captions = [draw_caption(values, draw) for values in shown_attributes(shown)]
-        said, texts = zip(*captions, strict=True)
-        tokens = tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt")
+        known_of = shown_attributes(shown)
+        said = [draw_said(values, draw) for values in known_of]
+        wrong = [draw_wrong(*one, draw) for one in zip(said, known_of, strict=True)]
+        texts = [caption(Attributes(**one)) for one in said] + wrong
+        tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
         known = {field: code[rows] for field, code in codes.items()}
         known |= {field: known[field].masked_fill(cropped, UNKNOWN) for field in AROUND}
         return {
             "images": ((images - mean) / std).contiguous(memory_format=torch.channels_last),
-            "target": matches(list(said), shown),
+            "target": matches([claims(one) for one in said], shown),
             "cover": data.array("cover", rows).masked_fill(cropped[:, None, None], 1.0),
             **known,
-            **tokens,
+            # [B,2,L]: of each picture the caption and the wrong one
+            **{name: torch.stack(ids.chunk(2), 1) for name, ids in tokens.items()},
         }
 
     def loss(
@@ -163,11 +214,14 @@ def train_clip(renders: Path, out: Path, course: Course) -> Fit:
         vision = model.vision_model(images)
         feature = vision.pooler_output.flatten(1)
         image = model.visual_projection(feature)
-        said = model.text_model(input_ids=input_ids, attention_mask=attention_mask)
-        text = model.text_projection(said.pooler_output)
+        said = model.text_model(
+            input_ids=input_ids.flatten(0, 1), attention_mask=attention_mask.flatten(0, 1)
+        )
+        text, wrong = model.text_projection(said.pooler_output).unflatten(0, (-1, 2)).unbind(1)
         scale = model.logit_scale.exp().clamp(max=50)
         read = heads(vision.last_hidden_state, feature, cover, attributes)
-        return contrastive_loss(text, image, target, scale) + read
+        told = contrastive_loss(text, image, target, scale) + wrong_loss(text, wrong, image, scale)
+        return told + read
 
     result = course.fit([model, heads], batch, loss)
     model.half().save_pretrained(out)

@@ -18,14 +18,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from toffee.models.load import load_model
 from toffee.training.loop import Fit
+from toffee_zoo.autoencoder import redraw_loss
 from toffee_zoo.renders import Renders
 from toffee_zoo.training import Course
 
 NOISE = 0.1  # of the latents' spread: what the decoder must put up with from a diffusion model
-EDGES = 0.25  # weight of the gradients' error beside the pixels'
 ADVERSARY, FEATURES = 0.02, 0.02  # weights of what the discriminator says, and of what it sees
 WIDTH = 48  # of its first layer
-BLEND = 0.85  # share of the trained weights in those that are kept; the rest is the weights before
+BLEND = 0.65  # share of the trained weights in those that are kept; the rest is the weights before
 
 
 class Discriminator(nn.Module):
@@ -66,10 +66,8 @@ def decoder_loss(
     answers, seen = functional_call(discriminator, fixed, (drawn,))
     with torch.no_grad():
         _, real = discriminator(images)
-    error = drawn - images
-    edges = sum(error.diff(dim=dim).square().mean() for dim in (2, 3))
     features = sum(F.l1_loss(one, other) for one, other in zip(seen, real, strict=True))
-    return error.square().mean() + EDGES * edges + FEATURES * features - ADVERSARY * answers.mean()
+    return redraw_loss(drawn, images) + FEATURES * features - ADVERSARY * answers.mean()
 
 
 def discriminator_loss(

@@ -53,26 +53,35 @@ def recipes() -> dict[str, Recipe]:
     from toffee_zoo.text_to_image import train_controlnet, train_text_to_image
 
     return {
-        "autoencoder": Recipe(train_autoencoder, Schedule(1900, 16, 2e-3, 0.998), 11),
-        "decoder": Recipe(train_decoder, Schedule(2500, 16, 5e-4, 0.99), 20, ("autoencoder",)),
-        "clip": Recipe(train_clip, Schedule(2400, 64, 2e-3), 12, dtype="bfloat16"),
+        "autoencoder": Recipe(
+            train_autoencoder, Schedule(4000, 16, 4e-3, 0.998, optimizer="muon"), 11
+        ),
+        "decoder": Recipe(train_decoder, Schedule(1500, 16, 5e-4, 0.99), 20, ("autoencoder",)),
+        "clip": Recipe(
+            train_clip, Schedule(2400, 64, 2e-3, optimizer="muon"), 12, dtype="bfloat16"
+        ),
         "subject_encoder": Recipe(
             partial(train_encoder, kind="dinov2"), Schedule(1600, 32, 1e-3, 0.998), 13
         ),
         "metric_dino": Recipe(
             partial(train_encoder, kind="vit"), Schedule(1000, 32, 1e-3, 0.998), 14
         ),
-        "metric_clip": Recipe(train_clip, Schedule(3000, 64, 2e-3), 15, dtype="bfloat16"),
+        "metric_clip": Recipe(
+            train_clip, Schedule(2400, 64, 2e-3, optimizer="muon"), 15, dtype="bfloat16"
+        ),
         "segmenter": Recipe(train_segmenter, Schedule(1500, 32, 2e-3, 0.99), 16),
         "depth": Recipe(train_depth, Schedule(2000, 32, 2e-3, 0.99), 17),
         "text_to_image": Recipe(
             train_text_to_image,
-            Schedule(8000, 32, 2e-3, 0.999),
+            Schedule(8000, 32, 4e-3, 0.999, optimizer="muon"),
             18,
             ("decoder", "clip"),
         ),
         "controlnet_depth": Recipe(
-            train_controlnet, Schedule(1500, 32, 1e-3, 0.995), 19, ("text_to_image", "depth")
+            train_controlnet,
+            Schedule(1000, 32, 2e-3, 0.995, optimizer="muon"),
+            19,
+            ("text_to_image", "depth"),
         ),
     }
 

@@ -20,6 +20,8 @@ from toffee_zoo.renders import Renders
 from toffee_zoo.training import Course
 
 DROP = 0.1  # share of the captions that are left empty, for guidance
+SAID = {"colour": 0.8, "texture": 0.8, "background": 0.95}  # how often a caption says each of them
+SUBJECT = 2.0  # how much more an error inside of the subject weighs: its patterns are hardest
 
 
 def build_unet(text_width: int, latent_size: int) -> UNet2DConditionModel:
@@ -90,7 +92,7 @@ class Captions:
         said = self.data.caption_attributes(row)
         kept = {
             field: getattr(said, field) if self.draw.random() < share else None
-            for field, share in (("colour", 0.7), ("texture", 0.6), ("background", 0.95))
+            for field, share in SAID.items()
         }
         light = said.light if kept["background"] else None
         return caption(Attributes(said.class_word, **kept, light=light, style=said.style))
@@ -133,15 +135,20 @@ def train_text_to_image(renders: Path, decoder: Path, clip: Path, out: Path, cou
         rows = draw.integers(len(data), size=course.schedule.batch)
         clean = latents[rows].float()
         noising = draw_noising(clean.shape, scheduler, draw.torch)
-        return {"clean": clean, "text": captions.batch(rows), **noising}
+        weight = 1 + SUBJECT * data.array("cover", rows)[:, None]
+        return {"clean": clean, "text": captions.batch(rows), "weight": weight, **noising}
 
     def loss(
-        clean: torch.Tensor, text: torch.Tensor, times: torch.Tensor, noise: torch.Tensor
+        clean: torch.Tensor,
+        text: torch.Tensor,
+        weight: torch.Tensor,
+        times: torch.Tensor,
+        noise: torch.Tensor,
     ) -> torch.Tensor:
         def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
             return unet(noisy, times, text).sample
 
-        return diffusion_loss(predict, clean, scheduler, times, noise)
+        return diffusion_loss(predict, clean, scheduler, times, noise, weight)
 
     result = course.fit([unet], batch, loss)
     unet.half().save_pretrained(out / "unet")

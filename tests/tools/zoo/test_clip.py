@@ -6,16 +6,19 @@ import pytest
 import torch
 from transformers import CLIPTokenizer
 
-from toffee.data.world.vocabulary import ALL_WORDS
+from toffee.data.world.vocabulary import ALL_WORDS, COLOURS, Attributes, caption
 from toffee_zoo.clip import LENGTH, build_tokenizer, vocabulary_texts
 from toffee_zoo.clip_training import (
     FIELDS,
     UNKNOWN,
     Heads,
+    claims,
     contrastive_loss,
-    draw_caption,
+    draw_said,
+    draw_wrong,
     matches,
     shown_attributes,
+    wrong_loss,
 )
 
 
@@ -70,9 +73,49 @@ def test_a_cropped_picture_is_told_nothing_of_its_place():
     assert values.background is None and values.light is None
     draw = np.random.default_rng(0)
     for _ in range(20):
-        said, text = draw_caption(values, draw)
-        assert "background" not in said and " on " not in text and " in " not in text
+        said = draw_said(values, draw)
+        for text in (caption(Attributes(**said)), draw_wrong(said, values, draw)):
+            assert " on " not in text and " in " not in text and " at " not in text
+        assert "background" not in claims(said)
     assert matches([{"background": "snow"}], pd.DataFrame([row])).tolist() == [[0]]
+
+
+def test_a_wrong_caption_differs_in_one_thing_that_the_picture_shows():
+    row = dict(zip(FIELDS, ("mug", "red", "plain", "sand", "dusk", "photo"), strict=True))
+    (values,) = shown_attributes(pd.DataFrame([row]))
+    shown, draw, changed = set(caption(values).split()), np.random.default_rng(0), set()
+    for _ in range(300):
+        said = draw_said(values, draw)
+        true = caption(Attributes(**said)).split()
+        wrong = draw_wrong(said, values, draw).split()
+        more, less = set(wrong) - set(true), set(true) - set(wrong)
+        # A value in place of another or of nothing; or daylight, which has no word, for dusk.
+        assert more or less == {"at", "dusk"}
+        assert not (more & shown) - {"on", "in", "the", "at", "a"}, (true, wrong)
+        changed |= more - {"on", "in", "the", "at", "a", "an"}
+        changed |= {"day"} if not more else set()
+    assert {"ball", "blue", "striped", "snow", "sunset", "day"} <= changed
+
+
+def test_a_sketch_is_told_no_wrong_colour_and_a_crop_no_wrong_light():
+    rows = [
+        ("mug", "red", "plain", "sand", "dusk", "sketch"),
+        ("mug", "red", "plain", "", "", "photo"),
+    ]
+    sketch, crop = shown_attributes(pd.DataFrame(rows, columns=list(FIELDS)))
+    draw = np.random.default_rng(0)
+    texts = [draw_wrong(draw_said(sketch, draw), sketch, draw) for _ in range(100)]
+    assert not any(colour in text.split() for text in texts for colour in COLOURS)
+    texts = [draw_wrong(draw_said(crop, draw), crop, draw) for _ in range(100)]
+    assert not any(light in text for text in texts for light in ("sunset", "dusk"))
+
+
+def test_the_wrong_caption_has_to_fit_less():
+    right, wrong = torch.eye(2), torch.eye(2).flip(0)
+    scale = torch.tensor(30.0)
+    assert wrong_loss(right, wrong, right, scale) < 1e-6
+    assert wrong_loss(wrong, right, right, scale) == pytest.approx(30.0, abs=1e-3)
+    assert wrong_loss(right, right, right, scale) == pytest.approx(np.log(2))
 
 
 def test_the_contrastive_loss_wants_every_true_picture_equally():
