@@ -42,6 +42,7 @@ from toffee.runtime.files import write_text
 from toffee.storage.writer import ShardWriter
 from toffee.training import loop
 from toffee.training.average import Average
+from toffee.training.optimizer import MuonAndAdamW
 from toffee_bench import chain, report
 from toffee_bench.__main__ import scale
 from toffee_bench.setting import Setting, clear, prepare
@@ -197,11 +198,12 @@ def training_calls(setting: Setting, plan: Path, shard: Path) -> dict[str, Train
 def trainings(setting: Setting, plan: Path, shard: Path, steps: int) -> dict[str, Any]:
     """Of a step of each training the median CPU seconds by part (`parts`), and its FLOPs."""
     folder, found = setting.folder, {}
+    muon = setting.config.training.optimizer == "muon"
     parts: list[Part] = [
         (loop._Objective, "forward", "forward"),
         (type(team()), "backward", "backward"),
         (type(team()), "clip_grad_norm_", "clip"),
-        (torch.optim.AdamW, "step", "optimizer"),
+        (MuonAndAdamW if muon else torch.optim.AdamW, "step", "optimizer"),
         (Average, "update", "average"),
     ]
     calls = training_calls(setting, plan, shard)

@@ -21,7 +21,7 @@ from toffee_zoo.training import Course
 
 DROP = 0.1  # share of the captions that are left empty, for guidance
 SAID = {"colour": 0.8, "texture": 0.8, "background": 0.95}  # how often a caption says each of them
-SUBJECT = 2.0  # how much more an error inside of the subject weighs: its patterns are hardest
+SUBJECT = 2.0  # what an error inside the subject weighs more: its patterns are hardest
 
 
 def build_unet(text_width: int, latent_size: int) -> UNet2DConditionModel:
@@ -60,6 +60,11 @@ def encode_renders(data: Renders, autoencoder: Autoencoder, batch: int = 64) -> 
     rows = np.arange(len(data))
     parts = np.array_split(rows, max(1, len(rows) // batch))
     return torch.cat([autoencoder.encode(data.images(part)).half() for part in parts])
+
+
+def subject_weight(cover: torch.Tensor) -> torch.Tensor:
+    """Weight [B,1,h,w] of each latent's error, of the share [B,h,w] that the subject has of it."""
+    return 1 + SUBJECT * cover[:, None]
 
 
 class Captions:
@@ -135,7 +140,7 @@ def train_text_to_image(renders: Path, decoder: Path, clip: Path, out: Path, cou
         rows = draw.integers(len(data), size=course.schedule.batch)
         clean = latents[rows].float()
         noising = draw_noising(clean.shape, scheduler, draw.torch)
-        weight = 1 + SUBJECT * data.array("cover", rows)[:, None]
+        weight = subject_weight(data.array("cover", rows))
         return {"clean": clean, "text": captions.batch(rows), "weight": weight, **noising}
 
     def loss(

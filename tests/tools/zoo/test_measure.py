@@ -117,3 +117,12 @@ def test_a_picture_is_read_by_its_words():
     figures = read(Words([right, wrong]), PICTURES[:2], contents)
     assert figures == {"class": 1.0, "colour": 0.5, "background": 1.0, "light": 0.5, "texture": 0.5}
     assert np.mean(list(read(Words([right, right]), PICTURES[:2], contents).values())) == 1
+
+
+def test_no_light_is_read_at_night():
+    subject = draw_subject(0, "train", class_word="mug", colour="red", texture="striped")
+    scenes = (("snow", "dusk"), ("night", "day"))
+    contents = [(subject, draw_scene(0, background=place, light=light)) for place, light in scenes]
+    right = "a red striped mug in the snow at dusk"
+    figures = read(Words([right, "a red striped mug at night at dusk"]), PICTURES[:2], contents)
+    assert figures["light"] == 1.0  # of the first alone

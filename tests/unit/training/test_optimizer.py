@@ -85,6 +85,20 @@ def test_the_layout_of_the_memory_changes_nothing_but_rounding():
         assert torch.allclose(one, other, atol=3 * RATE * 0.1)
 
 
+def test_a_weight_whose_memory_it_does_not_see_is_no_silent_loss():
+    model = nn.Conv2d(4, 3, 2)
+    model.weight = nn.Parameter(torch.randn(4, 3, 2, 2).permute(1, 0, 2, 3))  # flattened by a copy
+    optimizer = muon_of(model)
+    model.weight.grad = torch.ones(3, 4, 2, 2)
+    with pytest.raises(RuntimeError, match=r"memory of a weight \[3, 4, 2, 2\]"):
+        optimizer.step()
+    moved = network()
+    optimizer = muon_of(moved)
+    moved.to(memory_format=torch.channels_last)
+    with pytest.raises(RuntimeError, match="memory of a weight"):
+        step(moved, optimizer, 0)
+
+
 def test_it_goes_on_from_its_state_to_the_bit():
     whole = network()
     optimizer = muon_of(whole)

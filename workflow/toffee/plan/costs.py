@@ -15,6 +15,10 @@ from toffee.plan.architectures import Architectures, parameters, shapes_alone
 EFFICIENTNET = 0.814e9
 """EfficientNet-Lite0 at 224 pixels: 407 million multiply-adds, as its authors print them."""
 
+MOMENTS = {"adamw": 2, "muon": 1}
+"""Averages of the gradients that an optimizer holds of each weight; those of biases, which are
+always AdamW's, count for nothing."""
+
 EFFICIENTNET_SIDE = 224
 """Pixels; small pictures are enlarged twice at most (see `toffee.evaluation.metrics`)."""
 

@@ -2,9 +2,9 @@
 
 A job that draws or measures has the weights of its models, and on top of them the most that one of
 its calls holds. A training has the frozen models that encode its data, and of what is trained the
-weights, gradients, two moments of AdamW and the averaged weights, and on top of them a pass forward
-and back of one micro-batch. What calls hold is counted (see `toffee.plan.peak`). Not in it: CUDA's
-own memory, the room inside of kernels, and what fragmentation wastes.
+weights, gradients, the optimizer's moments and the averaged weights, and on top of them a pass
+forward and back of one micro-batch. What calls hold is counted (see `toffee.plan.peak`). Not in it:
+CUDA's own memory, the room inside of kernels, and what fragmentation wastes.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from toffee.config.settings import CANVAS, Training
 from toffee.launch.dag import Job
 from toffee.method.guidance import forwards
 from toffee.plan.architectures import Architectures, parameters
-from toffee.plan.costs import Costs, times
+from toffee.plan.costs import MOMENTS, Costs, times
 from toffee.plan.work import BASE_METHODS, net_of, twice
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -194,7 +194,7 @@ class Memory:
             self._known[key] = self.peaks.of(step.name, rows, *step.arguments)
         return copies * WEIGHT * weights + max(self._known[key], update)
 
-    def adamw(self, weights: int) -> int:
+    def _adamw(self, weights: int) -> int:
         """Bytes that a step of AdamW takes: unless it is one kernel, the root of all second moments
         at once."""
         return 0 if self.config.training.fused else WEIGHT * weights
@@ -204,9 +204,10 @@ class Memory:
     ) -> int:
         """Bytes of a training: first its data is encoded, then the model is trained."""
         training = self.config.training.applied(training)
-        muon = training.optimizer == "muon"  # biases, which are AdamW's, count for nothing
-        copies = 2 + (1 if muon else 2) + (training.ema > 0 and not training.average_on_cpu)
-        update = 0 if muon else self.adamw(weights)  # Muon takes one matrix after the other
+        muon = training.optimizer == "muon"
+        averaged = training.ema > 0 and not training.average_on_cpu
+        copies = 2 + MOMENTS[training.optimizer] + averaged
+        update = 0 if muon else self._adamw(weights)  # Muon takes one matrix after the other
         rows = min(training.micro_batch or training.batch, training.batch)
         trained = self.trained(weights, step, copies, rows, update)
         calls = [self.call(one) for one in encoding]
@@ -252,7 +253,7 @@ class Memory:
         unet, *rest = self.base(guidance=most)
         rows = 2 * tuning.batch
         step = Network("unet_step", unet.weights, rows)
-        tuned = self.trained(unet.weights, step, 4, rows, self.adamw(unet.weights))
+        tuned = self.trained(unet.weights, step, 4, rows, self._adamw(unet.weights))
         drawn = WEIGHT * unet.weights + max(self.call(one) for one in [unet, *rest])
         # All of it holds float32, and computes in half precision where that is configured.
         return WEIGHT * sum(one.weights for one in rest) + max(tuned, drawn)

@@ -5,11 +5,12 @@ not counted: megabytes.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from toffee.config.settings import CANVAS
 from toffee.launch.dag import Job
 from toffee.plan.architectures import parameters
-from toffee.plan.costs import Costs
+from toffee.plan.costs import MOMENTS, Costs
 from toffee.plan.work import REFINER_METHODS, Work, net_of
 
 ROW = 600
@@ -20,9 +21,6 @@ PLAN_ROW, INDEX_ROW = 80, 60
 
 WEIGHT = 4
 """Bytes of a weight: float32, as models are trained and saved."""
-
-CHECKPOINT = 4 * WEIGHT
-"""Of a weight in a checkpoint: the weight, its average, and two moments of AdamW."""
 
 STAGES = ("draw_initial", "refine_shard", "draw_views", "make_edits")
 """Rules of the stages of a shard, whose files are removed once they are read, unless config
@@ -86,6 +84,10 @@ class Storage:
         method = getattr(self, f"{job.rule}_encoded", None)
         return round(method(job.wildcards)) if method else 0
 
+    def _checkpoint(self, network: Any) -> int:
+        """Bytes of a training's checkpoint: weights, their averages and the optimizer's moments."""
+        return (2 + MOMENTS[self.config.training.optimizer]) * WEIGHT * parameters(network)
+
     def download_model(self, wildcards: Mapping[str, str]) -> float:
         return WEIGHT * self.costs.models.parameters(wildcards["role"])
 
@@ -93,7 +95,7 @@ class Storage:
         return WEIGHT * parameters(self.costs.refiner_unet)
 
     def pretrain_refiner_encoded(self, wildcards: Mapping[str, str]) -> float:
-        checkpoint = CHECKPOINT * parameters(self.costs.refiner_unet)
+        checkpoint = self._checkpoint(self.costs.refiner_unet)
         return checkpoint + self.sizes.frames * self.encoded(self.tokens)
 
     def pretrain_view_generator(self, wildcards: Mapping[str, str]) -> float:
@@ -101,7 +103,7 @@ class Storage:
 
     def pretrain_view_generator_encoded(self, wildcards: Mapping[str, str]) -> float:
         depth = self.depth if self.config.view_generator.depth else 0
-        checkpoint = CHECKPOINT * parameters(self.costs.views_unet)
+        checkpoint = self._checkpoint(self.costs.views_unet)
         return checkpoint + self.sizes.frames * self.encoded(self.tokens + depth)
 
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
@@ -113,7 +115,7 @@ class Storage:
         seen *= 2 if settings.own_photo else 1  # the subject's photo beside its view
         seen += self.depth if settings.depth else 0
         pairs = self.work.pairs(settings) if self.config.training.store == "all" else 0
-        return CHECKPOINT * parameters(self._net(wildcards)) + pairs * seen
+        return self._checkpoint(self._net(wildcards)) + pairs * seen
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
         """Target and subject, and of edits what is edited, with a bit a pixel of their masks."""

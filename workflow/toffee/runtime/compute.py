@@ -145,9 +145,11 @@ def _converted(call: Callable[..., Any], settings: Compute) -> Callable[..., Any
 
 @contextmanager
 def without_denormals() -> Iterator[None]:
-    """Inside, numbers below 1e-38 are 0: a processor computes with them many times slower.
+    """Inside, numbers below 1e-38 are 0: a processor computes with them several times slower.
 
-    Gradients and their averages come to that. Only this thread's results are so.
+    Gradients and their averages come to that. It holds for this thread and for threads that it
+    starts inside; threads of torch that are there already, where it has several, keep such numbers.
+    GPUs compute with them as fast as with others. Afterwards they are kept, as torch does.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""What follows the gradients: AdamW, or Muon for matrices and AdamW for the rest."""
+"""Optimizers: AdamW, or Muon for matrices and AdamW for the rest."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -61,8 +61,9 @@ class MuonAndAdamW:
     Muon makes the averaged gradient of a matrix orthogonal, so that a step changes the matrix by as
     much in every direction (Jordan, kellerjordan.github.io/posts/muon). Its steps are scaled to be
     as large as AdamW's, so that both can take the same rate (Liu et al., arXiv 2502.16982). A
-    convolution is a matrix with a row for each output channel. torch's Muon takes nothing but
-    matrices: it sees the memory of the weights as such.
+    convolution is a matrix with a row for each output channel. Embeddings are matrices here too
+    (our choice; its author leaves them to AdamW). torch's Muon takes nothing but matrices: it sees
+    the memory of the weights as such, so nobody may give them other memory later.
     """
 
     def __init__(
@@ -94,8 +95,14 @@ class MuonAndAdamW:
             parameter.grad = None
 
     def step(self) -> None:
-        """Change the parameters."""
+        """Change the parameters.
+
+        Raises:
+            RuntimeError: a matrix is not, or is not any more, the memory of its weight.
+        """
         for weight, matrix in zip(self.weights, self.matrices, strict=True):
+            if matrix.data_ptr() != weight.data_ptr():
+                raise RuntimeError(f"Muon does not see the memory of a weight {list(weight.shape)}")
             matrix.grad = None if weight.grad is None else _matrix(weight.grad, weight)
         for part in self.parts:
             part.step()
