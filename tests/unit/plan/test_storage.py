@@ -74,8 +74,9 @@ def test_models_that_ship_have_about_the_weights_that_are_planned(storage):
 
 
 def test_a_trainings_own_data_grow_with_the_pairs_and_no_other_job_has_any():
-    def needed(shards, rule="train_toffeenet", store="latents"):
-        layers = {"synthesis": {"shards": shards}, "training": {"store": store}}
+    def needed(shards, rule="train_toffeenet", store="latents", optimizer="adamw"):
+        training = {"store": store, "optimizer": optimizer}
+        layers = {"synthesis": {"shards": shards}, "training": training}
         config = config_of("paper.yaml", layers)
         work = Work(config, Costs(architectures("paper"), config), Sizes(config, [], ROOT))
         return Storage(work).while_running(
@@ -86,6 +87,8 @@ def test_a_trainings_own_data_grow_with_the_pairs_and_no_other_job_has_any():
     assert needed(3, store="all") - needed(1, store="all") == 2 * 12000 * 2 * 256 * 1024
     # The checkpoint of Stable Diffusion's UNet: 14 GB, as toffee.training.checkpoint has it.
     assert needed(1) == needed(3) == pytest.approx(14e9, rel=0.1)
+    # Weights, averages and two moments; Muon has one.
+    assert needed(1, optimizer="muon") == pytest.approx(needed(1) * 3 / 4)
     assert needed(3, "score_shard") == 0
 
 

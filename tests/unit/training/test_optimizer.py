@@ -85,6 +85,15 @@ def test_the_layout_of_the_memory_changes_nothing_but_rounding():
         assert torch.allclose(one, other, atol=3 * RATE * 0.1)
 
 
+def test_a_gradient_of_another_layout_is_read_in_the_weights_order():
+    plain, last = network(), network().to(memory_format=torch.channels_last)
+    gradient = torch.randn(plain[0].weight.shape, generator=torch.Generator().manual_seed(5))
+    for model in (plain, last):
+        model[0].weight.grad = gradient.clone()  # contiguous in both
+        muon_of(model).step()
+    assert torch.allclose(plain[0].weight, last[0].weight, atol=3 * RATE * 0.1)
+
+
 def test_a_weight_whose_memory_it_does_not_see_is_no_silent_loss():
     model = nn.Conv2d(4, 3, 2)
     model.weight = nn.Parameter(torch.randn(4, 3, 2, 2).permute(1, 0, 2, 3))  # flattened by a copy

@@ -19,8 +19,8 @@ class Training(Section):
     as they are but for rounding, except with `optimizer`, `times` and `min_snr_gamma`."""
 
     optimizer: Literal["adamw", "muon"] = Field(
-        description="adamw; or muon: Muon for matrices and convolutions, AdamW for the rest, which "
-        "learns more in a step; not for DreamBooth, whose steps are AdamW's"
+        description="adamw; or muon: Muon for matrices and convolutions, AdamW for the rest; not "
+        "for DreamBooth, whose steps are AdamW's"
     )
 
     micro_batch: Count | None = Field(
