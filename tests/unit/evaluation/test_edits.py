@@ -80,13 +80,19 @@ class Reader:
         return torch.stack([torch.eye(3)[("red", "blue", "plain").index(one)] for one in colours])
 
 
-def test_a_change_is_read_before_the_other_edits_and_the_text_of_the_input():
+def test_a_change_is_read_before_the_other_edits_and_was_not_in_the_input():
     parts = PromptParts(["by day"], ["red", "blue"], [], [])
     texts = pd.DataFrame({"kind": ["colour"] * 3, "class_word": ["mug"] * 3})
     texts = texts.assign(prompt="a red mug by day", source_prompt="a mug by day")
-    features = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0.5, 0, 0.5]])  # red, blue, reddish
-    read = changes_read(Reader(), features, texts, parts)
-    assert read.tolist() == pytest.approx([1 / (1 + np.exp(-4)), 1 / (1 + np.exp(4)), 0.5])
+    after = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0.5, 0, 0.5]])  # red, blue, reddish and plain
+    blue, yes, no = torch.eye(3)[1].repeat(3, 1), 1 / (1 + np.exp(-4)), 1 / (1 + np.exp(4))
+    read = changes_read(Reader(), after, blue, texts, parts)
+    # "a mug by day" is as true of a reddish mug: it is no other colour.
+    assert read.tolist() == pytest.approx([yes * yes, no * yes, yes / (1 + np.exp(-2))], rel=1e-5)
+    again = changes_read(Reader(), after, after, texts, parts)
+    assert again.tolist() == pytest.approx(
+        [yes * no, no * yes, 1 / (2 + np.exp(2) + np.exp(-2))], rel=1e-5
+    )
 
 
 def test_a_picture_without_an_outside_has_no_error_there():

@@ -108,6 +108,7 @@ def test_a_pairs_target_is_compared_with_its_photo_and_its_view(metrics, tmp_pat
         "source_prompt": ["", "", before],
     }
     pictures = {"target": [picture(n) for n in (1, 2, 3)], "subject": [picture(1)] * 3}
+    pictures["input"] = [None, None, picture(4)]
     photos = {name: tmp_path / f"{name}.png" for name in columns["subject"]}
     for number, path in enumerate(photos.values(), 1):
         Image.fromarray(picture(number)).save(path)

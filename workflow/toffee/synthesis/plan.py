@@ -144,8 +144,12 @@ def read_plan(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def other_prompts(row: Mapping[Any, Any], parts: PromptParts) -> list[str]:
-    """What the prompt of a planned edit could have been: every other change of its kind, and the
-    text of the picture before it. Nothing for generation."""
+    """What the prompt of a planned edit could have been: every other change of its kind, and where
+    it says something else the text of the picture before it. Nothing for generation.
+
+    "a mug" is as true of a purple mug as "a purple mug" is, so it is no other colour or texture,
+    unless there is no other.
+    """
     kind, source, word = row["kind"], row["source_prompt"], row["class_word"]
     contexts = parts.contexts_of(word)
     here = [one for one in contexts if in_context(one, word) == source]
@@ -156,8 +160,9 @@ def other_prompts(row: Mapping[Any, Any], parts: PromptParts) -> list[str]:
         "texture": [in_context(one, new, word) for one in here for new in parts.textures],
         "style": [f"{one} {source}" for one in parts.styles],
     }[kind]
-    before = [source] if source else []
-    return [text for text in dict.fromkeys([*every, *before]) if text != row["prompt"]]
+    if source and (kind in ("background", "style") or len(every) < 2):
+        every = [*every, source]
+    return [text for text in dict.fromkeys(every) if text != row["prompt"]]
 
 
 def sample_id(seed: int, subject: str, prompt: str, kind: str, attempt: int) -> str:

@@ -68,21 +68,23 @@ def subject_features(
 
 
 def change_read(
-    features: torch.Tensor,
+    after: torch.Tensor,
+    before: torch.Tensor,
     prompts: list[str],
     others: list[list[str]],
     encode: Callable[[list[str]], torch.Tensor],
     scale: float,
 ) -> torch.Tensor:
-    """With which probability [B] a CLIP reads a picture's text, and not the best other.
+    """With which probability [B] a CLIP reads an edit's text in the picture, and not yet before it.
 
-    Against one other text, so that it does not depend on how many there are. Of the edits of a demo
-    run, this told better than the direction of the change (arXiv 2211.09800) which ones the metric
-    CLIP reads.
+    The text is read against the best other, so that it does not depend on how many there are. Of
+    the edits of a demo run, this told better than the direction of the change (arXiv 2211.09800)
+    which ones the metric CLIP reads.
 
     Args:
-        features: of the pictures [B,d], of unit length.
-        prompts: of each picture.
+        after, before: features of the edited pictures, and of those that were edited [B,d], of unit
+            length.
+        prompts: of each edit.
         others: texts that must fit it less; without any its probability is 1.
         encode: the CLIP's features [N,d] of texts, of unit length; scale: of cosines, to logits.
     """
@@ -91,8 +93,10 @@ def change_read(
     shares = torch.ones(len(prompts))
     for row, (prompt, rest) in enumerate(zip(prompts, others, strict=True)):
         if rest:
-            best = max(float(known[text] @ features[row]) for text in rest)
-            shares[row] = torch.sigmoid(scale * (known[prompt] @ features[row] - best))
+            pictures = torch.stack([after[row], before[row]])
+            best = (pictures @ torch.stack([known[text] for text in rest]).T).amax(1)
+            now, then = torch.sigmoid(scale * (pictures @ known[prompt] - best))
+            shares[row] = now * (1 - then)
     return shares
 
 
@@ -119,7 +123,7 @@ def candidate_scores(
         before: the pair's input picture [B,3,H,W].
         others: what an edit could have been instead (see `change_read`); None for no edits.
     """
-    features = judge.images(targets)
+    features, features_before = judge.images(targets), judge.images(before)
     target, view, subject = (
         subject_features(encoder, *shown) for shown in ((targets, masks), posed, own)
     )
@@ -129,9 +133,14 @@ def candidate_scores(
         "pair_similarity": (target * view).sum(1),
         "text_alignment": (features * judge.texts(prompts)).sum(1),
         "change_read": change_read(
-            features, prompts, others or [[]] * len(prompts), judge.texts, judge.scale
+            features,
+            features_before,
+            prompts,
+            others or [[]] * len(prompts),
+            judge.texts,
+            judge.scale,
         ),
-        "image_similarity": (features * judge.images(before)).sum(1),
+        "image_similarity": (features * features_before).sum(1),
         "copy_rate": copy_rate(targets, posed[0], masks, encoder.grid),
         "mask_area": masks.float().mean((1, 2)),
         "mask_connectedness": torch.tensor([connectedness(m) for m in masks.numpy()]),
@@ -164,8 +173,8 @@ def score_shard(
     Scores (columns): subject_similarity (cosine of the subject encoder's class tokens, target and
     the subject's own picture, both cut out), view_similarity and pair_similarity (the same of the
     view and the own picture, and of target and view), change_read (with which probability the
-    filter CLIP reads an edit's prompt, and not the best of the others of its kind and the text of
-    the picture before; 1 for generation), text_alignment (filter CLIP, target and prompt),
+    filter CLIP reads an edit's prompt in the target, and not the best of the others of its kind,
+    and not yet in the input; 1 for generation), text_alignment (filter CLIP, target and prompt),
     image_similarity (filter CLIP, target and the pair's input picture), copy_rate (share of
     foreground patches repeated in place), mask_area (share of the target that the subject takes),
     mask_connectedness.

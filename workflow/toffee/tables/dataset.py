@@ -70,9 +70,10 @@ def tabulate_dataset(
         "style is to be less like the photo, so what all pairs reach says little. "
         "`view_dino_masked`: similarity of target and view; `view_unlike`: the share of pairs in "
         f"which it is below {UNLIKE:g}. Of the editing pairs `change_read`: with which "
-        "probability the metric CLIP reads what was asked; `change_found`: the share in which it "
-        "reads this rather than any other thing that could have been asked. Mean over subjects ± "
-        "standard error over n subjects; the difference is that of two independent groups.",
+        "probability the metric CLIP reads what was asked rather than any other thing that could "
+        "have been asked, and did not in the input; `change_found`: the share in which that is "
+        "above one half. Mean over subjects ± standard error over n subjects; the difference is "
+        "that of two independent groups.",
         "### Leakage check",
         markdown(nearest[~listed]),
         "Each benchmark subject's photos against one picture of every training subject; the "

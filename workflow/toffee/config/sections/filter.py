@@ -37,7 +37,9 @@ SCORES = {
     ),
     "text_alignment": Score("alignment of target and prompt (cosine)"),
     "change_read": Score(
-        "reading of the edit's prompt against the best other one (probability)", _EDITS
+        "reading of the edit's prompt against the best other one, and not yet in the input "
+        "(probability)",
+        _EDITS,
     ),
     "image_similarity": Score("similarity of target and input (cosine)"),
     # An editing pair repeats its input outside the mask on purpose.
@@ -74,7 +76,7 @@ class Filter(Section):
     )
     min_change_read: Share = Field(
         description="least probability with which the filter CLIP reads the change of an edit, "
-        "against the best other change of its kind or none (0.5: it is the one that fits best)"
+        "against the best other change of its kind, in the target and not yet in the input"
     )
     max_copy_rate: Share = Field(
         description="largest share of the subject's pixels that the target repeats in place "

@@ -17,6 +17,7 @@ from toffee.evaluation.names import MASKED_METRICS, UNLIKE
 from toffee.evaluation.score.scoring import (
     EDIT_TEXTS,
     Segment,
+    batches,
     changes_read,
     load_metrics,
     long_form,
@@ -51,9 +52,9 @@ def score_dataset(
 
     - view_dino_masked: its similarity to the pair's view; view_unlike: 1 where that is below
       `toffee.evaluation.names.UNLIKE`, else 0;
-    - of the editing pairs change_read: with which probability the metric CLIP reads what was asked
-      (see `toffee.synthesis.scores.change_read`); change_found: 1 where it fits better than all
-      that could have been asked instead, else 0.
+    - of the editing pairs change_read: with which probability the metric CLIP reads what was asked,
+      and did not in the input (see `toffee.synthesis.scores.change_read`); change_found: 1 where
+      that is above 0.5, else 0.
 
     Args:
         index: Parquet file of the filter (shard, row, kind, accepted).
@@ -127,7 +128,11 @@ def pair_scores(
     views = stored_features(shard, "subject", at, metrics, segment, f"views of {shard.path.stem}")
     alike = metrics.similarity("dino_masked", targets["dino_masked"], views["dino_masked"])
     values |= {"view_dino_masked": alike, "view_unlike": (alike < UNLIKE).float()}
-    read = changes_read(metrics.clip, targets["clip_i"], texts, parts)
+    editing = np.flatnonzero(texts["kind"] != "generation")
+    before = torch.zeros_like(targets["clip_i"])
+    for some in batches(editing, metrics.batch, f"edits of {shard.path.stem}"):
+        before[some] = metrics.clip.image_features(shard.images("input", at[some]))
+    read = changes_read(metrics.clip, targets["clip_i"], before, texts, parts)
     values |= {"change_read": read, "change_found": (read > 0.5).float()}
     method = rows["accepted"].map({True: "accepted", False: "rejected"}).to_numpy()
     scores = long_form(values, method=method, setting=ALL_KINDS, subject=subject, prompt=prompt)

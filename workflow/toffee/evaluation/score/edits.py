@@ -54,7 +54,8 @@ def score_edits(
     - dino_masked, histogram_masked: the subject, found by its class word, against the subject's
       photo;
     - clip_t with the prompt; mask_found: 1 where the subject was found;
-    - change_read: with which probability the metric CLIP reads what was asked (edits);
+    - change_read: with which probability the metric CLIP reads what was asked, and did not in the
+      input (edits);
     - outside_error: mean absolute difference to the input outside of the mask, of values in [0, 1];
       outside_drift: the same before the input was pasted back there (edits by a model);
     - mask_iou, depth_error (kind `depth`): overlap of the subject's mask with the first view's, and
@@ -164,7 +165,8 @@ class EditScorer:
             for name in SIMILARITIES
         }
         texts = pd.DataFrame({name: pairs.column(name)[pair] for name in EDIT_TEXTS})
-        values["change_read"] = changes_read(metrics.clip, seen.clip, texts, self.parts)
+        unedited = metrics.clip.image_features(before)
+        values["change_read"] = changes_read(metrics.clip, seen.clip, unedited, texts, self.parts)
         error, drift = OUTSIDE
         values[error] = outside_error(images, before, inside)
         if all(drawn.has("raw", row) for row in rows):

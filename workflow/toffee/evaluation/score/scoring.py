@@ -91,16 +91,17 @@ EDIT_TEXTS = ("kind", "class_word", "prompt", "source_prompt")
 
 
 def changes_read(
-    metric: ClipMetric, features: Tensor, texts: pd.DataFrame, parts: PromptParts
+    metric: ClipMetric, after: Tensor, before: Tensor, texts: pd.DataFrame, parts: PromptParts
 ) -> Tensor:
-    """With which probability [B] the metric CLIP reads what each edit was asked (see
-    `toffee.synthesis.scores.change_read`).
+    """With which probability [B] the metric CLIP reads what each edit was asked, and not yet in the
+    picture before it (see `toffee.synthesis.scores.change_read`).
 
-    features: of the edited pictures [B, D]; texts: columns EDIT_TEXTS; parts: what the prompts were
-    made of, which says what else could have been asked.
+    after, before: features of the pictures [B, D]; texts: columns EDIT_TEXTS; parts: what the
+    prompts were made of, which says what else could have been asked.
     """
     others = [other_prompts(row, parts) for row in texts.to_dict("records")]
-    return change_read(features, list(texts["prompt"]), others, metric.text_features, metric.scale)
+    prompts = list(texts["prompt"])
+    return change_read(after, before, prompts, others, metric.text_features, metric.scale)
 
 
 def setting_column(shard: Shard) -> np.ndarray | str:
