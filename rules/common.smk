@@ -84,6 +84,9 @@ TUNED = [f"{name}(-[0-9]+-steps)?" for name in TUNED_METHODS]
 # Parts of the zoo, and the parts that each is trained on.
 ZOO_PARTS = {part: [] for part in [*ROLES, "autoencoder", "decoder"]} | {
     "decoder": ["autoencoder"],
+    "subject_encoder": ["decoder"],
+    "metric_dino": ["decoder"],
+    "segmenter": ["decoder"],
     "text_to_image": ["decoder", "clip"],
     "controlnet_depth": ["text_to_image", "depth"],
 }

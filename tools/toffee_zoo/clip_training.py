@@ -26,6 +26,7 @@ from toffee_zoo.clip import (
     vocabulary_texts,
 )
 from toffee_zoo.encoder import MEAN, STD, augment, write_preprocessor
+from toffee_zoo.imperfect import softened
 from toffee_zoo.renders import Renders
 from toffee_zoo.training import Course
 
@@ -184,7 +185,9 @@ def train_clip(renders: Path, out: Path, course: Course) -> Fit:
 
     def batch() -> dict[str, torch.Tensor]:
         rows = draw.integers(len(data), size=course.schedule.batch)
-        images, cropped = augment(data.images(rows), data.array("mask", rows), draw, crop=CROPPED)
+        images, cropped = augment(
+            data.images(rows), data.array("mask", rows), draw, CROPPED, softened
+        )
         shown = data.attributes.iloc[rows].reset_index(drop=True)
         shown.loc[cropped.numpy(), AROUND] = ""
         known_of = shown_attributes(shown)

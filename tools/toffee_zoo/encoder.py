@@ -8,7 +8,8 @@ what the procedural world knows: which views show the same subject, and which po
 patch shows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import Dinov2Config, Dinov2Model, PreTrainedModel, ViTConfig, ViTModel
 
+from toffee.models.diffusion import Autoencoder
 from toffee.training.loop import Fit
+from toffee_zoo.imperfect import redrawn
 from toffee_zoo.renders import Renders
 from toffee_zoo.training import Course
 
@@ -26,6 +29,8 @@ TEMPERATURE = 0.1
 REACH = 0.15  # object coordinates within which two patches show the same part
 GREY = 0.5
 MEAN, STD = [0.5] * 3, [0.5] * 3
+
+Imperfect = Callable[[torch.Tensor, np.random.Generator, float], torch.Tensor]
 
 
 def build_encoder(kind: str, resolution: int) -> PreTrainedModel:
@@ -43,27 +48,31 @@ def build_encoder(kind: str, resolution: int) -> PreTrainedModel:
 
 
 def augment(
-    images: torch.Tensor, masks: torch.Tensor, draw: np.random.Generator, crop: float
+    images: torch.Tensor,
+    masks: torch.Tensor,
+    draw: np.random.Generator,
+    crop: float,
+    imperfect: Imperfect,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Vary pictures as the pipeline will: segmented, cropped, softened, lighter or darker.
+    """Vary pictures as the pipeline will: segmented, cropped, imperfect, lighter or darker.
 
     Args:
         images: [B,3,H,W] in [0,1].
         masks: [B,H,W].
         draw: source of the random choices.
         crop: share of the pictures that are segmented and cropped to the subject.
+        imperfect: makes some of them as if they had been drawn: (images, draw, share) to images.
 
     Returns:
         The varied pictures, and bool [B]: which of them were cropped.
     """
-    batch, _, height, _ = images.shape
+    batch = len(images)
     chance = lambda share: torch.from_numpy(draw.random(batch) < share)  # noqa: E731
     cropped = chance(crop) & masks.flatten(1).any(1)
     filled = (cropped | chance(0.15))[:, None, None, None] & ~masks[:, None]
     images = torch.where(filled, torch.tensor(GREY), images)
     images = torch.where(cropped[:, None, None, None], _crop(images, masks), images)
-    soft = F.interpolate(F.avg_pool2d(images, 2), size=height, mode="bilinear")
-    images = torch.where(chance(0.3)[:, None, None, None], soft, images)
+    images = imperfect(images, draw, 0.3)
     light = torch.from_numpy(draw.uniform(0.9, 1.1, (batch, 1, 1, 1))).float()
     noise = 0.02 * torch.from_numpy(draw.standard_normal(images.shape, dtype="float32"))
     return (images * light + noise).clamp(0, 1), cropped
@@ -137,7 +146,7 @@ class _Heads(nn.Module):
         )
 
 
-def train_encoder(renders: Path, out: Path, course: Course, kind: str) -> Fit:
+def train_encoder(renders: Path, decoder: Path, out: Path, course: Course, kind: str) -> Fit:
     """Train an encoder on pairs of views.
 
     Three losses: class tokens tell the subject again among the others of the batch; patch tokens
@@ -145,6 +154,7 @@ def train_encoder(renders: Path, out: Path, course: Course, kind: str) -> Fit:
     class; the patch's own pixels can be read off its token.
     """
     data, draw = Renders(renders), course.draw
+    imperfect = partial(redrawn, autoencoder=Autoencoder(decoder))
     model, heads = build_encoder(kind, data.rgb.shape[2]), _Heads()
     classes = data.attributes["class_word"].to_numpy()[:: data.views]
     members = {word: np.flatnonzero(classes == word) for word in np.unique(classes)}
@@ -160,7 +170,8 @@ def train_encoder(renders: Path, out: Path, course: Course, kind: str) -> Fit:
         views = np.stack([draw.permutation(data.views)[:2] for _ in subjects])
         rows = (subjects[:, None] * data.views + views).T.reshape(-1)  # all a, then all b
         clean = data.images(rows)
-        images, cropped = augment(clean, data.array("mask", rows), draw, crop=0.3)
+        masks = data.array("mask", rows)
+        images, cropped = augment(clean, masks, draw, crop=0.3, imperfect=imperfect)
         return {
             "images": images,
             "seen": (images - mean) / std,

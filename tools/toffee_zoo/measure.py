@@ -54,7 +54,9 @@ def measure_zoo(zoo: Path) -> dict[str, Figures]:
         }
         for part in ("subject_encoder", "metric_dino"):
             figures[part] = measure_encoder(zoo / part, data)
-    return figures | measure_pictures(zoo)
+    for part, more in measure_pictures(zoo).items():
+        figures[part] = figures.get(part, {}) | more
+    return figures
 
 
 def measure_autoencoder(folder: Path, data: Renders) -> Figures:
@@ -87,13 +89,17 @@ def sharpness(drawn: torch.Tensor, real: torch.Tensor) -> float:
 
 
 def measure_segmenter(folder: Path, data: Renders) -> Figures:
-    """Intersection over union with the true masks (0 where the object was not found)."""
+    """Intersection over union with the true masks."""
     rows = np.arange(len(data))
     words = data.attributes["class_word"].tolist()
     found = SemanticSegmenter(folder).segment(data.images(rows), words)
-    masks = data.array("mask", rows)
-    overlap = (found & masks).flatten(1).sum(1) / (found | masks).flatten(1).sum(1).clamp(min=1)
-    return {"iou": round(overlap.mean().item(), 3)}
+    return {"iou": overlap(found, data.array("mask", rows))}
+
+
+def overlap(found: torch.Tensor, masks: torch.Tensor) -> float:
+    """Mean intersection over union of masks [B,H,W]; 0 where nothing was found."""
+    both, either = (found & masks).flatten(1).sum(1), (found | masks).flatten(1).sum(1)
+    return round((both / either.clamp(min=1)).mean().item(), 3)
 
 
 def measure_depth(folder: Path, data: Renders) -> Figures:
@@ -122,21 +128,26 @@ def measure_pictures(zoo: Path) -> dict[str, Figures]:
 
     The pictures also have `laplacian`, of real renders of their contents, and those of the
     ControlNet `depth`, the mean absolute difference of their depth from the depth they were given.
+    The segmenter has `drawn`: the overlap of what it finds in these with the object whose depth it
+    was.
     """
     contents = [
         (subject, scene)
         for subject, scene in heldout_contents(2 * PROMPTS, SEED)
         if subject.texture in NAMED_TEXTURES
     ][:PROMPTS]
-    real = _render(contents)
+    real, masks = _render(contents)
     model = TextToImage(zoo / "text_to_image", zoo / "controlnet_depth")
     estimate = DepthEstimator(zoo / "depth")
     depth = estimate(real)
     text = draw(model, contents)
     controlled = draw(model, contents, depth)
     metric = ClipMetric(zoo / "metric_clip")
+    words = [subject.class_word for subject, _ in contents]
+    found = SemanticSegmenter(zoo / "segmenter").segment(controlled, words)
     given = round((estimate(controlled) - depth).abs().mean().item(), 4)
     return {
+        "segmenter": {"drawn": overlap(found, masks)},
         "clip": read(ClipMetric(zoo / "clip"), real, contents),
         "metric_clip": read(metric, real, contents),
         "text_to_image": {**read(metric, text, contents), "laplacian": sharpness(text, real)},
@@ -148,9 +159,10 @@ def measure_pictures(zoo: Path) -> dict[str, Figures]:
     }
 
 
-def _render(contents: list[tuple[Subject, Scene]]) -> torch.Tensor:
+def _render(contents: list[tuple[Subject, Scene]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures [B,3,H,W] in [0,1] and masks [B,H,W] of subjects in scenes."""
     renders = render([subject for subject, _ in contents], [scene for _, scene in contents])
-    return renders.rgb.permute(0, 3, 1, 2).float() / 255
+    return renders.rgb.permute(0, 3, 1, 2).float() / 255, renders.mask.bool()
 
 
 def draw(

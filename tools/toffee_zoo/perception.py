@@ -12,8 +12,10 @@ from transformers import (
 )
 
 from toffee.data.world.vocabulary import CLASSES
+from toffee.models.diffusion import Autoencoder
 from toffee.training.loop import Fit
 from toffee_zoo.encoder import MEAN, STD, write_preprocessor
+from toffee_zoo.imperfect import redrawn, softened
 from toffee_zoo.renders import Renders
 from toffee_zoo.training import Course
 
@@ -55,17 +57,12 @@ def build_depth() -> GLPNForDepthEstimation:
     return GLPNForDepthEstimation(config)
 
 
-def _softened(images: torch.Tensor, draw) -> torch.Tensor:
-    """Some of the pictures softened and noisy, as generated pictures are."""
-    soft = F.interpolate(F.avg_pool2d(images, 2), size=images.shape[-1], mode="bilinear")
-    chosen = torch.from_numpy(draw.random(len(images)) < 0.4)[:, None, None, None]
-    images = torch.where(chosen, soft, images)
-    return images + 0.02 * torch.from_numpy(draw.standard_normal(images.shape, dtype="float32"))
+def train_segmenter(renders: Path, decoder: Path, out: Path, course: Course) -> Fit:
+    """Train to label each pixel with the class word of the object that it belongs to.
 
-
-def train_segmenter(renders: Path, out: Path, course: Course) -> Fit:
-    """Train to label each pixel with the class word of the object that it belongs to."""
-    data, draw = Renders(renders), course.draw
+    Half of the pictures are as generators draw them.
+    """
+    data, draw, autoencoder = Renders(renders), course.draw, Autoencoder(decoder)
     model = build_segmenter()
     word = {name: index + 1 for index, name in enumerate(CLASSES)}
     labels = torch.tensor([word[name] for name in data.attributes["class_word"]])
@@ -73,7 +70,7 @@ def train_segmenter(renders: Path, out: Path, course: Course) -> Fit:
 
     def batch() -> dict[str, torch.Tensor]:
         rows = draw.integers(len(data), size=course.schedule.batch)
-        images = (_softened(data.images(rows), draw) - mean) / std
+        images = (redrawn(data.images(rows), draw, 0.5, autoencoder) - mean) / std
         target = labels[rows][:, None, None] * data.array("mask", rows).long()
         return {"images": images, "target": target}
 
@@ -96,8 +93,11 @@ def train_depth(renders: Path, out: Path, course: Course) -> Fit:
 
     def batch() -> dict[str, torch.Tensor]:
         rows = draw.integers(len(data), size=course.schedule.batch)
-        images = (_softened(data.images(rows), draw) - mean) / std
-        return {"images": images, "target": data.array("depth", rows)}
+        images = softened(data.images(rows), draw, share=0.4)
+        images = images + 0.02 * torch.from_numpy(
+            draw.standard_normal(images.shape, dtype="float32")
+        )
+        return {"images": (images - mean) / std, "target": data.array("depth", rows)}
 
     def loss(images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         depth = model(images).predicted_depth

@@ -30,6 +30,7 @@ class Recipe:
         schedule: steps and rates.
         seed: of its weights and of its batches.
         needs: parts that must be trained before, passed by name.
+        inside: those of them that become a part of this one, and whose records do too.
         dtype: what it computes in. With bfloat16, a processor that has instructions for it takes
             two thirds of the time.
     """
@@ -38,6 +39,7 @@ class Recipe:
     schedule: Schedule
     seed: int
     needs: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
     dtype: str = "float32"
 
 
@@ -56,26 +58,39 @@ def recipes() -> dict[str, Recipe]:
         "autoencoder": Recipe(
             train_autoencoder, Schedule(4000, 16, 4e-3, 0.998, optimizer="muon"), 11
         ),
-        "decoder": Recipe(train_decoder, Schedule(1500, 16, 5e-4, 0.99), 20, ("autoencoder",)),
+        "decoder": Recipe(
+            train_decoder,
+            Schedule(1500, 16, 5e-4, 0.99),
+            20,
+            ("autoencoder",),
+            inside=("autoencoder",),
+        ),
         "clip": Recipe(
             train_clip, Schedule(2400, 64, 2e-3, optimizer="muon"), 12, dtype="bfloat16"
         ),
         "subject_encoder": Recipe(
-            partial(train_encoder, kind="dinov2"), Schedule(1600, 32, 1e-3, 0.998), 13
+            partial(train_encoder, kind="dinov2"),
+            Schedule(3000, 32, 2e-3, 0.998, optimizer="muon"),
+            13,
+            ("decoder",),
         ),
         "metric_dino": Recipe(
-            partial(train_encoder, kind="vit"), Schedule(1000, 32, 1e-3, 0.998), 14
+            partial(train_encoder, kind="vit"),
+            Schedule(1600, 32, 2e-3, 0.998, optimizer="muon"),
+            14,
+            ("decoder",),
         ),
         "metric_clip": Recipe(
             train_clip, Schedule(2400, 64, 2e-3, optimizer="muon"), 15, dtype="bfloat16"
         ),
-        "segmenter": Recipe(train_segmenter, Schedule(1500, 32, 2e-3, 0.99), 16),
+        "segmenter": Recipe(train_segmenter, Schedule(1500, 32, 2e-3, 0.99), 16, ("decoder",)),
         "depth": Recipe(train_depth, Schedule(2000, 32, 2e-3, 0.99), 17),
         "text_to_image": Recipe(
             train_text_to_image,
             Schedule(8000, 32, 4e-3, 0.999, optimizer="muon"),
             18,
             ("decoder", "clip"),
+            inside=("decoder",),
         ),
         "controlnet_depth": Recipe(
             train_controlnet,
@@ -95,7 +110,6 @@ def train_zoo_part(part: str, renders: Path, out: Path, needs: Sequence[Path]) -
     """
     import torch
 
-    from toffee.config.models import ROLES
     from toffee.storage.work_folder import Alone, work_folder
     from toffee_zoo.training import Course, Draws, curve
 
@@ -118,11 +132,10 @@ def train_zoo_part(part: str, renders: Path, out: Path, needs: Sequence[Path]) -
             "cpu_seconds": seconds(),
             "losses": {"training": round(result.final_loss, 4), "curve": curve(result.losses)},
         }
-        # A part without a role of its own lies inside this one in the zoo, and so does its record.
-        inside = [name for name in parts if name not in ROLES]
-        if inside:
-            records = {name: json.loads((parts[name] / RECORD).read_text()) for name in inside}
-            record["parts"] = records
+        if recipe.inside:
+            record["parts"] = {
+                name: json.loads((parts[name] / RECORD).read_text()) for name in recipe.inside
+            }
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 

@@ -21,9 +21,12 @@ def train(renders, out, course, **needs):
 def test_the_record_says_how_a_part_was_trained(tmp_path, monkeypatch):
     made = {
         "autoencoder": Recipe(train, Schedule(3, 2, 1e-3), 1, dtype="bfloat16"),
-        "decoder": Recipe(train, Schedule(6, 2, 1e-3), 1, ("autoencoder",)),
+        "decoder": Recipe(train, Schedule(6, 2, 1e-3), 1, ("autoencoder",), ("autoencoder",)),
         "clip": Recipe(train, Schedule(4, 2, 1e-3), 2),
-        "text_to_image": Recipe(train, Schedule(5, 8, 1e-3), 7, ("decoder", "clip")),
+        "text_to_image": Recipe(
+            train, Schedule(5, 8, 1e-3), 7, ("decoder", "clip"), inside=("decoder",)
+        ),
+        "segmenter": Recipe(train, Schedule(5, 8, 1e-3), 8, ("decoder",)),
     }
     monkeypatch.setattr(module, "recipes", lambda: made)
     (tmp_path / "renders").mkdir()
@@ -36,6 +39,8 @@ def test_the_record_says_how_a_part_was_trained(tmp_path, monkeypatch):
     assert record["losses"] == {"training": 1.0, "curve": [[1, 2.0], [2, 1.0]]}
     # Autoencoder and decoder have no folder of their own in the zoo; the text encoder's model has.
     assert set(record["parts"]) == {"decoder"}
+    # The segmenter is trained on what the decoder draws, and does not hold it.
+    assert "parts" not in json.loads((tmp_path / "segmenter" / RECORD).read_text())
     decoder = record["parts"]["decoder"]
     assert decoder["steps"] == 6
     assert decoder["parts"]["autoencoder"]["steps"] == 3
