@@ -76,7 +76,8 @@ class Filter(Section):
     )
     min_change_read: Share = Field(
         description="least probability with which the filter CLIP reads the change of an edit, "
-        "against the best other change of its kind, in the target and not yet in the input (fraction)"
+        "against the best other change of its kind, in the target and not yet in the input "
+        "(fraction)"
     )
     max_copy_rate: Share = Field(
         description="largest share of the subject's pixels that the target repeats in place "
