@@ -19,7 +19,7 @@ from toffee.evaluation.score.base import READ, attribute_embeddings, base_scores
 from toffee.evaluation.score.dataset import choose, pair_scores
 from toffee.evaluation.score.dreambench import benchmark_scores, oracle_scores, photo_features
 from toffee.evaluation.score.refiner import refiner_scores
-from toffee.evaluation.score.scoring import mask_iou
+from toffee.evaluation.score.scoring import changes_read, mask_iou
 from toffee.evaluation.score.views import views_scores
 from toffee.evaluation.scores_file import read_scores, write_scores
 from toffee.models.folders import MetricModels
@@ -116,6 +116,8 @@ def test_a_pairs_target_is_compared_with_its_photo_and_its_view(metrics, tmp_pat
     parts = PromptParts(["on the grass"], ["red", "blue"], ["striped"], ["a sketch of"])
     with shard(tmp_path / "00000.h5", columns, pictures) as pairs:
         scores = pair_scores(pairs, pd.DataFrame(rows), photos, parts, metrics, segment)
+        seen = (metrics.clip.image_features(pairs.images(n, [2])) for n in ("target", "input"))
+        read = changes_read(metrics.clip, *seen, pd.DataFrame(columns).iloc[[2]], parts)
     by_metric = scores.set_index(["metric", "subject"])["value"]
     assert by_metric["dino_masked"].tolist() == pytest.approx([1, 0, 1], abs=1e-5)
     # The first pair's view is its target; the second's subject is not found.
@@ -123,6 +125,7 @@ def test_a_pairs_target_is_compared_with_its_photo_and_its_view(metrics, tmp_pat
     assert alike["a"] == pytest.approx(1, abs=1e-5) and alike["b"] == 0 and 0 < alike["c"] < 0.9999
     assert by_metric["view_unlike"][["a", "b"]].tolist() == [0, 1]
     assert by_metric["change_read"].index.tolist() == ["c"]
+    assert by_metric["change_read", "c"] == pytest.approx(read.item(), rel=1e-4)
     assert by_metric["change_found", "c"] == float(by_metric["change_read", "c"] > 0.5)
 
 
