@@ -1,4 +1,4 @@
-# make demo    the tiny scale, end to end: about 12 minutes on two CPU cores
+# make demo    the tiny scale, end to end: 12 to 16 minutes on two CPU cores
 #              (SCALE=small takes config/small.yaml, CORES=8 more cores)
 # make tables  every table and figure of the paper at that scale: about two and a half hours; goes on from the demo
 #              (SCALE=desk: overnight on two cores, without a GPU)
