@@ -59,6 +59,7 @@ rule pretrain_view_generator:
         resolution=CONFIG.data.resolution,
         training=CONFIG.training.applied(CONFIG.view_generator.training),
         depth=CONFIG.view_generator.depth,
+        reference=CONFIG.view_generator.reference,
         seed=CONFIG.seed,
     script:
         "../workflow/run.py"

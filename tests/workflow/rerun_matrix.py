@@ -261,6 +261,7 @@ MATRIX = {
     "view_generator.learning_rate": Row(0.99, VIEW_GENERATOR_TRAINED),
     "view_generator.ema": Row(0.001, VIEW_GENERATOR_TRAINED),
     "view_generator.depth": Row(False, VIEW_GENERATOR_TRAINED),
+    "view_generator.reference": Row("tokens", VIEW_GENERATOR_TRAINED),
     "view_generator.sampler_steps": Row(64, VIEWED | VIEWS),
     "view_generator.guidance": Row(12.0, VIEWED | VIEWS),
     "view_generator.solver": Row("dpmpp_2m", VIEWED | VIEWS),

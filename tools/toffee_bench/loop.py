@@ -27,17 +27,18 @@ from diffusers import (
 )
 from PIL import Image
 
-from toffee.config.settings import Sampling
+from toffee.config.settings import CANVAS, Sampling
 from toffee.data.loaders.images import grown, read_image, to_arrays
 from toffee.data.loaders.prompt_parts import read_prompt_parts
 from toffee.method.matching import may_change
+from toffee.method.pair_latents import GREY
 from toffee.method.refiner import refiner_input
+from toffee.method.view_generator import draw_view
 from toffee.models.clip import Clip
 from toffee.models.depth import DepthEstimator
 from toffee.models.sampling import load_solver
 from toffee.models.segmenter import load_segmenter
 from toffee.models.subject_encoder import SubjectEncoder
-from toffee.models.unet import unshuffle
 from toffee.runtime.device import device
 from toffee.synthesis.edits import edit_mask
 from toffee.synthesis.plan import other_prompts, read_plan
@@ -196,12 +197,17 @@ class Loop:
         settings = self.config.view_generator
         donor = self.setting.folder / "multiview" / row["donor"].iloc[0]
         depth = self.estimate(read_image(donor, self.config.data.resolution)[None])
-        pose = unshuffle(depth, self.pipeline.vae_scale_factor).to(device())
+        pose = torch.cat([depth] * 2).to(device()) if settings.depth else None
+        beside = None
+        if settings.reference == CANVAS:
+            beside = self.encode(torch.cat([subject, torch.full_like(subject, GREY)]))
 
-        def run(latents: torch.Tensor, time_: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
-            if settings.depth:
-                latents = torch.cat([latents, pose.expand(len(latents), -1, -1, -1)], 1)
-            return self.views(latents, time_, given).sample
+        def run(latents: torch.Tensor, time_: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+            rows = slice(0, len(latents))  # the second one is shown nothing
+            given = (None if one is None else one[rows] for one in (pose, beside))
+            times = time_.expand(len(latents)).to(device())
+            factor = self.pipeline.vae_scale_factor
+            return draw_view(self.views, latents, times, tokens, *given, factor)
 
         forward = self.guided(run, self.encoder.tokens(subject), settings.guidance)
         return self.decode(self.denoise(forward, self.noise(row, "views"), settings.sampling))

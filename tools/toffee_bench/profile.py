@@ -189,7 +189,13 @@ def training_calls(setting: Setting, plan: Path, shard: Path) -> dict[str, Train
         "pretrain_view_generator": (
             pretrain_view_generator,
             views.training,
-            {**common, **depth, "multiview": frames, "depth": views.depth},
+            {
+                **common,
+                **depth,
+                "multiview": frames,
+                "depth": views.depth,
+                "reference": views.reference,
+            },
         ),
         "train_toffeenet": (train_toffeenet, net.training, {**common, **depth, **pairs}),
     }

@@ -8,8 +8,9 @@ import torch
 
 from toffee.config import Config, load_catalogue
 from toffee.config.drawing import sampling_of
-from toffee.config.settings import Sampling
+from toffee.config.settings import CANVAS, Sampling
 from toffee.data.world.write import write_multiview, write_subjects
+from toffee.method.view_generator import entry_channels
 from toffee.models.subject_encoder import SubjectEncoder
 from toffee.models.text_to_image import TextToImage
 from toffee.models.unet import load_unet, widen_unet
@@ -19,8 +20,6 @@ from toffee.synthesis.plan import plan_shard
 
 ROOT = PROJECT
 SUBJECTS, SEQUENCES, VIEWS = 16, 16, 2
-GENERATORS = {"refiner": "token_grid", "view_generator": "depth"}
-"""The generators that the paper trains, and the switch of each that widens its input."""
 
 
 def drawer_sampling(config: Config) -> Sampling:
@@ -82,11 +81,10 @@ def prepare(folder: Path, config: Config, models: Path | None = None) -> Setting
     base = models / "text_to_image"
     width = SubjectEncoder(models / "subject_encoder").width
     torch.manual_seed(config.seed)
+    views, autoencoder = config.view_generator, TextToImage(base).autoencoder
     channels = {
         "refiner": width if config.refiner.token_grid else 0,
-        "view_generator": TextToImage(base).autoencoder.factor ** 2
-        if config.view_generator.depth
-        else 0,
+        "view_generator": entry_channels(autoencoder, views.depth, views.reference == CANVAS),
     }
     for name, extra in channels.items():
         widen_unet(load_unet(base / "unet"), extra, width).save_pretrained(folder / "models" / name)

@@ -66,7 +66,8 @@ def work(
     pretrain_refiner(
         **encoded, **frames, out=folder / "refiner", token_grid=True, token_dropout=0.1
     )
-    pretrain_view_generator(**roles, **frames, out=folder / "view_generator", depth=True)
+    views = {"depth": True, "reference": "canvas"}
+    pretrain_view_generator(**roles, **frames, out=folder / "view_generator", **views)
     return folder, plan, roles, SegmenterModels(sam_folder, detector_folder)
 
 

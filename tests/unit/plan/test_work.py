@@ -41,7 +41,9 @@ def trained(tiny, costs, tmp_path_factory):
     """Folders of the three models, as their trainings write them, untrained."""
     root, base = tmp_path_factory.mktemp("models"), load_unet(BASE / "unet")
     widen_unet(base, costs.width, costs.width).save_pretrained(root / "refiner")
-    widen_unet(base, costs.factor**2, costs.width).save_pretrained(root / "views")
+    for name, given in (("views", 0), ("canvas", costs.channels)):
+        extra = costs.factor**2 + given
+        widen_unet(base, extra, costs.width).save_pretrained(root / name)
     net = widen_unet(base, costs.factor**2 + costs.channels)
     add_subject_attention(net, costs.width, costs.tokens)
     (root / "net").mkdir()
@@ -94,11 +96,20 @@ def test_the_refiners_pictures(tiny, costs, trained, noise, tokens, guidance):
     assert COUNT * planned == pytest.approx(real, rel=0.01)
 
 
-def test_the_view_generators_pictures(work, tiny, trained, noise, tokens):
-    model, settings = ViewGenerator(trained / "views", BASE), tiny.view_generator
-    depth = torch.rand(COUNT, 64, 64)
-    real = counted(lambda: model.draw(tokens, depth, noise, settings.sampling))
-    assert COUNT * work.view_draw() == pytest.approx(real, rel=0.01)
+@pytest.mark.parametrize("reference", ["tokens", "canvas"])
+def test_the_view_generators_pictures(tiny, trained, noise, tokens, reference):
+    config = config_of({"view_generator": {"sampler_steps": 3, "reference": reference}})
+    costs, settings = Costs(architectures("tiny"), config), config.view_generator
+    model = ViewGenerator(trained / ("canvas" if reference == "canvas" else "views"), BASE)
+    depth, pictures = torch.rand(COUNT, 64, 64), torch.rand(COUNT, 3, 64, 64)
+
+    def draw():
+        shown = model.reference(pictures)
+        return model.draw(tokens, depth, noise, settings.sampling, shown)
+
+    grey = costs.encode if reference == "canvas" else 0  # once for all of a batch
+    planned = COUNT * Work(config, costs, Sizes(config, [], ROOT)).view_draw()
+    assert planned + grey == pytest.approx(counted(draw), rel=0.01)
 
 
 def test_toffeenets_pictures(work, tiny, trained, noise, tokens):

@@ -137,13 +137,15 @@ def test_the_refiner_draws_on_the_gpu(gpu, random_zoo, noise, monkeypatch, chang
     assert drawn_on(model.draw(tokens, noise, Sampling(4, 2.0), initial, 0.5, mask), model.unet)
 
 
-def test_the_view_generator_draws_on_the_gpu(gpu, random_zoo, noise, monkeypatch):
+@pytest.mark.parametrize("canvas", [False, True])
+def test_the_view_generator_draws_on_the_gpu(gpu, random_zoo, noise, monkeypatch, canvas):
     base = random_zoo / "text_to_image"
-    unet = widened(base, 64, 128)
+    unet = widened(base, 64 + canvas * noise.shape[1], 128)
     monkeypatch.setattr("toffee.method.view_generator.load_unet", lambda folder: unet)
     model = ViewGenerator(base, base)
-    depth = torch.rand(2, 64, 64)
-    assert drawn_on(model.draw(torch.rand(2, 64, 128), depth, noise, Sampling(2, 2.0)), model.unet)
+    depth, tokens = torch.rand(2, 64, 64), torch.rand(2, 64, 128)
+    seen = model.reference(torch.rand(PICTURES))
+    assert drawn_on(model.draw(tokens, depth, noise, Sampling(2, 2.0), seen), model.unet)
 
 
 def test_toffeenet_draws_and_edits_on_the_gpu(gpu, random_zoo, noise, tmp_path):

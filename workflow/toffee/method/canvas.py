@@ -14,18 +14,19 @@ from diffusers import UNet2DConditionModel
 
 
 def on_canvas(
-    noisy: torch.Tensor, entry: torch.Tensor, reference: torch.Tensor, mask_channels: int
+    noisy: torch.Tensor, entry: torch.Tensor, reference: torch.Tensor, given_at: int
 ) -> torch.Tensor:
     """The input of the UNet [B,C+E,h,2w]: what is drawn on the left, the reference on the right.
 
     Args:
         noisy: latents of the picture to draw [B,C,h,w].
-        entry: its other input [B,E,h,w]: mask, masked latents, depth where there is one.
+        entry: its other input [B,E,h,w], with latents of what is given of the picture among it:
+            ToffeeNet's mask, masked latents, and depth where there is one.
         reference: latents of the subject's picture [B,C,h,w].
-        mask_channels: channels of the mask, which are the first of the entry.
+        given_at: place of these latents among the channels of the entry.
     """
     given = torch.zeros_like(entry)
-    given[:, mask_channels : mask_channels + reference.shape[1]] = reference
+    given[:, given_at : given_at + reference.shape[1]] = reference
     left, right = torch.cat([noisy, entry], 1), torch.cat([reference, given], 1)
     return torch.cat([left, right], 3)
 
@@ -40,11 +41,15 @@ def drawn_by(
     noisy: torch.Tensor,
     entry: torch.Tensor,
     times: torch.Tensor,
-    states: tuple[torch.Tensor, list[torch.Tensor]],
+    states: torch.Tensor | tuple[torch.Tensor, list[torch.Tensor]],
     reference: torch.Tensor | None,
-    factor: int,
+    given_at: int,
 ) -> torch.Tensor:
-    """The UNet's prediction [B,C,h,w]; with a reference, from a canvas that shows it."""
+    """The UNet's prediction [B,C,h,w]; with a reference, from a canvas that shows it (see
+    `on_canvas`).
+
+    states: what cross-attention reads.
+    """
     if reference is None:
         return unet(torch.cat([noisy, entry], 1), times, states).sample
-    return left_half(unet(on_canvas(noisy, entry, reference, factor**2), times, states).sample)
+    return left_half(unet(on_canvas(noisy, entry, reference, given_at), times, states).sample)

@@ -175,7 +175,8 @@ def train_toffeenet(
 
             def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
                 states = (prompt, [unet.subject_projection(tokens)])
-                return drawn_by(unet, noisy, torch.cat(entry, 1), times, states, reference, factor)
+                given = torch.cat(entry, 1)
+                return drawn_by(unet, noisy, given, times, states, reference, factor**2)
 
             gamma = training.min_snr_gamma
             return diffusion_loss(predict, target, scheduler, times, noise, gamma=gamma)
@@ -323,7 +324,7 @@ class ToffeeNet:
             states = (text[rows], [self.unet.subject_projection(tokens[rows])])
             noisy, shown, now = (torch.cat([x] * len(weights)) for x in (latents, entry, times))
             right = None if beside is None else beside[rows]
-            drawn = drawn_by(self.unet, noisy, shown, now, states, right, factor)
+            drawn = drawn_by(self.unet, noisy, shown, now, states, right, factor**2)
             each = zip(weights, drawn.chunk(len(weights)), strict=True)
             return torch.stack([weight * one for weight, one in each]).sum(0)
 

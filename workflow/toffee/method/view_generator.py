@@ -4,9 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from diffusers import UNet2DConditionModel
 
-from toffee.config.settings import Sampling, Training
+from toffee.config.settings import CANVAS, Sampling, Training
 from toffee.data.loaders.multiview import load_multiview
+from toffee.method.canvas import drawn_by
+from toffee.method.pair_latents import grey_latents
 from toffee.method.refiner import encode_frames
 from toffee.models.depth import DepthEstimator
 from toffee.models.diffusion import (
@@ -28,7 +31,13 @@ from toffee.training.checkpoint import Checkpoint
 from toffee.training.launch import in_processes
 from toffee.training.loop import Schedule, fit
 
-DROP = 0.1  # share of the samples without the subject's tokens, which makes guidance possible
+DROP = 0.1  # share of the samples that are not shown the subject, which makes guidance possible
+
+
+def entry_channels(autoencoder: Autoencoder, depth: bool, canvas: bool) -> int:
+    """Input channels of the UNet besides the latents: the depth to draw, and what a canvas shows
+    as given (see `toffee.method.canvas`)."""
+    return (autoencoder.factor**2 if depth else 0) + (autoencoder.channels if canvas else 0)
 
 
 @in_processes
@@ -42,6 +51,7 @@ def pretrain_view_generator(
     resolution: int,
     training: Training,
     depth: bool,
+    reference: str,
     seed: int,
     code: str = "",
 ) -> None:
@@ -50,6 +60,8 @@ def pretrain_view_generator(
     Args:
         depth: also condition on the depth of frame b, as extra input channels, which says the pose.
             This project's deviation: from patch tokens alone a small model ignores the pose.
+        reference: `tokens`, the paper's E(frame a) alone, or `canvas`, also its latents beside
+            those of frame b (see `toffee.method.canvas`; ours).
         The rest as in `toffee.method.refiner.pretrain_refiner`.
     """
     torch.manual_seed(seed_of(seed, "view generator"))
@@ -62,13 +74,16 @@ def pretrain_view_generator(
     frames = [frame for sequence in sequences for frame in sequence.frames]
     ends = torch.tensor([len(sequence) for sequence in sequences]).cumsum(0)
     starts = torch.cat([torch.zeros(1, dtype=torch.long), ends[:-1]])
-    channels = autoencoder.factor**2 if depth else 0
+    canvas, factor = reference == CANVAS, autoencoder.factor
+    channels = entry_channels(autoencoder, depth, canvas)
     unet = widen_unet(load_unet(base / "unet"), channels, encoder.width)
+    empty = grey_latents(autoencoder, resolution, resolution)
     inputs = [multiview, text_to_image, subject_encoder, depth_estimator]
     settings = {
         "resolution": resolution,
         "training": asdict(training),
         "depth": depth,
+        "reference": reference,
         "seed": seed,
         "code": code,
     }
@@ -89,8 +104,10 @@ def pretrain_view_generator(
             return {"a": starts[chosen] + a, "b": starts[chosen] + b, "dropped": dropped, **noising}
 
         def read(a: torch.Tensor, b: torch.Tensor, **_: torch.Tensor) -> dict[str, torch.Tensor]:
-            pose = {"pose": data["depth"][b]} if depth else {}
-            return {"clean": latents[b], "tokens": tokens[a], **pose}
+            more = {"pose": data["depth"][b]} if depth else {}
+            if canvas:
+                more["shown"] = latents[a]
+            return {"clean": latents[b], "tokens": tokens[a], **more}
 
         def loss(
             clean: torch.Tensor,
@@ -99,14 +116,16 @@ def pretrain_view_generator(
             times: torch.Tensor,
             noise: torch.Tensor,
             pose: torch.Tensor | None = None,
+            shown: torch.Tensor | None = None,
             **_: torch.Tensor,
         ) -> torch.Tensor:
             condition = tokens.float().masked_fill(dropped, 0)
+            if shown is not None:
+                none = empty.to(shown.device)
+                shown = torch.where(dropped[..., None], none, shown.float())
 
             def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-                if pose is not None:
-                    noisy = torch.cat([noisy, unshuffle(pose, autoencoder.factor)], 1)
-                return unet(noisy, times, condition).sample
+                return draw_view(unet, noisy, times, condition, pose, shown, factor)
 
             gamma = training.min_snr_gamma
             return diffusion_loss(predict, clean.float(), scheduler, times, noise, gamma=gamma)
@@ -120,14 +139,50 @@ def pretrain_view_generator(
                 fitted.write(target)
 
 
+def draw_view(
+    unet: UNet2DConditionModel,
+    noisy: torch.Tensor,
+    times: torch.Tensor,
+    tokens: torch.Tensor,
+    depth: torch.Tensor | None,
+    reference: torch.Tensor | None,
+    factor: int,
+) -> torch.Tensor:
+    """The UNet's prediction [B,C,h,w].
+
+    Args:
+        tokens: patch tokens of the view that is shown [B,N,d].
+        depth: of the pose to draw [B,H,W], or None.
+        reference: latents of the view that is shown [B,C,h,w], for a canvas, or None.
+        factor: of the autoencoder.
+    """
+    entry = noisy[:, :0] if depth is None else unshuffle(depth, factor)
+    given_at = entry.shape[1]
+    if reference is not None:  # of the picture to draw nothing is given
+        entry = torch.cat([entry, torch.zeros_like(noisy)], 1)
+    return drawn_by(unet, noisy, entry, times, tokens, reference, given_at)
+
+
 class ViewGenerator:
-    """The pretrained View Generator with its autoencoder and noise schedule."""
+    """The pretrained View Generator with its autoencoder and noise schedule.
+
+    Attributes:
+        depth: whether it is shown the depth of the pose to draw.
+        canvas: whether it sees the latents of the view that is shown beside its own.
+    """
 
     def __init__(self, folder: str | Path, text_to_image: str | Path) -> None:
         self.unet = prepare(load_unet(folder))
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
-        self.depth = self.unet.config.in_channels > self.unet.config.out_channels
+        config, pixels = self.unet.config, self.autoencoder.factor**2
+        # Latents have fewer channels than a patch has pixels.
+        self.depth = config.in_channels - config.out_channels >= pixels
+        self.canvas = (config.in_channels - config.out_channels) % pixels > 0
+
+    def reference(self, pictures: torch.Tensor) -> torch.Tensor | None:
+        """Latents [B,C,h,w] of view a [B,3,H,W] for the canvas; None without one."""
+        return self.autoencoder.encode(pictures) if self.canvas else None
 
     def draw(
         self,
@@ -135,6 +190,7 @@ class ViewGenerator:
         depth: torch.Tensor,
         noise: torch.Tensor,
         sampling: Sampling,
+        reference: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The subject of E(view a) in another pose.
 
@@ -142,26 +198,36 @@ class ViewGenerator:
             tokens: patch tokens of view a [B,N,d].
             depth: normalised depth [B,H,W] of the pose to draw; unused by a model without depth.
             noise: [B,C,h,w].
-            sampling: steps and guidance scale over empty tokens.
+            sampling: steps and guidance scale over a view that shows nothing.
+            reference: what `reference` gives for view a; None shows none on the canvas.
 
         Returns:
             Pictures [B,3,H,W] in [0,1].
         """
-        tokens = tokens.to(device())
-        both = torch.cat([tokens, torch.zeros_like(tokens)])
-        pose = unshuffle(depth, self.autoencoder.factor).to(device()) if self.depth else None
+        guides, factor = sampling.guidance != 1, self.autoencoder.factor
+        shown, pose, beside = [tokens], None, None
+        if guides:
+            shown.append(torch.zeros_like(tokens))
+        seen = torch.cat(shown).to(device())
+        if self.depth:
+            pose = torch.cat([depth] * len(shown)).to(device())
+        if self.canvas:
+            empty = grey_latents(self.autoencoder, *depth.shape[1:]).expand(noise.shape)
+            first = empty if reference is None else reference
+            beside = torch.cat([first, empty][: len(shown)]).to(device())
 
         def predict(latents: torch.Tensor, times: torch.Tensor, guide: bool) -> torch.Tensor:
-            entry = latents if pose is None else torch.cat([latents, pose], 1)
-            if not guide or sampling.guidance == 1:
-                return self.unet(entry, times, tokens).sample
-            entry, times = torch.cat([entry] * 2), torch.cat([times] * 2)
+            halves = 2 if guide and guides else 1
+            latents, times = torch.cat([latents] * halves), torch.cat([times] * halves)
 
             def forward(rows: slice) -> torch.Tensor:
-                return self.unet(entry[rows], times[rows], both[rows]).sample
+                given = (None if one is None else one[rows] for one in (pose, beside))
+                return draw_view(self.unet, latents[rows], times[rows], seen[rows], *given, factor)
 
-            conditional, empty = in_parts(forward, len(entry)).chunk(2)
-            return guided(conditional, empty, sampling.guidance)
+            drawn = in_parts(forward, len(latents))
+            if halves == 1:
+                return drawn
+            return guided(*drawn.chunk(2), sampling.guidance)
 
         with torch.no_grad():
             latents = sample(predict, self.scheduler, noise, sampling)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from toffee.config import Config
+from toffee.config.settings import CANVAS
 from toffee.plan.architectures import Architectures, parameters, shapes_alone
 
 EFFICIENTNET = 0.814e9
@@ -127,12 +128,12 @@ class Costs:
     @cached_property
     def views(self) -> int:
         """One step of the View Generator."""
-        return self._unet(self.views_unet, *self._views_entry)
+        return self._unet(self.views_unet, *self._views_entry, wide=self._views_wide)
 
     @cached_property
     def views_step(self) -> int:
         """One sample of its training."""
-        return self._unet(self.views_unet, *self._views_entry, back=True)
+        return self._unet(self.views_unet, *self._views_entry, back=True, wide=self._views_wide)
 
     def net(self, depth: bool, canvas: bool, back: bool = False) -> int:
         """One step of ToffeeNet, or one sample of its training; a canvas is twice as wide."""
@@ -258,8 +259,15 @@ class Costs:
 
     @property
     def _views_entry(self) -> tuple[int, Callable[[Any], Any]]:
-        pose = self.factor**2 if self.config.view_generator.depth else 0
-        return self.channels + pose, self._token_states
+        settings = self.config.view_generator
+        pose = self.factor**2 if settings.depth else 0
+        given = self.channels if settings.reference == CANVAS else 0
+        return self.channels + pose + given, self._token_states
+
+    @property
+    def _views_wide(self) -> int:
+        """Width of what it draws on, in pictures."""
+        return 2 if self.config.view_generator.reference == CANVAS else 1
 
     def _text_states(self, network: Any) -> Any:
         return _empty(self.rows, self.text_tokens, self.text_width)

@@ -74,7 +74,8 @@ class Work:
     def view_draw(self) -> float:
         """A picture of the View Generator (see `ViewGenerator.draw`)."""
         costs, settings = self.costs, self.config.view_generator
-        return forwards_of(settings.sampling) * costs.views + costs.decode
+        shown = costs.encode if settings.reference == CANVAS else 0
+        return shown + forwards_of(settings.sampling) * costs.views + costs.decode
 
     def net_draw(self, name: str, editing: bool = False) -> float:
         """A picture of ToffeeNet or a variant of it, or an edit (see `ToffeeNet.draw`)."""

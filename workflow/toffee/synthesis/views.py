@@ -46,9 +46,14 @@ def draw_views(
     def draw(rows: pd.DataFrame) -> dict[str, list[np.ndarray]]:
         folders = rows["donor_folder"].map(roots)
         donors = stack_images(planned_files(rows, "donor", folders), drawing.resolution)
-        tokens = encoder.tokens(subject_images(rows, subjects_root, drawing.resolution))
-        noise = sample_noise(rows, "views", seed, shape)
-        drawn = model.draw(tokens, estimate(donors), noise, sampling)
+        subjects = subject_images(rows, subjects_root, drawing.resolution)
+        drawn = model.draw(
+            encoder.tokens(subjects),
+            estimate(donors),
+            sample_noise(rows, "views", seed, shape),
+            sampling,
+            model.reference(subjects),
+        )
         return {"image": to_arrays(drawn)}
 
     draw_stage(

@@ -1,5 +1,7 @@
 """Section `view_generator`."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from toffee.config import settings
@@ -26,6 +28,10 @@ class ViewGenerator(Section):
     depth: bool = Field(
         description="whether the depth of the target view is concatenated to the latents; ours, "
         "off leaves the pose to chance"
+    )
+    reference: Literal["tokens", "canvas"] = Field(
+        description="how the view that it is shown enters: as patch tokens, the paper's way, or "
+        "also as latents on one canvas beside the target's, which self-attention reads (ours)"
     )
     sampler_steps: SamplerSteps = Field(description="denoising steps (steps)")
     guidance: Guidance = Field(description="weight of classifier-free guidance (1 = off)")

@@ -46,7 +46,11 @@ def generate_views(
     noises = noise(seeds, model.autoencoder.latent_shape(side))
     generated = [
         model.draw(
-            encoder.tokens(pictures[0][span]), estimate(pictures[1][span]), noises[span], sampling
+            encoder.tokens(pictures[0][span]),
+            estimate(pictures[1][span]),
+            noises[span],
+            sampling,
+            model.reference(pictures[0][span]),
         )
         for span in progress(
             batches(subjects, drawing.batch), desc="views evaluation", unit="batch"
