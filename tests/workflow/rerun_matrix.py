@@ -223,7 +223,6 @@ MATRIX = {
     "compute.attention": Row("eager", COMPUTED),
     "compute.tf32": Row(True, COMPUTED),
     # All trainings. DreamBooth's batch is small, and it averages no weights.
-    "training.optimizer": Row("muon", TRAINED_NETS),
     "training.micro_batch": Row(8, TRAINED_NETS),
     "training.checkpointing": Row(True, TRAINED_NETS | DREAMBOOTH | TUNING),
     "training.fused": Row(False, TRAINED_NETS | DREAMBOOTH | TUNING),
@@ -234,7 +233,7 @@ MATRIX = {
     # The base model.
     "sampler.steps": Row(64, DRAWN | BASE | REFINER | RIVALS),
     "sampler.guidance": Row(1.0, DRAWN | BASE | REFINER | RIVALS),
-    "sampler.solver": Row("dpmpp_2m", DRAWN | BASE | REFINER | RIVALS),
+    "sampler.solver": Row("ddim", DRAWN | BASE | REFINER | RIVALS),
     "sampler.guidance_interval": Row([0.5, 1.0], DRAWN | BASE | REFINER | RIVALS),
     "sampler.batch": Row(
         8, WITH_MODELS - {"download_model", "calibrate", "tabulate_calibration"} - TRAININGS
@@ -243,6 +242,7 @@ MATRIX = {
     "refiner.steps": Row(16, REFINER_TRAINED),
     "refiner.batch": Row(64, REFINER_TRAINED),
     "refiner.learning_rate": Row(0.1, REFINER_TRAINED),
+    "refiner.optimizer": Row("muon", REFINER_TRAINED),
     "refiner.ema": Row(0.1, REFINER_TRAINED),
     "refiner.token_grid": Row(False, REFINER_TRAINED),
     "refiner.token_dropout": Row(0.99, REFINER_TRAINED),
@@ -253,18 +253,19 @@ MATRIX = {
     "refiner.keep_background": Row(False, REFINED | REFINER),
     "refiner.sampler_steps": Row(64, REFINED | REFINER),
     "refiner.guidance": Row(3.0, REFINED | REFINER),
-    "refiner.solver": Row("dpmpp_2m", REFINED | REFINER),
+    "refiner.solver": Row("ddim", REFINED | REFINER),
     "refiner.guidance_interval": Row([0.5, 1.0], REFINED | REFINER),
     # The View Generator.
     "view_generator.steps": Row(16, VIEW_GENERATOR_TRAINED),
     "view_generator.batch": Row(64, VIEW_GENERATOR_TRAINED),
     "view_generator.learning_rate": Row(0.99, VIEW_GENERATOR_TRAINED),
+    "view_generator.optimizer": Row("muon", VIEW_GENERATOR_TRAINED),
     "view_generator.ema": Row(0.001, VIEW_GENERATOR_TRAINED),
     "view_generator.depth": Row(False, VIEW_GENERATOR_TRAINED),
     "view_generator.reference": Row("tokens", VIEW_GENERATOR_TRAINED),
     "view_generator.sampler_steps": Row(64, VIEWED | VIEWS),
     "view_generator.guidance": Row(12.0, VIEWED | VIEWS),
-    "view_generator.solver": Row("dpmpp_2m", VIEWED | VIEWS),
+    "view_generator.solver": Row("ddim", VIEWED | VIEWS),
     "view_generator.guidance_interval": Row([0.5, 1.0], VIEWED | VIEWS),
     # The dataset. More shards leave those that are there, and the figure of the first one.
     "synthesis.shards": Row(3, (PLANNED | FILTERED) - EXAMPLES),
@@ -294,6 +295,7 @@ MATRIX = {
     "toffeenet.steps": Row(64, TRAINED),
     "toffeenet.batch": Row(64, TRAINED),
     "toffeenet.learning_rate": Row(0.05, TRAINED),
+    "toffeenet.optimizer": Row("adamw", TRAINED),
     "toffeenet.ema": Row(0.05, TRAINED),
     "toffeenet.kinds": Row("editing", TRAINED),
     "toffeenet.reconstruction": Row(0.05, TRAINED),
@@ -312,7 +314,7 @@ MATRIX = {
     "toffeenet.subject_scale": Row(3.0, BENCHMARK - SWEEP | EDITS | {"export_pipeline"}),
     "toffeenet.sampler_steps": Row(64, SAMPLED),
     "toffeenet.guidance": Row(1.0, SAMPLED | {"tabulate_reference"}),
-    "toffeenet.solver": Row("dpmpp_2m", SAMPLED),
+    "toffeenet.solver": Row("ddim", SAMPLED),
     "toffeenet.guidance_interval": Row([0.5, 1.0], SAMPLED),
     "toffeenet.subject_guidance": Row(
         7.0, BENCHMARK | EDITS | {"export_pipeline", "tabulate_reference"}
@@ -341,7 +343,7 @@ MATRIX = {
     "variants.*.subject_scale": Row(3.0, USED_VARIANT),
     "variants.*.sampler_steps": Row(64, USED_VARIANT),
     "variants.*.guidance": Row(1.0, USED_VARIANT),
-    "variants.*.solver": Row("dpmpp_2m", USED_VARIANT),
+    "variants.*.solver": Row("ddim", USED_VARIANT),
     "variants.*.guidance_interval": Row([0.5, 1.0], USED_VARIANT),
     "variants.*.reference_photos": Row(3, USED_VARIANT | {"tabulate_reference"}),
     # Of this variant there are no edits; a variant that is laid over comes first in its table.

@@ -204,10 +204,9 @@ class Loop:
 
         def run(latents: torch.Tensor, time_: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
             rows = slice(0, len(latents))  # the second one is shown nothing
-            given = (None if one is None else one[rows] for one in (pose, beside))
-            times = time_.expand(len(latents)).to(device())
+            depth, shown = (None if one is None else one[rows] for one in (pose, beside))
             factor = self.pipeline.vae_scale_factor
-            return draw_view(self.views, latents, times, tokens, *given, factor)
+            return draw_view(self.views, latents, time_, tokens, depth, shown, factor)
 
         forward = self.guided(run, self.encoder.tokens(subject), settings.guidance)
         return self.decode(self.denoise(forward, self.noise(row, "views"), settings.sampling))

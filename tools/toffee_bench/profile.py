@@ -204,14 +204,6 @@ def training_calls(setting: Setting, plan: Path, shard: Path) -> dict[str, Train
 def trainings(setting: Setting, plan: Path, shard: Path, steps: int) -> dict[str, Any]:
     """Of a step of each training the median CPU seconds by part (`parts`), and its FLOPs."""
     folder, found = setting.folder, {}
-    muon = setting.config.training.optimizer == "muon"
-    parts: list[Part] = [
-        (loop._Objective, "forward", "forward"),
-        (type(team()), "backward", "backward"),
-        (type(team()), "clip_grad_norm_", "clip"),
-        (MuonAndAdamW if muon else torch.optim.AdamW, "step", "optimizer"),
-        (Average, "update", "average"),
-    ]
     calls = training_calls(setting, plan, shard)
     clear(folder / "encoded")
     encode_pairs(
@@ -222,6 +214,14 @@ def trainings(setting: Setting, plan: Path, shard: Path, steps: int) -> dict[str
     )
     for rule, (train, training, given) in calls.items():
         one: dict[str, Any] = {}
+        optimizer = MuonAndAdamW if training.optimizer == "muon" else torch.optim.AdamW
+        parts: list[Part] = [
+            (loop._Objective, "forward", "forward"),
+            (type(team()), "backward", "backward"),
+            (type(team()), "clip_grad_norm_", "clip"),
+            (optimizer, "step", "optimizer"),
+            (Average, "update", "average"),
+        ]
         for counts in (True, False):
             meter = Meter(counts)
             settings = replace(setting.config.training.applied(training), steps=steps)

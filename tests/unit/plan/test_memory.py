@@ -144,11 +144,10 @@ def test_casts_are_those_of_a_gpu():
 
 
 def test_what_a_training_holds():
-    def needed(**training) -> int:
+    def needed(optimizer="adamw", **training) -> int:
         given = {"micro_batch": 1, "fused": True} | training
-        return Memory(config_of({"training": given}), architectures("tiny")).needed(
-            job("pretrain_refiner")
-        )
+        config = config_of({"training": given, "refiner": {"optimizer": optimizer}})
+        return Memory(config, architectures("tiny")).needed(job("pretrain_refiner"))
 
     memory = Memory(config_of(), architectures("tiny"))
     weights = sum(p.numel() for p in memory.peaks.refiner_unet.parameters())

@@ -75,8 +75,8 @@ def test_models_that_ship_have_about_the_weights_that_are_planned(storage):
 
 def test_a_trainings_own_data_grow_with_the_pairs_and_no_other_job_has_any():
     def needed(shards, rule="train_toffeenet", store="latents", optimizer="adamw"):
-        training = {"store": store, "optimizer": optimizer}
-        layers = {"synthesis": {"shards": shards}, "training": training}
+        layers = {"synthesis": {"shards": shards}, "training": {"store": store}}
+        layers["toffeenet"] = {"optimizer": optimizer}
         config = config_of("paper.yaml", layers)
         work = Work(config, Costs(architectures("paper"), config), Sizes(config, [], ROOT))
         return Storage(work).while_running(

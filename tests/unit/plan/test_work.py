@@ -139,8 +139,10 @@ def test_a_step_of_toffeenets_training(costs, trained, noise, tokens):
 def test_muons_products_are_counted_once_a_step(costs, rule):
     """Against torch's counter around a step of the optimizer, on the weights that are trained."""
 
+    section = rule.removeprefix("pretrain_").removeprefix("train_")
+
     def planned(kind: str) -> float:
-        config = config_of({"training": {"optimizer": kind}})
+        config = config_of({section: {"optimizer": kind}})
         costs = Costs(architectures("tiny"), config)
         return getattr(Work(config, costs, Sizes(config, [], ROOT)), rule)({"net": "toffeenet"})
 

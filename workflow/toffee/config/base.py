@@ -12,6 +12,10 @@ Name = Annotated[str, Field(min_length=1)]
 Guidance = Annotated[float, Field(ge=1, le=50)]
 SamplerSteps = Annotated[int, Field(ge=1, le=1000)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
+Optimizer = Annotated[
+    Literal["adamw", "muon"],
+    Field(description="adamw; or muon: Muon for matrices and convolutions, AdamW for the rest"),
+]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 

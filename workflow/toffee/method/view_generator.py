@@ -221,13 +221,15 @@ class ViewGenerator:
             latents, times = torch.cat([latents] * halves), torch.cat([times] * halves)
 
             def forward(rows: slice) -> torch.Tensor:
-                given = (None if one is None else one[rows] for one in (pose, beside))
-                return draw_view(self.unet, latents[rows], times[rows], seen[rows], *given, factor)
+                maps, view = (None if one is None else one[rows] for one in (pose, beside))
+                now = latents[rows], times[rows], seen[rows]
+                return draw_view(self.unet, *now, maps, view, factor)
 
             drawn = in_parts(forward, len(latents))
             if halves == 1:
                 return drawn
-            return guided(*drawn.chunk(2), sampling.guidance)
+            conditional, nothing = drawn.chunk(2)
+            return guided(conditional, nothing, sampling.guidance)
 
         with torch.no_grad():
             latents = sample(predict, self.scheduler, noise, sampling)

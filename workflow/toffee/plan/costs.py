@@ -171,9 +171,9 @@ class Costs:
             add_subject_attention(network, self.width, self.tokens)
         return network
 
-    def update(self, network: Any) -> int:
+    def update(self, network: Any, optimizer: str) -> int:
         """Changing a network's weights once, whatever the batch: the matrix products of Muon."""
-        if self.config.training.optimizer != "muon":
+        if optimizer != "muon":
             return 0
         return sum(muon(*weight.flatten(1).shape) for weight in weights_of(network))
 

@@ -84,9 +84,9 @@ class Storage:
         method = getattr(self, f"{job.rule}_encoded", None)
         return round(method(job.wildcards)) if method else 0
 
-    def _checkpoint(self, network: Any) -> int:
+    def _checkpoint(self, network: Any, optimizer: str) -> int:
         """Bytes of a training's checkpoint: weights, their averages and the optimizer's moments."""
-        return (2 + MOMENTS[self.config.training.optimizer]) * WEIGHT * parameters(network)
+        return (2 + MOMENTS[optimizer]) * WEIGHT * parameters(network)
 
     def download_model(self, wildcards: Mapping[str, str]) -> float:
         return WEIGHT * self.costs.models.parameters(wildcards["role"])
@@ -95,15 +95,16 @@ class Storage:
         return WEIGHT * parameters(self.costs.refiner_unet)
 
     def pretrain_refiner_encoded(self, wildcards: Mapping[str, str]) -> float:
-        checkpoint = self._checkpoint(self.costs.refiner_unet)
+        checkpoint = self._checkpoint(self.costs.refiner_unet, self.config.refiner.optimizer)
         return checkpoint + self.sizes.frames * self.encoded(self.tokens)
 
     def pretrain_view_generator(self, wildcards: Mapping[str, str]) -> float:
         return WEIGHT * parameters(self.costs.views_unet)
 
     def pretrain_view_generator_encoded(self, wildcards: Mapping[str, str]) -> float:
-        depth = self.depth if self.config.view_generator.depth else 0
-        checkpoint = self._checkpoint(self.costs.views_unet)
+        settings = self.config.view_generator
+        depth = self.depth if settings.depth else 0
+        checkpoint = self._checkpoint(self.costs.views_unet, settings.optimizer)
         return checkpoint + self.sizes.frames * self.encoded(self.tokens + depth)
 
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
@@ -115,7 +116,8 @@ class Storage:
         seen *= 2 if settings.own_photo else 1  # the subject's photo beside its view
         seen += self.depth if settings.depth else 0
         pairs = self.work.pairs(settings) if self.config.training.store == "all" else 0
-        return self._checkpoint(self._net(wildcards)) + pairs * seen
+        checkpoint = self._checkpoint(self._net(wildcards), settings.optimizer)
+        return checkpoint + pairs * seen
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:
         """Target and subject, and of edits what is edited, with a bit a pixel of their masks."""

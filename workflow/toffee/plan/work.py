@@ -103,14 +103,18 @@ class Work:
         settings, costs = self.config.refiner, self.costs
         count, seen = self.sizes.frames, costs.subject
         encoded = self.encoded(count, costs.encode, seen, settings.training)
-        step = settings.batch * costs.refiner_step + costs.update(costs.refiner_unet)
+        step = settings.batch * costs.refiner_step + costs.update(
+            costs.refiner_unet, settings.optimizer
+        )
         return encoded + settings.steps * step
 
     def pretrain_view_generator(self, wildcards: Mapping[str, str]) -> float:
         settings, costs = self.config.view_generator, self.costs
         seen = costs.subject + (costs.depth if settings.depth else 0)
         encoded = self.encoded(self.sizes.frames, costs.encode, seen, settings.training)
-        step = settings.batch * costs.views_step + costs.update(costs.views_unet)
+        step = settings.batch * costs.views_step + costs.update(
+            costs.views_unet, settings.optimizer
+        )
         return encoded + settings.steps * step
 
     def train_toffeenet(self, wildcards: Mapping[str, str]) -> float:
@@ -125,7 +129,7 @@ class Work:
         training = replace(settings.training, steps=steps)
         encoded = self.encoded(self.pairs(settings), 0, seen, training)
         sample = costs.net(settings.depth, canvas, back=True) + 2 * costs.text
-        update = costs.update(costs.net_unet(settings.depth))
+        update = costs.update(costs.net_unet(settings.depth), settings.optimizer)
         return encoded + steps * (settings.batch * sample + update)
 
     def encode_pairs(self, wildcards: Mapping[str, str]) -> float:

@@ -11,6 +11,7 @@ from toffee.config.base import (
     Guidance,
     Interval,
     LearningRate,
+    Optimizer,
     SamplerSteps,
     Section,
     Share,
@@ -30,6 +31,7 @@ class Refiner(Section):
     steps: Count = Field(description="optimizer steps of its training (steps)")
     batch: Count = Field(description="images in a training step (images)")
     learning_rate: LearningRate = Field(description="peak learning rate (per step)")
+    optimizer: Optimizer
     ema: Decay = Field(description="decay of the moving average of the weights (per step)")
     token_grid: bool = Field(
         description="whether the grid of patch tokens is also concatenated to the latents; ours, "
@@ -67,7 +69,9 @@ class Refiner(Section):
     @property
     def training(self) -> settings.Training:
         """How it is trained."""
-        return settings.Training(self.steps, self.batch, self.learning_rate, self.ema)
+        return settings.Training(
+            self.steps, self.batch, self.learning_rate, self.ema, optimizer=self.optimizer
+        )
 
     @property
     def sampling(self) -> settings.Sampling:

@@ -14,6 +14,7 @@ from toffee.config.base import (
     Guidance,
     Interval,
     LearningRate,
+    Optimizer,
     SamplerSteps,
     Section,
     Share,
@@ -28,6 +29,7 @@ class ToffeeNet(Section):
     steps: Count = Field(description="optimizer steps of its training (steps)")
     batch: Count = Field(description="pairs in a training step (pairs)")
     learning_rate: LearningRate = Field(description="peak learning rate (per step)")
+    optimizer: Optimizer
     ema: Decay = Field(description="decay of the moving average of the weights (per step)")
     pairs: Annotated[float, Field(gt=0, le=100)] = Field(
         description="pairs that it is trained on, as a multiple of the dataset's accepted ones: a "
@@ -104,7 +106,9 @@ class ToffeeNet(Section):
     @property
     def training(self) -> settings.Training:
         """How it is trained."""
-        return settings.Training(self.steps, self.batch, self.learning_rate, self.ema)
+        return settings.Training(
+            self.steps, self.batch, self.learning_rate, self.ema, optimizer=self.optimizer
+        )
 
     @property
     def sampling(self) -> settings.Sampling:

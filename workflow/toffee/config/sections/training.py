@@ -16,12 +16,7 @@ Times = Literal["logit_normal", "uniform", "mixed"]
 
 class Training(Section):
     """How all trainings fit into memory, and which noise levels they see. Batches and results stay
-    as they are but for rounding, except with `optimizer`, `times` and `min_snr_gamma`."""
-
-    optimizer: Literal["adamw", "muon"] = Field(
-        description="adamw; or muon: Muon for matrices and convolutions, AdamW for the rest; not "
-        "for DreamBooth, whose steps are AdamW's"
-    )
+    as they are but for rounding, except with `times` and `min_snr_gamma`."""
 
     micro_batch: Count | None = Field(
         description="most samples that a process computes at once; it adds up the gradients of its "

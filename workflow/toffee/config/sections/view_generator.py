@@ -11,6 +11,7 @@ from toffee.config.base import (
     Guidance,
     Interval,
     LearningRate,
+    Optimizer,
     SamplerSteps,
     Section,
     Solver,
@@ -24,6 +25,7 @@ class ViewGenerator(Section):
     steps: Count = Field(description="optimizer steps of its training (steps)")
     batch: Count = Field(description="pairs of views in a training step (pairs)")
     learning_rate: LearningRate = Field(description="peak learning rate (per step)")
+    optimizer: Optimizer
     ema: Decay = Field(description="decay of the moving average of the weights (per step)")
     depth: bool = Field(
         description="whether the depth of the target view is concatenated to the latents; ours, "
@@ -41,7 +43,9 @@ class ViewGenerator(Section):
     @property
     def training(self) -> settings.Training:
         """How it is trained."""
-        return settings.Training(self.steps, self.batch, self.learning_rate, self.ema)
+        return settings.Training(
+            self.steps, self.batch, self.learning_rate, self.ema, optimizer=self.optimizer
+        )
 
     @property
     def sampling(self) -> settings.Sampling:
