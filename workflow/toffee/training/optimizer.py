@@ -33,7 +33,7 @@ class Optimizer(Protocol):
 def make_optimizer(
     kind: str, parameters: Sequence[nn.Parameter], rate: float, decay: float, fused: bool
 ) -> Optimizer:
-    """An optimizer of a kind that `training.optimizer` has.
+    """An optimizer of a kind that key `optimizer` of a model's section has.
 
     Args:
         kind: adamw or muon.
