@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from toffee.config.sections import Config
+from toffee.config.settings import CANVAS
 from toffee.plan.work import forwards_of
 from toffee.runtime.compute import Compute, computing, prepare
 from toffee.runtime.device import device
@@ -149,17 +150,18 @@ def forwards_per_pair(config: Config) -> dict[str, float]:
     """Rows of UNet forwards that a candidate pair takes by a configuration.
 
     Returns:
-        `plain`: rows of a UNet alone (Refiner, View Generator); `controlled`: rows of UNet and
-        ControlNet (initial images, edits).
+        `plain`: rows of a UNet alone (Refiner, View Generator; a canvas counts as two);
+        `controlled`: rows of UNet and ControlNet (initial images, edits).
     """
 
-    refiner, base = config.refiner, drawer_sampling(config)
+    refiner, views, base = config.refiner, config.view_generator, drawer_sampling(config)
+    wide = 2 if views.reference == CANVAS else 1
     kinds, strength = config.synthesis.kinds, config.synthesis.edit_strength
     others = kinds.colour + kinds.texture + kinds.style
     edits = kinds.background * forwards_of(base) + others * forwards_of(base, strength)
     return {
         "plain": forwards_of(refiner.sampling, refiner.strength)
-        + forwards_of(config.view_generator.sampling),
+        + wide * forwards_of(views.sampling),
         "controlled": forwards_of(base) + edits,
     }
 

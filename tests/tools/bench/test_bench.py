@@ -231,6 +231,9 @@ def test_flops_are_counted_and_the_projection_adds_up():
     # Whole steps: 0.9 of 20 of the Refiner, 15 guided ones of the View Generator, 4 of SD-Turbo.
     assert rows["plain"] == pytest.approx(18 + 2 * 15)
     assert rows["controlled"] == pytest.approx(4 + 4 * (0.0833 * 3 + 0.0834))
+    views = config.view_generator.model_copy(update={"reference": "canvas"})
+    wide = full_size.forwards_per_pair(config.model_copy(update={"view_generator": views}))
+    assert wide == rows | {"plain": rows["plain"] + 2 * 15}  # twice the pixels
     speed = {"batch": 2, "unet_seconds": 2.0, "control_seconds": 4.0}
     hours = (rows["plain"] + 2 * rows["controlled"]) / 3600
     assert full_size.project(config, speed, 1) == pytest.approx(hours)
