@@ -326,6 +326,7 @@ MATRIX = {
     "variants.*.steps": Row(64, ONE_VARIANT),
     "variants.*.batch": Row(64, ONE_VARIANT),
     "variants.*.learning_rate": Row(0.05, ONE_VARIANT),
+    "variants.*.optimizer": Row("adamw", ONE_VARIANT),
     "variants.*.ema": Row(0.05, ONE_VARIANT),
     "variants.*.kinds": Row("generation", ONE_VARIANT),
     "variants.*.reconstruction": Row(0.05, ONE_VARIANT),
