@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -108,6 +109,22 @@ def test_after_a_kill_the_job_ends_in_one_line_and_the_next_attempt_goes_on(both
         train(out, 2, kind="kill", step=step, rank=rank)
     assert not workers(tmp_path) and not out.exists()
     assert train(out, 2) == both, f"seed {SEED}"
+
+
+def test_a_process_that_torchrun_ends_after_another_lives_to_say_that_it_lost_it(monkeypatch):
+    def lose() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise RuntimeError("[gloo] connection closed by peer")
+
+    monkeypatch.setitem(sys.modules, "losing", SimpleNamespace(lose=lose))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        kind, _ = worker._ending("losing:lose", {})
+        assert kind == worker.LOST
+        # As it stays until the note is written.
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_sigterm_to_the_job_stops_all_processes_at_the_same_step(alone, both, tmp_path):

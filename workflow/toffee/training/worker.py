@@ -20,7 +20,13 @@ from toffee.runtime.compute import Compute, computing
 from toffee.runtime.environment import quieten_libraries
 from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import is_disk_full, write_text
-from toffee.runtime.signals import EXIT_STATUS, Interrupted, die_with_parent, raise_on_sigterm
+from toffee.runtime.signals import (
+    EXIT_STATUS,
+    Interrupted,
+    defer_sigterm,
+    die_with_parent,
+    raise_on_sigterm,
+)
 from toffee.runtime.values import convert
 
 DONE, ERROR, INTERRUPTED, BUG, LOST = "done", "error", "interrupted", "bug", "lost"
@@ -53,9 +59,15 @@ def main(path: str) -> None:
 
 
 def _ending(function: str, arguments: dict[str, Any]) -> tuple[str, str]:
-    """Make a call. Returns how it ended and the text for the user."""
+    """Make a call. Returns how it ended and the text for the user.
+
+    torchrun sends SIGTERM to the others when a process is killed. Each of them must live to write
+    its note, or it would pass for killed too: the training stops where it looks for the signal, and
+    before and after it the signal is ignored.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        with raise_on_sigterm():
+        with raise_on_sigterm(), defer_sigterm():
             _check_meeting_point()
             module, _, name = function.partition(":")
             train = getattr(importlib.import_module(module), name)
