@@ -14,6 +14,7 @@ from toffee.method.view_generator import (
 )
 from toffee.models.diffusion import Autoencoder
 from toffee.models.unet import load_unet, widen_unet
+from toffee.runtime.errors import ToffeeError
 
 TRAINING = {"resolution": 64, "training": Training(1, 2, 1e-3, 0.0), "seed": 0}
 
@@ -85,6 +86,13 @@ def test_it_sees_what_it_has_channels_for(models, given, pictures, depth, canvas
     if reference is not None:
         flipped = reference.flip(0)
         assert far(drawn, model.draw(**given, sampling=sampling, reference=flipped))
+
+
+def test_channels_that_no_view_generator_has_are_an_error(base, tmp_path):
+    unet = widen_unet(load_unet(base / "unet"), 3, 128)
+    unet.save_pretrained(tmp_path / "views")
+    with pytest.raises(ToffeeError, match=r"views: 3 input channels .* one of 0, \d+, 64, \d+$"):
+        ViewGenerator(tmp_path / "views", base)
 
 
 @pytest.mark.parametrize("depth", [False, True])

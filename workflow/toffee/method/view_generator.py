@@ -1,6 +1,7 @@
 """The View Generator: draws the subject of one picture in another pose (method step 3)."""
 
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from toffee.models.unet import load_unet, unshuffle, widen_unet
 from toffee.runtime.compute import prepare
 from toffee.runtime.device import device
 from toffee.runtime.distributed import team
+from toffee.runtime.errors import ToffeeError
 from toffee.runtime.files import atomic_path
 from toffee.runtime.seeds import seed_of
 from toffee.storage.work_folder import work_folder
@@ -169,16 +171,26 @@ class ViewGenerator:
     Attributes:
         depth: whether it is shown the depth of the pose to draw.
         canvas: whether it sees the latents of the view that is shown beside its own.
+
+    Raises:
+        ToffeeError: the channels of its input do not tell which of the two it was trained with.
     """
 
     def __init__(self, folder: str | Path, text_to_image: str | Path) -> None:
         self.unet = prepare(load_unet(folder))
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
-        config, pixels = self.unet.config, self.autoencoder.factor**2
-        # Latents have fewer channels than a patch has pixels.
-        self.depth = config.in_channels - config.out_channels >= pixels
-        self.canvas = (config.in_channels - config.out_channels) % pixels > 0
+        given = self.unet.config.in_channels - self.unet.config.out_channels
+        choices = product((False, True), repeat=2)
+        ways = {way: entry_channels(self.autoencoder, *way) for way in choices}
+        found = [way for way, channels in ways.items() if channels == given]
+        if len(found) != 1:
+            expected = ", ".join(map(str, ways.values()))
+            raise ToffeeError(
+                f"{folder}: {given} input channels besides the latents do not tell what this View "
+                f"Generator is shown; with this autoencoder they are one of {expected}"
+            )
+        self.depth, self.canvas = found[0]
 
     def reference(self, pictures: torch.Tensor) -> torch.Tensor | None:
         """Latents [B,C,h,w] of view a [B,3,H,W] for the canvas; None without one."""
