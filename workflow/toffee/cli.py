@@ -12,6 +12,7 @@ from pathlib import Path
 from toffee.runtime.arguments import Parser, whole
 from toffee.runtime.environment import without_garbage_collection
 from toffee.runtime.errors import ToffeeError
+from toffee.runtime.project import PROJECT
 from toffee.runtime.signals import EXIT_STATUS, Interrupted, raise_on_sigterm
 from toffee.runtime.text import printable
 
@@ -20,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code. Errors of the user are one line and exit code 1."""
     options = _parser().parse_args(arguments)
     try:
+        if (other := _other_checkout()) is not None:
+            print(f"note: {printable(other)}", file=sys.stderr)
         return options.run(options)
     except ToffeeError as error:
         print(f"error: {printable(error)}", file=sys.stderr)
@@ -27,6 +30,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Interrupted, KeyboardInterrupt):
         print("error: stopped, nothing of this command is kept", file=sys.stderr)
         return EXIT_STATUS
+
+
+def _other_checkout() -> str | None:
+    """What to say where the working directory is a checkout, and the code that runs is not its.
+
+    So it is where a clone uses the environment of another one, in which `toffee` is installed.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "Snakefile").is_file() and (folder / "workflow" / "toffee").is_dir():
+            if folder.samefile(PROJECT):
+                return None
+            return (
+                f"the code that runs is of {PROJECT}, not of this checkout, {folder} "
+                f"(PYTHONPATH={folder / 'workflow'} takes its own)"
+            )
+    return None
 
 
 def _say(line: object) -> None:
