@@ -1,9 +1,13 @@
 """The View Generator: what it is shown, on a canvas or by patch tokens alone."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from toffee.config.settings import Sampling, Training
+from toffee.data.loaders.images import stack_images
+from toffee.data.loaders.multiview import load_multiview
 from toffee.method import view_generator as module
 from toffee.method.pair_latents import grey_latents
 from toffee.method.view_generator import (
@@ -13,7 +17,8 @@ from toffee.method.view_generator import (
     pretrain_view_generator,
 )
 from toffee.models.diffusion import Autoencoder
-from toffee.models.unet import load_unet, widen_unet
+from toffee.models.subject_encoder import SubjectEncoder
+from toffee.models.unet import load_unet, unshuffle, widen_unet
 from toffee.runtime.errors import ToffeeError
 
 TRAINING = {"resolution": 64, "training": Training(1, 2, 1e-3, 0.0), "seed": 0}
@@ -115,30 +120,77 @@ def test_guidance_on_a_canvas_is_over_a_view_that_shows_nothing(models, given, p
     assert torch.allclose(single, model.autoencoder.decode(latents), atol=1e-4)
 
 
+def nearest(row: torch.Tensor, rows: torch.Tensor) -> int:
+    """Which of the rows is most like this one."""
+    return (rows - row).square().flatten(1).mean(1).argmin().item()
+
+
 @pytest.mark.parametrize("reference", ["tokens", "canvas"])
 def test_a_training_shows_the_other_frame(
     random_zoo, small_world, tmp_path, monkeypatch, reference
 ):
-    """On a canvas the latents of the frame whose tokens are seen; where tokens are hidden, grey."""
+    """On a canvas the latents of the frame whose tokens are seen, never those of the frame that is
+    learnt; where tokens are hidden, grey."""
     monkeypatch.setattr(module, "DROP", 0.5)
     torch.manual_seed(0)
-    asked, real = [], module.draw_view
+    asked, learnt = [], []
+    real, loss = module.draw_view, module.diffusion_loss
     monkeypatch.setattr(
         module, "draw_view", lambda unet, *given: asked.append(given) or real(unet, *given)
+    )
+    monkeypatch.setattr(
+        module,
+        "diffusion_loss",
+        lambda predict, clean, *rest, **more: (
+            learnt.append(clean) or loss(predict, clean, *rest, **more)
+        ),
     )
     training = Training(4, 8, 1e-3, 0.0)
     monkeypatch.setitem(TRAINING, "training", training)
     model = train(random_zoo, small_world, tmp_path / "views", depth=True, reference=reference)
     assert (model.depth, model.canvas) == (True, reference == "canvas")
     grey = grey_latents(model.autoencoder, 64, 64)[0]
-    assert len(asked) == training.steps
-    for _noisy, _times, tokens, _depth, shown, _factor in asked:
+    sequences = load_multiview(small_world / "multiview")
+    frames = [frame for sequence in sequences for frame in sequence.frames]
+    of = [place for place, sequence in enumerate(sequences) for _ in sequence.frames]
+    pictures = stack_images(frames, 64)
+    latents = model.autoencoder.encode(pictures)
+    every = SubjectEncoder(random_zoo / "subject_encoder").tokens(pictures)
+    assert len(asked) == len(learnt) == training.steps
+    for (_noisy, _times, tokens, _depth, shown, _factor), clean in zip(asked, learnt, strict=True):
+        hidden = ~tokens.flatten(1).any(1)
+        assert hidden.any() and not hidden.all()
+        for row in (~hidden).nonzero().flatten().tolist():
+            seen, drawn = nearest(tokens[row], every), nearest(clean[row], latents)
+            assert seen != drawn and of[seen] == of[drawn]
+            assert shown is None or nearest(shown[row], latents) == seen
         if reference == "tokens":
             assert shown is None
             continue
-        hidden = ~tokens.flatten(1).any(1)
         empty = torch.tensor([torch.allclose(one, grey, atol=1e-3) for one in shown])
-        assert torch.equal(hidden, empty) and hidden.any() and not hidden.all()
+        assert torch.equal(hidden, empty)
+
+
+def test_of_the_picture_to_draw_nothing_is_given(models, given, pictures):
+    """The channels that hold what is given are empty on the left, and are the reference's on the
+    right, whose other input, depth, is empty."""
+    model = models[True, True]
+    seen, reference, noise = [], model.reference(pictures), given["noise"]
+
+    def forward(entry: torch.Tensor, times: torch.Tensor, states: torch.Tensor) -> SimpleNamespace:
+        seen.append(entry)
+        return SimpleNamespace(sample=entry[:, : noise.shape[1]])
+
+    times, pose = torch.full((2,), 999), given["depth"]
+    draw_view(forward, noise, times, given["tokens"], pose, reference, 8)
+    left, right = seen[0].chunk(2, 3)
+    channels = [noise.shape[1], 64, noise.shape[1]]  # latents, depth, what is given
+    for half, expected in (
+        (left, (noise, unshuffle(pose, 8), torch.zeros_like(noise))),
+        (right, (reference, torch.zeros_like(unshuffle(pose, 8)), reference)),
+    ):
+        for found, one in zip(half.split(channels, 1), expected, strict=True):
+            assert torch.equal(found, one)
 
 
 def test_training_on_a_canvas_is_the_same_from_a_seed(random_zoo, small_world, tmp_path):
