@@ -189,6 +189,20 @@ def test_every_condition_counts(model, given):
     assert torch.equal(*none)
 
 
+def test_a_step_outside_of_the_interval_is_not_guided(model, given):
+    (prompts, tokens, noise, _), *_ = given
+
+    def draw(guidance, interval, apart=None):
+        low, high = interval
+        sampling = Sampling(2, guidance, guidance_low=low, guidance_high=high)
+        return model.draw(prompts, tokens, noise, sampling, subject_guidance=apart)
+
+    plain = draw(1.0, (0.0, 1.0))
+    assert close(draw(3.0, (0.0, 0.0), 5.0), plain)
+    assert differ(draw(3.0, (0.0, 1.0), 5.0), plain)
+    assert differ(draw(3.0, (0.0, 0.6), 5.0), draw(3.0, (0.0, 1.0), 5.0))
+
+
 def test_a_subject_is_cut_out_unless_it_was_not_found(model, given):
     _, pictures, masks = given
     masks = torch.stack([masks[0], torch.zeros_like(masks[0])])
@@ -322,6 +336,67 @@ def test_photos_are_shown_in_their_share_and_never_where_the_view_is_drawn(
     reconstruct = torch.cat([one["reconstruct"].flatten() for one in drawn])
     assert not (photo & reconstruct).any() and abs(reconstruct.float().mean() - 0.3) < 0.05
     assert abs(photo[~reconstruct].float().mean() - 0.5) < 0.07
+
+
+def test_a_sample_is_trained_with_what_was_drawn_for_it_and_nothing_else(
+    pairs, random_zoo, view_generator, tmp_path, monkeypatch
+):
+    """Text, subject and target of each sample, with and without each of them; and their shares."""
+    asked, seen, counts = {}, {}, dict.fromkeys(("text", "subject", "both"), 0)
+
+    def drawn_by(unet, noisy, entry, times, states, reference, given_at):
+        seen.update(entry=entry, prompt=states[0], subject=states[1][0], reference=reference)
+        return noisy
+
+    def diffusion_loss(predict, target, *_, **__):
+        seen["target"] = target
+        return predict(target, torch.zeros(len(target))).mean()
+
+    def fit(nets, draw, loss, schedule, name, checkpoint, read):
+        text, projection, grey = asked["text"], nets[0].subject_projection, asked["grey"][0]
+        for _ in range(60):
+            drawn = draw()
+            given = read(**drawn)
+            loss(**drawn, **given)
+            own = drawn["reconstruct"].flatten() & given["generation"]
+            no_text, no_subject = (drawn[name].flatten() for name in ("no_text", "no_subject"))
+            counts["text"] += no_text.sum().item()
+            counts["subject"] += no_subject.sum().item()
+            counts["both"] += (no_text & no_subject).sum().item()
+            for place, row in enumerate(drawn["rows"].tolist()):
+                own_text = f"a {asked['pairs'].words[row]}"
+                prompt = own_text if own[place] else asked["pairs"].prompts[row]
+                expected = text([""] if no_text[place] else [prompt])[0]
+                assert torch.equal(seen["prompt"][place], expected)
+                target = given["own" if own[place] else "target"][place].float()
+                assert torch.equal(seen["target"][place], target)
+                shown = grey if no_subject[place] else given["reference"][place].float()
+                assert torch.equal(seen["reference"][place], shown)
+                tokens = given["tokens"][place].float() * (not no_subject[place])
+                assert close(seen["subject"][place], projection(tokens[None])[0], 1e-4)
+        raise Enough
+
+    def kept(name):
+        real = getattr(toffeenet, name)
+
+        def call(*given, **more):
+            key = {"read_pairs": "pairs", "TextEncoder": "text", "grey_latents": "grey"}[name]
+            asked[key] = real(*given, **more)
+            return asked[key]
+
+        monkeypatch.setattr(toffeenet, name, call)
+
+    for name in ("read_pairs", "TextEncoder", "grey_latents"):
+        kept(name)
+    for one in (drawn_by, diffusion_loss, fit):
+        monkeypatch.setattr(toffeenet, one.__name__, one)
+    training = Training(2, 16, 1e-3, 0.5)
+    more = {"training": training, "own_photo": 0.5, "reference": "canvas"}
+    with pytest.raises(Enough):
+        train(pairs, random_zoo, view_generator, tmp_path / "net", **more)
+    # Without the text alone, the subject alone and both: 0.2 each.
+    shares = {name: count / (60 * 16) for name, count in counts.items()}
+    assert shares == pytest.approx({"text": 0.4, "subject": 0.4, "both": 0.2}, abs=0.05)
 
 
 def test_an_edit_that_is_drawn_whole_is_as_generation(pairs, parts, coded, tmp_path):
