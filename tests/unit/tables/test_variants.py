@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from toffee.evaluation.statistics import MINUS
 from toffee.runtime.errors import ToffeeError
 from toffee.tables.editing import tabulate_editing
-from toffee.tables.reconstruction import tabulate_reconstruction
+from toffee.tables.reconstruction import compare_directions, tabulate_reconstruction
 from toffee.tables.reference import tabulate_reference
 from toffee.tables.segmentation import tabulate_segmentation
 from toffee.tables.strength import tabulate_strength
@@ -124,6 +125,18 @@ def test_reconstruction_stands_beside_the_published_rows_and_says_the_direction(
     assert "`clip_t` of toffeenet − p_0: +0.010 ± 0.000, not as published (−0.020)" in text
     assert "`clip_t` of p_0_3 − p_0: −0.030 ± 0.000, as published (−0.020)" in text
     assert "not comparable here" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(0.021, "as published"), (-0.021, "not as published"), (0.019, "no difference that shows")],
+)
+def test_a_direction_is_one_beyond_two_standard_errors(value, verdict):
+    name = f"p_0_3 {MINUS} p_0"
+    table = pd.DataFrame([{"method": name, "metric": "dino", "value": value, "stderr": 0.01}])
+    printed = pd.DataFrame({"metric": ["dino"] * 2, "value": [0.80, 0.82]})
+    text = compare_directions(table, printed)
+    assert text.endswith(f" ± 0.010, {verdict} (+0.020).")
 
 
 def test_segmentation_has_both_inputs(tmp_path, out):

@@ -256,6 +256,11 @@ def _mean(means: pd.DataFrame) -> tuple[float, float, int]:
     )
 
 
+def shows(value: float, stderr: float) -> bool:
+    """Whether a difference is one: beyond two of its standard errors, and beyond rounding."""
+    return abs(value) > max(2 * stderr, 1e-9)
+
+
 def ratio_of_sums(part: np.ndarray, whole: np.ndarray) -> tuple[float, float, int]:
     """Σ part / Σ whole, its jackknife standard error over the n places, and n.
 

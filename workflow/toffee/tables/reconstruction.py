@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from toffee.evaluation.statistics import MINUS
+from toffee.evaluation.statistics import MINUS, shows
 from toffee.tables.benchmark import (
     against_first,
     describe_part,
@@ -72,6 +72,8 @@ def tabulate_reconstruction(
 def compare_directions(table: pd.DataFrame, printed: pd.DataFrame) -> str:
     """Whether the measured differences have the sign of the published one, metric by metric.
 
+    One within two of its standard errors has none.
+
     printed: two published rows per metric, without and with reconstruction.
     """
     lines = []
@@ -80,6 +82,8 @@ def compare_directions(table: pd.DataFrame, printed: pd.DataFrame) -> str:
         differences = table["method"].str.contains(f" {MINUS} ") & (table["metric"] == metric)
         for row in table[differences].to_dict("records"):
             same = "as published" if row["value"] * change > 0 else "not as published"
+            if not shows(row["value"], row["stderr"]):
+                same = "no difference that shows"
             lines.append(
                 f"`{metric}` of {row['method']}: {row['value']:+.3f} ± {row['stderr']:.3f}, "
                 f"{same} ({change:+.3f})"

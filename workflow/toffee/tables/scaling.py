@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from toffee.config.variants import row_of
-from toffee.evaluation.statistics import summarise
+from toffee.evaluation.statistics import shows, summarise
 from toffee.runtime.errors import ToffeeError
 from toffee.tables.benchmark import (
     TOKEN_PROMPT,
@@ -147,7 +147,7 @@ def verdicts(slopes: pd.DataFrame) -> Iterator[str]:
         return
     for row in slopes[slopes["metric"].isin(CURVES)].to_dict("records"):
         change = f"{row['value']:+.4f} ± {row['stderr']:.4f}".replace("-", "\N{MINUS SIGN}")
-        some = abs(row["value"]) > max(2 * row["stderr"], 1e-9)
+        some = shows(row["value"], row["stderr"])
         found = ("rises" if row["value"] > 0 else "falls") if some else "has no slope that shows"
         yield f"**`{row['metric']}` {found}** at {row['setting']}: {change} for each doubling."
 
