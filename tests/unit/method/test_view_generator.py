@@ -100,6 +100,16 @@ def test_channels_that_no_view_generator_has_are_an_error(base, tmp_path):
         ViewGenerator(tmp_path / "views", base)
 
 
+def test_channels_that_two_view_generators_have_are_an_error_before_the_training(
+    random_zoo, small_world, tmp_path, monkeypatch
+):
+    """As with an autoencoder whose latents have as many channels as a patch has pixels."""
+    monkeypatch.setattr(module, "entry_channels", lambda _, depth, canvas: 64 * (depth + canvas))
+    with pytest.raises(ToffeeError, match=r"views: 64 input channels .* one of 0, 64, 64, 128$"):
+        train(random_zoo, small_world, tmp_path / "views", depth=True, reference="tokens")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("depth", [False, True])
 def test_guidance_on_a_canvas_is_over_a_view_that_shows_nothing(models, given, pictures, depth):
     model = models[depth, True]

@@ -42,6 +42,24 @@ def entry_channels(autoencoder: Autoencoder, depth: bool, canvas: bool) -> int:
     return (autoencoder.factor**2 if depth else 0) + (autoencoder.channels if canvas else 0)
 
 
+def what_is_shown(autoencoder: Autoencoder, given: int, out: str | Path) -> tuple[bool, bool]:
+    """Whether the UNet with as many of these channels is shown depth, and a canvas.
+
+    Raises:
+        ToffeeError: the number is that of no View Generator, or of two; the line names `out`.
+    """
+    choices = product((False, True), (False, True))
+    ways = {way: entry_channels(autoencoder, *way) for way in choices}
+    found = [way for way, channels in ways.items() if channels == given]
+    if len(found) != 1:
+        expected = ", ".join(map(str, ways.values()))
+        raise ToffeeError(
+            f"{out}: {given} input channels besides the latents do not tell what this View "
+            f"Generator is shown; with this autoencoder they are one of {expected}"
+        )
+    return found[0]
+
+
 @in_processes
 def pretrain_view_generator(
     *,
@@ -65,6 +83,9 @@ def pretrain_view_generator(
         reference: `tokens`, the paper's E(frame a) alone, or `canvas`, also its latents beside
             those of frame b (see `toffee.method.canvas`; ours).
         The rest as in `toffee.method.refiner.pretrain_refiner`.
+
+    Raises:
+        ToffeeError: the UNet's channels could not tell later what it was trained with.
     """
     torch.manual_seed(seed_of(seed, "view generator"))
     generator = torch.Generator().manual_seed(seed_of(seed, "view generator batches"))
@@ -78,6 +99,7 @@ def pretrain_view_generator(
     starts = torch.cat([torch.zeros(1, dtype=torch.long), ends[:-1]])
     canvas, factor = reference == CANVAS, autoencoder.factor
     channels = entry_channels(autoencoder, depth, canvas)
+    what_is_shown(autoencoder, channels, out)  # what is trained must be of use
     unet = widen_unet(load_unet(base / "unet"), channels, encoder.width)
     empty = grey_latents(autoencoder, resolution, resolution)
     inputs = [multiview, text_to_image, subject_encoder, depth_estimator]
@@ -181,16 +203,7 @@ class ViewGenerator:
         self.autoencoder = Autoencoder(Path(text_to_image) / "vae")
         self.scheduler = load_scheduler(Path(text_to_image) / "scheduler")
         given = self.unet.config.in_channels - self.unet.config.out_channels
-        choices = product((False, True), repeat=2)
-        ways = {way: entry_channels(self.autoencoder, *way) for way in choices}
-        found = [way for way, channels in ways.items() if channels == given]
-        if len(found) != 1:
-            expected = ", ".join(map(str, ways.values()))
-            raise ToffeeError(
-                f"{folder}: {given} input channels besides the latents do not tell what this View "
-                f"Generator is shown; with this autoencoder they are one of {expected}"
-            )
-        self.depth, self.canvas = found[0]
+        self.depth, self.canvas = what_is_shown(self.autoencoder, given, folder)
 
     def reference(self, pictures: torch.Tensor) -> torch.Tensor | None:
         """Latents [B,C,h,w] of view a [B,3,H,W] for the canvas; None without one."""
